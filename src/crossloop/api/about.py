@@ -1,0 +1,55 @@
+"""The declarations at the head of each adapter and scenario.
+
+They are *read, not run*: `crossloop.suite` takes them from the syntax tree as literals, so that the
+supervisor lists, plans and installs content without importing a line of it. Hence every argument
+in `ABOUT = AdapterAbout(...)` is a literal: strings, numbers, tuples, lists, dicts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdapterAbout:
+    """What an adapter wraps and what it needs; the id is the file's name (`uvloop_.py` is `uvloop`)."""
+
+    family: str
+    """The group it is listed in: `asyncio`, `libuv`, `libev`, `libevent`, `tornado`, `model`, …"""
+    library: str
+    """The C library between Python and the kernel: `libevent`, `libev`, `libuv`, or `none`."""
+    binding: str
+    """The Python package that a program imports."""
+    summary: str
+    """One sentence for people who choose."""
+    requires: tuple[str, ...] = ()
+    """Requirements for pip (PEP 508, environment markers included). Empty: standard library."""
+    recipe: str = ""
+    """A build recipe of `crossloop.installing` that runs instead of, or after, pip: `pyev`, `libevent`."""
+    platforms: tuple[str, ...] = ("linux", "darwin", "win32")
+    """Values of `sys.platform` for which the binding is published."""
+    elsewhere: str = ""
+    """Why it is not on the other platforms, and what to use there; shown as the reason of the outcome."""
+    homepage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenarioAbout:
+    """What a scenario measures; the id is the file's name (`tcp_echo.py` is `tcp-echo`)."""
+
+    levels: tuple[str, ...]
+    """The levels it is written for; an adapter with none of them gets `Unsupported`."""
+    title: str
+    question: str
+    """The question that its table answers, as a reader would ask it."""
+    unit: str
+    """What one operation is: `message`, `event`, `timer`, `wake-up`, `name`."""
+    profiles: Mapping[str, Sequence[Mapping[str, object]]]
+    """Profile name → the parameter sets that it runs. `smoke`, `quick`, `standard`, `full`."""
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Parameter → lowest and highest value that make sense; what lies outside is refused."""
+    requires: tuple[str, ...] = ()
+    """Requirements for pip beside those of the adapter."""
+    companion: bool = False
+    """True: the module has `companion(ready)`, a server process that the workload talks to."""
+    primary_styles_only_beyond: int = 0
+    """After this many parameter sets of a profile only each adapter's first style runs; 0: all styles."""

@@ -1,0 +1,155 @@
+"""The levels: ways to program an event library, each the contract of one kind of scenario.
+
+An adapter is a class named `Adapter` that derives from the levels that are natural to its library.
+Deriving from a level and giving its members *is* the declaration of the capability; a single member
+that cannot be had is `unsupported("why")`, which raises `UnsupportedError` when it is called.
+
+The shared code must cost nothing, hence two habits:
+
+- members of `Readiness` are attributes, so that an adapter hands out its library's own bound
+  callables (`self.watch = loop.add_reader`) and no frame of ours stands between;
+- a callback is called with *whatever the library passes* (asyncio: nothing; pyev: the watcher and the
+  events), so callbacks of scenarios accept `*_` instead of being wrapped.
+"""
+
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, TypeAlias
+
+from crossloop.api.errors import UnsupportedError
+from crossloop.api.facts import Facts
+from crossloop.api.streams import StreamApplication
+
+Callback: TypeAlias = Callable[..., object]
+
+
+def unsupported(reason: str) -> Callable[..., NoReturn]:
+    """A member that cannot be had here: calling it raises `UnsupportedError(reason)`."""
+
+    def refuse(*_args: object, **_keywords: object) -> NoReturn:
+        raise UnsupportedError(reason)
+
+    return refuse
+
+
+class Adapter(ABC):
+    """One way of waiting for I/O, open in this process. Made once per worker; `close` ends it."""
+
+    @abstractmethod
+    def facts(self) -> Facts:
+        """Ask the library and the kernel. Called once the loop exists and, again, after it ran."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the loop and everything the adapter opened. Not called twice."""
+
+
+class StreamServer(Adapter):
+    """Accept and serve stream connections in the library's own idiom."""
+
+    stream_styles: ClassVar[tuple[str, ...]] = ("native",)
+    """Ways the library offers to write the server, the recommended one first; each is a row of its own."""
+
+    @abstractmethod
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        """Serve every connection to *listener* until *stop* becomes readable, then close all and return.
+
+        *listener* is bound, listening and non-blocking, with TCP_NODELAY set where accepted sockets
+        inherit it. *stop* is a non-blocking socket to watch for readability by the library's own
+        means. A peer's reset ends its connection and nothing else; nothing is written to stderr.
+        Backpressure is honoured: when a peer does not read, its connection is not read from either.
+        """
+
+
+class Readiness(Adapter):
+    """Descriptors, timers and wake-ups: what a C library or another event loop is driven with.
+
+    All callables are set in `__init__`. Times are seconds as the library takes them, durations only.
+    `fd` is an int; on Windows it is a socket's handle. Callbacks take `*_` (see the module's head).
+    """
+
+    watch: Callable[[int, Callback], object]
+    """`watch(fd, callback)`: call back whenever *fd* is readable, level-triggered, until `unwatch(fd)`."""
+    unwatch: Callable[[int], object]
+    """`unwatch(fd)`: stop watching *fd* for reading; must precede closing it."""
+    watch_write: Callable[[int, Callback], object]
+    """`watch_write(fd, callback)`: as `watch`, for writability; both may be on for one fd."""
+    unwatch_write: Callable[[int], object]
+    call_later: Callable[[float, Callback], Any]
+    """`call_later(delay_s, callback)` → handle of a one-shot timer that is running."""
+    cancel: Callable[[Any], object]
+    """`cancel(handle)`: stop a timer, one-shot or repeating; harmless after it fired or was cancelled."""
+    rearm: Callable[[Any, float, Callback], Any]
+    """`rearm(handle, delay_s, callback)` → handle: push a one-shot timer back, by the cheapest way the
+    library has; *callback* is the one it was made with. Also valid when the timer has fired."""
+    call_every: Callable[[float, Callback], Any]
+    """`call_every(interval_s, callback)` → handle of a repeating timer; end it with `cancel`."""
+    wake: Callable[[Callback], object]
+    """`wake(callback)`: the only thread-safe member: have *callback* run soon in the loop's thread.
+    Every call leads to one run of its callback, in order per calling thread."""
+    run: Callable[[], object]
+    """Run the loop in the calling thread until `stop`; may be called again afterwards."""
+    stop: Callable[[], object]
+    """From within a callback: let `run` return soon. What is watched stays watched."""
+
+
+class Tasks(Adapter):
+    """Sequential code, many at a time: coroutines, greenlets or threads that receive and send.
+
+    A scenario writes `async def main(tasks)` and awaits the members below. A library with coroutines
+    suspends there; one with greenlets or threads blocks inside the call and hands back what is done
+    already, and runs the coroutine by `send(None)`, which it never suspends.
+    """
+
+    receive: Callable[[socket.socket, int], Awaitable[bytes]]
+    """`await receive(sock, n)` → at most *n* bytes; empty at end of file."""
+    send_all: Callable[[socket.socket, bytes], Awaitable[None]]
+    """`await send_all(sock, data)`: all of *data* is handed to the kernel on return."""
+    sleep: Callable[[float], Awaitable[None]]
+    """`await sleep(seconds)`."""
+
+    @abstractmethod
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        """Start *task* concurrently; returns without waiting. Its exception makes `run_main` raise."""
+
+    @abstractmethod
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        """Run *main* and everything it spawned to completion; the first exception is raised."""
+
+
+class NameResolution(Adapter):
+    """Host names to addresses by the library's own resolvers."""
+
+    resolver_styles: ClassVar[tuple[str, ...]] = ()
+    """Resolvers the library offers beside c-ares on its readiness; each is a row of its own."""
+
+    @abstractmethod
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        """Resolve each of *names* (A records) at the DNS *server*, at most *in_flight* at a time.
+
+        Returns name → addresses as text, or name → the error number of its failure (`EAI_*`).
+        Raises `UnsupportedError` where the resolver cannot be pointed at *server*.
+        """
+
+
+_LEVELS: tuple[type[Adapter], ...] = (StreamServer, Readiness, Tasks, NameResolution)
+
+
+def level_names(adapter: type[Adapter]) -> tuple[str, ...]:
+    """Names of the levels that an adapter's class offers, in the order of this module."""
+    return tuple(level.__name__ for level in _LEVELS if issubclass(adapter, level))
+
+
+def styles_of(adapter: type[Adapter]) -> tuple[str, ...]:
+    """Styles of the adapter's stream server; empty without one."""
+    return adapter.stream_styles if issubclass(adapter, StreamServer) else ()
+
+
+def resolver_styles_of(adapter: type[Adapter]) -> tuple[str, ...]:
+    """The adapter's own resolvers; empty without any."""
+    return adapter.resolver_styles if issubclass(adapter, NameResolution) else ()

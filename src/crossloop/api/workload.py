@@ -1,0 +1,66 @@
+"""What a scenario's class derives from: a stream scenario (load from outside) or a workload (from within)."""
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+from crossloop.api.levels import Adapter
+from crossloop.api.streams import StreamApplication
+
+Parameters: TypeAlias = Mapping[str, Any]
+
+
+class StreamScenario(ABC):
+    """A server in the measured process, driven by the load generator in another one.
+
+    The load generator speaks request and response: a message of `size` bytes goes out, the same number
+    comes back; each carries connection id and sequence and is compared in full.
+    """
+
+    @abstractmethod
+    def application(self) -> StreamApplication:
+        """The sans-I/O application that the adapter serves."""
+
+
+class Workload(ABC):
+    """Work that the measured process does by itself, in repetitions of some milliseconds each.
+
+    The worker makes one object per set of parameters and calls `prepare`, `run`, `verify` over and over.
+    Only `run` lies inside the timed region; what it needs is built before, what it did is judged after.
+    Made inside the worker process, after the adapter.
+    """
+
+    companion_needed: ClassVar[bool] = False
+
+    def __init__(self, adapter: Adapter, style: str, parameters: Parameters, server: tuple[str, int] | None):
+        """*server*: address of the scenario's companion process, None without one."""
+        self.adapter = adapter
+        self.style = style
+        self.parameters = parameters
+        self.server = server
+        self.samples_ns: array[int] = array("q")
+        """Latencies or lateness of single operations, in nanoseconds; the worker empties it after a slice."""
+        self.counters: dict[str, float] = {}
+        """Sums that belong in the journal beside the count (`retransmits`, `late`); emptied after a slice."""
+
+    @classmethod
+    def styles(cls, adapter: type[Adapter]) -> tuple[str, ...]:
+        """Rows that this scenario gives an adapter of this class; `("native",)` unless overridden."""
+        return ("native",)
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Untimed: bring everything into the state that `run` starts from."""
+
+    @abstractmethod
+    def run(self) -> int:
+        """Timed: do one repetition; returns how many operations (of the scenario's unit) were done."""
+
+    @abstractmethod
+    def verify(self) -> None:
+        """Untimed: raise `CheckFailedError` unless exactly the right things happened in `run`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release descriptors, timers, threads."""
