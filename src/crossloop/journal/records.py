@@ -1,0 +1,228 @@
+"""The records of a journal, one JSON object a line, told apart by `kind`.
+
+Units are in the names. Strings that come from elsewhere (reasons, error output) are bounded here, where
+they enter, and escaped where they are rendered. Unknown keys are ignored, so that newer journals can be
+read; another `schema` number is refused.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from crossloop.outcomes import OutcomeName
+
+SCHEMA_VERSION = 1
+
+Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$")]
+Style = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_.+-]*$")]
+Text = Annotated[str, Meta(max_length=4000)]
+Positive = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+Parameter: TypeAlias = int | float | bool | Annotated[str, Meta(max_length=200)]
+Parameters: TypeAlias = dict[Name, Parameter]
+
+
+class Estimate(Struct, frozen=True):
+    """A figure with its uncertainty: median, 95 % bootstrap interval, and from how much it was made."""
+
+    value: float
+    low: float
+    high: float
+    slices: Count
+    generations: Count
+
+
+class Latency(Struct, frozen=True, rename={"p99_9": "p99.9"}):
+    """Percentiles in microseconds, from an HDR histogram with two significant digits."""
+
+    count: Count
+    p50: Positive
+    p90: Positive
+    p99: Positive
+    p99_9: Positive
+    max: Positive
+
+
+class Regime(Struct, frozen=True):
+    """Who was the limit while a figure was made. Shares are CPU time ÷ elapsed time (1.0 = one CPU)."""
+
+    name: Literal["server-bound", "client-bound", "idle", "self-driven"]
+    server_share: Positive
+    load_share: Positive
+    operations_per_sleep: float | None = None
+    """Operations ÷ voluntary context switches of the measured process tree; None where not to be had."""
+    steal_share: Positive | None = None
+    """CPU time taken by the hypervisor ÷ elapsed time, over all CPUs; None where not to be had."""
+
+
+class RateFigures(Struct, frozen=True):
+    """One offered load (open loop): arrivals by a Poisson process, latency from the scheduled time."""
+
+    label: Annotated[str, Meta(max_length=40)]
+    """`common`, or the share of the row's own capacity: `50%`, `80%`, `95%`."""
+    offered_per_s: Positive
+    achieved_per_s: Positive
+    latency_us: Latency
+    cpu_ns_per_operation: Estimate
+    regime: Regime
+
+
+class Figures(Struct, frozen=True):
+    """Everything measured of one cell."""
+
+    cpu_ns_per_operation: Estimate
+    """CPU of the whole measured process tree, user and system, per operation, at capacity."""
+    user_share: float | None
+    """Part of that CPU time spent in user mode, 0 to 1; from the kernel's tick-based split."""
+    operations_per_s: Estimate
+    """Closed loop (capacity) or the rate at which the workload ran."""
+    regime: Regime
+    tier: Annotated[int, Meta(ge=1)]
+    """Rank group within the comparison by CPU per operation, 1 the leanest; ties share a number."""
+    ratio_to_best: Estimate
+    """CPU per operation ÷ that of the leanest row: median of paired ratios."""
+    rates: list[RateFigures] = []
+    latency_us: Latency | None = None
+    """Of the workload's own samples (lateness, wake-up latency), or of the closed loop's answers."""
+    rss_bytes: Count | None = None
+    """Resident memory of the measured process tree after its last slice."""
+    counters: dict[Name, float] = {}
+
+
+class Machine(Struct, frozen=True):
+    """The machine in general terms: nothing that identifies it."""
+
+    system: Annotated[str, Meta(max_length=80)]
+    platform: Annotated[str, Meta(max_length=40)]
+    """`sys.platform`."""
+    release: Annotated[str, Meta(max_length=120)]
+    architecture: Annotated[str, Meta(max_length=40)]
+    cpu: Annotated[str, Meta(max_length=120)]
+    cpus: Count
+    memory_bytes: Count
+    python: Annotated[str, Meta(max_length=120)]
+    libc: Annotated[str, Meta(max_length=80)] = ""
+    virtual: Annotated[str, Meta(max_length=80)] = ""
+    """Hypervisor or emulation, where it is seen; `Wine` is always said."""
+    descriptors: Count = 0
+
+
+class RunRecord(Struct, frozen=True, tag_field="kind", tag="run"):
+    """First line: what was asked for, where."""
+
+    schema: int
+    crossloop: Annotated[str, Meta(max_length=40)]
+    started: Annotated[str, Meta(max_length=40)]
+    """UTC, ISO 8601, to the second."""
+    profile: Name
+    seed: int
+    machine: Machine
+    adapters: list[Name]
+    scenarios: list[Name]
+    server_cpu: int | None
+    """CPU the measured processes were pinned to; None where the platform cannot pin."""
+    load_cpu: int | None
+    slice_ms: Positive
+    run_in_ms: Positive
+    settings: dict[Name, Parameter] = {}
+
+
+class AdapterRecord(Struct, frozen=True, tag_field="kind", tag="adapter"):
+    """One adapter on this machine, as its own process stated it."""
+
+    adapter: Name
+    family: Annotated[str, Meta(max_length=40)]
+    library: Annotated[str, Meta(max_length=40)]
+    binding: Annotated[str, Meta(max_length=40)]
+    usable: bool
+    outcome: OutcomeName
+    """`measured` stands for usable here; otherwise why not."""
+    reason: Text = ""
+    facts: dict[Name, str | int | bool | None] = {}
+    levels: list[Name] = []
+    styles: list[Style] = []
+    installed: Annotated[str, Meta(max_length=200)] = ""
+    """How `crossloop setup` brought it: `wheel`, `built from source in 14 s`, `standard library`, …"""
+
+
+class SliceRecord(Struct, frozen=True, tag_field="kind", tag="slice"):
+    """One measured stretch; with these an interrupted run goes on where it ended."""
+
+    adapter: Name
+    style: Style
+    scenario: Name
+    parameters: Parameters
+    phase: Annotated[str, Meta(max_length=40)]
+    """`capacity` (closed loop), `work` (the process drives itself), or `rate:LABEL` (open loop)."""
+    generation: Count
+    round: Count
+    operations: Count
+    elapsed_ns: Count
+    cpu_ns: Count
+    load_cpu_ns: Count = 0
+    sleeps: Count | None = None
+    steal_ns: Count | None = None
+    offered_per_s: Positive = 0
+    user_ns: Count | None = None
+    system_ns: Count | None = None
+    rss_bytes: Count | None = None
+    latency: list[tuple[int, int]] = []
+    """Histogram: pairs of (nanoseconds, count)."""
+    counters: dict[Name, float] = {}
+
+
+class CellRecord(Struct, frozen=True, tag_field="kind", tag="cell"):
+    """What became of one cell. `figures` is present exactly when the outcome is `measured`."""
+
+    adapter: Name
+    style: Style
+    scenario: Name
+    parameters: Parameters
+    outcome: OutcomeName
+    reason: Text = ""
+    stderr_tail: Text = ""
+    figures: Figures | None = None
+
+
+class CheckRecord(Struct, frozen=True, tag_field="kind", tag="check"):
+    """One behaviour of one adapter, by `crossloop check`."""
+
+    adapter: Name
+    behaviour: Name
+    outcome: OutcomeName
+    """`measured` stands for passed."""
+    expected: Text
+    actual: Text
+    as_expected: bool = True
+    reason: Text = ""
+
+
+class WarningRecord(Struct, frozen=True, tag_field="kind", tag="warning"):
+    """Something that makes figures less sure, with its remedy."""
+
+    name: Name
+    cause: Text
+    remedy: Text = ""
+
+
+class EndRecord(Struct, frozen=True, tag_field="kind", tag="end"):
+    """Last line of a complete run. Without it the report says that the run is incomplete."""
+
+    elapsed_s: Positive
+    cells: dict[OutcomeName, Count]
+    resumed: Count = 0
+    peak_rss_bytes: Count | None = None
+    """Highest resident memory of the supervisor itself."""
+
+
+Record: TypeAlias = (
+    RunRecord
+    | AdapterRecord
+    | SliceRecord
+    | CellRecord
+    | CheckRecord
+    | WarningRecord
+    | EndRecord
+)
+
+AnyRecord: TypeAlias = dict[str, Any]

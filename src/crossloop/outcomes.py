@@ -1,0 +1,85 @@
+"""Outcomes: what became of a cell. A closed union of frozen dataclasses, each with evidence and reason.
+
+`match` over an outcome ends in `assert_never`, so that a new kind is an error of types everywhere.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, assert_never
+
+OutcomeName: TypeAlias = Literal["measured", "unsupported", "not-installed", "failed", "crashed", "timed-out"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """It ran, every answer was verified; the figures are in the cell."""
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """The library, platform or kernel cannot do it, as the adapter says itself."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NotInstalled:
+    """The binding is not here; the reason says what happened at `crossloop setup` and what would help."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """It ran and the result is wrong, or it raised; a wrong answer outweighs any speed."""
+
+    reason: str
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """The process ended by itself: a signal, or an exit that nobody asked for."""
+
+    reason: str
+    stderr_tail: str = ""
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """Nothing came back within the limit; the process was ended."""
+
+    reason: str
+    limit_s: float
+    stderr_tail: str = ""
+
+
+Outcome: TypeAlias = Measured | Unsupported | NotInstalled | Failed | Crashed | TimedOut
+
+
+def outcome_name(outcome: Outcome) -> OutcomeName:
+    """Name of an outcome in the journal."""
+    match outcome:
+        case Measured():
+            return "measured"
+        case Unsupported():
+            return "unsupported"
+        case NotInstalled():
+            return "not-installed"
+        case Failed():
+            return "failed"
+        case Crashed():
+            return "crashed"
+        case TimedOut():
+            return "timed-out"
+        case _:
+            assert_never(outcome)
+
+
+def outcome_reason(outcome: Outcome) -> str:
+    """Reason of an outcome; empty for `Measured` alone."""
+    return "" if isinstance(outcome, Measured) else outcome.reason
+
+
+def outcome_stderr(outcome: Outcome) -> str:
+    """End of the process's error output, where the outcome has one."""
+    return outcome.stderr_tail if isinstance(outcome, Failed | Crashed | TimedOut) else ""
