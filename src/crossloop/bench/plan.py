@@ -1,0 +1,247 @@
+"""The plan: which rows are compared on which parameters, how often, and how long that takes. Pure."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crossloop.outcomes import Measured, Outcome, Unsupported
+from crossloop.suite import ScenarioEntry
+from crossloop.supervise.probe import Probed
+
+COMMON_RATE_PER_S = 5_000.0
+COMMON_BYTES_PER_S = 100e6
+"""The offered load common to all adapters: 5,000 requests or 100 MB a second, whichever is less. Every
+adapter reaches it on one CPU of a small virtual machine, so that latencies are compared at equal work."""
+
+START_S = 0.35
+"""Time to start one worker, for the estimate; measured on two CPUs of a virtual machine."""
+BETWEEN_S = 0.018
+"""Time between two slices (stopping, resuming, asking), for the estimate; measured likewise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How much is measured. Rounds are per generation; the headline set of a scenario gets more."""
+
+    name: str
+    generations: int
+    headline_rounds: int
+    rounds: int
+    slice_ms: float
+    run_in_ms: float
+    rates_headline: tuple[str, ...]
+    """Offered loads at the headline parameter set: `common`, or a share of the row's own capacity."""
+    rates: tuple[str, ...]
+
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            generations=1,
+            headline_rounds=2,
+            rounds=1,
+            slice_ms=50,
+            run_in_ms=10,
+            rates_headline=("common",),
+            rates=(),
+        ),
+        Profile(
+            name="quick",
+            generations=3,
+            headline_rounds=4,
+            rounds=3,
+            slice_ms=80,
+            run_in_ms=20,
+            rates_headline=("common",),
+            rates=(),
+        ),
+        Profile(
+            name="standard",
+            generations=3,
+            headline_rounds=17,
+            rounds=7,
+            slice_ms=100,
+            run_in_ms=30,
+            rates_headline=("common", "50%", "80%", "95%"),
+            rates=("common",),
+        ),
+        Profile(
+            name="full",
+            generations=5,
+            headline_rounds=20,
+            rounds=10,
+            slice_ms=100,
+            run_in_ms=30,
+            rates_headline=("common", "50%", "80%", "95%"),
+            rates=("common", "50%", "80%", "95%"),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """One line of a table: an adapter in one style."""
+
+    adapter: str
+    style: str
+
+    def __str__(self) -> str:
+        return f"{self.adapter}/{self.style}" if self.style not in ("", "native") else self.adapter
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows that are measured side by side on one set of parameters, slice by slice."""
+
+    scenario: ScenarioEntry
+    parameters: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    rounds: int
+    """Rounds in each generation."""
+    rates: tuple[str, ...]
+    """Offered loads beside capacity; empty for workloads that drive themselves."""
+
+    @property
+    def key(self) -> str:
+        """Identity of the parameter set within its scenario."""
+        return parameter_key(self.parameters)
+
+    @property
+    def slices_per_round(self) -> int:
+        """Slices that one round takes."""
+        return len(self.rows) * (1 + len(self.rates))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All comparisons of one scenario: they share their workers, generation by generation."""
+
+    scenario: ScenarioEntry
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every row that takes part in any comparison."""
+        return tuple(dict.fromkeys(row for comparison in self.comparisons for row in comparison.rows))
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A cell that is known beforehand to have no figure, and why."""
+
+    row: Row
+    scenario: str
+    parameters: Mapping[str, Any]
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a bench does."""
+
+    profile: Profile
+    stages: tuple[Stage, ...]
+    excluded: tuple[Excluded, ...]
+
+    @property
+    def slices(self) -> int:
+        """Slices in all."""
+        return self.profile.generations * sum(
+            comparison.slices_per_round * comparison.rounds
+            for stage in self.stages
+            for comparison in stage.comparisons
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time, from the number of slices and of processes."""
+        one = (self.profile.slice_ms + self.profile.run_in_ms) / 1e3 + BETWEEN_S
+        starts = self.profile.generations * sum(len(stage.rows) for stage in self.stages)
+        return self.slices * one + starts * START_S
+
+
+def parameter_key(parameters: Mapping[str, Any]) -> str:
+    """Canonical text of a parameter set."""
+    return json.dumps(parameters, sort_keys=True, separators=(",", ":"))
+
+
+def make_plan(profile: Profile, scenarios: Sequence[ScenarioEntry], probed: Sequence[Probed]) -> Plan:
+    """The plan of a bench over *probed* adapters; cells that cannot be had are listed with their reason."""
+    stages, excluded = [], []
+    for scenario in scenarios:
+        sets = parameter_sets(scenario, profile.name)
+        present = [one for one in probed if isinstance(_styles(one, scenario), tuple)]
+        excluded += list(_excluded(scenario, sets, probed))
+        comparisons = tuple(
+            comparison
+            for position, parameters in enumerate(sets)
+            if (comparison := _comparison(profile, scenario, parameters, position, present)).rows
+        )
+        if comparisons:
+            stages.append(Stage(scenario, comparisons))
+    return Plan(profile, tuple(stages), tuple(excluded))
+
+
+def parameter_sets(scenario: ScenarioEntry, profile: str) -> Sequence[Mapping[str, Any]]:
+    """Parameter sets of a profile; a scenario that lacks the profile runs its fullest smaller one."""
+    order = ("full", "standard", "quick", "smoke")
+    for name in order[order.index(profile) :] if profile in order else (profile,):
+        if name in scenario.about.profiles:
+            return scenario.about.profiles[name]
+    return ()
+
+
+def _comparison(
+    profile: Profile,
+    scenario: ScenarioEntry,
+    parameters: Mapping[str, Any],
+    position: int,
+    probed: Sequence[Probed],
+) -> Comparison:
+    beyond = scenario.about.primary_styles_only_beyond
+    primary_only = bool(beyond) and position >= beyond
+    rows = []
+    for one in probed:
+        styles = _styles(one, scenario)
+        if isinstance(styles, tuple):
+            rows += [Row(one.entry.id, style) for style in (styles[:1] if primary_only else styles)]
+    served = "StreamServer" in scenario.about.levels
+    rates = (profile.rates if position else profile.rates_headline) if served else ()
+    rounds = profile.rounds if position else profile.headline_rounds
+    return Comparison(scenario, parameters, tuple(rows), rounds, rates)
+
+
+def _styles(one: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:
+    """Styles in which an adapter takes part in a scenario, or why it does not."""
+    if not isinstance(one.outcome, Measured):
+        return one.outcome
+    styles = one.rows.get(scenario.id, ())
+    if not isinstance(styles, tuple):
+        return styles
+    if not styles or not set(scenario.about.levels) & set(one.levels):
+        wanted = " or ".join(scenario.about.levels)
+        return Unsupported(
+            f"{one.entry.id} offers {', '.join(one.levels) or 'no level'}; this needs {wanted}"
+        )
+    return styles
+
+
+def _excluded(
+    scenario: ScenarioEntry, sets: Sequence[Mapping[str, Any]], probed: Sequence[Probed]
+) -> Iterator[Excluded]:
+    for one in probed:
+        styles = _styles(one, scenario)
+        if not isinstance(styles, tuple):
+            for parameters in sets:
+                yield Excluded(Row(one.entry.id, ""), scenario.id, parameters, styles)
+
+
+def offered_rate(label: str, parameters: Mapping[str, Any], capacity_per_s: float) -> float:
+    """Arrivals per second of an offered load: the common one, or a share of the row's own *capacity_per_s*."""
+    if label == "common":
+        return min(COMMON_RATE_PER_S, COMMON_BYTES_PER_S / float(parameters.get("size", 1)))
+    return capacity_per_s * float(label.rstrip("%")) / 100

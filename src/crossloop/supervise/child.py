@@ -1,0 +1,248 @@
+"""One child process that speaks JSON lines, and every way in which it can go wrong, typed."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from crossloop.outcomes import Crashed, Failed, Outcome, TimedOut
+
+TAIL_BYTES = 3000
+FLOOD_BYTES = 8 * 1024 * 1024
+"""A child that writes more than this to its standard error, or in one answer, is ended."""
+MEMORY_BYTES = 3 * 1024 * 1024 * 1024
+"""A child tree that holds more than this is ended. 30,000 connections stay well below."""
+WATCH_S = 0.25
+"""How often a child that is being waited for is looked at."""
+
+# What would make one process slower or other than the next without anybody having asked for it.
+_NOT_INHERITED = (
+    "PYTHONASYNCIODEBUG",
+    "PYTHONDEVMODE",
+    "PYTHONTRACEMALLOC",
+    "GEVENT_LOOP",
+    "GEVENT_RESOLVER",
+)
+
+
+class ChildError(Exception):
+    """A child did not answer as it should; `outcome` says what became of it."""
+
+    def __init__(self, outcome: Outcome):
+        super().__init__(str(outcome))
+        self.outcome = outcome
+
+
+class Child:
+    """A child in a process group of its own; a context manager that never leaves it behind.
+
+    Its standard error is drained all the time by a thread, of which the last `TAIL_BYTES` are kept; a
+    second thread reads its answers. Both sleep in the kernel while nothing comes.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, name: str, limit_bytes: int = MEMORY_BYTES):
+        self.name = name
+        self._limit_bytes = limit_bytes
+        self._suspended = False
+        environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            process_group=0 if os.name == "posix" else None,
+        )
+        self.pid = self._process.pid
+        self._flooded = ""
+        self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._tail = b""
+        self._threads = [
+            threading.Thread(target=work, name=f"{name}-{work.__name__}", daemon=True)
+            for work in (self._read_answers, self._drain_errors)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.end()
+
+    # Asking ---------------------------------------------------------------------------------------
+
+    def ask(self, request: Mapping[str, Any], limit_s: float) -> dict[str, Any]:
+        """Send a request and wait for its answer. Raises ChildError; after that the child is gone."""
+        self.send(request)
+        return self.receive(limit_s)
+
+    def send(self, request: Mapping[str, Any]) -> None:
+        """Send a request without waiting. A child that is gone shows at `receive`."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, OSError):
+            self._process.stdin.write(json.dumps(request, default=str).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def receive(self, limit_s: float) -> dict[str, Any]:
+        """Next answer, a JSON object. Raises ChildError with a typed outcome; the child is ended then."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                line = self._answers.get(timeout=max(0.0, min(WATCH_S, left)))
+            except queue.Empty:
+                self._look(limit_s, expired=left <= 0)
+                continue
+            if line is None:
+                raise ChildError(self._gone())
+            return self._decode(line)
+
+    def _decode(self, line: bytes) -> dict[str, Any]:
+        try:
+            document = json.loads(line)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            self.end()
+            raise ChildError(Failed(f"answered {line[:80]!r}, expected a JSON object", self.tail()))
+        return document
+
+    def _look(self, limit_s: float, *, expired: bool) -> None:
+        """Judge a child that has not answered yet. Raises ChildError."""
+        if self._flooded:
+            self.end()
+            raise ChildError(Failed(self._flooded, self.tail()))
+        held = memory_bytes(self.pid)
+        if held > self._limit_bytes:
+            self.end()
+            raise ChildError(
+                Failed(
+                    f"held {held >> 20} MiB of memory; the limit is {self._limit_bytes >> 20} MiB",
+                    self.tail(),
+                )
+            )
+        if expired:
+            self.end()
+            raise ChildError(TimedOut(f"no answer within {limit_s:g} s", limit_s, self.tail()))
+
+    def _gone(self) -> Outcome:
+        self.end()
+        if self._flooded:
+            return Failed(self._flooded, self.tail())
+        status = self._process.returncode
+        if status < 0:
+            with contextlib.suppress(ValueError):
+                return Crashed(f"ended by {signal.Signals(-status).name}", self.tail())
+        return Crashed(f"exited with status {status} though nobody asked it to", self.tail())
+
+    def check(self) -> None:
+        """Raise ChildError when the child is gone, without waiting."""
+        if self._process.poll() is not None:
+            raise ChildError(self._gone())
+
+    # Stopping -------------------------------------------------------------------------------------
+
+    def suspend(self) -> None:
+        """Take the child's whole tree off the CPU (SIGSTOP, or the platform's like)."""
+        if not self._suspended and self._process.poll() is None:
+            _each(self.pid, "suspend")
+            self._suspended = True
+
+    def resume(self) -> None:
+        """Let it run again."""
+        if self._suspended:
+            _each(self.pid, "resume")
+            self._suspended = False
+
+    def end(self, grace_s: float = 2.0) -> None:
+        """End the child and what it started: closed channel, then SIGTERM, then SIGKILL. Idempotent."""
+        self.resume()
+        family = _family(self.pid) if self._process.poll() is None else []
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        if not self._flooded:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(grace_s)
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.0 if self._flooded else 0.5)
+        for member in family:
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+        self._process.wait()
+        for thread in self._threads:
+            thread.join(1.0)
+
+    def tail(self) -> str:
+        """End of what the child wrote to standard error."""
+        return self._tail.decode("utf-8", "replace")
+
+    # Threads --------------------------------------------------------------------------------------
+
+    def _read_answers(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stream, contextlib.suppress(OSError, ValueError):
+            while line := stream.readline(FLOOD_BYTES):
+                if not line.endswith(b"\n") and len(line) == FLOOD_BYTES:
+                    self._flooded = f"answered more than {FLOOD_BYTES >> 20} MiB in one line"
+                    break
+                self._answers.put(line)
+        self._answers.put(None)
+
+    def _drain_errors(self) -> None:
+        assert self._process.stderr is not None
+        seen = 0
+        with self._process.stderr as stream, contextlib.suppress(OSError, ValueError):
+            while data := os.read(stream.fileno(), 65536):
+                seen += len(data)
+                self._tail = (self._tail + data)[-TAIL_BYTES:]
+                if seen > FLOOD_BYTES:
+                    self._flooded = f"wrote more than {FLOOD_BYTES >> 20} MiB to its output"
+                    self._process.kill()
+                    return
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [*parent.children(recursive=True), parent]
+    except psutil.Error:
+        return []
+
+
+def _each(pid: int, action: str) -> None:
+    for member in _family(pid):
+        with contextlib.suppress(psutil.Error):
+            getattr(member, action)()
+
+
+def memory_bytes(pid: int) -> int:
+    """Resident memory of a process and its descendants, in bytes; 0 when it is gone."""
+    total = 0
+    for member in _family(pid):
+        with contextlib.suppress(psutil.Error):
+            total += int(member.memory_info().rss)
+    return total
+
+
+def worker(name: str) -> Child:
+    """A fresh worker, not yet asked for anything."""
+    return Child(["-m", "crossloop.worker"], name=name)
+
+
+def suite_paths(paths: Sequence[Path]) -> list[str]:
+    """Folders for a worker's `sys.path`."""
+    return [str(path) for path in paths]

@@ -1,0 +1,101 @@
+"""Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
+
+First request: `{"do": "describe" | "serve" | "work" | "companion", "module", "scenario", "style", "paths", "cpu",
+"server"}`. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then takes
+`{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times.
+"""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+from crossloop.api.levels import Adapter, styles_of
+from crossloop.api.workload import Workload
+from crossloop.worker.channel import Channel, stop_pair
+from crossloop.worker.opening import describe, open_adapter, refusal_of
+from crossloop.worker.process import settle
+
+
+def main() -> int:
+    """Do what the first request says; every failure becomes an answer."""
+    channel = Channel()
+    channel.start()
+    request = channel.receive()
+    if request is None:
+        return 0
+    try:
+        settle(request.get("cpu"))
+        sys.path[:0] = request["paths"]
+        _ROLES[request["do"]](channel, request)
+    except Exception as error:
+        channel.answer(refusal_of(error).as_dict())
+        return 1
+    return 0
+
+
+def _describe(channel: Channel, request: dict[str, Any]) -> None:
+    adapter = open_adapter(request["module"])
+    answer = {"ready": True, **describe(adapter), "rows": {}}
+    for name, module in request.get("scenarios", {}).items():
+        answer["rows"][name] = _rows(module, type(adapter))
+    adapter.close()
+    channel.answer(answer)
+
+
+def _rows(module: str, adapter: type[Adapter]) -> list[str] | dict[str, Any]:
+    """Styles that a scenario gives this adapter, or why it cannot be asked (its own imports are missing)."""
+    try:
+        kind = importlib.import_module(module).Scenario
+    except Exception as error:
+        return refusal_of(error).as_dict()
+    return list(kind.styles(adapter)) if issubclass(kind, Workload) else list(styles_of(adapter))
+
+
+def _serve(channel: Channel, request: dict[str, Any]) -> None:
+    from crossloop.worker.serving import open_listener, serve  # (this role only)
+
+    adapter = open_adapter(request["module"])
+    scenario = importlib.import_module(request["scenario"]).Scenario()
+
+    def on_end(stop: Any) -> None:
+        channel.on_end = stop
+
+    listener = open_listener(request.get("host", "127.0.0.1"), request.get("port", 0))
+    serve(adapter, scenario, request["style"], listener, channel.answer, on_end)
+    adapter.close()
+
+
+def _work(channel: Channel, request: dict[str, Any]) -> None:
+    from crossloop.worker.working import WorkRoom  # (this role only)
+
+    adapter = open_adapter(request["module"])
+    server = request.get("server")
+    kind = importlib.import_module(request["scenario"]).Scenario
+    room = WorkRoom(adapter, kind, request["style"], None if server is None else (server[0], server[1]))
+    channel.answer({"ready": True, "pid": os.getpid()})
+    while (order := channel.receive()) is not None:
+        try:
+            answer = room.slice(order["parameters"], order["run_in_ms"] / 1e3, order["duration_ms"] / 1e3)
+        except Exception as error:
+            channel.answer(refusal_of(error).as_dict())
+            return
+        channel.answer(answer)
+    room.close()
+    adapter.close()
+
+
+def _companion(channel: Channel, request: dict[str, Any]) -> None:
+    readable, writing = stop_pair()
+    channel.on_end = lambda: writing.send(b"s")
+    module = importlib.import_module(request["scenario"])
+    module.companion(
+        lambda host, port: channel.answer({"ready": True, "host": host, "port": port, "pid": os.getpid()}),
+        readable,
+    )
+
+
+_ROLES = {"describe": _describe, "serve": _serve, "work": _work, "companion": _companion}
+
+if __name__ == "__main__":
+    sys.exit(main())

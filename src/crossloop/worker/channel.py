@@ -1,0 +1,65 @@
+"""The private channel of a child process: JSON lines, on descriptors that no library can print to."""
+
+import contextlib
+import json
+import os
+import queue
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+GRACE_S = 3.0
+"""After the supervisor is gone, a child that has not ended by itself is ended after this time."""
+
+
+class Channel:
+    """Requests from the supervisor, answers to it. Made once, before anything else is imported.
+
+    Standard input and output are taken away from the process: whatever a library prints goes to standard
+    error, and a child process of the worker inherits neither end. A daemon thread reads requests; it
+    blocks in the kernel and costs nothing while a measurement runs. End of file means that the
+    supervisor is gone or wants the end: `on_end` is called, and the process cannot outlive it.
+    """
+
+    def __init__(self) -> None:
+        self._requests = os.fdopen(os.dup(0), "rb")
+        self._answers = os.fdopen(os.dup(1), "wb")
+        with open(os.devnull, "rb") as nothing:  # noqa: PTH123  (Path would be one more import here)
+            os.dup2(nothing.fileno(), 0)
+        os.dup2(2, 1)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        self._queue: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.on_end: Callable[[], object] = lambda: None
+
+    def start(self) -> None:
+        """Start reading requests."""
+        threading.Thread(target=self._read, name="crossloop-channel", daemon=True).start()
+
+    def receive(self) -> dict[str, Any] | None:
+        """Next request; None at the end. Blocks."""
+        return self._queue.get()
+
+    def answer(self, document: dict[str, Any]) -> None:
+        """Send one document."""
+        self._answers.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
+        self._answers.flush()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            for line in self._requests:
+                self._queue.put(json.loads(line))
+        self._queue.put(None)
+        self.on_end()
+        last = threading.Timer(GRACE_S, os._exit, (0,))
+        last.daemon = True
+        last.start()
+
+
+def stop_pair() -> tuple[socket.socket, socket.socket]:
+    """(readable end, writing end) of the socket that tells an adapter's server to stop; non-blocking."""
+    readable, writing = socket.socketpair()
+    readable.setblocking(False)
+    writing.setblocking(False)
+    return readable, writing

@@ -1,0 +1,126 @@
+"""A worker that drives itself: repetitions of a workload, timed from within, a slice at a time."""
+
+import json
+import sys
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossloop.api.levels import Adapter
+from crossloop.api.workload import Workload
+
+MAX_SLICE_S = 20.0
+"""A slice whose repetitions take longer than this in all ends with the repetition under way."""
+
+
+@dataclass
+class Usage:
+    """User and system CPU time and voluntary context switches of this process so far (getrusage(2))."""
+
+    user_ns: int = 0
+    system_ns: int = 0
+    sleeps: int = 0
+
+
+def _no_usage() -> Usage | None:
+    return None
+
+
+def _usage_reader() -> Callable[[], Usage | None]:
+    if sys.platform == "win32":
+        return _no_usage
+    import resource  # (POSIX only)
+
+    def read() -> Usage | None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return Usage(int(used.ru_utime * 1e9), int(used.ru_stime * 1e9), used.ru_nvcsw)
+
+    return read
+
+
+@dataclass
+class Timed:
+    """Sums over the timed regions of one slice."""
+
+    operations: int = 0
+    elapsed_ns: int = 0
+    cpu_ns: int = 0
+    samples_ns: "array[int]" = field(default_factory=lambda: array("q"))
+    counters: dict[str, float] = field(default_factory=dict)
+
+
+class WorkRoom:
+    """The workloads of one worker, one for each set of parameters that was asked for."""
+
+    def __init__(self, adapter: Adapter, kind: type[Workload], style: str, server: tuple[str, int] | None):
+        self._adapter = adapter
+        self._kind = kind
+        self._style = style
+        self._server = server
+        self._workloads: dict[str, Workload] = {}
+        self._usage = _usage_reader()
+
+    def slice(self, parameters: Mapping[str, Any], run_in_s: float, duration_s: float) -> dict[str, Any]:
+        """One slice: an unmeasured run-in, then repetitions until their timed parts fill *duration_s*."""
+        workload = self._workload(parameters)
+        self._repeat(workload, run_in_s)
+        before = self._usage()
+        timed = self._repeat(workload, duration_s)
+        after = self._usage()
+        answer: dict[str, Any] = {
+            "operations": timed.operations,
+            "elapsed_ns": timed.elapsed_ns,
+            "cpu_ns": timed.cpu_ns,
+            "latency": histogram(timed.samples_ns),
+            "counters": timed.counters,
+        }
+        if before is not None and after is not None:
+            answer["user_ns"] = after.user_ns - before.user_ns
+            answer["system_ns"] = after.system_ns - before.system_ns
+            answer["sleeps"] = after.sleeps - before.sleeps
+        return answer
+
+    def close(self) -> None:
+        """Close all workloads."""
+        for workload in self._workloads.values():
+            workload.close()
+
+    def _workload(self, parameters: Mapping[str, Any]) -> Workload:
+        key = json.dumps(parameters, sort_keys=True)
+        if key not in self._workloads:
+            # One set of parameters at a time: what another one watches would be in this one's way.
+            self.close()
+            self._workloads = {key: self._kind(self._adapter, self._style, parameters, self._server)}
+        return self._workloads[key]
+
+    @staticmethod
+    def _repeat(workload: Workload, duration_s: float) -> Timed:
+        timed = Timed()
+        enough_ns = int(duration_s * 1e9)
+        give_up_ns = time.perf_counter_ns() + int(MAX_SLICE_S * 1e9)
+        clock, cpu_clock = time.perf_counter_ns, time.process_time_ns
+        while timed.elapsed_ns < enough_ns:
+            workload.prepare()
+            cpu_start, start = cpu_clock(), clock()
+            done = workload.run()
+            end, cpu_end = clock(), cpu_clock()
+            workload.verify()
+            timed.operations += done
+            timed.elapsed_ns += end - start
+            timed.cpu_ns += cpu_end - cpu_start
+            if end > give_up_ns:
+                break
+        timed.samples_ns.extend(workload.samples_ns)
+        del workload.samples_ns[:]
+        timed.counters.update(workload.counters)
+        workload.counters.clear()
+        return timed
+
+
+def histogram(samples_ns: "array[int]") -> list[tuple[int, int]]:
+    """Pairs (nanoseconds, count), values rounded to two significant digits and never below zero."""
+    counts = Counter(float(f"{max(0, value):.1e}") for value in samples_ns)
+    return sorted((int(value), count) for value, count in counts.items())
