@@ -1,0 +1,51 @@
+"""asyncio: the standard library's loop, as the platform has it by default.
+
+The loop is Python code over a kernel mechanism. On Linux that is epoll, on macOS and the BSDs kqueue, both
+through the `selectors` module and level-triggered: one wait, then one Python callback per ready
+descriptor, a heap of timer handles, a deque of what is due. Each turn costs some microseconds of
+interpreter, shared by all that became ready in it, so a busy loop is cheaper per message than an idle one.
+A transport writes to the socket at once and keeps only what the kernel did not take; it reads up to
+256 KiB a time into a new `bytes`.
+
+On Windows the default is the Proactor on IOCP: overlapped receives and sends instead of readiness. It has
+no `add_reader`, so libraries that need their descriptors watched (c-ares) do not run on it as they are;
+`asyncio-select` is the readiness loop there.
+
+Another thread wakes the loop through a socket pair, and a signal arrives by the same pair
+(`signal.set_wakeup_fd`). Name lookups and files go to a thread pool. A context switch to the pool and back is
+the price of anything the kernel cannot report as ready.
+"""
+
+import asyncio
+import platform
+
+from crossloop.api import AdapterAbout, Facts, gil_enabled, module_file
+from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.asyncio_ import AsyncioLoop, selector_mechanism
+
+ABOUT = AdapterAbout(
+    family="asyncio",
+    library="none",
+    binding="asyncio",
+    summary="The standard library's loop with the platform's default mechanism; the yardstick of the field.",
+    homepage="https://docs.python.org/3/library/asyncio.html",
+)
+
+
+class Adapter(AsyncioLoop):
+    """asyncio's API on the loop that `asyncio.run` would take."""
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.new_event_loop())
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="asyncio",
+            binding_version=platform.python_version(),
+            library="none",
+            library_version="",
+            mechanism=selector_mechanism(self.loop),
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(asyncio),
+        )

@@ -1,0 +1,235 @@
+"""The idiom of every loop with asyncio's API: one adapter class, to be given a new loop.
+
+Exceptions. asyncio never lets a callback's exception out of `run_forever`; it hands it to the loop's
+exception handler, which prints. Here the handler keeps the first one and ends the run, and `run`,
+`run_main` and `serve_streams` raise it. While streams are served an `OSError` is the network's (a reset, a
+connection aborted in the queue, no descriptors for an accept): it ends a connection or pauses
+accepting, and is no failure of the run.
+
+Timers. asyncio keeps `call_later` in a heap of handles; `cancel` only marks one, and the heap is swept
+when more than half of over a hundred are marked. There is no re-arming: the cheapest way is a cancel and
+a new handle. There is no repeating timer either: the shortest that works re-arms itself by
+`call_later` before it calls back, so that the callback can cancel it. It counts the interval from when it
+fired, as asyncio's users write it, and so drifts by its lateness.
+"""
+
+import asyncio
+import functools
+import math
+import operator
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
+
+from crossloop.api import (
+    Callback,
+    NameResolution,
+    Readiness,
+    StreamApplication,
+    StreamServer,
+    Tasks,
+    UnsupportedError,
+    unsupported,
+)
+from crossloop.idioms.asyncio_streams import SERVERS
+from crossloop.idioms.glibc_resolver import point_this_thread_at
+
+AddressInfo: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
+
+
+class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
+    """An adapter on *loop*, which it owns from now on. Subclasses add `facts`."""
+
+    stream_styles = tuple(SERVERS)
+    resolver_styles = ("getaddrinfo-threads",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._failure: BaseException | None = None
+        self._serving = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._resolving: tuple[tuple[str, int], int] | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        loop.set_exception_handler(self._report)
+        loop.slow_callback_duration = math.inf  # debug mode would print what is slow, which is the workload
+        if watches_descriptors(loop):
+            self.watch = loop.add_reader
+            self.unwatch = loop.remove_reader
+            self.watch_write = loop.add_writer
+            self.unwatch_write = loop.remove_writer
+        else:
+            self.watch = self.unwatch = self.watch_write = self.unwatch_write = unsupported(
+                f"{type(loop).__name__} has no add_reader: it waits for completions, not for readiness"
+            )
+        self.call_later = loop.call_later
+        self.cancel = operator.methodcaller("cancel")
+        self.rearm = functools.partial(_rearm, loop.call_later)
+        self.call_every = functools.partial(_Every, loop.call_later)
+        self.wake = loop.call_soon_threadsafe
+        self.stop = loop.stop
+        self.run = self._run
+        self.receive = loop.sock_recv
+        self.send_all = loop.sock_sendall
+        self.sleep = asyncio.sleep
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serving = True
+        try:
+            self.run_main(SERVERS[style](listener, application, stop, self.spawn))
+        finally:
+            self._serving = False
+            listener.close()
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        spawned = self.loop.create_task(task)
+        self._tasks.add(spawned)
+        spawned.add_done_callback(self._ended)
+        return spawned
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        self.spawn(main)
+        self._run()
+
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        """`loop.getaddrinfo` in the loop's default executor, one thread for each name in flight.
+
+        The threads keep their resolver state, so the executor stays until *server* or *in_flight* changes.
+        """
+        if self._resolving != (server, in_flight):
+            self._point_executor_at(server, in_flight)
+            self._resolving = server, in_flight
+        answers: dict[str, Sequence[str] | int] = {}
+        self.run_main(self._resolve_all(iter(names), min(in_flight, len(names)), answers))
+        return answers
+
+    def lookup(self, name: str) -> Awaitable[list[AddressInfo]]:
+        """Start one lookup of A records in the default executor."""
+        return self.loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+
+    def close(self) -> None:
+        """Wait for the executor's threads, close the loop and everything it still holds."""
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+    def _run(self) -> None:
+        self.loop.run_forever()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+        if not self._tasks:
+            self.loop.stop()
+
+    def _report(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The loop's exception handler; a report without an exception is a defect that asyncio found."""
+        error = context.get("exception") or RuntimeError(context["message"])
+        if not (self._serving and isinstance(error, OSError)):
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first failure and end the run: tasks by cancelling them, a bare run by stopping it."""
+        if self._failure is None:
+            self._failure = error
+        for task in self._tasks:
+            task.cancel()
+        if not self._tasks:
+            self.loop.stop()
+
+    def _point_executor_at(self, server: tuple[str, int], threads: int) -> None:
+        """Give the loop a default executor whose threads resolve at *server*.
+
+        An initializer that raises would be logged and break the pool, hence the trial in a thread of its own.
+        """
+        trouble: list[BaseException] = []
+
+        def attempt() -> None:
+            try:
+                point_this_thread_at(*server)
+            except UnsupportedError as error:
+                trouble.append(error)
+
+        trial = threading.Thread(target=attempt)
+        trial.start()
+        trial.join()
+        if trouble:
+            raise trouble[0]
+        if self._executor is not None:
+            self._executor.shutdown()
+        self._executor = ThreadPoolExecutor(threads, "resolver", point_this_thread_at, server)
+        self.loop.set_default_executor(self._executor)
+
+    async def _resolve_all(
+        self, names: Iterator[str], in_flight: int, answers: dict[str, Sequence[str] | int]
+    ) -> None:
+        async def take_names() -> None:
+            for name in names:
+                try:
+                    found = await self.lookup(name)
+                except socket.gaierror as error:
+                    answers[name] = int(error.errno or 0)
+                else:
+                    answers[name] = [str(address[0]) for *_, address in found]
+
+        await asyncio.gather(*(take_names() for _ in range(in_flight)))
+
+
+class _Every:
+    """A repeating timer, made of one-shot ones; `cancel` ends it."""
+
+    __slots__ = ("_call_later", "_callback", "_handle", "_interval_s")
+
+    def __init__(self, call_later: Callable[..., Any], interval_s: float, callback: Callback) -> None:
+        self._call_later = call_later
+        self._interval_s = interval_s
+        self._callback = callback
+        self._handle = call_later(interval_s, self._fire)
+
+    def _fire(self) -> None:
+        self._handle = self._call_later(self._interval_s, self._fire)
+        self._callback()
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+
+def _rearm(call_later: Callable[..., Any], handle: Any, delay_s: float, callback: Callback) -> Any:
+    handle.cancel()
+    return call_later(delay_s, callback)
+
+
+def watches_descriptors(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether *loop* has `add_reader`: tried with a socket, because the method's presence proves nothing."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        try:
+            loop.add_reader(ours.fileno(), _nothing)
+            loop.remove_reader(ours.fileno())
+        except NotImplementedError:
+            return False
+    return True
+
+
+def _nothing() -> None:
+    """Never called: the socket of the trial gets no data."""
+
+
+def selector_mechanism(loop: asyncio.AbstractEventLoop) -> str:
+    """Kernel mechanism of a loop of the standard library: `epoll`, `kqueue`, `poll`, `select`, `iocp`.
+
+    The loop's selector is private (`_selector`, on Proactor the proactor); its class is named after the
+    mechanism. A loop without one is named by its own class.
+    """
+    name = type(getattr(loop, "_selector", loop)).__name__
+    return name.removesuffix("Selector").removesuffix("Proactor").lower()

@@ -1,0 +1,199 @@
+"""Stream servers on asyncio's API: protocols, streams, bare sockets; for every loop that has that API.
+
+Three truths of the API shape the code below.
+
+- `create_server(sock=...)` calls `listen` again with its own backlog of 100, whatever the socket had, and
+  takes that many connections per wake-up. A storm of 1000 clients would meet a full queue and SYN
+  retries of a second, hence `BACKLOG`. It is not larger because CPython's accept loop does not leave on
+  EMFILE but goes through all `backlog` attempts before it pauses for a second.
+- Nothing waits for connections when a server closes (up to 3.11), or something waits for ever (3.12, as long
+  as a client stays). So the open transports are counted here, aborted, and waited for.
+- CPython runs an accept as a task of its own between the kernel's accept and `connection_made`; a
+  connection can therefore appear after `Server.close()`. It is aborted on arrival.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias, cast
+
+from crossloop.api import Receive, StreamApplication
+
+BACKLOG = 1024
+READ_BYTES = 65536
+"""Most that one read of the styles `streams` and `sockets` takes; protocols leave it to the loop."""
+ACCEPT_PAUSE_S = 1.0
+"""Rest after the process ran out of descriptors or memory; what asyncio's own servers do."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+Serve: TypeAlias = Callable[
+    [socket.socket, StreamApplication, socket.socket, Spawn], Coroutine[Any, Any, None]
+]
+
+
+class _Transports:
+    """The transports that are open now; once aborted, later arrivals are aborted as they come."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.WriteTransport] = set()
+        self._aborted = False
+
+    def add(self, transport: asyncio.WriteTransport) -> None:
+        self._open.add(transport)
+        if self._aborted:
+            transport.abort()
+
+    def remove(self, transport: asyncio.WriteTransport) -> None:
+        self._open.discard(transport)
+
+    async def abort(self) -> None:
+        """Abort all and return when the last connection was told and no task but the caller's is left."""
+        self._aborted = True
+        for transport in tuple(self._open):
+            transport.abort()
+        caller = asyncio.current_task()
+        while others := asyncio.all_tasks() - {caller}:
+            await asyncio.wait(others)
+        while self._open:  # connection_lost comes by call_soon: a turn of the loop or two
+            await asyncio.sleep(0)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection in the style `protocol`."""
+
+    __slots__ = ("_receive", "_transport", "_transports", "_write")
+
+    def __init__(self, receive: Receive, transports: _Transports) -> None:
+        self._receive = receive
+        self._transports = transports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._write = self._transport.write
+        self._transports.add(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._receive(data)
+        if answer:
+            self._write(answer)
+
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transports.remove(self._transport)
+
+
+async def serve_protocol(
+    listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
+) -> None:
+    """`asyncio.Protocol` under `loop.create_server`: callbacks, the transport buffers and writes."""
+    transports = _Transports()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(application(), transports), sock=listener, backlog=BACKLOG
+    )
+    try:
+        await _readable(stop)
+    finally:
+        server.close()
+        await transports.abort()
+
+
+async def serve_stream_pairs(
+    listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
+) -> None:
+    """`asyncio.start_server`: a coroutine per connection with a `StreamReader` and a `StreamWriter`."""
+    transports = _Transports()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        transport = writer.transport
+        transports.add(transport)
+        receive = application()
+        try:
+            while data := await reader.read(READ_BYTES):
+                if answer := receive(data):
+                    writer.write(answer)
+                    await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+        except OSError:  # the peer's reset, in a read, in drain, or while the last bytes went out
+            transport.abort()
+        finally:
+            transports.remove(transport)
+
+    server = await asyncio.start_server(connected, sock=listener, backlog=BACKLOG)
+    try:
+        await _readable(stop)
+    finally:
+        server.close()
+        await transports.abort()
+
+
+async def serve_sockets(
+    listener: socket.socket, application: StreamApplication, stop: socket.socket, spawn: Spawn
+) -> None:
+    """`loop.sock_accept`, `sock_recv`, `sock_sendall`: coroutines on bare sockets, no transport."""
+    loop = asyncio.get_running_loop()
+    receive_from, send_all = loop.sock_recv, loop.sock_sendall
+    listener.listen(BACKLOG)
+    closing = False
+
+    async def connected(connection: socket.socket) -> None:
+        receive = application()
+        with connection, contextlib.suppress(OSError):  # a peer's reset ends its connection
+            while data := await receive_from(connection, READ_BYTES):
+                if answer := receive(data):
+                    await send_all(connection, answer)
+
+    async def accept() -> None:
+        while not closing:
+            try:
+                connection, _address = await loop.sock_accept(listener)
+            except ConnectionError:  # reset while it waited in the queue
+                continue
+            except OSError as error:
+                if error.errno not in _EXHAUSTED:
+                    raise
+                await asyncio.sleep(ACCEPT_PAUSE_S)
+            else:
+                spawn(connected(connection))
+
+    accepting = spawn(accept())
+    try:
+        await _readable(stop)
+    finally:
+        # CPython's sock_accept, unlike sock_recv, does not look whether its future was cancelled before
+        # it accepts, and a socket accepted for a task that is then cancelled is lost. So: no more
+        # readiness, one turn in which a socket on its way is taken, and only then the cancellation.
+        closing = True
+        with contextlib.suppress(NotImplementedError):  # Proactor: cancelling ends the accept itself
+            loop.remove_reader(listener)
+        await asyncio.sleep(0)
+        accepting.cancel()
+        caller = asyncio.current_task()
+        while others := asyncio.all_tasks() - {caller}:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others)
+        listener.close()
+
+
+async def _readable(stop: socket.socket) -> None:
+    """Wait for a byte or the end of *stop*; a receive, because Proactor has no `add_reader`."""
+    with contextlib.suppress(ConnectionError):
+        await asyncio.get_running_loop().sock_recv(stop, 1)
+
+
+SERVERS: dict[str, Serve] = {
+    "protocol": serve_protocol,
+    "streams": serve_stream_pairs,
+    "sockets": serve_sockets,
+}
+"""Style → server, the one that asyncio's documentation recommends for performance first."""
