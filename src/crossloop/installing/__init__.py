@@ -1,0 +1,1 @@
+"""Bringing what adapters need, one by one, and examining the machine (supervisor side)."""

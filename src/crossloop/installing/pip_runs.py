@@ -1,0 +1,161 @@
+"""pip, run as a program in the environment of this interpreter, and what its output says when it fails.
+
+pip's Python interface is not public; its command line is. The outcome of `pip install` is taken from its
+own report (`--report`, pip 22.2, JSON), the reason of a failure from the most telling line of its output.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossloop.installing.commands import CommandRun, python_command, run_command
+
+PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
+ENSUREPIP_LIMIT_S = 120.0
+
+NO_PIP = "this environment has no pip, and Python's ensurepip cannot bring it"
+NO_PIP_REMEDY = (
+    f"apt-get install python3-venv, then a new environment: {Path(sys.executable).name} -m venv .venv"
+)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One distribution that a run of pip installed."""
+
+    name: str
+    version: str
+    wheel: bool
+    """True: came as a wheel. False: built from source here."""
+
+
+def pip_ready() -> bool:
+    """Whether `python -m pip` works in this environment; tries `ensurepip` once where it does not."""
+    if run_command(python_command("-m", "pip", "--version"), limit_s=60).succeeded:
+        return True
+    bring = run_command(
+        python_command("-m", "ensurepip", "--upgrade", "--default-pip"), limit_s=ENSUREPIP_LIMIT_S
+    )
+    return bring.succeeded and run_command(python_command("-m", "pip", "--version"), limit_s=60).succeeded
+
+
+def run_pip(
+    *arguments: str,
+    limit_s: float,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> CommandRun:
+    """`python -m pip COMMAND …` with a time limit; *arguments* begin with pip's command."""
+    command, *rest = arguments
+    return run_command(
+        python_command("-m", "pip", command, *PIP_OPTIONS, *rest),
+        limit_s=limit_s,
+        environment=environment,
+        folder=folder,
+    )
+
+
+def pip_install(requirements: Sequence[str], *, limit_s: float) -> tuple[CommandRun, tuple[Fetched, ...]]:
+    """Install *requirements* together; also returns what came with them, empty if the run failed."""
+    with tempfile.TemporaryDirectory(prefix="crossloop-pip-") as folder:
+        report = Path(folder) / "report.json"
+        # A name that begins with a dash would be read as an option: everything after `--` is not.
+        run = run_pip("install", "--report", str(report), "--", *requirements, limit_s=limit_s)
+        if not run.succeeded:
+            return run, ()
+        return run, _fetched(report)
+
+
+def _fetched(report: Path) -> tuple[Fetched, ...]:
+    """What pip's report names (schema version 1); nothing where pip wrote none because nothing was to do."""
+    if not report.is_file():
+        return ()
+    document = json.loads(report.read_text(encoding="utf-8"))
+    found = []
+    for entry in document.get("install", []):
+        metadata = entry.get("metadata", {})
+        address = str(entry.get("download_info", {}).get("url", ""))
+        found.append(
+            Fetched(str(metadata.get("name", "")), str(metadata.get("version", "")), address.endswith(".whl"))
+        )
+    return tuple(found)
+
+
+# From the most to the least telling. The last match of the first pattern that matches at all is taken:
+# a build prints its real complaint last, and pip's own summary after it says only that a build failed.
+_TELLING = tuple(
+    re.compile(pattern, re.MULTILINE | re.IGNORECASE)
+    for pattern in (
+        r"^.*\bended after the limit of .*$",
+        r"^.*\bexternally-managed-environment\b.*$",
+        r"^.*(?:can't find rust compiler|rust not found|cargo, the rust package manager, is not).*$",
+        r"^.*command '[^']*' failed: no such file or directory.*$",
+        r"^.*fatal error: .*$",
+        r"^.*:\d+:\d+: error: .*$",
+        r"^.*requires a different python.*$",
+        r"^.*no matching distribution found.*$",
+        r"^.*do not match the hashes.*$",
+        r"^.*(?:temporary failure in name resolution|failed to establish a new connection"
+        r"|network is unreachable|name or service not known|certificate verify failed|connection refused"
+        r"|read timed out).*$",
+        r"^.*no space left on device.*$",
+        r"^.*permission denied.*$",
+        r"^\s*(?:error|💥 maturin failed|cmake error).*(?::|\bfailed\b).*$",
+        r"^ERROR: .*$",
+    )
+)
+
+_REMEDIES = (
+    (r"ended after the limit", "run it again; a slow machine or network needs a larger --limit"),
+    (r"externally-managed", f"make an environment first: {Path(sys.executable).name} -m venv .venv"),
+    (r"\brust|\bcargo|maturin", "install Rust (rustup, or apt-get install cargo), then run setup again"),
+    (r"Python\.h", "apt-get install python3-dev"),
+    (
+        r"'(?:gcc|cc|clang|g\+\+|c\+\+)[^']*' failed: no such file",
+        "apt-get install build-essential (macOS: xcode-select --install)",
+    ),
+    (
+        r"fatal error: .*\.h",
+        "the header named above belongs to a development package of the system; install that",
+    ),
+    (r"different python|no matching distribution", "another version of Python, or of the binding"),
+    (
+        r"name resolution|new connection|unreachable|not known|certificate|refused|timed out",
+        "check the network, and PIP_INDEX_URL or PIP_CERT behind a proxy",
+    ),
+    (r"no space left", "free some space, or point TMPDIR at a larger disk"),
+    (r"permission denied", f"make an environment that you own: {Path(sys.executable).name} -m venv .venv"),
+)
+
+
+def informative_line(output: str) -> str:
+    """The line of a failed run's output that says why, without addresses and folders of this machine."""
+    for pattern in _TELLING:
+        matches = pattern.findall(output)
+        if matches:
+            return public_text(matches[-1])
+    lines = [line for line in output.splitlines() if line.strip()]
+    return public_text(lines[-1]) if lines else "it ended without a word"
+
+
+def remedy_for(why: str) -> str:
+    """What a person can do about a reason; empty if nothing is known."""
+    for pattern, remedy in _REMEDIES:
+        if re.search(pattern, why, re.IGNORECASE):
+            return remedy
+    return ""
+
+
+def public_text(line: str, *, limit: int = 300) -> str:
+    """*line* fit for a report: one line, bounded, no internet address, no private folder."""
+    text = re.sub(r"\b(?:https?|file)://\S+", "<address>", line)
+    text = re.sub(r"\bhost='[^']*'", "host=<address>", text)
+    text = re.sub(r"(?<![\w.<])/(?:[\w.+@~-]+/)+(?=[\w.+@~-])", "…/", text)  # folders; the file's name stays
+    text = re.sub(r"\b[A-Za-z]:\\(?:[^\\\s]+\\)+", r"…\\", text)
+    text = "".join(character if character.isprintable() else " " for character in text)
+    text = " ".join(text.split()).removeprefix("ERROR: ")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
