@@ -1,0 +1,188 @@
+"""From slices to cells: figures, regimes and tiers of one comparison. Pure."""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from crossloop import statistics
+from crossloop.bench.plan import Comparison, Row
+from crossloop.journal import (
+    CellRecord,
+    Estimate,
+    Figures,
+    Latency,
+    RateFigures,
+    Regime,
+    SliceRecord,
+)
+from crossloop.load.histogram import merge, percentiles
+from crossloop.outcomes import Failed, Measured, Outcome, outcome_name, outcome_reason, outcome_stderr
+from crossloop.statistics import Standing
+
+SERVER_BOUND_SHARE = 0.95
+"""From this share of a CPU on, the measured process is the limit (it was 0.97 to 1.00 where it is)."""
+CLIENT_BUSY_SHARE = 0.80
+"""From this share of its time spent on messages, not on looking for them, the load is the limit."""
+
+
+def row_seed(seed: int, *words: str) -> int:
+    """A seed of its own for each estimate, the same in every run of the same seed."""
+    return zlib.crc32("\0".join((str(seed), *words)).encode())
+
+
+def cells_of(
+    comparison: Comparison,
+    slices: Sequence[SliceRecord],
+    failures: Mapping[Row, Outcome],
+    seed: int,
+) -> list[CellRecord]:
+    """One cell per row of *comparison*, in the plan's order.
+
+    *failures* are rows that have no figure because something happened to them; a single wrong answer
+    outweighs every slice that went well.
+    """
+    main: dict[Row, list[SliceRecord]] = {}
+    rates: dict[Row, dict[str, list[SliceRecord]]] = {}
+    for one in slices:
+        row = Row(one.adapter, one.style)
+        if row in failures:
+            continue
+        if one.phase.startswith("rate:"):
+            rates.setdefault(row, {}).setdefault(one.phase.removeprefix("rate:"), []).append(one)
+        elif one.operations:
+            main.setdefault(row, []).append(one)
+    costs = {(row.adapter, row.style): _values(found, _cost) for row, found in main.items()}
+    seed = row_seed(seed, comparison.scenario.id, comparison.key)
+    standings = statistics.tiers(costs, seed) if costs else {}
+    cells = []
+    for row in comparison.rows:
+        standing = standings.get((row.adapter, row.style))
+        if standing is None:
+            reason = Failed("no operation was completed in any slice")
+            cells.append(_without_figures(comparison, row, failures.get(row, reason)))
+        else:
+            figures = _figures(main[row], rates.get(row, {}), standing, row_seed(seed, str(row)))
+            cells.append(_cell(comparison, row, Measured(), figures))
+    return cells
+
+
+def _without_figures(comparison: Comparison, row: Row, outcome: Outcome) -> CellRecord:
+    return _cell(comparison, row, outcome, None)
+
+
+def _cell(comparison: Comparison, row: Row, outcome: Outcome, figures: Figures | None) -> CellRecord:
+    return CellRecord(
+        adapter=row.adapter,
+        style=row.style,
+        scenario=comparison.scenario.id,
+        parameters=dict(comparison.parameters),
+        outcome=outcome_name(outcome),
+        reason=outcome_reason(outcome)[:4000],
+        stderr_tail=outcome_stderr(outcome)[-4000:],
+        figures=figures,
+    )
+
+
+def _figures(
+    slices: Sequence[SliceRecord], rates: Mapping[str, Sequence[SliceRecord]], standing: Standing, seed: int
+) -> Figures:
+    return Figures(
+        cpu_ns_per_operation=statistics.estimate(_values(slices, _cost), seed),
+        user_share=_user_share([*slices, *(one for found in rates.values() for one in found)]),
+        operations_per_s=statistics.estimate(_values(slices, _speed), seed),
+        regime=regime(slices),
+        tier=standing.tier,
+        ratio_to_best=standing.ratio_to_best,
+        rates=[_rate(label, found, seed) for label, found in rates.items() if _answered(found)],
+        latency_us=latency(slices),
+        rss_bytes=next((one.rss_bytes for one in reversed(slices) if one.rss_bytes is not None), None),
+        counters=_counters(slices),
+    )
+
+
+def _answered(slices: Sequence[SliceRecord]) -> bool:
+    return any(one.operations for one in slices)
+
+
+def _rate(label: str, slices: Sequence[SliceRecord], seed: int) -> RateFigures:
+    found = [one for one in slices if one.operations]
+    elapsed_s = sum(one.elapsed_ns for one in found) / 1e9
+    merged = latency(found)
+    return RateFigures(
+        label=label,
+        offered_per_s=sum(one.offered_per_s for one in found) / len(found),
+        achieved_per_s=sum(one.operations for one in found) / elapsed_s,
+        latency_us=merged if merged is not None else Latency(0, 0, 0, 0, 0, 0),
+        cpu_ns_per_operation=statistics.estimate(_values(found, _cost), seed),
+        regime=regime(found),
+    )
+
+
+def _cost(one: SliceRecord) -> float:
+    return max(one.cpu_ns, 1) / one.operations
+
+
+def _speed(one: SliceRecord) -> float:
+    return one.operations * 1e9 / one.elapsed_ns
+
+
+def _values(
+    slices: Sequence[SliceRecord], value: Callable[[SliceRecord], float]
+) -> list[tuple[int, int, float]]:
+    return [(one.generation, one.round, value(one)) for one in slices]
+
+
+def _user_share(slices: Sequence[SliceRecord]) -> float | None:
+    """User time ÷ all CPU time over the whole run: the kernel samples the split by its tick."""
+    user = sum(one.user_ns for one in slices if one.user_ns is not None)
+    both = user + sum(one.system_ns for one in slices if one.system_ns is not None)
+    return user / both if both else None
+
+
+def regime(slices: Sequence[SliceRecord]) -> Regime:
+    """Who was the limit over *slices*."""
+    elapsed = sum(one.elapsed_ns for one in slices)
+    server = sum(one.cpu_ns for one in slices) / elapsed
+    load = sum(one.load_cpu_ns for one in slices) / elapsed
+    steal = [one.steal_ns for one in slices if one.steal_ns is not None]
+    sleeps = [one.sleeps for one in slices if one.sleeps is not None]
+    operations = sum(one.operations for one in slices)
+    return Regime(
+        name=_regime_name(slices[0].phase, server, load),
+        server_share=server,
+        load_share=load,
+        operations_per_sleep=operations / sum(sleeps) if sum(sleeps) else None,
+        steal_share=sum(steal) / elapsed if steal else None,
+    )
+
+
+def _regime_name(phase: str, server: float, load: float) -> Any:
+    if phase == "work":
+        return "self-driven"
+    if server >= SERVER_BOUND_SHARE:
+        return "server-bound"
+    return "client-bound" if load >= CLIENT_BUSY_SHARE and phase == "capacity" else "idle"
+
+
+def latency(slices: Sequence[SliceRecord]) -> Latency | None:
+    """Percentiles over the merged histograms of *slices*; None when they hold no sample."""
+    merged = merge([one.latency for one in slices])
+    return percentiles(merged) if merged else None
+
+
+def _counters(slices: Sequence[SliceRecord]) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for one in slices:
+        for name, value in one.counters.items():
+            sums[name] = sums.get(name, 0.0) + value
+    return sums
+
+
+def capacity_estimate(slices: Sequence[SliceRecord], row: Row) -> Estimate | None:
+    """A row's own capacity so far, operations a second; None before its first slice."""
+    found = [
+        one
+        for one in slices
+        if (one.adapter, one.style) == (row.adapter, row.style) and one.phase == "capacity" and one.operations
+    ]
+    return statistics.estimate(_values(found, _speed), 0, 2) if found else None

@@ -1,0 +1,278 @@
+"""Rooms: the live processes of one stage and generation, and how one slice is taken in them.
+
+Two kinds with one face: `ServedRoom` (servers in workers, the load from a process beside them) and
+`WorkRoom` (workers that drive themselves). Outside its slice every worker is stopped, so that one that
+spins or ticks disturbs nobody.
+"""
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from crossloop.bench.plan import Comparison, Profile, Row, Stage
+from crossloop.outcomes import Failed, Outcome, TimedOut
+from crossloop.suite import Suite
+from crossloop.supervise.child import Child, ChildError, memory_bytes, suite_paths, worker
+from crossloop.supervise.probe import refused
+
+READY_LIMIT_S = 30.0
+SLICE_LIMIT_S = 40.0
+"""Longest a slice may take beyond its own length; a worker that needs longer hangs."""
+
+
+class Pinning:
+    """Which CPU the measured processes get and which the load; None where the platform cannot pin."""
+
+    def __init__(self, server_cpu: int | None, load_cpu: int | None):
+        self.server_cpu = server_cpu
+        self.load_cpu = load_cpu
+
+
+class Room(ABC):
+    """The processes of one stage in one generation."""
+
+    def __init__(self, suite: Suite, stage: Stage, profile: Profile, pinning: Pinning):
+        self._suite = suite
+        self._stage = stage
+        self._profile = profile
+        self._pinning = pinning
+        self._workers: dict[Row, Child] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def start(self, row: Row) -> None:
+        """Start the worker of a row and stop it until its first slice. Raises ChildError."""
+        child = worker(str(row))
+        self._workers[row] = child
+        try:
+            answer = child.ask(self._request(row), READY_LIMIT_S)
+            if not answer.get("ready"):
+                raise ChildError(refused(answer, row.adapter))
+            self._started(row, answer)
+        except ChildError:
+            self.drop(row)
+            raise
+        child.suspend()
+
+    def drop(self, row: Row) -> None:
+        """End the worker of a row, if it has one."""
+        child = self._workers.pop(row, None)
+        if child is not None:
+            child.end()
+
+    def slices(
+        self, row: Row, comparison: Comparison, phases: Sequence[tuple[str, float]], seed: int
+    ) -> list[dict[str, Any]]:
+        """Take one slice for each (phase, offered rate); answers as the journal's slice records name them.
+
+        Starts the row's worker when it is not there (after a failure on other parameters). Raises
+        ChildError; the row's worker is gone then.
+        """
+        if row not in self._workers:
+            self.start(row)
+        child = self._workers[row]
+        child.resume()
+        try:
+            answers = self._take(row, child, comparison, phases, seed)
+        except ChildError:
+            self.drop(row)
+            raise
+        child.suspend()
+        return answers
+
+    @abstractmethod
+    def _request(self, row: Row) -> dict[str, Any]: ...
+
+    def _started(self, row: Row, answer: Mapping[str, Any]) -> None:
+        """Note what a worker said when it was ready."""
+
+    @abstractmethod
+    def _take(
+        self,
+        row: Row,
+        child: Child,
+        comparison: Comparison,
+        phases: Sequence[tuple[str, float]],
+        seed: int,
+    ) -> list[dict[str, Any]]: ...
+
+    def close(self) -> None:
+        """End every process of the room."""
+        for row in list(self._workers):
+            self.drop(row)
+
+    def _module_of(self, row: Row) -> str:
+        return self._suite.adapters[row.adapter].module
+
+    def _paths(self) -> list[str]:
+        return suite_paths(self._suite.paths)
+
+
+class WorkRoom(Room):
+    """Workers that drive themselves, and the companion that they talk to, if the scenario has one."""
+
+    def __init__(self, suite: Suite, stage: Stage, profile: Profile, pinning: Pinning):
+        super().__init__(suite, stage, profile, pinning)
+        self._companion: Child | None = None
+        self._server: tuple[str, int] | None = None
+        if stage.scenario.about.companion:
+            self._companion = worker(f"{stage.scenario.id}-companion")
+            answer = self._companion.ask(
+                {
+                    "do": "companion",
+                    "scenario": stage.scenario.module,
+                    "paths": self._paths(),
+                    "cpu": pinning.load_cpu,
+                },
+                READY_LIMIT_S,
+            )
+            if not answer.get("ready"):
+                self._companion.end()
+                raise ChildError(Failed(f"companion of {stage.scenario.id}: {answer.get('reason', '')}"))
+            self._server = (str(answer["host"]), int(answer["port"]))
+
+    def _request(self, row: Row) -> dict[str, Any]:
+        return {
+            "do": "work",
+            "module": self._module_of(row),
+            "scenario": self._stage.scenario.module,
+            "style": row.style,
+            "paths": self._paths(),
+            "cpu": self._pinning.server_cpu,
+            "server": self._server,
+        }
+
+    def _take(
+        self,
+        row: Row,
+        child: Child,
+        comparison: Comparison,
+        phases: Sequence[tuple[str, float]],
+        seed: int,
+    ) -> list[dict[str, Any]]:
+        answers = []
+        for phase, _rate in phases:
+            order = {
+                "do": "slice",
+                "parameters": comparison.parameters,
+                "run_in_ms": self._profile.run_in_ms,
+                "duration_ms": self._profile.slice_ms,
+            }
+            answer = child.ask(order, SLICE_LIMIT_S)
+            if "outcome" in answer:
+                raise ChildError(refused(answer, row.adapter))
+            answers.append({**answer, "phase": phase, "rss_bytes": memory_bytes(child.pid)})
+        return answers
+
+    def close(self) -> None:
+        super().close()
+        if self._companion is not None:
+            self._companion.end()
+
+
+class ServedRoom(Room):
+    """Servers in workers, and the load generator in a process of its own on the other CPU."""
+
+    def __init__(self, suite: Suite, stage: Stage, profile: Profile, pinning: Pinning):
+        super().__init__(suite, stage, profile, pinning)
+        self._addresses: dict[Row, tuple[str, int]] = {}
+        self._load = self._start_load()
+
+    def _start_load(self) -> Child:
+        load = Child(["-m", "crossloop.load.process"], name="load")
+        if self._pinning.load_cpu is not None:
+            load.ask({"do": "pin", "cpu": self._pinning.load_cpu}, READY_LIMIT_S)
+        return load
+
+    def _request(self, row: Row) -> dict[str, Any]:
+        return {
+            "do": "serve",
+            "module": self._module_of(row),
+            "scenario": self._stage.scenario.module,
+            "style": row.style,
+            "paths": self._paths(),
+            "cpu": self._pinning.server_cpu,
+        }
+
+    def _started(self, row: Row, answer: Mapping[str, Any]) -> None:
+        self._addresses[row] = (str(answer["host"]), int(answer["port"]))
+
+    def _take(
+        self,
+        row: Row,
+        child: Child,
+        comparison: Comparison,
+        phases: Sequence[tuple[str, float]],
+        seed: int,
+    ) -> list[dict[str, Any]]:
+        host, port = self._addresses[row]
+        connections = {key: comparison.parameters[key] for key in ("connections", "size")}
+        # Connections live for one visit: what another set of parameters watches would be in the way of
+        # this one's, most of all for select and poll, whose cost grows with the number watched.
+        opening = {
+            "do": "open",
+            "target": str(row),
+            "host": host,
+            "port": port,
+            "pid": child.pid,
+            **connections,
+        }
+        self._ask_load(child, opening)
+        answers = []
+        for number, (phase, rate) in enumerate(phases):
+            order = {
+                "do": "slice",
+                "target": str(row),
+                **connections,
+                "phase": "rate" if rate else "capacity",
+                "rate": rate,
+                "run_in_ms": self._profile.run_in_ms,
+                "duration_ms": self._profile.slice_ms,
+                "seed": seed + number,
+            }
+            answers.append({**self._ask_load(child, order), "phase": phase})
+        self._ask_load(child, {"do": "close", "target": str(row)})
+        return answers
+
+    def _ask_load(self, server: Child, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the load process; what goes wrong is laid at the door of whoever it belongs to."""
+        try:
+            answer = self._load.ask(order, SLICE_LIMIT_S)
+        except ChildError as error:
+            self._load = self._start_load()
+            server.check()
+            raise ChildError(Failed(f"the load generator ended: {error}")) from error
+        if "error" not in answer:
+            return answer
+        with contextlib.suppress(ChildError):
+            self._load.ask({"do": "close", "target": order["target"]}, READY_LIMIT_S)
+        server.check()
+        raise ChildError(self._blame(server, answer))
+
+    @staticmethod
+    def _blame(server: Child, answer: Mapping[str, Any]) -> Outcome:
+        text = str(answer["error"])
+        if answer.get("kind") == "timeout":
+            return TimedOut(text, SLICE_LIMIT_S, server.tail())
+        return Failed(text, server.tail())
+
+    def close(self) -> None:
+        super().close()
+        self._load.end()
+
+
+def open_room(suite: Suite, stage: Stage, profile: Profile, pinning: Pinning) -> Room:
+    """The room that a stage needs. Raises ChildError when its companion or load cannot be started."""
+    served = "StreamServer" in stage.scenario.about.levels
+    return (ServedRoom if served else WorkRoom)(suite, stage, profile, pinning)
+
+
+def journal_path(folder: Path) -> Path:
+    """Where a run keeps its journal."""
+    return folder / "run.jsonl"

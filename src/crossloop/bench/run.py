@@ -1,0 +1,297 @@
+"""Carrying a plan out: generations, rounds in random order, one journal; and going on after an interruption."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from crossloop.bench.cells import capacity_estimate, cells_of, row_seed
+from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
+from crossloop.bench.rooms import Pinning, Room, open_room
+from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
+from crossloop.outcomes import Outcome, outcome_name, outcome_reason, outcome_stderr
+from crossloop.suite import Suite
+from crossloop.supervise.child import ChildError
+
+Progress = Callable[[str, int], object]
+"""Called with what is being done and how many slices were finished by it."""
+
+CellKey = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What an earlier, interrupted run of the same journal already has."""
+
+    slices: tuple[SliceRecord, ...] = ()
+    cells: tuple[CellRecord, ...] = ()
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "Past":
+        """The slices and cells among *records*."""
+        return cls(
+            tuple(one for one in records if isinstance(one, SliceRecord)),
+            tuple(one for one in records if isinstance(one, CellRecord)),
+        )
+
+    def has(self, comparison: Comparison) -> bool:
+        """Whether every cell of a comparison is there."""
+        done = {(one.adapter, one.style) for one in self._cells_of(comparison)}
+        return all((row.adapter, row.style) in done for row in comparison.rows)
+
+    def slices_of(self, comparison: Comparison) -> list[SliceRecord]:
+        """Slices of an unfinished comparison."""
+        return [one for one in self.slices if _belongs(one, comparison)]
+
+    def _cells_of(self, comparison: Comparison) -> Iterator[CellRecord]:
+        return (one for one in self.cells if _belongs(one, comparison))
+
+    def has_excluded(self, one: Excluded) -> bool:
+        """Whether the cell of *one* is there."""
+        key = (one.row.adapter, one.row.style, one.scenario, parameter_key(one.parameters))
+        return any(
+            key == (cell.adapter, cell.style, cell.scenario, parameter_key(cell.parameters))
+            for cell in self.cells
+        )
+
+
+def _belongs(one: SliceRecord | CellRecord, comparison: Comparison) -> bool:
+    return one.scenario == comparison.scenario.id and parameter_key(one.parameters) == comparison.key
+
+
+class Bench:
+    """One run of a plan into one journal."""
+
+    def __init__(
+        self,
+        suite: Suite,
+        plan: Plan,
+        journal: JournalWriter,
+        *,
+        pinning: Pinning,
+        seed: int,
+        past: Past,
+        progress: Progress,
+    ):
+        self._suite = suite
+        self._plan = plan
+        self._journal = journal
+        self._pinning = pinning
+        self._seed = seed
+        self._past = past
+        self._progress = progress
+        self._outcomes: Counter[str] = Counter()
+
+    def run(self) -> EndRecord:
+        """Measure everything that is not in the journal yet. Raises KeyboardInterrupt as it comes."""
+        start = time.monotonic()
+        for one in self._plan.excluded:
+            if not self._past.has_excluded(one):
+                self._write_cell(_excluded_cell(one))
+        for stage in self._plan.stages:
+            self._run_stage(stage)
+        outcomes = Counter(one.outcome for one in self._past.cells) + self._outcomes
+        end = EndRecord(
+            elapsed_s=round(time.monotonic() - start, 1),
+            cells=dict(sorted(outcomes.items())),
+            resumed=len(self._past.slices),
+            peak_rss_bytes=peak_rss_bytes(),
+        )
+        self._journal.write(end)
+        return end
+
+    def _write_cell(self, cell: CellRecord) -> None:
+        self._outcomes[cell.outcome] += 1
+        self._journal.write(cell)
+
+    def _run_stage(self, stage: Stage) -> None:
+        open_ones = [one for one in stage.comparisons if not self._past.has(one)]
+        if not open_ones:
+            return
+        session = _StageSession(self, Stage(stage.scenario, tuple(open_ones)))
+        try:
+            session.run()
+        except ChildError as error:  # the companion or the load cannot be had: no cell of this stage can
+            session.fail_all(error.outcome)
+        for comparison in open_ones:
+            for cell in session.cells(comparison):
+                self._write_cell(cell)
+
+    # What a session needs of its bench.
+
+    def open_room(self, stage: Stage) -> Room:
+        """Processes for one generation of *stage*."""
+        return open_room(self._suite, stage, self._plan.profile, self._pinning)
+
+    def record(self, one: SliceRecord) -> None:
+        """Write a slice. It need not reach the disk at once: it outlives this process as it is."""
+        self._journal.write(one, sync=False)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that is carried out."""
+        return self._plan
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random choice."""
+        return self._seed
+
+    @property
+    def past(self) -> Past:
+        """What the journal already had."""
+        return self._past
+
+    def tell(self, text: str, slices: int) -> None:
+        """Report progress."""
+        self._progress(text, slices)
+
+
+class _StageSession:
+    """One stage under way: its slices so far and the rows that failed."""
+
+    def __init__(self, bench: Bench, stage: Stage):
+        self._bench = bench
+        self._stage = stage
+        self._slices = {one.key: bench.past.slices_of(one) for one in stage.comparisons}
+        self._failures: dict[str, dict[Row, Outcome]] = {one.key: {} for one in stage.comparisons}
+        # Generations are numbered on from those of an interrupted run: fresh processes are a new one.
+        before = [one.generation for found in self._slices.values() for one in found]
+        self._first_generation = max(before, default=-1) + 1
+        self._done = {one.key: self._rounds_done(one) for one in stage.comparisons}
+
+    def _rounds_done(self, comparison: Comparison) -> int:
+        """Rounds that an interrupted run completed for every row."""
+        rows = {(row.adapter, row.style) for row in comparison.rows}
+        seen: dict[tuple[int, int], set[tuple[str, str]]] = {}
+        for one in self._slices[comparison.key]:
+            seen.setdefault((one.generation, one.round), set()).add((one.adapter, one.style))
+        return sum(found >= rows for found in seen.values())
+
+    def run(self) -> None:
+        """All generations. Raises ChildError when the stage as such cannot be run."""
+        for generation in range(self._bench.plan.profile.generations):
+            turns = self._turns(generation)
+            if turns:
+                self._run_generation(self._first_generation + generation, turns)
+
+    def _turns(self, generation: int) -> list[tuple[int, Comparison]]:
+        """(round, comparison) of a generation in random order within each round, less what is done."""
+        order = random.Random(row_seed(self._bench.seed, self._stage.scenario.id, str(generation)))  # noqa: S311
+        turns = []
+        for turn in range(max(one.rounds for one in self._stage.comparisons)):
+            due = [one for one in self._stage.comparisons if turn < one.rounds]
+            due = [one for one in due if generation * one.rounds + turn >= self._done[one.key]]
+            order.shuffle(due)
+            turns += [(turn, one) for one in due]
+        return turns
+
+    def _run_generation(self, generation: int, turns: Sequence[tuple[int, Comparison]]) -> None:
+        order = random.Random(row_seed(self._bench.seed, self._stage.scenario.id, "rows", str(generation)))  # noqa: S311
+        with self._bench.open_room(self._stage) as room:
+            self._start_all(room)
+            for turn, comparison in turns:
+                rows = [row for row in comparison.rows if row not in self._failures[comparison.key]]
+                order.shuffle(rows)
+                for row in rows:
+                    self._visit(room, row, comparison, generation, turn, order.randrange(2**31))
+
+    def _start_all(self, room: Room) -> None:
+        """Start and warm every row, so that no first slice pays for what happens once."""
+        for row in self._stage.rows:
+            self._bench.tell(f"{self._stage.scenario.id}: starting {row}", 0)
+            comparison = next(one for one in self._stage.comparisons if row in one.rows)
+            if row in self._failures[comparison.key]:
+                continue
+            try:
+                room.slices(row, comparison, (self._main_phase(comparison),), 0)
+            except ChildError as error:
+                self._failures[comparison.key][row] = error.outcome
+
+    def _visit(
+        self, room: Room, row: Row, comparison: Comparison, generation: int, turn: int, seed: int
+    ) -> None:
+        self._bench.tell(f"{self._stage.scenario.id} {_words(comparison)}: {row}", 0)
+        phases = self._phases(row, comparison)
+        try:
+            answers = room.slices(row, comparison, phases, seed)
+        except ChildError as error:
+            self._failures[comparison.key][row] = error.outcome
+            return
+        for answer in answers:
+            record = _slice_record(row, comparison, generation, turn, answer)
+            self._slices[comparison.key].append(record)
+            self._bench.record(record)
+        self._bench.tell(f"{self._stage.scenario.id} {_words(comparison)}: {row}", len(answers))
+
+    def _main_phase(self, comparison: Comparison) -> tuple[str, float]:
+        return ("capacity" if "StreamServer" in comparison.scenario.about.levels else "work", 0.0)
+
+    def _phases(self, row: Row, comparison: Comparison) -> list[tuple[str, float]]:
+        """Capacity first, then the offered loads that are known: shares need a capacity to be shares of."""
+        phases = [self._main_phase(comparison)]
+        known = capacity_estimate(self._slices[comparison.key], row) if comparison.rates else None
+        for label in comparison.rates:
+            if label == "common" or known is not None:
+                capacity = known.value if known is not None else 0.0
+                phases.append((f"rate:{label}", offered_rate(label, comparison.parameters, capacity)))
+        return phases
+
+    def fail_all(self, outcome: Outcome) -> None:
+        """No row of the stage can be measured."""
+        for comparison in self._stage.comparisons:
+            for row in comparison.rows:
+                self._failures[comparison.key].setdefault(row, outcome)
+
+    def cells(self, comparison: Comparison) -> list[CellRecord]:
+        """The cells of a comparison, from everything that was measured of it."""
+        key = comparison.key
+        return cells_of(comparison, self._slices[key], self._failures[key], self._bench.seed)
+
+
+def _slice_record(
+    row: Row, comparison: Comparison, generation: int, turn: int, answer: dict[str, Any]
+) -> SliceRecord:
+    values = {
+        **answer,
+        "kind": "slice",
+        "adapter": row.adapter,
+        "style": row.style,
+        "scenario": comparison.scenario.id,
+        "parameters": comparison.parameters,
+        "generation": generation,
+        "round": turn,
+    }
+    return msgspec.convert(values, SliceRecord)
+
+
+def _excluded_cell(one: Excluded) -> CellRecord:
+    return CellRecord(
+        adapter=one.row.adapter,
+        style=one.row.style,
+        scenario=one.scenario,
+        parameters=dict(one.parameters),
+        outcome=outcome_name(one.outcome),
+        reason=outcome_reason(one.outcome)[:4000],
+        stderr_tail=outcome_stderr(one.outcome)[-4000:],
+    )
+
+
+def _words(comparison: Comparison) -> str:
+    return " ".join(f"{name}={value}" for name, value in comparison.parameters.items())
+
+
+def peak_rss_bytes() -> int | None:
+    """Highest resident memory of this process so far (getrusage(2)); None where the platform has none."""
+    try:
+        import resource  # POSIX only
+    except ImportError:
+        return None
+    import sys
+
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

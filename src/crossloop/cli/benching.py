@@ -1,0 +1,280 @@
+"""`crossloop bench`: from the selection to the journal, and from the journal to the report."""
+
+import contextlib
+import datetime
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+import psutil
+
+import crossloop
+from crossloop.bench.plan import PROFILES, Comparison, Plan, Profile, make_plan
+from crossloop.bench.rooms import Pinning, journal_path
+from crossloop.bench.run import Bench, Past
+from crossloop.cli.choosing import chosen, suite_or_stop
+from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
+from crossloop.cli.progress import ProgressView
+from crossloop.installing import machine, recorded_setup
+from crossloop.journal import (
+    AdapterRecord,
+    EndRecord,
+    JournalError,
+    JournalWriter,
+    Record,
+    RunRecord,
+    WarningRecord,
+    read_journal,
+)
+from crossloop.outcomes import outcome_name, outcome_reason
+from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
+from crossloop.supervise.probe import Probed, probe_all
+from crossloop.worker.process import raise_descriptor_limit
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `crossloop bench`, as typed."""
+
+    adapters: str | None
+    scenarios: str | None
+    profile: str
+    out: Path | None
+    resume: bool
+    dry_run: bool
+    seed: int
+
+
+def run(suites: Sequence[Path], request: Request) -> int:
+    """Plan, measure, render. See the contract of exit statuses in docs/design.md."""
+    suite = suite_or_stop(suites)
+    profile = _profile(request.profile)
+    adapters = chosen("adapter", suite.adapters, request.adapters)
+    scenarios = chosen("scenario", suite.scenarios, request.scenarios)
+    folder = request.out if request.out is not None else default_folder()
+    click.echo("crossloop: asking each adapter what it is", err=True)
+    probed = list(probe_all(suite, adapters))
+    plan = make_plan(profile, list(scenarios.values()), probed)
+    _refuse_unreachable(plan)
+    if request.dry_run:
+        return _print_plan(plan, folder)
+    header = _header(profile, adapters, scenarios, request.seed)
+    with _terminated_is_interrupted():
+        journal, past = _open_journal(folder, header, resume=request.resume)
+        try:
+            with journal:
+                end = _measure(suite, plan, probed, journal, past, header)
+        except KeyboardInterrupt:
+            click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
+            return INTERRUPTED
+    status = _render(suites, folder)
+    if not end.cells.get("measured"):
+        raise StopError(
+            f"nothing could be measured; {folder / 'README.md'} says why, and `crossloop setup` brings bindings",
+            NOTHING_MEASURED,
+        )
+    return status
+
+
+def default_folder() -> Path:
+    """`reports/linux`, `reports/macos` or `reports/windows`, below the working folder."""
+    names = {"darwin": "macos", "win32": "windows", "cygwin": "windows"}
+    return Path("reports") / names.get(sys.platform, sys.platform)
+
+
+def _profile(name: str) -> Profile:
+    if name not in PROFILES:
+        raise StopError(f"--profile {name!r}: expected one of {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+def _header(
+    profile: Profile,
+    adapters: dict[str, AdapterEntry],
+    scenarios: dict[str, ScenarioEntry],
+    seed: int,
+) -> RunRecord:
+    server_cpu, load_cpu = _cpus()
+    return RunRecord(
+        schema=1,
+        crossloop=crossloop.__version__,
+        started=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        profile=profile.name,
+        seed=seed,
+        machine=machine(),
+        adapters=list(adapters),
+        scenarios=list(scenarios),
+        server_cpu=server_cpu,
+        load_cpu=load_cpu,
+        slice_ms=profile.slice_ms,
+        run_in_ms=profile.run_in_ms,
+        settings={
+            "generations": profile.generations,
+            "headline-rounds": profile.headline_rounds,
+            "rounds": profile.rounds,
+        },
+    )
+
+
+def _cpus() -> tuple[int | None, int | None]:
+    """The first and the last CPU this process may use; None where there is no pinning, or only one CPU."""
+    try:
+        allowed = sorted(psutil.Process().cpu_affinity() or [])
+    except (AttributeError, psutil.Error):  # macOS has no affinity
+        return None, None
+    if len(allowed) < 2 or sys.platform != "linux":
+        return None, None
+    return allowed[0], allowed[-1]
+
+
+def _open_journal(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWriter, Past]:
+    path = journal_path(folder)
+    try:
+        if resume and path.exists():
+            records = read_journal(path)
+            _refuse_other_run(path, records, header)
+            return JournalWriter(path, append=True), Past.of(records)
+        folder.mkdir(parents=True, exist_ok=True)
+        _probe_writable(folder)
+        path.unlink(missing_ok=True)
+        journal = JournalWriter(path)
+    except JournalError as error:
+        raise StopError(str(error)) from error
+    except OSError as error:
+        raise StopError(
+            f"cannot write into {str(folder)!r}: {error.strerror}; choose another folder with --out"
+        ) from error
+    journal.write(header)
+    return journal, Past()
+
+
+def _probe_writable(folder: Path) -> None:
+    """Fail before anything old is replaced."""
+    probe = folder / ".crossloop-write-test"
+    probe.touch()
+    probe.unlink()
+
+
+def _refuse_other_run(path: Path, records: Sequence[Record], header: RunRecord) -> None:
+    """A run goes on only as what it began as: the same question, on the same kind of machine."""
+    before = records[0]
+    assert isinstance(before, RunRecord)
+    for name in ("crossloop", "profile", "seed", "adapters", "scenarios", "machine", "slice_ms", "settings"):
+        old, new = getattr(before, name), getattr(header, name)
+        if old != new:
+            raise StopError(
+                f"--resume: {path} was begun with {name} {old!r}, this is {new!r}; "
+                "use the same options, or leave out --resume to begin anew"
+            )
+    if any(isinstance(one, EndRecord) for one in records):
+        click.echo(f"crossloop: {path} is complete; rendering it again", err=True)
+
+
+def _measure(
+    suite: Suite, plan: Plan, probed: Sequence[Probed], journal: JournalWriter, past: Past, header: RunRecord
+) -> EndRecord:
+    if not past.cells and not past.slices:
+        installed = recorded_setup()
+        for one in probed:
+            journal.write(_adapter_record(one, installed.get(one.entry.id, "")), sync=False)
+        for warning in _warnings(header):
+            journal.write(warning, sync=False)
+    pinning = Pinning(header.server_cpu, header.load_cpu)
+    with ProgressView(plan.slices, len(past.slices)) as view:
+        bench = Bench(
+            suite, plan, journal, pinning=pinning, seed=header.seed, past=past, progress=view.advance
+        )
+        return bench.run()
+
+
+def _adapter_record(one: Probed, installed: str) -> AdapterRecord:
+    about = one.entry.about
+    return AdapterRecord(
+        adapter=one.entry.id,
+        family=about.family,
+        library=about.library,
+        binding=about.binding,
+        usable=one.usable,
+        outcome=outcome_name(one.outcome),
+        reason=outcome_reason(one.outcome)[:4000],
+        facts=dict(one.facts),
+        levels=list(one.levels),
+        styles=list(one.styles),
+        installed=installed or ("" if about.requires or about.recipe else "standard library"),
+    )
+
+
+def _warnings(header: RunRecord) -> Iterator[WarningRecord]:
+    if header.server_cpu is None:
+        yield WarningRecord(
+            "not-pinned",
+            "Server and load share the CPUs as the system likes: it has fewer than two, or cannot pin.",
+            "Compare ratios within one table only; use a machine with two CPUs and Linux for absolute figures.",
+        )
+    if header.machine.virtual:
+        yield WarningRecord(
+            "virtual-machine",
+            f"The machine is virtual ({header.machine.virtual}): neighbours take CPU time when they like.",
+            "Trust ratios (paired within a round) before absolute figures.",
+        )
+
+
+def _refuse_unreachable(plan: Plan) -> None:
+    """Say beforehand that descriptors will not do, with both numbers."""
+    limit = raise_descriptor_limit()
+    for stage in plan.stages:
+        for comparison in stage.comparisons:
+            wanted = _descriptors(comparison)
+            if limit and wanted > limit:
+                raise StopError(
+                    f"{stage.scenario.id} needs about {wanted} descriptors, the limit is {limit}; "
+                    f"`ulimit -n {wanted}` as an administrator allows it, or choose other --scenarios"
+                )
+
+
+def _descriptors(comparison: Comparison) -> int:
+    connections = int(comparison.parameters.get("connections", 0))
+    return max(connections, 3 * len(comparison.rows)) + 64
+
+
+def _print_plan(plan: Plan, folder: Path) -> int:
+    for stage in plan.stages:
+        for comparison in stage.comparisons:
+            words = " ".join(f"{name}={value}" for name, value in comparison.parameters.items())
+            rates = f", offered loads: {', '.join(comparison.rates)}" if comparison.rates else ""
+            rounds = comparison.rounds * plan.profile.generations
+            click.echo(f"{stage.scenario.id} {words}: {len(comparison.rows)} rows × {rounds} rounds{rates}")
+    for one in {(one.row.adapter, one.scenario): one for one in plan.excluded}.values():
+        click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
+    click.echo(f"{plan.slices} slices, about {plan.seconds / 60:.1f} minutes, into {folder}")
+    return DONE
+
+
+def _render(suites: Sequence[Path], folder: Path) -> int:
+    """Render in a process of its own: the supervisor need not hold the plotting library as well."""
+    options = [word for suite in suites for word in ("--suite", str(suite))]
+    command = [sys.executable, "-P", "-m", "crossloop", *options, "report", str(folder)]
+    done = subprocess.run(command, check=False)
+    return done.returncode
+
+
+@contextlib.contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """SIGTERM ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if os.name == "posix":
+            signal.siginterrupt(signal.SIGTERM, True)

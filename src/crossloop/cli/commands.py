@@ -1,0 +1,151 @@
+"""The commands and their options; what they do lives in the modules beside this one."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import crossloop
+from crossloop.cli.exits import DONE, INTERRUPTED
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+def main() -> int:
+    """Run the command line; returns the exit status. Bad input is one line on stderr."""
+    try:
+        status = cli.main(prog_name="crossloop", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return DONE
+    except click.ClickException as error:
+        click.echo(f"crossloop: {' '.join(error.format_message().split())}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        return DONE
+    return status if isinstance(status, int) else DONE
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(crossloop.__version__, prog_name="crossloop")
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with adapters/ or scenarios/ of your own; may be given several times.",
+)
+@click.pass_context
+def cli(context: click.Context, suites: tuple[Path, ...]) -> None:
+    """The same workloads through every event library a Python programmer can choose."""
+    context.obj = suites
+
+
+def _selection(command: Any) -> Any:
+    command = click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")(command)
+    return click.option("--scenarios", metavar="X,Y", help="Ids or prefixes; default: all.")(command)
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def list_(suites: tuple[Path, ...], as_json: bool) -> int:
+    """Adapters, scenarios, and what is usable here."""
+    from crossloop.cli import listing
+
+    return listing.run(suites, as_json=as_json)
+
+
+@cli.command()
+@click.argument("adapters", nargs=-1)
+@click.pass_obj
+def setup(suites: tuple[Path, ...], adapters: tuple[str, ...]) -> int:
+    """Install bindings one by one and record the outcome of each."""
+    from crossloop.cli import installing
+
+    return installing.setup(suites, adapters)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def doctor(as_json: bool) -> int:
+    """What this machine allows: limits, noise, kernel features, what is missing."""
+    from crossloop.cli import installing
+
+    return installing.doctor(as_json=as_json)
+
+
+@cli.command()
+@_selection
+@click.option("--profile", default="quick", show_default=True, metavar="smoke|quick|standard|full")
+@click.option("--out", type=_FOLDER, help="Folder of the report; default: reports/<platform>.")
+@click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its estimated time; measure nothing.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@click.pass_obj
+def bench(suites: tuple[Path, ...], **options: Any) -> int:
+    """Measure, and write README.md, plots and run.jsonl into a folder."""
+    from crossloop.cli import benching
+
+    return benching.run(suites, benching.Request(**options))
+
+
+@cli.command()
+@click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")
+@click.option("--out", type=_FOLDER, help="Folder for checks.jsonl; default: print only.")
+@click.option(
+    "--expectations",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of known limits; default: tests/expectations.py of the checkout.",
+)
+@click.pass_obj
+def check(suites: tuple[Path, ...], adapters: str | None, out: Path | None, expectations: Path | None) -> int:
+    """Conformance: every adapter, behaviour by behaviour."""
+    from crossloop.cli import checking
+
+    return checking.run(suites, adapters, out, expectations)
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=_FOLDER, help="Where to write; default: the folder itself.")
+@click.pass_obj
+def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None) -> int:
+    """Render again; several runs become one matrix."""
+    from crossloop.cli import reporting
+
+    return reporting.run(suites, folders, out)
+
+
+@cli.command()
+@click.argument("adapter")
+@click.argument("scenario")
+@click.option("--style", help="One of the adapter's styles; default: its first.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one.")
+@click.pass_obj
+def serve(suites: tuple[Path, ...], **options: Any) -> int:
+    """One server, for any client; ends on SIGTERM."""
+    from crossloop.cli import serving
+
+    return serving.run(suites, **options)
+
+
+@cli.command()
+@click.argument("scenario")
+@click.option("--connect", required=True, metavar="HOST:PORT")
+@click.option("--connections", type=click.IntRange(1, 100_000), default=10, show_default=True)
+@click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), default=1024, show_default=True)
+@click.option("--rate", type=click.FloatRange(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
+@click.option("--duration", type=click.FloatRange(0, 3600, min_open=True), default=5.0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_obj
+def load(suites: tuple[Path, ...], **options: Any) -> int:
+    """The load generator alone, against any server."""
+    from crossloop.cli import serving
+
+    return serving.load(suites, **options)

@@ -1,0 +1,82 @@
+"""`crossloop list`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from crossloop.cli.choosing import suite_or_stop
+from crossloop.cli.exits import DONE
+from crossloop.outcomes import outcome_reason
+from crossloop.suite import Suite
+from crossloop.supervise.probe import Probed, probe_all
+
+
+def run(suites: Sequence[Path], *, as_json: bool) -> int:
+    """Probe every adapter in a process of its own and print what it said."""
+    suite = suite_or_stop(suites)
+    probed = list(probe_all(suite, suite.adapters))
+    if as_json:
+        click.echo(json.dumps(_document(suite, probed), indent=2))
+    else:
+        _print(suite, probed)
+    return DONE
+
+
+def _document(suite: Suite, probed: Sequence[Probed]) -> dict[str, object]:
+    return {
+        "adapters": [
+            {
+                "id": one.entry.id,
+                "family": one.entry.about.family,
+                "library": one.entry.about.library,
+                "binding": one.entry.about.binding,
+                "summary": one.entry.about.summary,
+                "levels": list(one.levels),
+                "styles": list(one.styles),
+                "resolvers": list(one.resolver_styles),
+                "usable": one.usable,
+                "reason": outcome_reason(one.outcome),
+                "facts": dict(one.facts),
+            }
+            for one in probed
+        ],
+        "scenarios": [
+            {
+                "id": one.id,
+                "level": one.about.levels[0],
+                "levels": list(one.about.levels),
+                "unit": one.about.unit,
+                "title": one.about.title,
+                "profiles": {name: list(sets) for name, sets in one.about.profiles.items()},
+            }
+            for one in suite.scenarios.values()
+        ],
+    }
+
+
+def _print(suite: Suite, probed: Sequence[Probed]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("adapter", "binding", "library", "mechanism", "levels and styles", box=None, pad_edge=False)
+    for one in probed:
+        if one.usable:
+            facts = one.facts
+            binding = f"{facts['binding']} {facts['binding_version']}"
+            styles = f" ({', '.join(one.styles)})" if one.styles else ""
+            levels = ", ".join(one.levels).replace("StreamServer", f"StreamServer{styles}")
+            library = f"{facts['library']} {facts['library_version']}".strip()
+            table.add_row(one.entry.id, binding, library, str(facts["mechanism"]), levels)
+        else:
+            about = one.entry.about
+            table.add_row(one.entry.id, about.binding, about.library, "–", outcome_reason(one.outcome), style="dim")
+    console.print(table)
+    console.print()
+    table = Table("scenario", "level", "unit", "question", box=None, pad_edge=False)
+    for scenario in suite.scenarios.values():
+        about = scenario.about
+        table.add_row(scenario.id, ", ".join(about.levels), about.unit, about.question)
+    console.print(table)

@@ -1,0 +1,57 @@
+"""Progress on stderr: a live bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import Self
+
+import click
+
+PLAIN_EVERY_S = 10.0
+
+
+class ProgressView:
+    """Shows how many slices are done; a context manager."""
+
+    def __init__(self, total: int, done: int = 0):
+        self._total = total
+        self._done = done
+        self._begin = self._done
+        self._start = self._last = time.monotonic()
+        self._live = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        if self._live:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                BarColumn(30),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}", markup=False),
+                console=Console(stderr=True),
+                # Drawing is work on a measured machine: twice a second is enough to see it live.
+                refresh_per_second=2,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self._total, completed=self._done)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._live:
+            self._bar.stop()
+
+    def advance(self, text: str, slices: int) -> None:
+        """Note *slices* more as done while *text* is under way."""
+        self._done += slices
+        if self._live:
+            self._bar.update(self._task, advance=slices, description=text)
+        elif (now := time.monotonic()) - self._last >= PLAIN_EVERY_S:
+            self._last = now
+            click.echo(f"crossloop: {self._done}/{self._total} slices, {self._left(now)}; {text}", err=True)
+
+    def _left(self, now: float) -> str:
+        done = self._done - self._begin
+        if not done:
+            return "starting"
+        return f"about {(now - self._start) / done * (self._total - self._done):.0f} s left"

@@ -1,0 +1,87 @@
+"""`crossloop serve` and `crossloop load`: the two halves of a stream scenario, one at a time."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from crossloop.cli.choosing import one_of, suite_or_stop
+from crossloop.cli.exits import DONE, FALSE, StopError
+from crossloop.supervise.child import suite_paths
+
+
+def run(
+    suites: Sequence[Path], adapter: str, scenario: str, style: str | None, host: str, port: int
+) -> int:
+    """Become the server (POSIX), or run it as the only child and pass its end on (Windows)."""
+    suite = suite_or_stop(suites)
+    chosen = one_of("adapter", suite.adapters, adapter)
+    workload = one_of("scenario", suite.scenarios, scenario)
+    if "StreamServer" not in workload.about.levels:
+        raise StopError(
+            f"scenario {workload.id!r} has no server of its own (levels: {', '.join(workload.about.levels)}); "
+            "`crossloop list` shows which have StreamServer"
+        )
+    request = {
+        "adapter": chosen.id,
+        "module": chosen.module,
+        "scenario": workload.module,
+        "style": style,
+        "host": host,
+        "port": port,
+        "paths": suite_paths(suite.paths),
+    }
+    command = [sys.executable, "-P", "-m", "crossloop.worker.standalone", json.dumps(request)]
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606  (our own interpreter, our own module)
+    return subprocess.run(command, check=False).returncode
+
+
+def load(
+    suites: Sequence[Path],
+    scenario: str,
+    connect: str,
+    connections: int,
+    size: int,
+    rate: float | None,
+    duration: float,
+    as_json: bool,
+) -> int:
+    """Drive any server; exit 1 when an answer was wrong."""
+    from crossloop.load.command import LoadError, run_load
+
+    workload = one_of("scenario", suite_or_stop(suites).scenarios, scenario)
+    if "StreamServer" not in workload.about.levels:
+        raise StopError(f"scenario {workload.id!r} takes no load from outside; `crossloop list` shows which do")
+    host, port = _address(connect)
+    try:
+        result = run_load(host, port, connections, size, rate, duration)
+    except LoadError as error:
+        raise StopError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        _print(result)
+    return DONE if not result["errors"] else FALSE
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise StopError(f"--connect {text!r}: expected HOST:PORT, for instance 127.0.0.1:8000 or [::1]:8000")
+    return host.strip("[]"), int(port)
+
+
+def _print(result: dict[str, object]) -> None:
+    latency = result["latency_us"]
+    assert isinstance(latency, dict)
+    click.echo(
+        f"{result['messages']:,} messages in {result['duration_s']:.2f} s, {result['messages_per_s']:,.0f} a second, "
+        f"{result['verified']:,} verified, {result['errors']} errors ({result['engine']})"
+    )
+    click.echo("latency in µs: " + ", ".join(f"{name} {value:,.0f}" for name, value in latency.items()))
