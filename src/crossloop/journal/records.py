@@ -213,16 +213,12 @@ class EndRecord(Struct, frozen=True, tag_field="kind", tag="end"):
     resumed: Count = 0
     peak_rss_bytes: Count | None = None
     """Highest resident memory of the supervisor itself."""
+    noise_floor: Estimate | None = None
+    """A/A control: paired ratio of one adapter that ran under two names; None without that control."""
 
 
 Record: TypeAlias = (
-    RunRecord
-    | AdapterRecord
-    | SliceRecord
-    | CellRecord
-    | CheckRecord
-    | WarningRecord
-    | EndRecord
+    RunRecord | AdapterRecord | SliceRecord | CellRecord | CheckRecord | WarningRecord | EndRecord
 )
 
 AnyRecord: TypeAlias = dict[str, Any]

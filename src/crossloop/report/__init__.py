@@ -1,0 +1,7 @@
+"""Reports: a pure function from a journal's records to markdown and SVG, and the folder that they go to."""
+
+from crossloop.report.page import METHOD_LINK, Rendered, render
+from crossloop.report.run import ScenarioTexts
+from crossloop.report.writing import write
+
+__all__ = ["METHOD_LINK", "Rendered", "ScenarioTexts", "render", "write"]

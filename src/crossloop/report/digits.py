@@ -1,0 +1,108 @@
+"""How numbers are written: three significant digits, a comma at thousands, never a locale's."""
+
+import math
+
+from crossloop.journal import Estimate
+
+MISSING = "–"
+"""Stands where there is no figure; the page says why."""
+
+KIB = 1024
+
+
+def _decimals(value: float, significant: int) -> int:
+    """Decimal places that give *value* so many significant digits; negative left of the point."""
+    if value == 0:
+        return 0
+    rounded = float(f"{value:.{significant - 1}e}")
+    return significant - 1 - math.floor(math.log10(abs(rounded)))
+
+
+def _fixed(value: float, places: int) -> str:
+    rounded = round(value, places)
+    # Adding 0.0 turns a negative zero into zero.
+    return f"{rounded + 0.0:,.{max(places, 0)}f}"
+
+
+def number(value: float | None, significant: int = 3) -> str:
+    """*value* with so many significant digits; powers of ten for what no measurement here can be."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    if not 1e-5 <= abs(value) < 1e13:
+        return f"{value:.{significant - 1}e}"
+    return _fixed(value, _decimals(value, significant))
+
+
+def estimate(figure: Estimate, scale: float = 1.0) -> str:
+    """`5.91 (5.80–6.02)`: value and 95 % interval × *scale*.
+
+    Three significant digits, or the four that it takes to tell the ends of a narrow interval apart.
+    """
+    value, low, high = (part * scale for part in (figure.value, figure.low, figure.high))
+    if not all(map(math.isfinite, (value, low, high))) or not 1e-5 <= abs(value) < 1e13:
+        return number(value)
+    places = _decimals(value, 3)
+    if 0 < high - low:
+        places = min(max(places, _decimals(high - low, 1)), _decimals(value, 4))
+    if low == high == value:
+        return _fixed(value, places)
+    return f"{_fixed(value, places)} ({_bound(low, places)}–{_bound(high, places)})"
+
+
+def _bound(value: float, places: int) -> str:
+    return _fixed(value, places) if abs(value) < 1e13 else number(value)
+
+
+def ratio(figure: Estimate) -> str:
+    """A ratio with its interval: two decimals below ten, `1.00` alone for the row that others are held against."""
+    value, low, high = figure.value, figure.low, figure.high
+    if not all(map(math.isfinite, (value, low, high))) or max(abs(value), abs(low), abs(high)) >= 100:
+        return estimate(figure)
+    if low == high == value:
+        return f"{value:.2f}"
+    places = 2 if abs(value) < 10 else 1
+    return f"{_fixed(value, places)} ({_fixed(low, places)}–{_fixed(high, places)})"
+
+
+def share(value: float | None) -> str:
+    """A share of one CPU: `0.97`."""
+    return MISSING if value is None or not math.isfinite(value) else f"{value:.2f}"
+
+
+def percent(value: float) -> str:
+    """A part of the whole, 0 to 1, as `3.4 %`."""
+    return f"{number(100 * value, 2)} %"
+
+
+def megabytes(size: int | None) -> str:
+    """Bytes as MB (10⁶ bytes)."""
+    return MISSING if size is None else number(size / 1e6)
+
+
+def integer(value: int) -> str:
+    """A count: `12,345`."""
+    return f"{value:,}"
+
+
+def duration(seconds: float) -> str:
+    """`48 s`, `8 min 12 s`, `2 h 05 min`."""
+    if not 0 <= seconds < 1e9:
+        return MISSING
+    if seconds < 10:
+        return f"{number(seconds, 2)} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def binary_size(size: int) -> str:
+    """A message size as people say it: `1 KiB`, `100 KiB`, `1,500 B`."""
+    for unit, factor in (("MiB", KIB * KIB), ("KiB", KIB)):
+        if size >= factor and size % factor == 0:
+            return f"{size // factor:,} {unit}"
+    return f"{size:,} B"

@@ -1,0 +1,109 @@
+"""One report: a journal's records in, a page and its pictures out. Pure: same records, same bytes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from crossloop.journal import Record
+from crossloop.report import summary
+from crossloop.report.drawing import draw
+from crossloop.report.escaping import Markdown, inline
+from crossloop.report.plots import Plot, scenario_plots, stems
+from crossloop.report.portability import portability
+from crossloop.report.run import Run, ScenarioTexts, gather
+from crossloop.report.scenario import ComparisonTables, comparison_tables
+from crossloop.report.tables import markdown_table
+from crossloop.report.unmeasured import incident_table, incidents
+
+METHOD_LINK = "../../docs/method.md"
+"""Where the method is described, as seen from `reports/PLATFORM/README.md`."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A page and the files that it shows, by name."""
+
+    markdown: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class ScenarioSection:
+    """What the page says of one scenario."""
+
+    id: str
+    texts: ScenarioTexts
+    main: ComparisonTables
+    more: tuple[ComparisonTables, ...]
+    plots: tuple[Plot, ...]
+
+
+def environment() -> Environment:
+    """Templates in which every expression is escaped by its type: `str` is, `Markdown` is not."""
+    templates = Environment(
+        loader=PackageLoader("crossloop.report"),
+        # HTML escaping alone would let markdown through; `finalize` does both (see escaping.py).
+        autoescape=False,  # noqa: S701 - see the line above
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters["table"] = markdown_table
+    return templates
+
+
+def _finalize(value: object) -> Markdown:
+    return inline(value if isinstance(value, str) else str(value))
+
+
+def texts_for(run_scenarios: Sequence[str], about: Mapping[str, ScenarioTexts]) -> dict[str, ScenarioTexts]:
+    """Texts of each scenario; one that is not known here goes by its id."""
+    return {name: about.get(name) or ScenarioTexts(name) for name in run_scenarios}
+
+
+def render(
+    records: Sequence[Record],
+    about: Mapping[str, ScenarioTexts] | None = None,
+    *,
+    method_link: str = METHOD_LINK,
+) -> Rendered:
+    """Render one journal. Raises ValueError when the records hold no run."""
+    run = gather(records)
+    texts = texts_for(run.scenario_ids, about or {})
+    sections = _sections(run, texts)
+    found = incidents(run)
+    page = environment().get_template("run.md.j2")
+    markdown = page.render(
+        run=run,
+        machine=summary.run_table(run),
+        doubts=summary.doubts(run),
+        noise_floor=summary.noise_floor(run),
+        reproduction=summary.reproduction(run),
+        short=summary.short(run, texts),
+        portability=portability(run, texts),
+        sections=sections,
+        incidents=found,
+        incident_table=incident_table(found),
+        method_link=Markdown(method_link),
+    )
+    return Rendered(markdown, draw([plot for section in sections for plot in section.plots]))
+
+
+def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSection]:
+    names = stems(run.scenario_ids)
+    sections = []
+    for scenario, comparisons in run.comparisons.items():
+        tables = [comparison_tables(one, texts[scenario], run.record) for one in comparisons]
+        sections.append(
+            ScenarioSection(
+                id=scenario,
+                texts=texts[scenario],
+                main=tables[0],
+                more=tuple(tables[1:]),
+                plots=scenario_plots(comparisons, texts[scenario], run, names[scenario]),
+            )
+        )
+    return sections

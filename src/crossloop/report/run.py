@@ -1,0 +1,208 @@
+"""A journal's records in the order that a report wants them: one run, its adapters, its comparisons."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from crossloop.journal import (
+    AdapterRecord,
+    CellRecord,
+    CheckRecord,
+    EndRecord,
+    Figures,
+    RateFigures,
+    Record,
+    RunRecord,
+    SliceRecord,
+    WarningRecord,
+)
+from crossloop.report import digits
+
+COMMON = "common"
+"""Label of the offered rate that all rows of a comparison are given."""
+
+
+@dataclass(frozen=True)
+class ScenarioTexts:
+    """What a report says about a scenario; of `ScenarioAbout`, which a foreign journal does not carry."""
+
+    title: str
+    question: str = ""
+    unit: str = "operation"
+
+    @property
+    def units(self) -> str:
+        """The unit in the plural."""
+        if self.unit.endswith("y") and self.unit[-2:-1] not in set("aeiou"):
+            return self.unit[:-1] + "ies"
+        return self.unit + "s"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured cell."""
+
+    adapter: str
+    style: str
+    figures: Figures
+
+    @property
+    def label(self) -> str:
+        """`uvloop (protocol)`; an adapter's only, `native` style goes without saying."""
+        return row_label(self.adapter, self.style)
+
+    @property
+    def common_rate(self) -> RateFigures | None:
+        """What was measured at the rate common to all rows."""
+        return next((rate for rate in self.figures.rates if rate.label == COMMON), None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The rows of one scenario with one set of parameters, the leanest first, and the cells without figures."""
+
+    scenario: str
+    parameters: Mapping[str, int | float | bool | str]
+    rows: tuple[Row, ...]
+    others: tuple[CellRecord, ...]
+
+    @property
+    def heading(self) -> str:
+        """The parameters in words."""
+        return parameters_text(self.parameters)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that one report shows."""
+
+    record: RunRecord
+    adapters: Mapping[str, AdapterRecord]
+    """Every adapter that was asked for or appears, in that order; one without a record is not in it."""
+    adapter_ids: tuple[str, ...]
+    scenario_ids: tuple[str, ...]
+    cells: tuple[CellRecord, ...]
+    comparisons: Mapping[str, tuple[Comparison, ...]]
+    """Scenario → its parameter sets, the main one first, then in the order of the journal."""
+    checks: tuple[CheckRecord, ...]
+    warnings: tuple[WarningRecord, ...]
+    end: EndRecord | None
+    """None: the run was interrupted, or went on after its last end and was interrupted then."""
+
+    @property
+    def wine(self) -> bool:
+        """Whether it ran under Wine, which is never called Windows."""
+        machine = self.record.machine
+        return "wine" in f"{machine.virtual} {machine.system} {machine.release}".lower()
+
+    @property
+    def place(self) -> str:
+        """System, release and Python in a few words."""
+        machine = self.record.machine
+        words = f"{machine.system} {machine.release} ({machine.architecture})"
+        return f"{words} under Wine" if self.wine and "wine" not in words.lower() else words
+
+
+def row_label(adapter: str, style: str) -> str:
+    """Name of a row."""
+    return adapter if style in {"", "native"} else f"{adapter} ({style})"
+
+
+def parameters_text(parameters: Mapping[str, int | float | bool | str]) -> str:
+    """`size 1 KiB, connections 50`: each parameter in the order in which the journal has it."""
+    return (
+        ", ".join(f"{name} {_parameter(name, value)}" for name, value in parameters.items())
+        or "no parameters"
+    )
+
+
+def _parameter(name: str, value: int | float | bool | str) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return digits.binary_size(value) if name == "size" and value >= 0 else digits.integer(value)
+        case float():
+            return digits.number(value, 4)
+        case str():
+            return value
+
+
+def gather(records: Sequence[Record]) -> Run:
+    """Sort a journal's records. Of records that say the same thing twice, the last counts.
+
+    Raises ValueError without a record of kind `run`.
+    """
+    record = next((one for one in records if isinstance(one, RunRecord)), None)
+    if record is None:
+        raise ValueError("a report needs a record of kind 'run'; these records have none")
+    cells: dict[tuple[str, str, str, bytes], CellRecord] = {}
+    adapters: dict[str, AdapterRecord] = {}
+    checks: dict[tuple[str, str], CheckRecord] = {}
+    warnings: dict[tuple[str, str], WarningRecord] = {}
+    end: EndRecord | None = None
+    for one in records:
+        match one:
+            case CellRecord():
+                cells[one.adapter, one.style, one.scenario, parameters_key(one.parameters)] = one
+                end = None
+            case AdapterRecord():
+                adapters[one.adapter] = one
+            case CheckRecord():
+                checks[one.adapter, one.behaviour] = one
+            case WarningRecord():
+                warnings[one.name, one.cause] = one
+            case EndRecord():
+                end = one
+            case RunRecord() | SliceRecord():
+                pass
+    scenario_ids = _in_order(record.scenarios, (cell.scenario for cell in cells.values()))
+    return Run(
+        record=record,
+        adapters=adapters,
+        adapter_ids=_in_order(record.adapters, adapters, (cell.adapter for cell in cells.values())),
+        scenario_ids=scenario_ids,
+        cells=tuple(cells.values()),
+        comparisons=_comparisons(scenario_ids, cells),
+        checks=tuple(checks.values()),
+        warnings=tuple(warnings.values()),
+        end=end,
+    )
+
+
+def parameters_key(parameters: Mapping[str, int | float | bool | str]) -> bytes:
+    """The same for the same parameters in any order, and unlike for 1, 1.0 and true."""
+    return msgspec.json.encode(dict(parameters), order="sorted")
+
+
+def _in_order(*names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for group in names for name in group))
+
+
+def _comparisons(
+    scenario_ids: tuple[str, ...], cells: Mapping[tuple[str, str, str, bytes], CellRecord]
+) -> dict[str, tuple[Comparison, ...]]:
+    grouped: dict[str, dict[bytes, list[CellRecord]]] = {name: {} for name in scenario_ids}
+    for (_adapter, _style, scenario, key), cell in cells.items():
+        grouped[scenario].setdefault(key, []).append(cell)
+    found: dict[str, tuple[Comparison, ...]] = {}
+    for scenario, sets in grouped.items():
+        comparisons = [_comparison(scenario, members) for members in sets.values()]
+        if comparisons:
+            # `max` takes the first of equals: the set that a profile names first has the most styles.
+            main = max(comparisons, key=lambda one: len(one.rows))
+            found[scenario] = (main, *(one for one in comparisons if one is not main))
+    return found
+
+
+def _comparison(scenario: str, members: Sequence[CellRecord]) -> Comparison:
+    rows = [Row(cell.adapter, cell.style, cell.figures) for cell in members if cell.figures is not None]
+    others = tuple(cell for cell in members if cell.figures is None)
+    return Comparison(scenario, members[0].parameters, tuple(sorted(rows, key=_leanest_first)), others)
+
+
+def _leanest_first(row: Row) -> tuple[int, float, str, str]:
+    value = row.figures.cpu_ns_per_operation.value
+    return row.figures.tier, value if math.isfinite(value) else math.inf, row.adapter, row.style

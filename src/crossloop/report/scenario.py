@@ -1,0 +1,243 @@
+"""The tables of one scenario: per parameter set the ranked rows, the offered rates, and the evidence."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crossloop.journal import Latency, RateFigures, RunRecord
+from crossloop.report import digits
+from crossloop.report.digits import MISSING
+from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts
+from crossloop.report.tables import Column, Table, table
+
+BEYOND = 10
+"""A percentile is printed when at least so many samples lie beyond it; fewer make it a matter of luck."""
+KEPT_UP = 0.98
+"""Achieved ÷ offered below which a row did not keep up: its queue, and so its latency, grew all the time."""
+_US = 1e-3
+
+
+@dataclass(frozen=True)
+class ComparisonTables:
+    """The tables of one parameter set."""
+
+    heading: str
+    main: Table
+    rates: Table
+    evidence: Table
+    without_figure: int
+    """Cells of this comparison that have none; they stand in a section of their own."""
+
+
+def comparison_tables(comparison: Comparison, texts: ScenarioTexts, run: RunRecord) -> ComparisonTables:
+    """Build the tables of one parameter set."""
+    return ComparisonTables(
+        heading=comparison.heading,
+        main=_main(comparison.rows, texts, run),
+        rates=_rates(comparison.rows, texts),
+        evidence=_evidence(comparison.rows, texts),
+        without_figure=len(comparison.others),
+    )
+
+
+def percentile(latency: Latency | None, name: str) -> str:
+    """One percentile in µs, or a dash when too few samples lie beyond it."""
+    if latency is None:
+        return MISSING
+    beyond, value = {
+        "p50": (0.5, latency.p50),
+        "p90": (0.1, latency.p90),
+        "p99": (0.01, latency.p99),
+        "p99.9": (0.001, latency.p99_9),
+    }[name]
+    # 1e-9: ten thousand samples times 0.001 must count as ten.
+    return digits.number(value) if latency.count * beyond >= BEYOND - 1e-9 else MISSING
+
+
+def _main(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> Table:
+    open_loop = any(row.common_rate for row in rows)
+    columns = [
+        Column("Tier", "right"),
+        Column("Adapter (style)"),
+        Column(f"CPU µs per {texts.unit}", "right"),
+        Column("÷ leanest", "right"),
+        Column("user µs", "right", optional=True),
+        Column("system µs", "right", optional=True),
+        Column(f"{texts.units}/s", "right"),
+        Column("regime (server / load CPU)"),
+        Column("p50 µs", "right", optional=True),
+        Column("p99 µs", "right", optional=True),
+        Column("p99.9 µs", "right", optional=True),
+        Column("memory MB", "right", optional=True),
+        Column("slices (generations)", "right"),
+    ]
+    cells = [_main_row(row, open_loop) for row in rows]
+    return table(columns, cells, _main_caption(rows, texts, run), _notes(rows, open_loop))
+
+
+def _main_row(row: Row, open_loop: bool) -> tuple[str, ...]:
+    figures = row.figures
+    cpu = figures.cpu_ns_per_operation
+    rate = row.common_rate
+    latency = rate and rate.latency_us if open_loop else figures.latency_us
+    user, system = _split(cpu.value, figures.user_share)
+    regime = figures.regime
+    bound = "≥ " if regime.name in {"client-bound", "idle"} else ""
+    shares = digits.share(regime.server_share)
+    if regime.name != "self-driven":
+        shares += f" / {digits.share(regime.load_share)}"
+    return (
+        digits.integer(figures.tier),
+        row.label,
+        digits.estimate(cpu, _US),
+        digits.ratio(figures.ratio_to_best),
+        user,
+        system,
+        bound + digits.number(figures.operations_per_s.value),
+        f"{regime.name} ({shares})",
+        percentile(latency, "p50") + (" †" if rate is not None and not kept_up(rate) else ""),
+        percentile(latency, "p99"),
+        percentile(latency, "p99.9"),
+        digits.megabytes(figures.rss_bytes),
+        f"{digits.integer(cpu.slices)} ({digits.integer(cpu.generations)})",
+    )
+
+
+def _split(cpu_ns: float, user_share: float | None) -> tuple[str, str]:
+    if user_share is None or not math.isfinite(user_share):
+        return MISSING, MISSING
+    return digits.number(cpu_ns * user_share * _US), digits.number(cpu_ns * (1 - user_share) * _US)
+
+
+def kept_up(rate: RateFigures) -> bool:
+    """Whether the row answered as fast as it was asked."""
+    return rate.achieved_per_s >= KEPT_UP * rate.offered_per_s
+
+
+def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> str:
+    parts = [
+        f"CPU time of the whole measured process tree per {texts.unit} (µs, median, 95 % interval in brackets) "
+        f"in slices of {digits.number(run.slice_ms)} ms, each after {digits.number(run.run_in_ms)} ms unmeasured."
+    ]
+    offered = [rate for row in rows if (rate := row.common_rate)]
+    if offered:
+        rates = _span([rate.offered_per_s for rate in offered])
+        counts = _span([float(rate.latency_us.count) for rate in offered])
+        parts.append(
+            f"p50 to p99.9: open loop at the common rate of {rates} {texts.units}/s, "
+            f"from the scheduled time; {counts} samples a row."
+        )
+    elif own := [float(row.figures.latency_us.count) for row in rows if row.figures.latency_us]:
+        parts.append(f"p50 to p99.9: the workload's own samples, {_span(own)} a row.")
+    return " ".join(parts)
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = digits.number(min(values)), digits.number(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _notes(rows: Sequence[Row], open_loop: bool) -> list[str]:
+    notes = []
+    if any(row.figures.regime.name in {"client-bound", "idle"} for row in rows):
+        notes.append("≥: the load, not the subject, was the limit; the subject's capacity is at least this.")
+    if open_loop and any(row.common_rate and not kept_up(row.common_rate) for row in rows):
+        notes.append(f"†: answered less than {KEPT_UP:.0%} of the offered rate; its latency grew with time.")
+    shown = [
+        latency
+        for row in rows
+        if (
+            latency := row.common_rate and row.common_rate.latency_us if open_loop else row.figures.latency_us
+        )
+    ]
+    if any(percentile(latency, "p99.9") == MISSING for latency in shown):
+        notes.append(
+            f"{MISSING} among the percentiles: fewer than {BEYOND} samples lie beyond it "
+            "(p99.9 takes 10,000 samples), or none were taken."
+        )
+    return notes
+
+
+_PERCENTILES = (
+    Column("p50 µs", "right"),
+    Column("p90 µs", "right"),
+    Column("p99 µs", "right"),
+    Column("p99.9 µs", "right"),
+    Column("max µs", "right"),
+    Column("samples", "right"),
+)
+
+
+def _percentile_cells(latency: Latency | None) -> tuple[str, ...]:
+    if latency is None:
+        return (MISSING,) * len(_PERCENTILES)
+    return (
+        *(percentile(latency, name) for name in ("p50", "p90", "p99", "p99.9")),
+        digits.number(latency.max) if latency.count else MISSING,
+        digits.integer(latency.count),
+    )
+
+
+def _rates(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
+    columns = (
+        Column("Adapter (style)"),
+        Column("rate"),
+        Column("offered /s", "right"),
+        Column("achieved /s", "right"),
+        Column(f"CPU µs per {texts.unit}", "right"),
+        *_PERCENTILES,
+        Column("regime (server / load CPU)"),
+    )
+    cells = [
+        (
+            row.label,
+            rate.label if rate.label == COMMON else f"{rate.label} of its capacity",
+            digits.number(rate.offered_per_s),
+            digits.number(rate.achieved_per_s) + ("" if kept_up(rate) else " †"),
+            digits.estimate(rate.cpu_ns_per_operation, _US),
+            *_percentile_cells(rate.latency_us),
+            f"{rate.regime.name} ({digits.share(rate.regime.server_share)}"
+            f" / {digits.share(rate.regime.load_share)})",
+        )
+        for row in rows
+        for rate in row.figures.rates
+    ]
+    caption = (
+        "Open loop: arrivals by a Poisson process; latency in µs from the scheduled time, "
+        "so that waiting for a slow subject counts."
+    )
+    overloaded = any(not kept_up(rate) for row in rows for rate in row.figures.rates)
+    notes = [f"†: less than {KEPT_UP:.0%} of what was offered."] if overloaded else []
+    return table(columns, cells, caption, notes)
+
+
+def _evidence(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
+    names = tuple(dict.fromkeys(name for row in rows for name in row.figures.counters))
+    columns = (
+        Column("Adapter (style)"),
+        Column(f"{texts.units} per sleep", "right", optional=True),
+        Column("steal", "right", optional=True),
+        Column(f"{texts.units}/s (95 %)", "right"),
+        *(Column(column.title, "right", optional=True) for column in _PERCENTILES),
+        *(Column(name, "right", optional=True) for name in names),
+    )
+    cells = []
+    for row in rows:
+        figures = row.figures
+        regime = figures.regime
+        cells.append(
+            (
+                row.label,
+                digits.number(regime.operations_per_sleep),
+                MISSING if regime.steal_share is None else digits.percent(regime.steal_share),
+                digits.estimate(figures.operations_per_s),
+                *_percentile_cells(figures.latency_us),
+                *(digits.number(figures.counters.get(name)) for name in names),
+            )
+        )
+    caption = (
+        f"Evidence at capacity: {texts.units} per voluntary context switch of the subject, CPU time taken by the "
+        "hypervisor, the rate with its interval, latencies of the closed loop or of the workload's own samples, "
+        "and the scenario's counters."
+    )
+    return table(columns, cells, caption)

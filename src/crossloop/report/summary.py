@@ -1,0 +1,179 @@
+"""What is computed over a whole run: how sure it is, and each scenario's result in a line."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from crossloop.journal import Machine
+from crossloop.report import digits
+from crossloop.report.escaping import Markdown, code, inline
+from crossloop.report.run import Comparison, Row, Run, ScenarioTexts
+from crossloop.report.tables import Column, Table, table
+
+STEAL_NOTED = 0.01
+"""Share of CPU time taken by the hypervisor from which it is mentioned."""
+_NAMES_SHOWN = 4
+
+
+def run_table(run: Run) -> Table:
+    """What was run, where, when, and under which settings."""
+    record = run.record
+    machine = record.machine
+    rows = [
+        ("System", f"{run.place}{_maybe(', ', machine.libc)}"),
+        ("Processor", f"{machine.cpu}, {_plural(machine.cpus, 'CPU')}, {_memory(machine)} of memory"),
+        ("Virtual machine or emulation", machine.virtual or "none seen"),
+        ("Python", machine.python),
+        (
+            "Open files allowed",
+            digits.integer(machine.descriptors) if machine.descriptors else digits.MISSING,
+        ),
+        ("Pinning", _pinning(record.server_cpu, record.load_cpu)),
+        ("Run", f"crossloop {record.crossloop}, profile {record.profile}, seed {record.seed}"),
+        ("Started", f"{record.started} (UTC)"),
+        ("Duration", digits.duration(run.end.elapsed_s) if run.end else "not known: the run did not end"),
+        ("Slices", f"{digits.number(record.slice_ms)} ms, {digits.number(record.run_in_ms)} ms of run-in"),
+    ]
+    if run.end and run.end.resumed:
+        rows.append(("Resumed", _plural(run.end.resumed, "time")))
+    if run.end and run.end.peak_rss_bytes:
+        rows.append(
+            ("Memory of the supervisor", f"{digits.megabytes(run.end.peak_rss_bytes)} MB at its highest")
+        )
+    rows.extend((f"Setting: {name}", str(value)) for name, value in sorted(record.settings.items()))
+    return table([Column("What"), Column("This run")], rows)
+
+
+def _maybe(separator: str, text: str) -> str:
+    return f"{separator}{text}" if text else ""
+
+
+def _memory(machine: Machine) -> str:
+    return f"{digits.number(machine.memory_bytes / 2**30, 2)} GiB"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{digits.integer(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def _pinning(server_cpu: int | None, load_cpu: int | None) -> str:
+    if server_cpu is None or load_cpu is None:
+        return "none: the platform cannot pin processes, or was not asked to"
+    return f"measured processes on CPU {server_cpu}, load on CPU {load_cpu}"
+
+
+def doubts(run: Run) -> tuple[Markdown, ...]:
+    """Warnings of the run, then what its figures say about themselves; each a line."""
+    lines = [
+        Markdown(
+            f"**{inline(warning.name)}**: {inline(warning.cause)}"
+            + (f" *Remedy:* {inline(warning.remedy)}" if warning.remedy else "")
+        )
+        for warning in run.warnings
+    ]
+    rows = [row for comparisons in run.comparisons.values() for one in comparisons for row in one.rows]
+    stolen = [share for row in rows if (share := row.figures.regime.steal_share) is not None]
+    if stolen and max(stolen) >= STEAL_NOTED:
+        cells = sum(share >= STEAL_NOTED for share in stolen)
+        lines.append(
+            Markdown(
+                f"The hypervisor took up to {digits.percent(max(stolen))} of CPU time "
+                f"(1 % or more in {digits.integer(cells)} of {_plural(len(stolen), 'cell')}): "
+                "absolute figures are less sure than the ratios, which are paired."
+            )
+        )
+    limited = sum(row.figures.regime.name == "client-bound" for row in rows)
+    if limited:
+        lines.append(
+            Markdown(
+                f"In {digits.integer(limited)} of {_plural(len(rows), 'measured cell')} the load generator was the "
+                "limit: operations per second are lower bounds there (≥) and say nothing about rank."
+            )
+        )
+    return tuple(lines)
+
+
+@dataclass(frozen=True)
+class Short:
+    """The section "In short"."""
+
+    sentence: Markdown
+    results: Table
+
+
+def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
+    """Counts of outcomes, and the first tier of each scenario at its main parameter set."""
+    counts = Counter(cell.outcome for cell in run.cells)
+    measured = {cell.adapter for cell in run.cells if cell.outcome == "measured"}
+    outcomes = ", ".join(f"{digits.integer(count)} {inline(name)}" for name, count in counts.items())
+    sentence = Markdown(
+        f"{digits.integer(len(measured))} of {_plural(len(run.adapter_ids), 'adapter')} gave figures; "
+        f"of {_plural(len(run.cells), 'cell')}: {outcomes or 'none'}."
+    )
+    columns = [
+        Column("Scenario"),
+        Column("at"),
+        Column("Leanest (tier 1)"),
+        Column("CPU µs per operation", "right"),
+        Column("Next tier"),
+        Column("Costliest"),
+    ]
+    rows = [
+        _short_row(comparisons[0], about[name])
+        for name, comparisons in run.comparisons.items()
+        if comparisons[0].rows
+    ]
+    caption = (
+        "Least CPU per operation at each scenario's main parameter set; × is the paired ratio to the leanest row. "
+        "There is no overall winner: the scenarios are different questions."
+    )
+    return Short(sentence, table(columns, rows, caption))
+
+
+def _short_row(comparison: Comparison, texts: ScenarioTexts) -> tuple[str, ...]:
+    first, *rest = comparison.rows
+    leaders = [row for row in comparison.rows if row.figures.tier == first.figures.tier]
+    beyond = [row for row in rest if row.figures.tier > first.figures.tier]
+    following = [row for row in beyond if row.figures.tier == beyond[0].figures.tier]
+    values = [row.figures.cpu_ns_per_operation.value / 1000 for row in leaders]
+    low, high = digits.number(min(values)), digits.number(max(values))
+    costliest = max(comparison.rows, key=lambda row: row.figures.ratio_to_best.value)
+    return (
+        texts.title,
+        comparison.heading,
+        _names(leaders),
+        f"{low if low == high else f'{low}–{high}'} per {texts.unit}",
+        f"{_names(following)}: {_times(following)}" if following else "none: all are tied",
+        f"{costliest.label}: {_times([costliest])}" if beyond else digits.MISSING,
+    )
+
+
+def _names(rows: list[Row]) -> str:
+    names = [row.label for row in rows[:_NAMES_SHOWN]]
+    return ", ".join(names) + (f" and {len(rows) - len(names)} more" if len(rows) > len(names) else "")
+
+
+def _times(rows: list[Row]) -> str:
+    values = [row.figures.ratio_to_best.value for row in rows]
+    low, high = (
+        f"{value:.2f}" if 0 <= value < 10 else digits.number(value) for value in (min(values), max(values))
+    )
+    return f"× {low}" if low == high else f"× {low}–{high}"
+
+
+def noise_floor(run: Run) -> Markdown:
+    """What the A/A control shows, or that this run has none."""
+    floor = run.end.noise_floor if run.end else None
+    if floor is None:
+        return Markdown(
+            "The A/A control (one adapter measured under two names) is not part of this run, "
+            "so that the intervals show only what the slices show."
+        )
+    return Markdown(
+        "A/A control: one adapter measured under two names differed by a factor of "
+        f"{digits.ratio(floor)}; what lies inside that is noise."
+    )
+
+
+def reproduction(run: Run) -> Markdown:
+    """The command that makes such a run."""
+    return code(f"crossloop bench --profile {run.record.profile} --seed {run.record.seed}")

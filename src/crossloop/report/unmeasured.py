@@ -1,0 +1,101 @@
+"""Every cell that has no figure: what happened, why, and how to see it again."""
+
+import shlex
+from dataclasses import dataclass
+
+from crossloop.journal import CellRecord
+from crossloop.report import digits
+from crossloop.report.escaping import Markdown, block, code, inline
+from crossloop.report.run import Run, parameters_text, row_label
+from crossloop.report.tables import Column, Table, table
+
+_SETS_SHOWN = 6
+_ORDER = {"crashed": 0, "failed": 1, "timed-out": 2, "not-installed": 3, "unsupported": 4}
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Cells that ended alike: one adapter, one outcome, one reason, one end of the error output."""
+
+    adapter: str
+    outcome: str
+    reason: str
+    stderr_tail: str
+    cells: tuple[CellRecord, ...]
+    profile: str
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """Scenarios of the cells; none when the adapter is not usable at all."""
+        return tuple(dict.fromkeys(cell.scenario for cell in self.cells))
+
+    @property
+    def heading(self) -> Markdown:
+        """`pyev crashed in tcp-echo, 3 cells`."""
+        scenarios = ", ".join(self.scenarios) or "every scenario"
+        count = len(self.cells)
+        cells = f", {digits.integer(count)} cell{'s' if count > 1 else ''}" if count else ""
+        return Markdown(f"{inline(self.adapter)}: {inline(self.outcome)} in {inline(scenarios)}{cells}")
+
+    @property
+    def where(self) -> str:
+        """Styles and parameter sets, the first few of them."""
+        places = [
+            f"{row_label(cell.adapter, cell.style)}, {parameters_text(cell.parameters)}"
+            for cell in self.cells
+        ]
+        more = f"; and {len(places) - _SETS_SHOWN} more" if len(places) > _SETS_SHOWN else ""
+        return "; ".join(places[:_SETS_SHOWN]) + more
+
+    @property
+    def command(self) -> Markdown:
+        """What runs these cells again."""
+        if self.outcome == "not-installed":
+            return code(f"crossloop setup {shlex.quote(self.adapter)}")
+        words = ["crossloop", "bench", "--adapters", self.adapter]
+        if self.cells:
+            words += ["--scenarios", ",".join(self.scenarios)]
+        return code(shlex.join([*words, "--profile", self.profile]))
+
+    @property
+    def stderr_block(self) -> Markdown:
+        """End of the process's error output; empty when it printed nothing."""
+        return block(self.stderr_tail) if self.stderr_tail.strip() else Markdown("")
+
+
+def incidents(run: Run) -> tuple[Incident, ...]:
+    """Cells without figures, those that ended alike together, the most serious outcome first."""
+    grouped: dict[tuple[str, str, str, str], list[CellRecord]] = {}
+    for cell in run.cells:
+        if cell.figures is None:
+            grouped.setdefault((cell.adapter, cell.outcome, cell.reason, cell.stderr_tail), []).append(cell)
+    seen = {adapter for adapter, *_ in grouped}
+    for name, record in run.adapters.items():
+        if not record.usable and name not in seen:
+            grouped[name, record.outcome, record.reason, ""] = []
+    found = [Incident(*key, tuple(cells), run.record.profile) for key, cells in grouped.items()]
+    return tuple(sorted(found, key=lambda one: _ORDER.get(one.outcome, len(_ORDER))))
+
+
+def incident_table(found: tuple[Incident, ...]) -> Table:
+    """Overview: one line an incident."""
+    columns = [
+        Column("Adapter"),
+        Column("Outcome"),
+        Column("Scenarios"),
+        Column("Cells", "right"),
+        Column("Reason"),
+        Column("To see it again"),
+    ]
+    rows = [
+        (
+            one.adapter,
+            one.outcome,
+            ", ".join(one.scenarios) or "all",
+            digits.integer(len(one.cells)) if one.cells else digits.MISSING,
+            one.reason or digits.MISSING,
+            one.command,
+        )
+        for one in found
+    ]
+    return table(columns, rows)

@@ -1,0 +1,279 @@
+"""Journals built in code: records with plausible figures, made by arithmetic from the names alone."""
+
+from crossloop.journal import (
+    SCHEMA_VERSION,
+    AdapterRecord,
+    CellRecord,
+    CheckRecord,
+    EndRecord,
+    Estimate,
+    Figures,
+    Latency,
+    Machine,
+    RateFigures,
+    Record,
+    Regime,
+    RunRecord,
+    WarningRecord,
+)
+from crossloop.outcomes import OutcomeName
+from crossloop.report import ScenarioTexts
+
+LINUX = Machine(
+    system="Linux",
+    platform="linux",
+    release="6.1",
+    architecture="x86_64",
+    cpu="Example CPU at 2.4 GHz",
+    cpus=2,
+    memory_bytes=8 * 2**30,
+    python="CPython 3.13.1",
+    libc="glibc 2.36",
+    virtual="KVM",
+    descriptors=20_000,
+)
+WINE = Machine(
+    system="Windows",
+    platform="win32",
+    release="10",
+    architecture="AMD64",
+    cpu="Example CPU at 2.4 GHz",
+    cpus=2,
+    memory_bytes=8 * 2**30,
+    python="CPython 3.12.8",
+    virtual="Wine 10.0",
+)
+ABOUT = {
+    "tcp-echo": ScenarioTexts(
+        "TCP echo", "What does it cost to answer messages on many connections?", "message"
+    ),
+    "timers": ScenarioTexts("Timers", "What does a timer cost, and how late does it fire?", "timer"),
+    "dns": ScenarioTexts("Names", "What does it cost to resolve a name?", "query"),
+}
+ADAPTERS = {
+    "asyncio": ("asyncio", "none", 6.8),
+    "uvloop": ("libuv", "libuv", 5.8),
+    "pyev": ("libev", "libev", 6.3),
+    "libevent": ("libevent", "libevent", 6.0),
+    "gevent-libev": ("libev", "libev", 11.0),
+    "gevent-libuv": ("libuv", "libuv", 28.5),
+    "tornado": ("tornado", "none", 14.2),
+}
+"""Adapter → family, library, CPU µs per operation in these journals."""
+
+
+def run_record(
+    machine: Machine = LINUX, *, adapters: tuple[str, ...] = (), scenarios: tuple[str, ...] = ()
+) -> RunRecord:
+    """First line of a journal."""
+    return RunRecord(
+        schema=SCHEMA_VERSION,
+        crossloop="0.1.0",
+        started="2026-11-23T17:31:05",
+        profile="quick",
+        seed=7,
+        machine=machine,
+        adapters=list(adapters or ADAPTERS),
+        scenarios=list(scenarios or ABOUT),
+        server_cpu=0,
+        load_cpu=1,
+        slice_ms=100,
+        run_in_ms=30,
+    )
+
+
+def adapter_record(name: str, *, outcome: OutcomeName = "measured", reason: str = "") -> AdapterRecord:
+    """One adapter as it states itself."""
+    family, library, _cost = ADAPTERS.get(name, (name, "none", 1.0))
+    usable = outcome == "measured"
+    return AdapterRecord(
+        adapter=name,
+        family=family,
+        library=library,
+        binding=name,
+        usable=usable,
+        outcome=outcome,
+        reason=reason,
+        facts={
+            "binding": name,
+            "binding_version": "1.2.3",
+            "library": library,
+            "library_version": "" if library == "none" else "4.33",
+            "mechanism": "epoll",
+            "io_uring": False,
+            "gil": True,
+            "loaded_from": f"site-packages/{name}/core.so",
+        }
+        if usable
+        else {},
+        installed="wheel" if usable else "",
+    )
+
+
+def estimate(value: float, spread: float = 0.02, slices: int = 90) -> Estimate:
+    """A value with an interval of ± *spread*."""
+    return Estimate(value, value * (1 - spread), value * (1 + spread), slices=slices, generations=3)
+
+
+def latency(p50: float, count: int = 20_000) -> Latency:
+    """Percentiles that grow as they do."""
+    return Latency(count=count, p50=p50, p90=p50 * 1.8, p99=p50 * 4.2, p99_9=p50 * 11, max=p50 * 30)
+
+
+def rate(label: str, offered: float, p50: float, *, kept_up: float = 1.0, count: int = 20_000) -> RateFigures:
+    """One offered load."""
+    return RateFigures(
+        label=label,
+        offered_per_s=offered,
+        achieved_per_s=offered * kept_up,
+        latency_us=latency(p50, count),
+        cpu_ns_per_operation=estimate(9_000),
+        regime=Regime("idle", 0.42, 0.38),
+    )
+
+
+def figures(
+    cost_us: float,
+    *,
+    tier: int = 1,
+    best_us: float = 5.8,
+    regime: Regime | None = None,
+    rates: list[RateFigures] | None = None,
+    own: Latency | None = None,
+    counters: dict[str, float] | None = None,
+) -> Figures:
+    """Figures of one cell that takes *cost_us* of CPU per operation."""
+    ratio = cost_us / best_us
+    return Figures(
+        cpu_ns_per_operation=estimate(cost_us * 1000),
+        user_share=0.4,
+        operations_per_s=estimate(950_000 / cost_us),
+        regime=regime or Regime("server-bound", 0.98, 0.61, operations_per_sleep=12.5, steal_share=0.002),
+        tier=tier,
+        ratio_to_best=Estimate(1, 1, 1, 90, 3) if ratio == 1 else estimate(ratio, 0.005),
+        rates=rates or [],
+        latency_us=own,
+        rss_bytes=31_400_000,
+        counters=counters or {},
+    )
+
+
+def measured(
+    adapter: str, scenario: str, values: Figures, *, style: str = "native", **parameters: int
+) -> CellRecord:
+    """A cell with figures."""
+    return CellRecord(adapter, style, scenario, dict(parameters), "measured", figures=values)
+
+
+def tcp_echo_cells(connections: int = 50, size: int = 1024) -> list[Record]:
+    """A row for each adapter, offered rates included."""
+    order = sorted(ADAPTERS, key=lambda name: ADAPTERS[name][2])
+    cells: list[Record] = []
+    for name, (_family, _library, cost) in ADAPTERS.items():
+        rates = [
+            rate("common", 20_000, cost * 20, kept_up=0.91 if name == "gevent-libuv" else 1.0),
+            *(rate(f"{part}%", 9_500 / cost * part, cost * part / 2, count=4_000) for part in (50, 80, 95)),
+        ]
+        values = figures(cost, tier=max(1, order.index(name)), rates=rates, own=latency(cost * 50))
+        style = {"asyncio": "protocol", "uvloop": "protocol"}.get(name, "native")
+        cells.append(measured(name, "tcp-echo", values, style=style, size=size, connections=connections))
+    return cells
+
+
+def whole_run(machine: Machine = LINUX) -> list[Record]:
+    """A complete run with every outcome, every regime, checks and warnings."""
+    records: list[Record] = [run_record(machine, adapters=(*ADAPTERS, "winloop", "rsloop", "trio"))]
+    records += [adapter_record(name) for name in ADAPTERS]
+    records += [
+        adapter_record(
+            "winloop",
+            outcome="unsupported",
+            reason="winloop is published for Windows alone; uvloop is its sibling",
+        ),
+        adapter_record(
+            "rsloop", outcome="not-installed", reason="no wheel for CPython 3.13; its sdist needs cargo"
+        ),
+    ]
+    records += tcp_echo_cells()
+    records += tcp_echo_cells(connections=1)
+    records.append(
+        measured(
+            "asyncio",
+            "tcp-echo",
+            figures(7.9, tier=6, regime=Regime("client-bound", 0.71, 0.99, steal_share=0.03)),
+            style="streams",
+            size=1024,
+            connections=50,
+        )
+    )
+    records += [
+        measured(
+            "asyncio",
+            "timers",
+            figures(1.31, best_us=0.62, tier=2, own=latency(40, 900), counters={"late": 3}),
+            timers=1000,
+        ),
+        measured(
+            "uvloop", "timers", figures(0.62, best_us=0.62, regime=Regime("self-driven", 1.0, 0)), timers=1000
+        ),
+        CellRecord(
+            "pyev",
+            "native",
+            "timers",
+            {"timers": 1000},
+            "crashed",
+            "ended by signal 11 (SIGSEGV)",
+            'Fatal Python error: Segmentation fault\n\nCurrent thread 0x01 (most recent call first):\n  File "timers.py", line 42 in run\n',
+        ),
+        CellRecord(
+            "libevent", "native", "timers", {"timers": 1000}, "timed-out", "no answer within 20 s; ended", ""
+        ),
+        CellRecord(
+            "tornado",
+            "native",
+            "timers",
+            {"timers": 1000},
+            "failed",
+            "connection 3: expected sequence 41, got 42",
+            "Traceback (most recent call last):\n  CheckFailedError\n",
+        ),
+        CellRecord(
+            "gevent-libev",
+            "native",
+            "timers",
+            {"timers": 1000},
+            "unsupported",
+            "gevent's hub has no one-shot timer | for this",
+        ),
+        CellRecord(
+            "gevent-libuv", "native", "timers", {"timers": 1000}, "not-installed", "pycares is not installed"
+        ),
+    ]
+    records += [
+        CheckRecord(
+            "uvloop",
+            "half-close",
+            "measured",
+            "end of stream after the answer",
+            "end of stream after the answer",
+        ),
+        CheckRecord("uvloop", "reset", "measured", "server goes on", "server goes on"),
+        CheckRecord(
+            "pyev",
+            "half-close",
+            "failed",
+            "end of stream",
+            "nothing within 5 s",
+            as_expected=False,
+            reason="answer lost",
+        ),
+    ]
+    records += [
+        WarningRecord(
+            "noisy-machine",
+            "slices of one cell differ by 34 %",
+            "close other programs, or use --profile full",
+        ),
+        EndRecord(elapsed_s=492.4, cells={"measured": 17}, peak_rss_bytes=88_000_000),
+    ]
+    return records
