@@ -1,0 +1,26 @@
+"""The load generator: verified messages over TCP, closed and open loop, in a process of its own."""
+
+from crossloop.load.errors import (
+    ConnectionLostError,
+    DescriptorsError,
+    LoadError,
+    LoadUsageError,
+    SilentServerError,
+    VerificationError,
+)
+from crossloop.load.loops import Hooks, Stretch, closed_loop, open_loop
+from crossloop.load.target import Target
+
+__all__ = [
+    "ConnectionLostError",
+    "DescriptorsError",
+    "Hooks",
+    "LoadError",
+    "LoadUsageError",
+    "SilentServerError",
+    "Stretch",
+    "Target",
+    "VerificationError",
+    "closed_loop",
+    "open_loop",
+]

@@ -1,0 +1,304 @@
+"""The load process: `python -m crossloop.load.process`, JSON lines in, JSON lines out.
+
+    {"do": "pin", "cpu": 1}                                                  → {"cpu": 1}
+    {"do": "open", "target": "a", "host": "127.0.0.1", "port": 7, "connections": 10, "size": 1024,
+     "pid": 4711}                                                            → {"connections": 10}
+    {"do": "slice", "target": "a", "connections": 10, "size": 1024, "phase": "capacity" | "rate",
+     "rate": 5000, "run_in_ms": 30, "duration_ms": 100, "seed": 1}           → figures, as `SliceFigures`
+    {"do": "close", "target": "a"}                                           → {"closed": 1}
+
+A target holds one set of connections for each pair (connections, size) that was opened. What goes wrong is
+{"error": text, "kind": …} and ends that set alone: `open` makes it anew. The process lives until its
+standard input ends. No command takes longer than its limit: a slice run-in + duration + 2 s, an open
+`timeout_s`. Between slices the server may be stopped (SIGSTOP): nothing is sent then.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import sys
+from typing import BinaryIO, Literal, TypeAlias, assert_never
+
+import msgspec
+
+from crossloop.load.errors import ConnectionLostError, LoadError, LoadUsageError
+from crossloop.load.histogram import pairs_of
+from crossloop.load.loops import Hooks, Stretch, closed_loop, open_loop
+from crossloop.load.target import Target
+from crossloop.measure import clocks
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+MAX_LINE_BYTES = 64 * 1024
+
+
+class Open(msgspec.Struct, frozen=True, tag_field="do", tag="open", forbid_unknown_fields=True):
+    """Connect a set of connections; one of the same shape is replaced."""
+
+    target: str
+    host: str
+    port: int
+    connections: int
+    size: int
+    pid: int
+    """Process whose CPU time counts, with its descendants."""
+    seed: int = 0
+    timeout_s: float = 10.0
+
+
+class Slice(msgspec.Struct, frozen=True, tag_field="do", tag="slice", forbid_unknown_fields=True):
+    """One measured stretch. `rate` is needed in phase `rate` alone."""
+
+    target: str
+    connections: int
+    size: int
+    phase: Literal["capacity", "rate"]
+    run_in_ms: float
+    duration_ms: float
+    seed: int
+    rate: float = 0.0
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    drain_ms: float = 1000.0
+    spin: bool = True
+
+
+class Close(msgspec.Struct, frozen=True, tag_field="do", tag="close", forbid_unknown_fields=True):
+    """Close every connection of a target."""
+
+    target: str
+
+
+class Pin(msgspec.Struct, frozen=True, tag_field="do", tag="pin", forbid_unknown_fields=True):
+    """Keep this process on one CPU."""
+
+    cpu: int
+
+
+Command: TypeAlias = Open | Slice | Close | Pin
+
+
+class SliceFigures(msgspec.Struct, frozen=True):
+    """What a slice measured; names and units as in the journal's SliceRecord."""
+
+    operations: int
+    elapsed_ns: int
+    cpu_ns: int
+    load_cpu_ns: int
+    sleeps: int | None
+    steal_ns: int | None
+    user_ns: int | None
+    system_ns: int | None
+    rss_bytes: int
+    latency: list[tuple[int, int]]
+    offered_per_s: float
+    unanswered: int
+    scheduled: int
+
+
+class _Readings:
+    """Clocks of the server's process tree at both ends of the measured part."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self.pids = clocks.tree(pid)
+        self._start: dict[int, int] = {}
+        self.cpu_ns = self.load_cpu_ns = 0
+        self.sleeps: int | None = None
+        self.steal_ns: int | None = None
+        self.user_system_ns: tuple[int, int] | None = None
+
+    def at_start(self) -> None:
+        """What is exact is read last, next to the measured part."""
+        self.sleeps = clocks.sleeps(self.pids)
+        self.steal_ns = clocks.steal_ns()
+        self.user_system_ns = clocks.user_system_ns(self.pids)
+        self._start = {pid: _cpu_ns(pid) for pid in self.pids}
+        self.load_cpu_ns = clocks.own_cpu_ns()
+
+    def at_end(self) -> None:
+        """What is exact is read first."""
+        self.load_cpu_ns = clocks.own_cpu_ns() - self.load_cpu_ns
+        self.cpu_ns = sum(_cpu_ns(pid) - before for pid, before in self._start.items())
+        later = clocks.tree(self.pid)
+        # Processes that were born meanwhile: all of their time lies within.
+        self.cpu_ns += sum(_cpu_ns(pid) for pid in later if pid not in self._start)
+        self.sleeps = _difference(clocks.sleeps(later), self.sleeps)
+        self.steal_ns = _difference(clocks.steal_ns(), self.steal_ns)
+        after, before = clocks.user_system_ns(later), self.user_system_ns
+        if after is not None and before is not None:
+            self.user_system_ns = (max(0, after[0] - before[0]), max(0, after[1] - before[1]))
+        self.pids = later
+
+
+def _cpu_ns(pid: int) -> int:
+    try:
+        return clocks.process_cpu_ns(pid)
+    except ProcessLookupError as error:
+        raise ConnectionLostError(f"the server ended: {error}") from error
+
+
+def _difference(after: int | None, before: int | None) -> int | None:
+    return None if after is None or before is None else max(0, after - before)
+
+
+class Sets:
+    """All connection sets of this process, by target and shape."""
+
+    def __init__(self) -> None:
+        self._sets: dict[str, dict[tuple[int, int], tuple[Target, int]]] = {}
+        self._next_id = 0
+
+    def open(self, command: Open) -> dict[str, int]:
+        """Connect, replacing a set of the same shape. Connection ids are never used twice."""
+        shapes = self._sets.setdefault(command.target, {})
+        shape = (command.connections, command.size)
+        if shape in shapes:
+            shapes.pop(shape)[0].close()
+        target = Target(command.host, command.port, *shape, seed=command.seed, first_id=self._next_id)
+        self._next_id = (self._next_id + command.connections) % 2**31
+        target.connect(command.timeout_s)
+        shapes[shape] = (target, command.pid)
+        return {"connections": command.connections}
+
+    def run(self, command: Slice) -> SliceFigures:
+        """One slice."""
+        known = self._sets.get(command.target, {})
+        if (command.connections, command.size) not in known:
+            raise LoadUsageError(
+                f"target {command.target!r} has no set of {command.connections} connections of {command.size}"
+                f" bytes; open: {sorted(known) or 'none'}"
+            )
+        target, pid = known[command.connections, command.size]
+        readings = _Readings(pid)
+        try:
+            stretch = _stretch(target, command, Hooks(readings.at_start, readings.at_end))
+        finally:
+            if target.poller is None:  # it was closed by its error
+                del known[command.connections, command.size]
+        user_system = readings.user_system_ns or (None, None)
+        return SliceFigures(
+            operations=stretch.operations,
+            elapsed_ns=stretch.elapsed_ns,
+            cpu_ns=readings.cpu_ns,
+            load_cpu_ns=readings.load_cpu_ns,
+            sleeps=readings.sleeps,
+            steal_ns=readings.steal_ns,
+            user_ns=user_system[0],
+            system_ns=user_system[1],
+            rss_bytes=clocks.rss_bytes(readings.pids),
+            latency=pairs_of(stretch.latency_ns),
+            offered_per_s=command.rate if command.phase == "rate" else 0.0,
+            unanswered=stretch.unanswered,
+            scheduled=stretch.scheduled,
+        )
+
+    def close(self, command: Close) -> dict[str, int]:
+        """Close a target's sets; an unknown target has none."""
+        shapes = self._sets.pop(command.target, {})
+        for target, _pid in shapes.values():
+            target.close()
+        return {"closed": len(shapes)}
+
+
+def _stretch(target: Target, command: Slice, hooks: Hooks) -> Stretch:
+    run_in_s, duration_s = command.run_in_ms / 1000, command.duration_ms / 1000
+    if command.phase == "capacity":
+        return closed_loop(target, run_in_s, duration_s, hooks, spin=command.spin)
+    return open_loop(
+        target,
+        command.rate,
+        command.arrivals,
+        run_in_s=run_in_s,
+        duration_s=duration_s,
+        drain_s=command.drain_ms / 1000,
+        seed=command.seed,
+        hooks=hooks,
+        spin=command.spin,
+    )
+
+
+def pin(cpu: int) -> dict[str, int]:
+    """Keep this process on *cpu*. Raises `LoadUsageError` where the platform or the machine cannot."""
+    try:
+        if sys.platform == "linux":
+            os.sched_setaffinity(0, {cpu})
+        elif sys.platform == "win32":
+            import psutil
+
+            psutil.Process().cpu_affinity([cpu])
+        else:
+            raise LoadUsageError(f"cpu {cpu}: {sys.platform} cannot pin a process")
+    except (OSError, ValueError) as error:
+        if isinstance(error, LoadUsageError):
+            raise
+        raise LoadUsageError(f"cpu {cpu}: cannot pin to it: {error}") from error
+    return {"cpu": cpu}
+
+
+def obey(sets: Sets, command: Command) -> object:
+    """Do what one command says."""
+    match command:
+        case Open():
+            return sets.open(command)
+        case Slice():
+            return sets.run(command)
+        case Close():
+            return sets.close(command)
+        case Pin(cpu=cpu):
+            return pin(cpu)
+        case _:
+            assert_never(command)
+
+
+def answer(sets: Sets, line: bytes, decoder: "msgspec.json.Decoder[Command]") -> object:
+    """What to answer to one line. Every error of the load becomes a document; defects pass through."""
+    try:
+        command = decoder.decode(line)
+        return obey(sets, command)
+    except LoadError as error:
+        return {"error": str(error), "kind": error.kind}
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return {"error": f"bad command {line[:80]!r}: {error}", "kind": "usage"}
+    except (OSError, MemoryError, OverflowError) as error:
+        return {"error": f"{type(error).__name__}: {error}", "kind": "system"}
+
+
+def private_stdout() -> BinaryIO:
+    """The real standard output for answers alone: what anything else prints goes to standard error."""
+    sys.stdout.flush()
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return answers
+
+
+def end_with_parent() -> None:
+    """Linux: be killed when the thread that started this process ends. Elsewhere end of input must do."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def main() -> None:
+    """Answer commands until standard input ends."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it closes our input
+    answers = private_stdout()
+    sets = Sets()
+    encoder = msgspec.json.Encoder()
+    decoder = msgspec.json.Decoder(Command)
+    gc.collect()
+    gc.freeze()
+    while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
+        if not line.strip():
+            continue
+        document = encoder.encode(answer(sets, line, decoder)) + b"\n"
+        try:
+            while document:
+                document = document[answers.write(document) :]
+        except BrokenPipeError:
+            return
+
+
+if __name__ == "__main__":
+    main()

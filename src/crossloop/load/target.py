@@ -1,0 +1,236 @@
+"""A target: a server's address and a set of verified connections to it, one request in flight on each.
+
+`Connection` is what the loops touch per message; its attributes are slots and its `receive` and `send`
+are the socket's own bound methods. Everything rare (an answer in pieces, a send that the kernel took in
+part, any mistake) goes through its other methods, which cost only those to whom it happens.
+"""
+
+import contextlib
+import errno
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from crossloop.load.errors import (
+    ConnectionLostError,
+    DescriptorsError,
+    LoadUsageError,
+    SilentServerError,
+    VerificationError,
+)
+from crossloop.load.message import EXCERPT, MAX_SIZE, MIN_SIZE, mismatch, new_message, sequence_of
+from crossloop.load.polling import Poller, new_poller
+
+LARGE = 16 * 1024
+"""From this size on answers are gathered in a buffer of the connection instead of fresh bytes objects."""
+MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
+"""Messages and buffers of all connections of a target together."""
+SPARE_DESCRIPTORS = 16
+_NOTHING_YET = bytearray()
+"""Returned by the slower receivers when the answer is not complete; told from end of file by identity."""
+
+
+class Connection:
+    """One connection and the one message it has in flight."""
+
+    __slots__ = (
+        "_filled", "_inbox", "_inbox_view", "_poller", "_sent_bytes", "descriptor", "due_ns", "index",
+        "message", "number", "receive", "send", "sent_ns", "sequence", "sock",
+    )  # fmt: skip
+
+    def __init__(self, number: int, sock: socket.socket, message: bytearray, poller: Poller):
+        self.number = number
+        self.sock = sock
+        self.descriptor = sock.fileno()
+        self.message = message
+        self.sequence = memoryview(message)[8:16].cast("Q")
+        """`sequence[0] = n` writes the sequence into the message, at half the price of struct.pack_into."""
+        self.sent_ns = 0
+        """When the message in flight was sent; 0 while the connection is idle."""
+        self.due_ns = 0
+        """When it was scheduled to be sent (open loop)."""
+        self.index = 0
+        """Its place among the arrivals (open loop)."""
+        self._filled = 0
+        self._sent_bytes = 0
+        self._poller = poller
+        self._inbox = bytearray(len(message) if len(message) >= LARGE else 0)
+        self._inbox_view = memoryview(self._inbox)
+        self.send: Callable[[bytearray], int] = sock.send
+        self.receive: Callable[[int], bytes | bytearray] = self._plain_receive()
+
+    def _plain_receive(self) -> Callable[[int], bytes | bytearray]:
+        return self._receive_large if len(self._inbox) else self.sock.recv
+
+    def _receive_large(self, _want: int) -> bytes | bytearray:
+        """Gather a large answer; returns it when complete."""
+        count = self.sock.recv_into(self._inbox_view[self._filled :])
+        if count == 0:
+            return b""
+        self._filled += count
+        if self._filled < len(self._inbox):
+            return _NOTHING_YET
+        self._filled = 0
+        return self._inbox
+
+    def hold(self, count: int) -> None:
+        """The kernel took *count* bytes of the message only: send the rest when there is room."""
+        self._sent_bytes = count
+        self.receive = self._send_rest_and_receive
+        self._poller.want_write(self.sock, True)
+
+    def _send_rest_and_receive(self, want: int) -> bytes | bytearray:
+        with contextlib.suppress(BlockingIOError):
+            self._sent_bytes += self.sock.send(memoryview(self.message)[self._sent_bytes :])
+        plain = self._plain_receive()
+        if self._sent_bytes == len(self.message):
+            self.receive = plain
+            self._poller.want_write(self.sock, False)
+        return plain(want)
+
+    def complete(self, data: bytes | bytearray) -> bool:
+        """Whether *data*, which is not the whole expected answer, completes it.
+
+        Raises `ConnectionLostError` at end of file and `VerificationError` for a wrong byte, for more
+        bytes than expected, and for bytes on a connection that asked for nothing.
+        """
+        if data is _NOTHING_YET:
+            return False
+        if not data:
+            raise ConnectionLostError(f"{self}: the server closed the connection{self._missing()}")
+        if not self.sent_ns:
+            raise VerificationError(
+                f"{self}: {len(data)} bytes that nothing asked for, at offset 0: expected none,"
+                f" got {data[:EXCERPT].hex(' ')}"
+            )
+        end = self._filled + len(data)
+        if self.message[self._filled : end] != data:
+            raise VerificationError(mismatch(self.message, data, self._filled))
+        self._filled = end % len(self.message)
+        return not self._filled
+
+    def _missing(self) -> str:
+        return f" with {len(self.message) - self._filled} bytes of the answer missing" if self.sent_ns else ""
+
+    def __str__(self) -> str:
+        return f"connection {self.number}, sequence {sequence_of(self.message)}"
+
+
+class Target:
+    """A set of connections to one server; made unconnected, usable after `connect`, until an error."""
+
+    def __init__(self, host: str, port: int, connections: int, size: int, seed: int, first_id: int = 0):
+        """*size* bytes a message (16 or more); connection ids count from *first_id*."""
+        if connections < 1:
+            raise LoadUsageError(f"connections {connections}: expected 1 or more")
+        if not MIN_SIZE <= size <= MAX_SIZE:
+            raise LoadUsageError(f"size {size}: expected {MIN_SIZE} to {MAX_SIZE} bytes a message")
+        if not 0 < port < 65536:
+            raise LoadUsageError(f"port {port}: expected 1 to 65535")
+        if 2 * connections * size > MAX_TOTAL_BYTES:
+            raise LoadUsageError(
+                f"{connections} connections of {size} bytes need {2 * connections * size} bytes of memory,"
+                f" the limit is {MAX_TOTAL_BYTES}; use fewer or smaller"
+            )
+        self.host, self.port, self.count, self.size, self.seed = host, port, connections, size, seed
+        self.first_id = first_id
+        self.sent = 0
+        """Sequence of the last message."""
+        self.connections: list[Connection] = []
+        self.by_descriptor: dict[int, Connection] = {}
+        self.poller: Poller | None = None
+
+    def connect(self, timeout_s: float) -> None:
+        """Open all connections within *timeout_s*.
+
+        Raises `DescriptorsError`, `ConnectionLostError` (refused, unreachable, reset) or
+        `SilentServerError` (the server's backlog is full and it accepts nothing).
+        """
+        allow_descriptors(self.count)
+        deadline = time.monotonic() + timeout_s
+        self.poller = new_poller(self.count)
+        try:
+            for number in range(self.count):
+                sock = self._open(deadline, timeout_s)
+                message = new_message(self.first_id + number, self.size, self.seed)
+                connection = Connection(self.first_id + number, sock, message, self.poller)
+                self.connections.append(connection)
+                self.by_descriptor[connection.descriptor] = connection
+                self.poller.add(sock)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, deadline: float, timeout_s: float) -> socket.socket:
+        where = f"{self.host}:{self.port}"
+        made = len(self.connections)
+        try:
+            sock = socket.create_connection((self.host, self.port), max(0.001, deadline - time.monotonic()))
+        except TimeoutError as error:
+            raise SilentServerError(
+                f"{where}: {made} of {self.count} connections made in {timeout_s:g} s;"
+                " the server does not accept any more"
+            ) from error
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                raise DescriptorsError(
+                    f"{where}: out of descriptors after {made} of {self.count} connections;"
+                    " raise the limit (ulimit -n) or use fewer connections"
+                ) from error
+            raise ConnectionLostError(
+                f"{where}: cannot connect ({made} of {self.count} made): {error.strerror or error};"
+                " is the server running, and this machine's network up?"
+            ) from error
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setblocking(False)
+        except OSError as error:  # reset before the first byte
+            sock.close()
+            raise ConnectionLostError(
+                f"{where}: connection {made} was lost at once: {error.strerror}"
+            ) from error
+        return sock
+
+    def close(self) -> None:
+        """Close every connection. Harmless when repeated."""
+        if self.poller is not None:
+            self.poller.close()
+            self.poller = None
+        for connection in self.connections:
+            connection.sock.close()
+        self.connections.clear()
+        self.by_descriptor.clear()
+
+
+def allow_descriptors(wanted: int) -> None:
+    """See that *wanted* more descriptors can be opened, raising the soft limit where that helps.
+
+    Raises `DescriptorsError` naming what is needed and what is allowed. Windows has no such limit.
+    """
+    if sys.platform == "win32":
+        return
+    import resource  # not on Windows
+
+    needed = _open_descriptors() + wanted + SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or needed <= soft:
+        return
+    if hard == resource.RLIM_INFINITY or needed <= hard:
+        # macOS calls the hard limit infinite and refuses more than OPEN_MAX: ask for what is needed.
+        aim = needed if hard == resource.RLIM_INFINITY else hard
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (aim, hard))
+            return
+    raise DescriptorsError(
+        f"{wanted} connections need {needed} descriptors, this process may open {soft} (hard limit {hard});"
+        f" raise it with `ulimit -n {needed}` or use fewer connections"
+    )
+
+
+def _open_descriptors() -> int:
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        if Path(folder).is_dir():
+            return sum(1 for _entry in Path(folder).iterdir())
+    return 64

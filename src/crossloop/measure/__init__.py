@@ -1,0 +1,1 @@
+"""Measurement: what the platform is asked, and what follows from it."""
