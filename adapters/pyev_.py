@@ -1,0 +1,382 @@
+"""pyev: libev, in the words of its own C interface.
+
+libev knows one kind of thing, the *watcher*: a small structure with a callback, filled in for one event (a
+descriptor readable, a time passed, another thread's call) and then *started*. Started watchers are all that
+the loop has. `ev_run` tells the kernel what changed since the last turn, blocks until the nearest timer or an
+event, queues what became pending and calls it back, watcher by watcher. pyev makes each kind a Python type:
+`Io(fd, events, loop, callback)`, `start()`, `stop()`; the callback is called with the watcher and the events.
+
+*References.* libev holds watchers by bare pointer, pyev takes no reference for it. A started watcher that
+nobody keeps is freed and thereby stopped, without a word. So every watcher here stands in a dict or a list.
+
+*Descriptors.* Under epoll, libev does nothing at `stop()`: it counts on the close that usually follows, and
+removes a descriptor only if an event still comes in. Stop first, then close: a number that is
+closed while watched is an error at the next turn, or, if it was given out again meanwhile, a watcher on a
+stranger. And a new descriptor gets a *new* `Io`: an old one that is stopped and started again between two
+polls counts as unchanged, no `epoll_ctl` is made, and if its number belongs to another file by now, that
+file is never heard of. Level-triggered, as everywhere in libev.
+
+*Time.* A timer counts from the loop's own time (`now()`), which is read once a turn, when the wait ends.
+Started late in a long callback, or between two runs, it would fire early by just that; `update()` reads the
+clock, so that here a delay counts from the call. `ev_timer_again` (`reset()` in pyev) moves a running
+timer within its heap, the cheap way to push a timeout back; it makes the timer repeat, hence `_once` below.
+epoll waits in whole milliseconds, rounded up: timers are late by up to one, never early.
+
+*Threads.* Only `Async.send()` may be called from another thread. Several sends before the loop looks are one
+event, so the calls themselves travel in a deque. libev 4.04 lacks memory barriers here; the build recipe
+supplies them. pyev gives the GIL up for all of `ev_run` and takes it for each callback.
+
+*Signals.* libev restarts a wait that a signal interrupted, and Python runs its handlers only between
+bytecodes: an idle loop would not notice Ctrl-C. While it runs, signals therefore also write to a socket that
+the loop watches (`signal.set_wakeup_fd`); its callback is bytecode, and there the handler runs.
+
+*Errors.* An exception in a callback cannot travel through C. pyev prints it as "ignored" and goes on; its
+`debug=True` stops the loop instead, but with the exception still set while the other pending
+callbacks run, which CPython answers with SystemError. So the default stays, `sys.unraisablehook` takes the
+exception while the loop runs, and the run raises it at its end.
+
+*Mechanism.* epoll on Linux, chosen by libev; on macOS it recommends neither kqueue nor poll and takes
+select, sized to any number of descriptors. libev 4.04 (2011) is the version that pyev's source bundles;
+its io_uring and linuxaio backends came later, in 4.31.
+"""
+
+import contextlib
+import errno
+import signal
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import pyev
+from pyev import _pyev
+
+from crossloop.api import (
+    AdapterAbout,
+    Callback,
+    Facts,
+    Readiness,
+    StreamApplication,
+    StreamServer,
+    gil_enabled,
+    module_file,
+)
+from crossloop.api.facts import holds_io_uring
+
+ABOUT = AdapterAbout(
+    family="libev",
+    library="libev",
+    binding="pyev",
+    summary="libev's watchers as Python types; out of care since 2012 and still among the leanest.",
+    recipe="pyev",
+    platforms=("linux", "darwin"),
+    elsewhere="pyev has no build for Windows since Python 3.2; use winloop or asyncio there",
+    homepage="https://pypi.org/project/pyev-static/",
+)
+
+READ_BYTES = 65536
+ACCEPTS_PER_WAKE = 128
+"""An accept storm must not keep the connections waiting that are there already."""
+ACCEPT_PAUSE_S = 0.1
+OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+FIRST_PRUNING = 1024
+
+_BACKENDS = {
+    pyev.EVBACKEND_SELECT: "select",
+    pyev.EVBACKEND_POLL: "poll",
+    pyev.EVBACKEND_EPOLL: "epoll",
+    pyev.EVBACKEND_KQUEUE: "kqueue",
+    pyev.EVBACKEND_PORT: "event ports",
+}
+
+
+class Adapter(StreamServer, Readiness):
+    """pyev's `Loop` with `Io`, `Timer` and `Async` watchers."""
+
+    stream_styles: ClassVar[tuple[str, ...]] = ("native",)
+
+    def __init__(self) -> None:
+        self.loop = pyev.Loop()
+        self._readers: dict[int, pyev.Io] = {}
+        self._writers: dict[int, pyev.Io] = {}
+        self._timers: list[pyev.Timer] = []
+        self.watch, self.unwatch = self._watching(self._readers, pyev.EV_READ)
+        self.watch_write, self.unwatch_write = self._watching(self._writers, pyev.EV_WRITE)
+        self.call_later, self.rearm, self.call_every = self._timing()
+        self.cancel = pyev.Timer.stop
+        self.wake = self._waking()
+        self._hearer, self._teller = socket.socketpair()
+        self._hearer.setblocking(False)
+        self._teller.setblocking(False)
+        self.watch(self._hearer.fileno(), lambda *_: self._hearer.recv(4096))  # the handler runs meanwhile
+        self.run = self._run
+        self.stop = self.loop.stop
+
+    def facts(self) -> Facts:
+        major, minor = pyev.abi_version()
+        return Facts(
+            binding="pyev",
+            binding_version=pyev.version(),
+            library="libev",
+            library_version=f"{major}.{minor:02d}",
+            mechanism=_BACKENDS.get(self.loop.backend, f"backend {self.loop.backend:#x}"),
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(_pyev),
+        )
+
+    def close(self) -> None:
+        for watcher in (*self._readers.values(), *self._writers.values(), *self._timers, self._calls_arrived):
+            watcher.stop()
+        self._readers.clear()
+        self._writers.clear()
+        self._timers.clear()
+        self._hearer.close()
+        self._teller.close()
+        # The loop itself is freed with the last watcher that refers to it.
+
+    # StreamServer
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        connections: dict[pyev.Io, socket.socket] = {}
+
+        def accept(watcher: pyev.Io, _events: int) -> None:
+            for _ in range(ACCEPTS_PER_WAKE):
+                try:
+                    connection, _address = listener.accept()
+                except BlockingIOError:
+                    return
+                except OSError as error:
+                    if error.errno not in OUT_OF_RESOURCES:
+                        continue  # the peer gave up between its SYN and our accept (accept(2), ECONNABORTED)
+                    # The listener stays readable: without a pause this would spin.
+                    watcher.stop()
+                    resume.reset()
+                    return
+                connection.setblocking(False)
+                _Connection(self.loop, connection, application(), connections)
+
+        def accept_again(timer: pyev.Timer, _events: int) -> None:
+            timer.stop()
+            accepting.start()
+
+        accepting = pyev.Io(listener, pyev.EV_READ, self.loop, accept)
+        resume = pyev.Timer(ACCEPT_PAUSE_S, ACCEPT_PAUSE_S, self.loop, accept_again)
+        stopping = pyev.Io(stop, pyev.EV_READ, self.loop, lambda *_: self.loop.stop())
+        accepting.start()
+        stopping.start()
+        try:
+            self._run()
+        finally:
+            for watcher in (accepting, resume, stopping, *connections):
+                watcher.stop()
+            for connection in connections.values():
+                connection.close()
+
+    # Readiness
+
+    def _watching(
+        self, watchers: dict[int, pyev.Io], events: int
+    ) -> tuple[Callable[[int, Callback], None], Callable[[int], None]]:
+        loop, io = self.loop, pyev.Io
+
+        def watch(fd: int, callback: Callback) -> None:
+            if fd in watchers:
+                watchers[fd].stop()
+            watchers[fd] = watcher = io(fd, events, loop, callback)
+            watcher.start()
+
+        def unwatch(fd: int) -> None:
+            watcher = watchers.pop(fd, None)
+            if watcher is not None:
+                watcher.stop()
+
+        return watch, unwatch
+
+    def _timing(
+        self,
+    ) -> tuple[
+        Callable[[float, Callback], pyev.Timer],
+        Callable[[pyev.Timer, float, Callback], pyev.Timer],
+        Callable[[float, Callback], pyev.Timer],
+    ]:
+        loop, timer_type, update, timers = self.loop, pyev.Timer, self.loop.update, self._timers
+        prune_at = FIRST_PRUNING
+
+        def keep(timer: pyev.Timer) -> None:
+            """Refer to a timer until it is over, whether the caller does or not; costs O(1) amortised."""
+            nonlocal prune_at
+            timers.append(timer)
+            if len(timers) >= prune_at:
+                # Expired ones are inactive already while they wait for their callback: those stay, too.
+                timers[:] = [each for each in timers if each.active or each.pending]
+                prune_at = max(FIRST_PRUNING, 2 * len(timers))
+
+        def call_later(delay_s: float, callback: Callback) -> pyev.Timer:
+            update()
+            timer = timer_type(delay_s, 0.0, loop, callback)
+            timer.start()
+            keep(timer)
+            return timer
+
+        def rearm(timer: pyev.Timer, delay_s: float, callback: Callback) -> pyev.Timer:
+            update()
+            if not timer.active:
+                keep(timer)
+            if timer.data is None:
+                timer.data = callback
+                timer.callback = _once
+            timer.repeat = delay_s or 1e-9  # ev_timer_again takes 0 for "stop"
+            timer.reset()
+            return timer
+
+        def call_every(interval_s: float, callback: Callback) -> pyev.Timer:
+            update()
+            timer = timer_type(interval_s, interval_s, loop, callback)
+            timer.start()
+            keep(timer)
+            return timer
+
+        return call_later, rearm, call_every
+
+    def _waking(self) -> Callable[[Callback], None]:
+        calls: deque[Callback] = deque()
+        append, popleft = calls.append, calls.popleft
+
+        def arrived(watcher: pyev.Async, events: int) -> None:
+            try:
+                for _ in range(len(calls)):  # not what they add: descriptors have their turn in between
+                    popleft()(watcher, events)
+            finally:
+                if calls:
+                    watcher.send()
+
+        self._calls_arrived = pyev.Async(self.loop, arrived)
+        self._calls_arrived.start()
+        send = self._calls_arrived.send
+
+        def wake(callback: Callback) -> None:
+            append(callback)
+            send()
+
+        return wake
+
+    def _run(self) -> None:
+        """Run until `stop`; raises the first exception that a callback raised, after the turn it came in."""
+        with _exceptions_of_callbacks(self.loop) as raised, _signals_told_to(self._teller):
+            self.loop.start()
+        if raised:
+            raise raised.pop(0)
+
+
+class _Connection:
+    """One accepted connection: reads, hands on, answers; while an answer is stuck it does not read."""
+
+    __slots__ = ("connections", "receive", "recv", "send", "socket", "unsent")
+
+    def __init__(
+        self,
+        loop: pyev.Loop,
+        connection: socket.socket,
+        receive: Callable[[bytes], bytes],
+        connections: dict[pyev.Io, socket.socket],
+    ) -> None:
+        self.socket, self.connections, self.receive = connection, connections, receive
+        self.recv, self.send = connection.recv, connection.send
+        self.unsent = memoryview(b"")
+        watcher = pyev.Io(connection, pyev.EV_READ, loop, self.readable)
+        connections[watcher] = connection
+        watcher.start()
+
+    def readable(self, watcher: pyev.Io, _events: int) -> None:
+        try:
+            data = self.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # reset by the peer
+            data = b""
+        if not data:
+            self.close(watcher)
+            return
+        answer = self.receive(data)
+        if not answer:
+            return
+        try:
+            sent = self.send(answer)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close(watcher)
+            return
+        if sent < len(answer):
+            self.unsent = memoryview(answer)[sent:]
+            self.turn(watcher, pyev.EV_WRITE, self.writable)
+
+    def writable(self, watcher: pyev.Io, _events: int) -> None:
+        try:
+            self.unsent = self.unsent[self.send(self.unsent) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close(watcher)
+            return
+        if not self.unsent:
+            self.turn(watcher, pyev.EV_READ, self.readable)
+
+    def turn(self, watcher: pyev.Io, events: int, callback: Callback) -> None:
+        """Wait for *events* instead; a watcher is stopped while it is changed."""
+        watcher.stop()
+        watcher.set(self.socket, events)
+        watcher.callback = callback
+        watcher.start()
+
+    def close(self, watcher: pyev.Io) -> None:
+        watcher.stop()
+        self.connections.pop(watcher).close()
+
+
+def _once(timer: pyev.Timer, events: int) -> None:
+    """Callback of a timer that `reset()` has made repeating: end it, then do what it was for."""
+    timer.stop()
+    timer.data(timer, events)
+
+
+@contextlib.contextmanager
+def _exceptions_of_callbacks(loop: pyev.Loop) -> Iterator[list[BaseException]]:
+    """Collect what callbacks raise in this thread, and stop the loop at the first."""
+    raised: list[BaseException] = []
+    thread = threading.get_ident()
+    previous = sys.unraisablehook
+
+    def take(unraisable: Any) -> None:
+        if threading.get_ident() != thread or unraisable.exc_value is None:
+            previous(unraisable)
+            return
+        raised.append(unraisable.exc_value)
+        loop.stop()
+
+    sys.unraisablehook = take
+    try:
+        yield raised
+    finally:
+        sys.unraisablehook = previous
+
+
+@contextlib.contextmanager
+def _signals_told_to(teller: socket.socket) -> Iterator[None]:
+    """Have each signal write a byte to *teller*, where nobody else has asked for that already."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers run in the main thread
+        return
+    previous = signal.set_wakeup_fd(teller.fileno(), warn_on_full_buffer=False)
+    if previous != -1:
+        signal.set_wakeup_fd(previous)
+    try:
+        yield
+    finally:
+        if previous == -1:
+            signal.set_wakeup_fd(-1)
