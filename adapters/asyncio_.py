@@ -17,11 +17,9 @@ the price of anything the kernel cannot report as ready.
 """
 
 import asyncio
-import platform
 
-from crossloop.api import AdapterAbout, Facts, gil_enabled, module_file
-from crossloop.api.facts import holds_io_uring
-from crossloop.idioms.asyncio_ import AsyncioLoop, selector_mechanism
+from crossloop.api import AdapterAbout
+from crossloop.idioms.asyncio_ import StandardLoop
 
 ABOUT = AdapterAbout(
     family="asyncio",
@@ -32,20 +30,8 @@ ABOUT = AdapterAbout(
 )
 
 
-class Adapter(AsyncioLoop):
+class Adapter(StandardLoop):
     """asyncio's API on the loop that `asyncio.run` would take."""
 
     def __init__(self) -> None:
         super().__init__(asyncio.new_event_loop())
-
-    def facts(self) -> Facts:
-        return Facts(
-            binding="asyncio",
-            binding_version=platform.python_version(),
-            library="none",
-            library_version="",
-            mechanism=selector_mechanism(self.loop),
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
-            loaded_from=module_file(asyncio),
-        )

@@ -17,33 +17,37 @@ import asyncio
 import functools
 import math
 import operator
+import platform
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, ClassVar
 
 from crossloop.api import (
     Callback,
+    Facts,
     NameResolution,
     Readiness,
     StreamApplication,
     StreamServer,
     Tasks,
     UnsupportedError,
+    gil_enabled,
+    module_file,
     unsupported,
 )
-from crossloop.idioms.asyncio_streams import SERVERS
+from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.asyncio_streams import SERVERS, Serve
 from crossloop.idioms.glibc_resolver import point_this_thread_at
-
-AddressInfo: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 
 class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
     """An adapter on *loop*, which it owns from now on. Subclasses add `facts`."""
 
-    stream_styles = tuple(SERVERS)
-    resolver_styles = ("getaddrinfo-threads",)
+    stream_styles: ClassVar[tuple[str, ...]] = tuple(SERVERS)
+    resolver_styles: ClassVar[tuple[str, ...]] = ("getaddrinfo-threads",)
+    servers: ClassVar[Mapping[str, Serve]] = SERVERS
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -69,6 +73,7 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
         self.call_every = functools.partial(_Every, loop.call_later)
         self.wake = loop.call_soon_threadsafe
         self.stop = loop.stop
+        self.run_forever: Callable[[], object] = loop.run_forever
         self.run = self._run
         self.receive = loop.sock_recv
         self.send_all = loop.sock_sendall
@@ -79,7 +84,7 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
     ) -> None:
         self._serving = True
         try:
-            self.run_main(SERVERS[style](listener, application, stop, self.spawn))
+            self.run_main(self.servers[style](listener, application, stop, self.spawn))
         finally:
             self._serving = False
             listener.close()
@@ -108,9 +113,13 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
         self.run_main(self._resolve_all(iter(names), min(in_flight, len(names)), answers))
         return answers
 
-    def lookup(self, name: str) -> Awaitable[list[AddressInfo]]:
-        """Start one lookup of A records in the default executor."""
-        return self.loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+    async def addresses(self, name: str) -> Sequence[str]:
+        """Look one name's A records up in the default executor; raises `socket.gaierror`."""
+        found = await self.loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+        return [str(address[0]) for *_, address in found]
+
+    def network_trouble(self, error: OSError) -> None:
+        """An accept or a transport reported *error* while serving; asyncio has dealt with it already."""
 
     def close(self) -> None:
         """Wait for the executor's threads, close the loop and everything it still holds."""
@@ -119,7 +128,7 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
         self.loop.close()
 
     def _run(self) -> None:
-        self.loop.run_forever()
+        self.run_forever()
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -127,17 +136,19 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail(error)
+            self.fail(error)
         if not self._tasks:
             self.loop.stop()
 
     def _report(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """The loop's exception handler; a report without an exception is a defect that asyncio found."""
         error = context.get("exception") or RuntimeError(context["message"])
-        if not (self._serving and isinstance(error, OSError)):
-            self._fail(error)
+        if self._serving and isinstance(error, OSError):
+            self.network_trouble(error)
+        else:
+            self.fail(error)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """Keep the first failure and end the run: tasks by cancelling them, a bare run by stopping it."""
         if self._failure is None:
             self._failure = error
@@ -175,13 +186,27 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
         async def take_names() -> None:
             for name in names:
                 try:
-                    found = await self.lookup(name)
+                    answers[name] = await self.addresses(name)
                 except socket.gaierror as error:
                     answers[name] = int(error.errno or 0)
-                else:
-                    answers[name] = [str(address[0]) for *_, address in found]
 
         await asyncio.gather(*(take_names() for _ in range(in_flight)))
+
+
+class StandardLoop(AsyncioLoop):
+    """An adapter on one of asyncio's own loops."""
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="asyncio",
+            binding_version=platform.python_version(),
+            library="none",
+            library_version="",
+            mechanism=selector_mechanism(self.loop),
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(asyncio),
+        )
 
 
 class _Every:

@@ -125,6 +125,9 @@ async def serve_stream_pairs(
             await writer.wait_closed()
         except OSError:  # the peer's reset, in a read, in drain, or while the last bytes went out
             transport.abort()
+        except RuntimeError:  # uvloop's way to say that the transport was aborted meanwhile
+            if not transport.is_closing():
+                raise
         finally:
             transports.remove(transport)
 

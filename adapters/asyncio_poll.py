@@ -1,0 +1,33 @@
+"""asyncio on poll(2): select without its bound.
+
+The kernel gets an array with one entry per descriptor and looks at all of them in every wait, so the cost
+still grows with what is watched; but the array has any length, a descriptor any number, and the
+interest set stays in Python's poll object between waits. Where epoll and kqueue are missing this is the best
+that POSIX promises. Apart from the selector all is as in `asyncio`.
+"""
+
+import asyncio
+import selectors
+
+from crossloop.api import AdapterAbout, UnsupportedError
+from crossloop.idioms.asyncio_ import StandardLoop
+
+ABOUT = AdapterAbout(
+    family="asyncio",
+    library="none",
+    binding="asyncio",
+    summary="The standard library's loop on poll: POSIX's portable mechanism, for any number of descriptors.",
+    platforms=("linux", "darwin"),
+    elsewhere="Python has no select.poll on Windows; asyncio-select is the readiness loop there",
+    homepage="https://docs.python.org/3/library/asyncio-platforms.html",
+)
+
+
+class Adapter(StandardLoop):
+    """asyncio's API on a SelectorEventLoop over poll. Raises `UnsupportedError` without `select.poll`."""
+
+    def __init__(self) -> None:
+        selector = getattr(selectors, "PollSelector", None)
+        if selector is None:
+            raise UnsupportedError(ABOUT.elsewhere)
+        super().__init__(asyncio.SelectorEventLoop(selector()))

@@ -1,0 +1,48 @@
+"""uvloop: asyncio's API on libuv, in Cython. Underneath, little is asyncio's.
+
+The loop is `uv_run`; asyncio's callbacks, handles and transports are written anew in Cython over libuv's
+handles, so a message crosses the interpreter only in `data_received` and `transport.write`. What follows:
+
+- Reading: libuv reads into one buffer of 250 KiB that belongs to the loop, and uvloop makes a `bytes` of
+  the exact length; asyncio allocates for the most it could get and shrinks. A readable stream is read
+  until it has less than the buffer holds, in the same turn.
+- Writing: `transport.write` calls write(2) at once when libuv's queue for the stream is empty, as
+  asyncio does; what is left goes to `uv_write`. Writes to a stream that waits are gathered and sent at the end
+  of the turn.
+- Waiting: epoll on Linux, kqueue on macOS, level-triggered, with changes to the interest set put off until
+  just before the next wait. libuv has had io_uring for files and for batches of epoll_ctl since 1.45;
+  whether a release turns it on by itself has changed more than once (uvloop 752), so the facts look at
+  what the process holds.
+- Sockets that Python owns (`add_reader`, `sock_recv`) are `uv_poll_t` handles: readiness only, and the
+  receive is Python's. This is the path that the style `sockets` measures.
+- Timers are `uv_timer_t` in a heap, with a clock of one millisecond that is read once per turn.
+- Names and files run in libuv's four threads, `run_in_executor` in Python's.
+- Out of descriptors, libuv gives up a spare one to accept and close the connection: the peer sees an end of
+  file at once, where asyncio lets it wait.
+- Signals arrive by `signal.set_wakeup_fd` and a socket pair, so that Python's handlers run between turns.
+
+It is not built for Windows; `winloop` is its port.
+"""
+
+import uvloop
+
+from crossloop.api import AdapterAbout
+from crossloop.idioms.libuv import LibuvLoop
+
+ABOUT = AdapterAbout(
+    family="libuv",
+    library="libuv",
+    binding="uvloop",
+    summary="asyncio's API on libuv, transports in Cython: a new loop under an unchanged asyncio program.",
+    requires=("uvloop>=0.21",),
+    platforms=("linux", "darwin"),
+    elsewhere="uvloop has no build for Windows; winloop is its port there",
+    homepage="https://github.com/MagicStack/uvloop",
+)
+
+
+class Adapter(LibuvLoop):
+    """asyncio's API on uvloop's libuv."""
+
+    def __init__(self) -> None:
+        super().__init__(uvloop)
