@@ -1,0 +1,298 @@
+"""The event base: libevent's loop, driven so that Python's exceptions and signals come through.
+
+**Exceptions.** A callback is called from C, through which no exception passes. The first one that a
+callback raises is kept, the loop is told to break, and the Python method that drives the loop raises it.
+What else was active stays so and runs when the loop is entered again.
+
+**Keys.** libevent hands each callback one pointer-sized argument. It is a number here, the key of the
+event in `live`, which holds every event that libevent may still call: one dictionary lookup and one
+call are all that Python does per event, and an event that nobody else refers to stays alive for as long
+as it is pending. A one-shot event leaves `live` just before its callback runs, so it can be added again
+from within.
+
+**Signals.** When a system call is interrupted, libevent waits again (`epoll_dispatch` and its like return
+0 on EINTR and the loop goes round), so the interpreter would run no signal handler until some event
+comes. `run` and `dispatch` therefore have the interpreter write to a socket that the base watches
+(`signal.set_wakeup_fd`), for as long as they run in the main thread: Ctrl-C ends an idle loop.
+
+**Threads.** A base is used by one thread at a time: `libevent_core` brings no locks, so none are asked for
+(`EVENT_BASE_FLAG_NOLOCK`). The one thread-safe way in is `Wakeup`.
+"""
+
+import itertools
+import warnings
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
+
+from crossloop.bindings.libevent.errors import LibeventError
+from crossloop.bindings.libevent.library import Library, load
+
+if TYPE_CHECKING:
+    from crossloop.bindings.libevent.wakeup import PythonSignals
+
+# event2/event.h: enum event_base_config_flag, EVLOOP_*, EVENT_BASE_COUNT_*.
+FLAG_NOLOCK = 0x01
+FLAG_NO_CACHE_TIME = 0x08
+FLAG_EPOLL_USE_CHANGELIST = 0x10
+FLAG_PRECISE_TIMER = 0x20
+LOOP_ONCE = 0x01
+LOOP_NONBLOCK = 0x02
+LOOP_NO_EXIT_ON_EMPTY = 0x04
+COUNT_ACTIVE = 1
+COUNT_ADDED = 4
+
+
+class Attachment(Protocol):
+    """What belongs to a base and has sockets or memory beside its events."""
+
+    def after_fork(self) -> None:
+        """In the child: part from what is shared with the parent."""
+
+    def close(self) -> None:
+        """Release it, and take it out of the base's `attachments`; the base is still whole."""
+
+
+class EventBase:
+    """A set of events and the loop that waits for them (`event_base`); also a context manager.
+
+    *precise_timers*: wait by the fine monotonic clock; on epoll by a timerfd, which costs one
+    `timerfd_settime` per wait. Without it timers have the step of the kernel's tick (4 ms at 250 Hz).
+    *cached_time*: a timer that is added within a callback counts from the time at which the loop woke up,
+    so it is early by what the callbacks before took; False asks the clock each time.
+    *changelist*: collect changes of the epoll set until the next wait; not safe with descriptors that
+    are duplicates of each other (`EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST`).
+    *avoid*: methods not to use, of `Library.methods`. *priorities*: number of levels; the events of a
+    level run only when no more urgent one is active, and 0 is the most urgent.
+
+    Raises `LibraryNotFoundError`, and `LibeventError` when no method remains.
+    """
+
+    def __init__(
+        self,
+        *,
+        precise_timers: bool = True,
+        cached_time: bool = True,
+        changelist: bool = False,
+        avoid: Sequence[str] = (),
+        priorities: int = 1,
+    ) -> None:
+        self._pointer: Any = None
+        library = load()
+        self.library: Library = library
+        self.live: dict[int, Any] = {}
+        """Key → `Event` (or `BufferEvent`), for all that libevent may call. Read it, do not change it."""
+        self.next_key = itertools.count(1).__next__
+        self.attachments: dict[Attachment, None] = {}
+        """In the order in which they were made; each takes itself out on `close`."""
+        self._error: BaseException | None = None
+        self._running = False
+        self._signals: PythonSignals | None = None
+        flags = FLAG_NOLOCK
+        flags |= FLAG_PRECISE_TIMER if precise_timers else 0
+        flags |= 0 if cached_time else FLAG_NO_CACHE_TIME
+        flags |= FLAG_EPOLL_USE_CHANGELIST if changelist else 0
+        self._pointer = _new_base(library, flags, avoid)
+        self.event_add: Callable[[Any, Any], int] = library.lib.event_add
+        self.event_del: Callable[[Any], int] = library.lib.event_del
+        self._event_base_loop = library.lib.event_base_loop
+        self._loopbreak = library.lib.event_base_loopbreak
+        self.on_persistent, self.on_once = self._trampolines()
+        self.null = library.ffi.NULL
+        self.timeval = library.ffi.new("struct timeval *")
+        """Scratch that `Event.add` hands over; libevent copies it."""
+        if priorities > 1 and library.lib.event_base_priority_init(self._pointer, priorities):
+            raise library.error("event_base_priority_init")
+
+    def _trampolines(self) -> tuple[Any, Any]:
+        """The two functions that libevent calls: for events that persist, and for those that end."""
+        live = self.live
+
+        def persistent(fd: int, what: int, key: int) -> None:
+            event = live[key]
+            event.callback(fd, what)
+
+        def once(fd: int, what: int, key: int) -> None:
+            event = live.pop(key)
+            event.callback(fd, what)
+
+        return self.c_callback("event_callback", persistent), self.c_callback("event_callback", once)
+
+    def c_callback(self, c_type: str, function: Callable[..., object]) -> Any:
+        """A C function pointer to *function*, whose exceptions reach the caller of the loop.
+
+        cffi calls `onerror` for whatever is raised, also for what a signal handler raises in the
+        trampoline itself, which no `try` inside it could catch.
+        """
+        return self.library.ffi.callback(c_type, function, onerror=self._callback_failed)
+
+    def _callback_failed(
+        self, _kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        if self._error is None:
+            self._error = error.with_traceback(traceback)
+        else:  # libevent calls some pairs (bufferevents) without looking at the break in between
+            self._error.add_note(f"then another callback raised {error!r}")
+        self._loopbreak(self._pointer)
+
+    @property
+    def pointer(self) -> Any:
+        """The `event_base *`; raises `LibeventError` once closed."""
+        if self._pointer is None:
+            raise LibeventError("event_base", "this base is closed")
+        return self._pointer
+
+    @property
+    def closed(self) -> bool:
+        return self._pointer is None
+
+    @property
+    def method(self) -> str:
+        """Mechanism in use (`event_base_get_method`): `epoll`, `kqueue`, `poll`, `select`, `win32`, …"""
+        return str(self.library.ffi.string(self.library.lib.event_base_get_method(self.pointer)).decode())
+
+    @property
+    def active(self) -> int:
+        """Events whose callbacks are due and have not run yet."""
+        return int(self.library.lib.event_base_get_num_events(self.pointer, COUNT_ACTIVE))
+
+    @property
+    def pending(self) -> int:
+        """Events added, as libevent counts them: its own (signals) included, active ones not."""
+        return int(self.library.lib.event_base_get_num_events(self.pointer, COUNT_ADDED))
+
+    def loop(self, *, block: bool = True) -> bool:
+        """One round: wait for something to become active (or only look), run it; False if nothing is pending.
+
+        Always with `EVLOOP_ONCE`: `EVLOOP_NONBLOCK` alone goes on until a look finds nothing active.
+        Raises what a callback raised, or `LibeventError`, also when called from within a callback.
+        """
+        return self._enter(LOOP_ONCE if block else LOOP_ONCE | LOOP_NONBLOCK) == 0
+
+    def run(self) -> None:
+        """Run until `loopbreak`, also while nothing is pending; raises what a callback raised."""
+        signals = self._watch_python_signals()
+        try:
+            # The rounds stay in C: a break ends them, and so does an exception, by a break of its own.
+            self._enter(LOOP_NO_EXIT_ON_EMPTY)
+        finally:
+            if signals is not None:
+                signals.delete()
+
+    def dispatch(self) -> None:
+        """Run until `loopbreak` or until nothing is pending; raises what a callback raised."""
+        signals = self._watch_python_signals()
+        own = 0 if signals is None else 1
+        got_break = self.library.lib.event_base_got_break
+        try:
+            while len(self.live) > own:
+                self._enter(LOOP_ONCE)
+                if self._pointer is None or got_break(self._pointer):
+                    return
+        finally:
+            if signals is not None:
+                signals.delete()
+
+    def _enter(self, flags: int) -> int:
+        pointer = self.pointer
+        nested, self._running = self._running, True
+        try:
+            result = self._event_base_loop(pointer, flags)
+        finally:
+            self._running = nested
+        if self._error is not None and not nested:
+            error, self._error = self._error, None
+            try:
+                raise error
+            finally:
+                del error  # the traceback refers to this frame
+        if result < 0:
+            raise self.library.error("event_base_loop")
+        return int(result)
+
+    def loopbreak(self) -> None:
+        """From within a callback: end the loop once this callback returns (`event_base_loopbreak`).
+
+        Outside of the loop it has no effect: libevent forgets it when the loop is entered.
+        """
+        if self._loopbreak(self.pointer):
+            raise self.library.error("event_base_loopbreak")
+
+    def update_cached_time(self) -> None:
+        """Let timers added from now on, within this callback, count from now."""
+        if self.library.lib.event_base_update_cache_time(self.pointer):
+            raise self.library.error("event_base_update_cache_time")
+
+    def reinit(self) -> None:
+        """In the child of a fork, before anything is added or deleted: make the kernel's objects anew.
+
+        The epoll set is shared with the parent: what the child deletes from it is gone for the parent. All
+        events stay in place, in both processes. May be called from within a callback.
+        """
+        if self.library.lib.event_reinit(self.pointer):
+            raise self.library.error("event_reinit")
+        for attachment in tuple(self.attachments):
+            attachment.after_fork()
+
+    def close(self) -> None:
+        """Free the base; events that are pending end without a call. Harmless when closed already.
+
+        Raises `LibeventError` within the loop.
+        """
+        if self._pointer is None:
+            return
+        if self._running:
+            raise LibeventError("event_base_free", "the loop is running; loopbreak first, then close")
+        for attachment in tuple(self.attachments):
+            attachment.close()
+        self._signals = None
+        pointer, self._pointer = self._pointer, None
+        self.event_add = _refuse_to_add
+        # It deletes what is still added, so the events' memory, which `live` holds, goes after it.
+        self.library.lib.event_base_free(pointer)
+        self.live.clear()
+
+    def _watch_python_signals(self) -> "PythonSignals | None":
+        """Start watching for the interpreter's signals; None in threads, where Python runs no handlers."""
+        from crossloop.bindings.libevent.wakeup import PythonSignals  # it imports this module
+
+        if self._signals is None:
+            self._signals = PythonSignals(self)
+        return self._signals if self._signals.add() else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        # Runs before anything in a cycle with it is cleared (PEP 442), so the events are still whole.
+        if self._pointer is not None:
+            unclosed = repr(self)
+            self.close()
+            _warn(f"unclosed {unclosed}", ResourceWarning, source=self)
+
+    def __repr__(self) -> str:
+        return f"<EventBase {'closed' if self._pointer is None else self.method}, {len(self.live)} events>"
+
+
+def _refuse_to_add(_memory: Any, _timeout: Any) -> NoReturn:
+    raise LibeventError("event_add", "the base of this event is closed")
+
+
+def _new_base(library: Library, flags: int, avoid: Sequence[str]) -> Any:
+    lib, ffi = library.lib, library.ffi
+    config = lib.event_config_new()
+    if config == ffi.NULL:
+        raise library.error("event_config_new")
+    try:
+        for method in avoid:
+            lib.event_config_avoid_method(config, method.encode())
+        lib.event_config_set_flag(config, flags)
+        pointer = lib.event_base_new_with_config(config)
+    finally:
+        lib.event_config_free(config)
+    if pointer == ffi.NULL:
+        raise library.error("event_base_new_with_config")
+    return pointer
