@@ -1,0 +1,282 @@
+"""libevent, through crossloop's own binding.
+
+**What it is.** The oldest of the three C libraries here (2000), and the one that made "a callback when
+this descriptor is ready" a portable thing: under memcached, Tor, tmux, and gevent until 2011. An
+`event_base` waits by the best mechanism it was built with (epoll, kqueue, poll, select), an `event` is a
+descriptor, a time or a signal with a callback. It reports *readiness*: reading and writing remain the
+program's own system calls, as with libev, and unlike libuv, which reads and hands over data.
+
+**Persistence.** An event fires once and is no longer added, unless it is made with `EV_PERSIST`. The
+streams below are persistent read events: added once per connection, they cost no `epoll_ctl` per
+message. A write event exists only while the kernel refuses data, because a socket is nearly always
+writable and the loop would not sleep any more.
+
+**Descriptors and events.** libevent keeps the events of a descriptor in one slot and gives the kernel
+their union; reading and writing may be two events, as here, or one with both flags. An event has to be
+deleted before its descriptor is closed: epoll forgets a closed descriptor by itself, libevent does not,
+and takes the next file of the same number for the old one.
+
+**Timers.** A heap of due times, as in libev and libuv; any event may also carry a timeout of its own,
+which the others lack. Adding an event that is added already moves its due time within the heap: that is
+`rearm` here, without a delete. A persistent timer counts each turn from when the last one was due, so it
+does not drift. Two choices decide how exact timers are:
+
+- without `EVENT_BASE_FLAG_PRECISE_TIMER` libevent reads `CLOCK_MONOTONIC_COARSE` and waits in whole
+  milliseconds: steps of 4 ms where the kernel ticks at 250 Hz. With it epoll gets a timerfd, armed by one
+  more system call *per wait*, whether or not a timer is pending. So the base for `Readiness`, where
+  timers are measured, is precise, and the base of the stream server, which has none, is not.
+- within callbacks the time is the one at which the wait ended: a timer added by the last of many
+  callbacks is early by what the others took. libev does the same, and so does libuv itself; uvloop and
+  asyncio ask the clock. `EVENT_BASE_FLAG_NO_CACHE_TIME` asks it here, too: a delay is a delay.
+
+**Priorities.** A base may have several levels; events of a level run only when none above is active. libev
+has them as well, libuv has not. One level here, as by default.
+
+**Signals.** libevent brings its own handler, and one base of a process owns it. When a wait is interrupted
+libevent waits again, so that Python's handlers would not run in an idle loop; the binding routes them
+through `signal.set_wakeup_fd`.
+
+**Against libev**, which began as an answer to it (2007): there a watcher belongs to the program, is a small
+struct per kind of event, and may be changed at will, where libevent has one larger struct for all kinds
+(128 bytes here), checks more at each call, and batches nothing: each add and delete is an `epoll_ctl` at
+once, where libev settles changes before the next wait. In return it has Windows proper, buffered I/O,
+and an HTTP and a DNS client on top.
+
+**Event or bufferevent.** A `bufferevent` reads and writes by itself and calls back with data in a buffer,
+the nearest to libuv's streams. Sending goes through its write event, so each answer costs two `epoll_ctl`
+(on, off) and an extra turn of the loop, where the plain events below send at once and mostly need
+neither. It is the style for programs that want its watermarks, filters, TLS and rate limits.
+"""
+
+import errno
+import socket
+from collections.abc import Callable
+from importlib.metadata import version
+
+import crossloop
+from crossloop.api import (
+    AdapterAbout,
+    Callback,
+    Facts,
+    Readiness,
+    Receive,
+    StreamApplication,
+    StreamServer,
+    gil_enabled,
+    native_file,
+)
+from crossloop.api.facts import holds_io_uring
+from crossloop.bindings.libevent import (
+    PERSIST,
+    READ,
+    WRITE,
+    Event,
+    EventBase,
+    IoEvent,
+    PersistentTimer,
+    Timer,
+    Wakeup,
+)
+
+ABOUT = AdapterAbout(
+    family="libevent",
+    library="libevent",
+    binding="libevent",
+    summary="libevent's own events through crossloop's cffi binding: readiness, timers and buffered I/O.",
+    requires=("cffi>=1.16",),
+    recipe="libevent",
+    homepage="https://libevent.org/",
+)
+
+RECEIVE_BYTES = 65536
+ACCEPTS_PER_ROUND = 64
+ACCEPT_PAUSE_S = 0.1
+OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Adapter(StreamServer, Readiness):
+    """libevent with one base for `Readiness` and one for each stream server."""
+
+    stream_styles = ("native",)
+
+    def __init__(self) -> None:
+        self._base = base = EventBase(precise_timers=True, cached_time=False)
+        self._wakeup = Wakeup(base)
+        self._readers: dict[int, Event] = {}
+        self._writers: dict[int, Event] = {}
+        self.watch = _watching(base, READ, self._readers)
+        self.unwatch = _unwatching(self._readers)
+        self.watch_write = _watching(base, WRITE, self._writers)
+        self.unwatch_write = _unwatching(self._writers)
+        self.call_later = _starting(base, Timer)
+        self.cancel = Event.delete
+        self.rearm = _rearm
+        self.call_every = _starting(base, PersistentTimer)
+        self.wake = self._wakeup.wake
+        self.run = base.run
+        self.stop = base.loopbreak
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        with EventBase(precise_timers=False) as base:
+            server = _Server(base, listener, application)
+            IoEvent(base, stop.fileno(), READ | PERSIST, lambda *_: base.loopbreak()).add()
+            try:
+                base.run()
+            finally:
+                server.close()
+
+    def facts(self) -> Facts:
+        library = self._base.library
+        method = self._base.method
+        return Facts(
+            binding=ABOUT.binding,
+            binding_version=f"crossloop {crossloop.__version__}, cffi {version('cffi')}",
+            library=ABOUT.library,
+            library_version=library.version,
+            # On Windows the method is named for the platform; it waits by select().
+            mechanism="select" if method == "win32" else method,
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=native_file("event_core") or library.path,
+        )
+
+    def close(self) -> None:
+        self._base.close()
+
+
+# Readiness: each callable is libevent's own step and the bookkeeping that it leaves to the program.
+
+
+def _watching(base: EventBase, what: int, events: dict[int, Event]) -> Callable[[int, Callback], None]:
+    def watch(fd: int, callback: Callback) -> None:
+        event = IoEvent(base, fd, what | PERSIST, callback)
+        event.add()
+        events[fd] = event
+
+    return watch
+
+
+def _unwatching(events: dict[int, Event]) -> Callable[[int], None]:
+    def unwatch(fd: int) -> None:
+        events.pop(fd).delete()
+
+    return unwatch
+
+
+def _starting(base: EventBase, kind: type[Timer | PersistentTimer]) -> Callable[[float, Callback], Event]:
+    def start(delay_s: float, callback: Callback) -> Event:
+        timer = kind(base, callback)
+        timer.add(delay_s)
+        return timer
+
+    return start
+
+
+def _rearm(timer: Event, delay_s: float, _callback: Callback) -> Event:
+    timer.add(delay_s)  # moves it within the heap; starts it if it has fired
+    return timer
+
+
+# Streams.
+
+
+class _Server:
+    """The listening socket's event and the open connections."""
+
+    def __init__(self, base: EventBase, listener: socket.socket, application: StreamApplication) -> None:
+        self._base = base
+        self._listener = listener
+        self._application = application
+        self._accepting = IoEvent(base, listener.fileno(), READ | PERSIST, self._on_acceptable)
+        self._accepting.add()
+        self._resume = Timer(base, lambda *_: self._accepting.add())
+        self.connections: set[_Connection] = set()
+
+    def _on_acceptable(self, _fd: int, _what: int) -> None:
+        for _ in range(ACCEPTS_PER_ROUND):  # the loop comes back for the rest: connections have their turn
+            try:
+                sock, _address = self._listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno not in OUT_OF_DESCRIPTORS:
+                    continue  # reset while it waited in the queue (accept(2))
+                # It stays readable, so watching on would spin until some connection ends.
+                self._accepting.delete()
+                self._resume.add(ACCEPT_PAUSE_S)
+                return
+            sock.setblocking(False)
+            self.connections.add(_Connection(self._base, sock, self._application(), self.connections))
+
+    def close(self) -> None:
+        self._accepting.delete()
+        self._listener.close()
+        for connection in tuple(self.connections):
+            connection.close()
+
+
+class _Connection:
+    """One accepted socket: either it is read from, or it has something left to send."""
+
+    __slots__ = ("_connections", "_reading", "_receive", "_recv", "_send", "_socket", "_unsent", "_writing")
+
+    def __init__(
+        self, base: EventBase, sock: socket.socket, receive: Receive, connections: "set[_Connection]"
+    ) -> None:
+        self._socket = sock
+        self._recv = sock.recv
+        self._send = sock.send
+        self._receive = receive
+        self._connections = connections
+        self._unsent = memoryview(b"")
+        self._reading = IoEvent(base, sock.fileno(), READ | PERSIST, self._on_readable)
+        self._writing = IoEvent(base, sock.fileno(), WRITE | PERSIST, self._on_writable)
+        self._reading.add()
+
+    def _on_readable(self, _fd: int, _what: int) -> None:
+        try:
+            data = self._recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            self.close()
+            return
+        answer = self._receive(data)
+        if not answer:
+            return
+        try:
+            sent = self._send(answer)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent < len(answer):
+            # The peer does not read: neither does the server, until the kernel takes the rest.
+            self._unsent = memoryview(answer)[sent:]
+            self._reading.delete()
+            self._writing.add()
+
+    def _on_writable(self, _fd: int, _what: int) -> None:
+        try:
+            self._unsent = self._unsent[self._send(self._unsent) :]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        if not self._unsent:
+            self._writing.delete()
+            self._reading.add()
+
+    def close(self) -> None:
+        # Events first: a closed descriptor's number may belong to the next connection.
+        self._reading.delete()
+        self._writing.delete()
+        self._socket.close()
+        self._connections.discard(self)
