@@ -1,0 +1,376 @@
+"""A DNS server on loopback for the zone of `dns_zone`: UDP and TCP at one port, one thread, no cache to warm.
+
+dnspython reads queries and builds answers, so that what goes out is DNS by somebody else's judgement.
+Between the two stands a shortcut: the answers to two queries that differ only in their id and in a first
+label of the same length differ only in these and in the address. The first answer of each such kind is built
+by dnspython, cut at those places, and filled in for the next; it is used only where the cuts are where
+RFC 1035 (4.1) puts them. That takes an answer from some 300 µs to 5, and the client side remains what is
+measured. Names with datagrams to lose never take it.
+
+Answers have TTL 0 and set AA and RA: glibc takes an empty answer with neither for a referral and never goes
+on to TCP. What cannot be parsed, and what is an answer itself, is ignored, as is every failure to send:
+to a client that is a lost datagram, which it has to handle anyway. AAAA and other types of names that
+exist get an empty answer (NOERROR), names outside the zone REFUSED.
+"""
+
+import contextlib
+import heapq
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import TypeAlias
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from crossloop.companions.dns_zone import TOP, Behaviour, address_bytes, address_of, behaviour_of
+
+Reply: TypeAlias = Callable[[bytes], None]
+
+_HEADER_BYTES = 12
+_SMALLEST_UDP_LIMIT = 512
+"""Of an answer to a query without EDNS (RFC 1035, 2.3.4)."""
+_LARGEST_UDP_LIMIT = 1232
+"""What DNS implementations agreed on to avoid fragments (DNS flag day 2020)."""
+_LARGEST_TCP = 65535
+_DRAIN = 64
+"""Datagrams taken in one turn, before connections and delayed answers have theirs."""
+_MOST_KINDS = 1024
+_MOST_DROPPED = 100_000
+_MOST_CONNECTIONS = 512
+_MOST_UNREAD = 1 << 20
+"""A client that asks and does not read is dropped after a mebibyte."""
+_SOA = f"ns.{TOP}. hostmaster.{TOP}. 1 3600 600 86400 0"
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What to send, and how much later."""
+
+    wire: bytes
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """An answer without its id, first label and address; see the module's head."""
+
+    header: bytes
+    middle: bytes
+    """The rest of the question, then, of an answer with an address, its record up to that."""
+    suffix: bytes | None
+    """What follows the first label in the name as text, lower case; None: there is no address to put in."""
+    tail: bytes
+    delay_s: float
+
+
+class Answers:
+    """From a query's bytes to an answer's; knows which names still have datagrams to lose."""
+
+    def __init__(self) -> None:
+        self._cuts: dict[tuple[bytes, bytes, int, bool], _Cut] = {}
+        self._to_drop: dict[tuple[str, int], int] = {}
+
+    def of(self, query: bytes, over_tcp: bool) -> _Answer | None:
+        """Answer to *query*, None where it is to be ignored or lost."""
+        length = query[_HEADER_BYTES] if len(query) > _HEADER_BYTES else 64
+        label_end = _HEADER_BYTES + 1 + length
+        label = query[_HEADER_BYTES + 1 : label_end]
+        if length > 63 or not label.isalnum():  # a pointer, or a label that text would have to escape
+            return self._built(query, over_tcp)
+        key = query[2:_HEADER_BYTES], query[label_end:], length, over_tcp
+        cut = self._cuts.get(key)
+        if cut is None:
+            answer = self._built(query, over_tcp)
+            if answer is not None and (cut := _cut(query, label_end, answer)) is not None:
+                if len(self._cuts) >= _MOST_KINDS:
+                    self._cuts.clear()
+                self._cuts[key] = cut
+            return answer
+        address = b"" if cut.suffix is None else address_bytes(label.lower() + cut.suffix)
+        question = query[_HEADER_BYTES:label_end]
+        return _Answer(
+            b"".join((query[:2], cut.header, question, cut.middle, address, cut.tail)), cut.delay_s
+        )
+
+    def _built(self, query: bytes, over_tcp: bool) -> _Answer | None:
+        try:
+            request = dns.message.from_wire(query)
+        except (dns.exception.DNSException, ValueError):
+            return None
+        if request.flags & dns.flags.QR:  # an answer: to answer it could go on forever
+            return None
+        response = dns.message.make_response(
+            request, recursion_available=True, our_payload=_LARGEST_UDP_LIMIT
+        )
+        response.flags |= dns.flags.AA
+        delay_s = 0.0
+        if request.opcode() != dns.opcode.QUERY:
+            response.set_rcode(dns.rcode.NOTIMP)
+        elif request.edns > 0:
+            response.set_rcode(dns.rcode.BADVERS)
+        elif len(request.question) != 1 or request.question[0].rdclass != dns.rdataclass.IN:
+            response.set_rcode(dns.rcode.REFUSED)
+        else:
+            question = request.question[0]
+            name = question.name.to_text().lower()
+            behaviour = behaviour_of(name)
+            if behaviour is not None and not over_tcp and self._is_lost(name, question.rdtype, behaviour):
+                return None
+            if behaviour is not None and behaviour.kind == "delay":
+                delay_s = behaviour.amount / 1e3
+            _fill(response, question, behaviour, over_tcp)
+        limit = _LARGEST_TCP if over_tcp else _udp_limit(request)
+        return _Answer(response.to_wire(max_size=limit), delay_s)
+
+    def _is_lost(self, name: str, kind: int, behaviour: Behaviour) -> bool:
+        if behaviour.kind != "drop":
+            return False
+        left = self._to_drop.pop((name, kind), behaviour.amount)
+        if left == 0:
+            return False
+        if len(self._to_drop) >= _MOST_DROPPED:
+            del self._to_drop[next(iter(self._to_drop))]
+        self._to_drop[name, kind] = left - 1
+        return True
+
+
+def _udp_limit(request: dns.message.Message) -> int:
+    if request.edns < 0:
+        return _SMALLEST_UDP_LIMIT
+    return min(max(request.payload, _SMALLEST_UDP_LIMIT), _LARGEST_UDP_LIMIT)
+
+
+def _fill(
+    response: dns.message.Message, question: dns.rrset.RRset, behaviour: Behaviour | None, over_tcp: bool
+) -> None:
+    """Put into *response* what the zone says about *question*."""
+    name = question.name
+    if not name.is_subdomain(dns.name.from_text(TOP)):
+        response.set_rcode(dns.rcode.REFUSED)
+        response.flags &= ~dns.flags.AA
+    elif behaviour is None or behaviour.kind == "nx":
+        response.set_rcode(dns.rcode.NXDOMAIN)
+        response.authority.append(dns.rrset.from_text(f"{TOP}.", 0, "IN", "SOA", _SOA))
+    elif behaviour.kind == "tc" and not over_tcp:
+        response.flags |= dns.flags.TC
+    elif question.rdtype == dns.rdatatype.A:
+        response.answer.append(dns.rrset.from_text(name, 0, "IN", "A", address_of(name.to_text())))
+    else:
+        response.authority.append(dns.rrset.from_text(f"{TOP}.", 0, "IN", "SOA", _SOA))
+
+
+def _cut(query: bytes, label_end: int, answer: _Answer) -> _Cut | None:
+    """Cut *answer* for the next one of its kind; None where it is not put together as expected."""
+    labels, position = [], label_end
+    while position < len(query) and 0 < (length := query[position]) < 64:
+        labels.append(query[position + 1 : position + 1 + length])
+        position += 1 + length
+    question_end = position + 5  # root label, type, class
+    suffix = b"." + b".".join(labels).lower()
+    behaviour = behaviour_of("x" + suffix.decode("ascii", "replace"))
+    wire = answer.wire
+    if behaviour is None or behaviour.kind == "drop" or wire[:2] != query[:2]:
+        return None
+    if wire[_HEADER_BYTES:question_end] != query[_HEADER_BYTES:question_end]:
+        return None
+    header, rest_of_question = wire[2:_HEADER_BYTES], wire[label_end:question_end]
+    if header[4:6] == b"\0\0":  # no answer records, so no address
+        return _Cut(header, rest_of_question, None, wire[question_end:], answer.delay_s)
+    address = address_bytes(query[_HEADER_BYTES + 1 : label_end].lower() + suffix)
+    # A pointer to the question's name, type A, class IN, TTL 0, four bytes of data (RFC 1035, 4.1.3).
+    record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04"
+    record_end = question_end + len(record) + len(address)
+    if wire[question_end:record_end] != record + address:
+        return None
+    return _Cut(header, rest_of_question + record, suffix, wire[record_end:], answer.delay_s)
+
+
+class _Connection:
+    """One TCP connection: messages with two bytes of length before each (RFC 1035, 4.2.2)."""
+
+    def __init__(self, sock: socket.socket):
+        self.sock = sock
+        self.arrived = bytearray()
+        self.to_send = bytearray()
+
+    def messages(self) -> list[bytes]:
+        """Take the complete messages out of what has arrived."""
+        complete = []
+        while len(self.arrived) >= 2:
+            end = 2 + int.from_bytes(self.arrived[:2], "big")
+            if len(self.arrived) < end:
+                break
+            complete.append(bytes(self.arrived[2:end]))
+            del self.arrived[:end]
+        return complete
+
+
+class DnsServer:
+    """The sockets and their loop. Opened bound; `serve` runs until told to stop, and closes all."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        """Raises OSError where no port of *host* is free for both UDP and TCP."""
+        self._udp, self._tcp = _bind_both(host)
+        self._answers = Answers()
+        self._selector = selectors.DefaultSelector()
+        self._connections: dict[int, _Connection] = {}
+        self._later: list[tuple[float, int, Reply, bytes]] = []
+        self._sequence = count()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, of both sockets."""
+        host, port = self._udp.getsockname()
+        return host, port
+
+    def serve(self, stop: socket.socket) -> None:
+        """Answer until *stop* is readable."""
+        register = self._selector.register
+        register(stop, selectors.EVENT_READ)
+        register(self._udp, selectors.EVENT_READ, lambda _events: self._on_datagrams())
+        register(self._tcp, selectors.EVENT_READ, lambda _events: self._on_connections())
+        try:
+            while True:
+                for key, events in self._selector.select(self._until_next_s()):
+                    if key.data is None:
+                        return
+                    key.data(events)
+                self._send_what_is_due()
+        finally:
+            self._close()
+
+    def _until_next_s(self) -> float | None:
+        return max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
+
+    def _send_what_is_due(self) -> None:
+        while self._later and self._later[0][0] <= time.monotonic():
+            _due, _number, reply, wire = heapq.heappop(self._later)
+            reply(wire)
+
+    def _answer(self, query: bytes, over_tcp: bool, reply: Reply) -> None:
+        answer = self._answers.of(query, over_tcp)
+        if answer is None:
+            return
+        if answer.delay_s:
+            due_s = time.monotonic() + answer.delay_s
+            heapq.heappush(self._later, (due_s, next(self._sequence), reply, answer.wire))
+        else:
+            reply(answer.wire)
+
+    def _on_datagrams(self) -> None:
+        for _ in range(_DRAIN):
+            try:
+                query, client = self._udp.recvfrom(4096)
+            except BlockingIOError:
+                return
+            except OSError:  # Windows reports a client's closed port here (WSAECONNRESET)
+                continue
+            self._answer(query, False, partial(self._send_datagram, client))
+
+    def _send_datagram(self, client: tuple[str, int], wire: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._udp.sendto(wire, client)
+
+    def _on_connections(self) -> None:
+        with contextlib.suppress(OSError):  # it went away again, or there are no descriptors left
+            sock, _client = self._tcp.accept()
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if len(self._connections) >= _MOST_CONNECTIONS:
+                self._drop(next(iter(self._connections.values())))
+            connection = _Connection(sock)
+            self._connections[sock.fileno()] = connection
+            self._selector.register(
+                sock, selectors.EVENT_READ, lambda events: self._on_event(connection, events)
+            )
+
+    def _on_event(self, connection: _Connection, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            self._flush(connection)
+        if not events & selectors.EVENT_READ or connection.sock.fileno() < 0:
+            return
+        try:
+            data = connection.sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(connection)
+            return
+        connection.arrived += data
+        for query in connection.messages():
+            self._answer(query, True, partial(self._send_message, connection))
+
+    def _send_message(self, connection: _Connection, wire: bytes) -> None:
+        if connection.sock.fileno() >= 0:
+            connection.to_send += len(wire).to_bytes(2, "big") + wire
+            self._flush(connection)
+            if len(connection.to_send) > _MOST_UNREAD:
+                self._drop(connection)
+
+    def _flush(self, connection: _Connection) -> None:
+        try:
+            del connection.to_send[: connection.sock.send(connection.to_send)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(connection)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.to_send else 0)
+        key = self._selector.get_key(connection.sock)
+        if key.events != wanted:
+            self._selector.modify(connection.sock, wanted, key.data)
+
+    def _drop(self, connection: _Connection) -> None:
+        if connection.sock.fileno() >= 0:
+            del self._connections[connection.sock.fileno()]
+            self._selector.unregister(connection.sock)
+            connection.sock.close()
+
+    def _close(self) -> None:
+        for connection in list(self._connections.values()):
+            self._drop(connection)
+        self._selector.close()
+        self._udp.close()
+        self._tcp.close()
+
+
+def _bind_both(host: str) -> tuple[socket.socket, socket.socket]:
+    """A UDP socket and a listening TCP one at the same port; the port is free for one by chance only."""
+    for attempts_left in reversed(range(50)):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            udp.bind((host, 0))
+            tcp.bind((host, udp.getsockname()[1]))
+            tcp.listen(_MOST_CONNECTIONS)
+        except OSError:
+            udp.close()
+            tcp.close()
+            if not attempts_left:
+                raise
+            continue
+        udp.setblocking(False)
+        tcp.setblocking(False)
+        return udp, tcp
+    raise AssertionError("the last attempt returns or raises")
+
+
+def serve(ready: Callable[[str, int], None], stop: socket.socket) -> None:
+    """Serve the zone until *stop* is readable; *ready* gets host and port once both sockets listen."""
+    server = DnsServer()
+    ready(*server.address)
+    server.serve(stop)
