@@ -1,0 +1,132 @@
+"""Behaviours of `Readiness`: wake-ups, the only member that other threads may call."""
+
+import threading
+
+from crossloop.api import Readiness
+from crossloop.conformance.behaviour import WAIT_S, Aside, Behaviour, require, require_equal
+from crossloop.conformance.behaviours.readiness import on_loop, rest, turn
+
+THREADS = 4
+EACH = 1000
+
+
+def from_thread(loop: Readiness) -> None:
+    """No timer is running, so that only the wake-up can end the loop's sleep."""
+    running = threading.Event()
+    seen: list[int] = []
+
+    def woken(*_: object) -> None:
+        seen.append(threading.get_ident())
+        loop.stop()
+
+    def wake() -> None:
+        require(running.wait(WAIT_S), "the loop running", "it never ran its first callback")
+        loop.wake(woken)
+
+    aside = Aside(wake, "waker")
+    aside.start()
+    loop.call_later(0, lambda *_: running.set())
+    loop.run()
+    aside.join()
+    require_equal(seen, [threading.get_ident()], "threads in which the callback ran")
+
+
+def exact(loop: Readiness) -> None:
+    seen: list[tuple[int, int]] = []
+    start = threading.Barrier(THREADS, timeout=WAIT_S)
+
+    def waker(thread: int) -> Aside:
+        def callback(number: int) -> object:
+            def woken(*_: object) -> None:
+                seen.append((thread, number))
+                if len(seen) == THREADS * EACH:
+                    loop.stop()
+
+            return woken
+
+        def wake() -> None:
+            start.wait()
+            for number in range(EACH):
+                loop.wake(callback(number))  # type: ignore[arg-type]  # a function, made above
+
+        return Aside(wake, f"waker-{thread}")
+
+    wakers = [waker(thread) for thread in range(THREADS)]
+    for one in wakers:
+        one.start()
+    turn(loop)
+    for one in wakers:
+        one.join()
+    rest(loop)
+    require_equal(len(seen), THREADS * EACH, "callbacks run")
+    for thread in range(THREADS):
+        numbers = [number for from_thread_, number in seen if from_thread_ == thread]
+        require_equal(numbers, list(range(EACH)), f"order of the callbacks from thread {thread}")
+
+
+def from_own_thread(loop: Readiness) -> None:
+    seen: list[str] = []
+
+    def before(*_: object) -> None:
+        seen.append("before run")
+        loop.wake(within)
+        seen.append("wake does not call")
+
+    def within(*_: object) -> None:
+        seen.append("within")
+        loop.stop()
+
+    loop.wake(before)
+    loop.run()
+    require_equal(seen, ["before run", "wake does not call", "within"], "order of the callbacks")
+
+
+def same_callback(loop: Readiness) -> None:
+    calls: list[int] = []
+
+    def woken(*_: object) -> None:
+        calls.append(1)
+        if len(calls) == 100:
+            loop.stop()
+
+    for _ in range(100):
+        loop.wake(woken)
+    turn(loop)
+    rest(loop)
+    require_equal(len(calls), 100, "calls of one callback for 100 wake-ups")
+
+
+def ping_pong(loop: Readiness) -> None:
+    """A wake-up and its answer, 200 times: none may be lost on the edge between checking and sleeping."""
+    turns = 200
+    asked = threading.Semaphore(0)
+    count = 0
+
+    def woken(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count == turns:
+            loop.stop()
+        asked.release()
+
+    def wake() -> None:
+        for number in range(turns):
+            loop.wake(woken)
+            require(asked.acquire(timeout=WAIT_S), f"wake-up {number} answered", "lost")
+
+    aside = Aside(wake, "waker")
+    aside.start()
+    turn(loop)
+    aside.join()
+    require_equal(count, turns, "wake-ups answered")
+
+
+_WAKE = "thread-safe: every call leads to one run of its callback, in the loop's thread, in order per thread"
+
+WAKEUPS = (
+    Behaviour("wakeups-from-thread", on_loop(from_thread), "into a loop that has nothing else", _WAKE),
+    Behaviour("wakeups-exact", on_loop(exact), f"{THREADS} threads, {EACH} each", _WAKE),
+    Behaviour("wakeups-own-thread", on_loop(from_own_thread), "before run, and within a callback", _WAKE),
+    Behaviour("wakeups-same-callback", on_loop(same_callback), "one callback, 100 calls", _WAKE),
+    Behaviour("wakeups-ping-pong", on_loop(ping_pong), "200 times there and back", _WAKE),
+)

@@ -1,0 +1,200 @@
+"""The supervisor's half of conformance: one process per level of an adapter, one record per behaviour.
+
+A behaviour that fails, crashes or hangs costs its process, for the loop in it can no longer be trusted;
+the remaining behaviours go on in a fresh one.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from crossloop.conformance.behaviour import Behaviour, Level
+from crossloop.conformance.behaviours import LEVELS
+from crossloop.conformance.expectations import Expectation, Surroundings, judge, surroundings
+from crossloop.journal import CheckRecord
+from crossloop.outcomes import (
+    Failed,
+    Measured,
+    NotInstalled,
+    Outcome,
+    Unsupported,
+    outcome_name,
+    outcome_reason,
+    outcome_stderr,
+)
+from crossloop.suite import AdapterEntry, Suite, load_suite
+from crossloop.supervise.child import Child, ChildError, suite_paths
+
+OPEN_LIMIT_S = 30.0
+"""For importing a binding and making its loop, on a cold disk."""
+GRACE_S = 2.0
+"""On top of a behaviour's own limit, within which the process writes its stacks."""
+OPENS = "adapter-opens"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of one behaviour, before it is judged."""
+
+    outcome: Outcome
+    expected: str
+    actual: str
+
+
+def check_adapter(
+    adapter: str,
+    *,
+    suite: Suite | None = None,
+    levels: Collection[str] | None = None,
+    expectations: Iterable[Expectation] = (),
+) -> Iterator[CheckRecord]:
+    """Check one adapter, level by level. Nothing that the adapter does raises here.
+
+    *levels*: names of the levels to check; None: all. An adapter that cannot be opened yields the one
+    record `adapter-opens`. Raises KeyError for an id that the suite does not have.
+    """
+    suite = suite or load_suite()
+    subject = _Subject(suite, suite.adapters[adapter])
+    expected = tuple(expectations)
+    with subject:
+        opened = subject.open()
+        here = subject.here
+        yield judge(_record(adapter, OPENS, opened), expected, here)
+        if not isinstance(opened.outcome, Measured):
+            return
+        for level in LEVELS:
+            if (levels is None or level.name in levels) and subject.offers(level):
+                for style in subject.styles if level.per_style else ("",):
+                    for behaviour in level.behaviours:
+                        name = f"{behaviour.id}@{style}" if style else behaviour.id
+                        yield judge(_record(adapter, name, subject.check(behaviour, style)), expected, here)
+
+
+class _Subject:
+    """An adapter in a process that is replaced when it can no longer be trusted."""
+
+    def __init__(self, suite: Suite, entry: AdapterEntry):
+        self._paths = suite_paths(suite.paths)
+        self._entry = entry
+        self._stack = ExitStack()
+        self._child: Child | None = None
+        self._turn = 0
+        self._levels: tuple[str, ...] = ()
+        self.styles: tuple[str, ...] = ()
+        self.here: Surroundings = surroundings()
+
+    def __enter__(self) -> "_Subject":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end()
+
+    def offers(self, level: Level) -> bool:
+        """Whether the adapter declares the level; every adapter is an `Adapter`."""
+        return level.name in (*self._levels, "Adapter")
+
+    def open(self) -> Checked:
+        """Start a fresh process and open the adapter in it."""
+        self._end()
+        expected = "the module imports and the adapter opens"
+        child = self._stack.enter_context(
+            Child(["-m", "crossloop.conformance.process"], name=f"{self._entry.id}-check")
+        )
+        try:
+            answer = child.ask({"module": self._entry.module, "paths": self._paths}, OPEN_LIMIT_S)
+        except ChildError as error:
+            self._end()
+            return _ended(error, expected)
+        if not answer.get("ready"):
+            self._end()
+            outcome = _refused(answer, self._entry.id)
+            return Checked(outcome, expected, outcome_reason(outcome))
+        self._child = child
+        self._levels, self.styles = tuple(answer["levels"]), tuple(answer["styles"])
+        facts = answer["facts"]
+        self.here = surroundings(str(facts["binding_version"]), str(facts["library_version"]))
+        return Checked(Measured(), expected, "")
+
+    def check(self, behaviour: Behaviour, style: str) -> Checked:
+        """Run one behaviour, in a fresh process if the last one ended its own."""
+        if self._child is None:
+            opened = self.open()
+            if self._child is None:
+                return opened
+        child = self._child
+        self._turn += 1
+        request = {"behaviour": behaviour.id, "style": style, "mark": _mark(self._turn)}
+        try:
+            answer = child.ask(request, behaviour.limit_s + GRACE_S)
+        except ChildError as error:
+            self._end()
+            return _ended(error, behaviour.requirement)
+        checked = _checked(answer, _written(child, self._turn))
+        if not isinstance(checked.outcome, Measured | Unsupported):
+            self._end()
+        return checked
+
+    def _end(self) -> None:
+        self._child = None
+        self._stack.close()
+        self._stack = ExitStack()
+
+
+def _ended(error: ChildError, expected: str) -> Checked:
+    return Checked(error.outcome, expected, outcome_reason(error.outcome))
+
+
+def _refused(answer: Mapping[str, Any], adapter: str) -> Outcome:
+    reason = str(answer.get("reason", "no reason given"))
+    match answer.get("outcome"):
+        case "unsupported":
+            return Unsupported(reason)
+        case "not-installed":
+            return NotInstalled(f"{reason}; `crossloop setup {adapter}` brings it or says why not")
+        case _:
+            return Failed(reason)
+
+
+def _checked(answer: Mapping[str, Any], written: str) -> Checked:
+    expected, actual = str(answer["expected"]), str(answer["actual"])
+    match answer["outcome"]:
+        case "measured" if written:
+            quiet = "nothing on standard error"
+            return Checked(Failed(f"it works, but {quiet} was expected", written), quiet, written)
+        case "measured":
+            return Checked(Measured(), expected, actual)
+        case "unsupported":
+            return Checked(Unsupported(str(answer["reason"])), expected, actual)
+        case _:
+            return Checked(Failed(str(answer["reason"]), written), expected, actual)
+
+
+def _written(child: Child, turn: int) -> str:
+    """What the process wrote to standard error during a turn, as far as the tail is kept.
+
+    The turn's mark was written before the answer, but a thread drains that pipe: wait for it.
+    """
+    mark = _mark(turn)
+    deadline = time.monotonic() + GRACE_S
+    while mark not in (tail := child.tail()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return tail.partition(mark)[0].rpartition(_mark(turn - 1))[2].strip()
+
+
+def _mark(turn: int) -> str:
+    return f"crossloop: end of turn {turn}\n"
+
+
+def _record(adapter: str, behaviour: str, checked: Checked) -> CheckRecord:
+    reason = outcome_reason(checked.outcome)
+    stderr = outcome_stderr(checked.outcome)
+    return CheckRecord(
+        adapter=adapter,
+        behaviour=behaviour,
+        outcome=outcome_name(checked.outcome),
+        expected=checked.expected[:4000],
+        actual=checked.actual[:4000],
+        reason=(f"{reason}\n{stderr}" if stderr else reason)[:4000],
+    )

@@ -1,0 +1,139 @@
+"""Expectations: where an adapter must not work, as data with a condition, a reason and a link.
+
+An unexpected failure and an unexpected success are both errors: the first is a defect, the second an
+expectation that has outlived its cause. Conditions compose by `&`, `|` and `~`, and print themselves.
+"""
+
+import fnmatch
+import platform
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from crossloop.journal import CheckRecord
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What conditions look at."""
+
+    platform: str
+    """`sys.platform`."""
+    python: tuple[int, ...]
+    libc: str
+    """`glibc`, `musl`, or empty where there is no telling."""
+    binding_version: tuple[int, ...]
+    library_version: tuple[int, ...]
+
+
+def surroundings(binding_version: str = "", library_version: str = "") -> Surroundings:
+    """This machine, with the versions that an adapter stated in its facts."""
+    libc = platform.libc_ver()[0] or ("musl" if sys.platform == "linux" else "")
+    return Surroundings(
+        sys.platform,
+        tuple(sys.version_info[:3]),
+        libc,
+        version_numbers(binding_version),
+        version_numbers(library_version),
+    )
+
+
+def version_numbers(text: str) -> tuple[int, ...]:
+    """Leading numbers of a version: `2.1.12-stable` → (2, 1, 12)."""
+    numbers = []
+    for part in text.replace("-", ".").split("."):
+        if not part.isdecimal():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A predicate on surroundings that can be read."""
+
+    text: str
+    holds: Callable[[Surroundings], bool]
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Condition(
+            f"({self.text} and {other.text})", lambda here: self.holds(here) and other.holds(here)
+        )
+
+    def __or__(self, other: "Condition") -> "Condition":
+        return Condition(f"({self.text} or {other.text})", lambda here: self.holds(here) or other.holds(here))
+
+    def __invert__(self) -> "Condition":
+        return Condition(f"not {self.text}", lambda here: not self.holds(here))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+ALWAYS = Condition("always", lambda _here: True)
+LINUX = Condition("on linux", lambda here: here.platform == "linux")
+MACOS = Condition("on darwin", lambda here: here.platform == "darwin")
+WINDOWS = Condition("on win32", lambda here: here.platform == "win32")
+MUSL = Condition("with musl", lambda here: here.libc == "musl")
+
+
+def python_before(*version: int) -> Condition:
+    """Python older than *version*."""
+    return Condition(f"Python < {_dotted(version)}", lambda here: here.python < version)
+
+
+def binding_before(*version: int) -> Condition:
+    """The adapter's binding older than *version*."""
+    return Condition(f"binding < {_dotted(version)}", lambda here: here.binding_version < version)
+
+
+def library_before(*version: int) -> Condition:
+    """The adapter's C library older than *version*."""
+    return Condition(f"library < {_dotted(version)}", lambda here: here.library_version < version)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One adapter does not do one behaviour, under a condition."""
+
+    adapter: str
+    """Id, or a pattern in the manner of a shell (`gevent-*`)."""
+    behaviour: str
+    """Id, or a pattern (`stream-*@sockets`)."""
+    when: Condition
+    reason: str
+    link: str
+    """Where the maintainers, the documentation or the standard say so."""
+
+    def applies(self, adapter: str, behaviour: str, here: Surroundings) -> bool:
+        """Whether it speaks of this check in these surroundings."""
+        return (
+            fnmatch.fnmatchcase(adapter, self.adapter)
+            and fnmatch.fnmatchcase(behaviour, self.behaviour)
+            and self.when.holds(here)
+        )
+
+
+def judge(record: CheckRecord, expectations: Iterable[Expectation], here: Surroundings) -> CheckRecord:
+    """The record with `as_expected` set, and the expectation in its reason.
+
+    Expected are success where no expectation applies and failure where one does. A binding that is not
+    installed is neither.
+    """
+    if record.outcome == "not-installed":
+        return record
+    applying = [one for one in expectations if one.applies(record.adapter, record.behaviour, here)]
+    passed = record.outcome == "measured"
+    if not applying:
+        return msgspec.structs.replace(record, as_expected=passed)
+    note = "; ".join(f"expected to fail ({one.when}): {one.reason}, {one.link}" for one in applying)
+    reason = f"{record.reason}; {note}" if record.reason else note
+    if passed:
+        reason = f"works although {note}"
+    return msgspec.structs.replace(record, as_expected=not passed, reason=reason[:4000])

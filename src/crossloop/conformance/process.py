@@ -1,0 +1,86 @@
+"""Entry of a checking process: `python -m crossloop.conformance.process`, spoken to over `Channel`.
+
+First request: `{"module", "paths"}`; the answer is `{"ready": true, "facts", "levels", "styles"}` or
+`{"outcome", "reason"}`. Then any number of `{"behaviour", "style", "mark"}`, each answered by `{"outcome",
+"expected", "actual", "reason"}` once it has run. The adapter is made once and serves all of them.
+
+Before each answer the mark goes to standard error, so that the supervisor knows which output belongs
+to which behaviour. A behaviour that hangs has its threads' stacks written there
+by faulthandler, from a thread of C that needs no interpreter lock, shortly before the supervisor ends
+the process.
+"""
+
+import faulthandler
+import os
+import sys
+import traceback
+from typing import Any
+
+from crossloop.api import UnsupportedError
+from crossloop.conformance.behaviour import Behaviour, Subject, ViolationError
+from crossloop.conformance.behaviours import BEHAVIOURS
+from crossloop.worker.channel import Channel
+from crossloop.worker.opening import describe, open_adapter, refusal_of
+from crossloop.worker.process import settle
+
+STACKS_BEFORE_END_S = 0.5
+
+
+def main() -> int:
+    """Open the adapter that the first request names, then run behaviours until the channel ends."""
+    channel = Channel()
+    channel.start()
+    request = channel.receive()
+    if request is None:
+        return 0
+    settle(None)
+    sys.path[:0] = request["paths"]
+    try:
+        adapter = open_adapter(request["module"])
+        channel.answer({"ready": True, **describe(adapter)})
+    except Exception as error:  # whatever it was is the answer; the supervisor types it
+        channel.answer(refusal_of(error).as_dict())
+        return 1
+    known = {behaviour.id: behaviour for behaviour in BEHAVIOURS}
+    while (request := channel.receive()) is not None:
+        behaviour = known[request["behaviour"]]
+        answer = run(behaviour, Subject(adapter, request["style"]))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(2, request["mark"].encode())
+        channel.answer(answer)
+    return 0
+
+
+def run(behaviour: Behaviour, subject: Subject) -> dict[str, Any]:
+    """Run one behaviour; every failure becomes an answer."""
+    faulthandler.dump_traceback_later(behaviour.limit_s - STACKS_BEFORE_END_S)
+    try:
+        behaviour.run(subject)
+    except UnsupportedError as error:
+        return _answer("unsupported", behaviour, "", str(error))
+    except ViolationError as error:
+        return {
+            "outcome": "failed",
+            "expected": error.expected,
+            "actual": error.actual,
+            "reason": f"not as required: {behaviour.requirement}",
+        }
+    except Exception as error:  # an adapter may raise anything
+        actual = "".join(traceback.format_exception_only(error)).strip()
+        where = "; ".join(
+            f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}"  # noqa: PTH119
+            for frame in traceback.extract_tb(error.__traceback__)[-4:]
+        )
+        return _answer("failed", behaviour, actual, f"raised at {where}")
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    return _answer("measured", behaviour, behaviour.requirement, "")
+
+
+def _answer(outcome: str, behaviour: Behaviour, actual: str, reason: str) -> dict[str, Any]:
+    return {"outcome": outcome, "expected": behaviour.requirement, "actual": actual, "reason": reason}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
