@@ -34,7 +34,7 @@ class Adapter(StandardLoop):
 
 
 class SelectSelector(selectors.SelectSelector):
-    """The standard library's, with its limit known: raises `UnsupportedError` for what select could not be asked about."""
+    """The standard library's, with its limit known: `UnsupportedError` for what lies beyond it."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()

@@ -7,8 +7,8 @@ handles, so a message crosses the interpreter only in `data_received` and `trans
   the exact length; asyncio allocates for the most it could get and shrinks. A readable stream is read
   until it has less than the buffer holds, in the same turn.
 - Writing: `transport.write` calls write(2) at once when libuv's queue for the stream is empty, as
-  asyncio does; what is left goes to `uv_write`. Writes to a stream that waits are gathered and sent at the end
-  of the turn.
+  asyncio does; what is left goes to `uv_write`. Writes to a stream that waits are gathered and
+  sent at the end of the turn.
 - Waiting: epoll on Linux, kqueue on macOS, level-triggered, with changes to the interest set put off until
   just before the next wait. libuv has had io_uring for files and for batches of epoll_ctl since 1.45;
   whether a release turns it on by itself has changed more than once (uvloop 752), so the facts look at

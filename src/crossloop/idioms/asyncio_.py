@@ -47,11 +47,11 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
 
     stream_styles: ClassVar[tuple[str, ...]] = tuple(SERVERS)
     resolver_styles: ClassVar[tuple[str, ...]] = ("getaddrinfo-threads",)
-    servers: ClassVar[Mapping[str, Serve]] = SERVERS
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._failure: BaseException | None = None
+        self.servers: Mapping[str, Serve] = SERVERS
         self._serving = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving: tuple[tuple[str, int], int] | None = None
@@ -123,9 +123,13 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
 
     def close(self) -> None:
         """Wait for the executor's threads, close the loop and everything it still holds."""
+        self.shut_down()
+        self.loop.close()
+
+    def shut_down(self) -> None:
+        """End asynchronous generators and the executor's threads."""
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
-        self.loop.close()
 
     def _run(self) -> None:
         self.run_forever()
@@ -142,7 +146,10 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
 
     def _report(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """The loop's exception handler; a report without an exception is a defect that asyncio found."""
-        error = context.get("exception") or RuntimeError(context["message"])
+        self.trouble(context.get("exception") or RuntimeError(context["message"]))
+
+    def trouble(self, error: BaseException) -> None:
+        """An exception that the loop caught: the network's while serving, a failure of the run otherwise."""
         if self._serving and isinstance(error, OSError):
             self.network_trouble(error)
         else:

@@ -27,7 +27,7 @@ READ_BYTES = 65536
 ACCEPT_PAUSE_S = 1.0
 """Rest after the process ran out of descriptors or memory; what asyncio's own servers do."""
 
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 Serve: TypeAlias = Callable[
@@ -55,9 +55,7 @@ class _Transports:
         self._aborted = True
         for transport in tuple(self._open):
             transport.abort()
-        caller = asyncio.current_task()
-        while others := asyncio.all_tasks() - {caller}:
-            await asyncio.wait(others)
+        await others_ended()
         while self._open:  # connection_lost comes by call_soon: a turn of the loop or two
             await asyncio.sleep(0)
 
@@ -100,7 +98,7 @@ async def serve_protocol(
         lambda: _Connection(application(), transports), sock=listener, backlog=BACKLOG
     )
     try:
-        await _readable(stop)
+        await readable(stop)
     finally:
         server.close()
         await transports.abort()
@@ -133,7 +131,7 @@ async def serve_stream_pairs(
 
     server = await asyncio.start_server(connected, sock=listener, backlog=BACKLOG)
     try:
-        await _readable(stop)
+        await readable(stop)
     finally:
         server.close()
         await transports.abort()
@@ -162,7 +160,7 @@ async def serve_sockets(
             except ConnectionError:  # reset while it waited in the queue
                 continue
             except OSError as error:
-                if error.errno not in _EXHAUSTED:
+                if error.errno not in EXHAUSTED:
                     raise
                 await asyncio.sleep(ACCEPT_PAUSE_S)
             else:
@@ -170,7 +168,7 @@ async def serve_sockets(
 
     accepting = spawn(accept())
     try:
-        await _readable(stop)
+        await readable(stop)
     finally:
         # CPython's sock_accept, unlike sock_recv, does not look whether its future was cancelled before
         # it accepts, and a socket accepted for a task that is then cancelled is lost. So: no more
@@ -180,15 +178,19 @@ async def serve_sockets(
             loop.remove_reader(listener)
         await asyncio.sleep(0)
         accepting.cancel()
-        caller = asyncio.current_task()
-        while others := asyncio.all_tasks() - {caller}:
-            for task in others:
-                task.cancel()
-            await asyncio.wait(others)
-        listener.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await others_ended()
 
 
-async def _readable(stop: socket.socket) -> None:
+async def others_ended() -> None:
+    """Wait until the calling task is the loop's only one."""
+    caller = asyncio.current_task()
+    while others := asyncio.all_tasks() - {caller}:
+        await asyncio.wait(others)
+
+
+async def readable(stop: socket.socket) -> None:
     """Wait for a byte or the end of *stop*; a receive, because Proactor has no `add_reader`."""
     with contextlib.suppress(ConnectionError):
         await asyncio.get_running_loop().sock_recv(stop, 1)

@@ -1,0 +1,33 @@
+"""tornado over uvloop: the same IOLoop and IOStream, on libuv's readiness.
+
+tornado takes any asyncio loop. Of uvloop it uses what serves `add_reader`, `call_later` and
+`call_soon_threadsafe`: `uv_poll_t`, `uv_timer_t`, `uv_async_t`. uvloop's transports, where most of its
+advantage lies, stay idle, because IOStream reads and writes the socket by itself in Python.
+"""
+
+import uvloop
+
+from crossloop.api import AdapterAbout, Facts
+from crossloop.idioms.libuv import linked_version, mechanism
+from crossloop.idioms.tornado_ import TornadoLoop
+
+ABOUT = AdapterAbout(
+    family="tornado",
+    library="libuv",
+    binding="tornado",
+    summary="tornado's IOLoop and IOStream over uvloop: what a faster loop below brings, and what it cannot.",
+    requires=("tornado>=6.4", "uvloop>=0.21"),
+    platforms=("linux", "darwin"),
+    elsewhere="uvloop has no build for Windows; tornado runs on asyncio's loop there",
+    homepage="https://www.tornadoweb.org/",
+)
+
+
+class Adapter(TornadoLoop):
+    """tornado's API on uvloop's libuv."""
+
+    def __init__(self) -> None:
+        super().__init__(uvloop.new_event_loop())
+
+    def facts(self) -> Facts:
+        return self.facts_on("libuv", linked_version(uvloop), mechanism())

@@ -1,0 +1,227 @@
+"""tornado's idiom: an `IOLoop` around an asyncio loop, `IOStream` on it.
+
+Since 5.0 an IOLoop has no mechanism of its own. It is a way to speak to an asyncio loop, any with that API,
+and every callback goes through one more frame of Python. What is tornado's:
+
+- `IOStream` reads and writes the socket itself, in Python, on readiness; asyncio's transports are not used.
+- `add_handler` is one registration per descriptor with a mask of events; watching for reading and for
+  writing from two places has to be merged, which `_Handlers` does. A descriptor that is watched for one kind
+  of event has the caller's callback registered directly.
+- Exceptions of timers and callbacks never reach asyncio: tornado logs them to `tornado.application`. A
+  handler on that logger takes them to where the adapter raises them. Handlers of descriptors are asyncio
+  callbacks and go asyncio's way.
+- `PeriodicCallback` starts a coroutine, hence a task, at each tick; it keeps its phase and leaves out ticks
+  that were missed.
+- Out of descriptors, an accept raises in a handler that stays registered: on a level-triggered mechanism the
+  loop spins. Here the listener is taken out for a second, as asyncio does by itself.
+- Native coroutines receive from bare sockets by asyncio's `sock_recv`: tornado has no call of its own for it.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import tornado
+from tornado import gen
+from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.log import app_log, gen_log
+from tornado.netutil import DefaultExecutorResolver
+from tornado.tcpserver import TCPServer
+
+from crossloop.api import Callback, Facts, StreamApplication, gil_enabled, module_file
+from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.asyncio_ import AsyncioLoop
+from crossloop.idioms.asyncio_streams import (
+    ACCEPT_PAUSE_S,
+    EXHAUSTED,
+    READ_BYTES,
+    Spawn,
+    others_ended,
+    readable,
+)
+
+
+class TornadoLoop(AsyncioLoop):
+    """An adapter on an IOLoop around *loop*, an asyncio loop that it owns from now on."""
+
+    stream_styles: ClassVar[tuple[str, ...]] = ("iostream",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        # IOLoop's own make_current would first ask for the thread's loop, which makes one that nobody closes.
+        asyncio.set_event_loop(loop)
+        self.io_loop = io_loop = IOLoop(make_current=False, asyncio_loop=loop)
+        self.servers = {"iostream": self._serve}
+        self._failures = _Failures(self.trouble)
+        for log in (app_log, gen_log):
+            log.addHandler(self._failures)
+        handlers = _Handlers(io_loop)
+        self.watch = handlers.watch
+        self.unwatch = handlers.unwatch
+        self.watch_write = handlers.watch_write
+        self.unwatch_write = handlers.unwatch_write
+        self.call_later = io_loop.call_later
+        self.cancel = io_loop.remove_timeout
+        self.rearm = self._rearm
+        self.call_every = _Periodic.started
+        self.wake = io_loop.add_callback
+        self.run_forever = io_loop.start
+        self.stop = io_loop.stop
+        self.sleep = gen.sleep
+        self._resolver = DefaultExecutorResolver()
+        self._server: _Server | None = None
+
+    def facts_on(self, library: str, library_version: str, mechanism: str) -> Facts:
+        """Tornado's facts, with those of what lies under its asyncio loop."""
+        return Facts(
+            binding="tornado",
+            binding_version=tornado.version,
+            library=library,
+            library_version=library_version,
+            mechanism=mechanism,
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(tornado),
+        )
+
+    async def addresses(self, name: str) -> Sequence[str]:
+        found = await self._resolver.resolve(name, 0, socket.AF_INET)
+        return [str(address[0]) for _family, address in found]
+
+    def network_trouble(self, error: OSError) -> None:
+        """Rest from accepting when descriptors or memory ran out."""
+        if self._server is not None and error.errno in EXHAUSTED:
+            self._server.rest(self.io_loop)
+
+    def close(self) -> None:
+        for log in (app_log, gen_log):
+            log.removeHandler(self._failures)
+        self.shut_down()
+        asyncio.set_event_loop(None)
+        self.io_loop.close()
+
+    def _rearm(self, handle: Any, delay_s: float, callback: Callback) -> object:
+        self.io_loop.remove_timeout(handle)
+        return self.io_loop.call_later(delay_s, callback)
+
+    async def _serve(
+        self, listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
+    ) -> None:
+        """`TCPServer` with a native coroutine for each `IOStream`."""
+        self._server = server = _Server(listener, application)
+        try:
+            await readable(stop)
+        finally:
+            self._server = None
+            server.stop()
+            for stream in tuple(server.streams):
+                stream.close()
+            await others_ended()
+
+
+class _Server(TCPServer):
+    """Serves *application* on *listener* from the moment it is made, inside the running loop."""
+
+    def __init__(self, listener: socket.socket, application: StreamApplication) -> None:
+        super().__init__()
+        self.streams: set[IOStream] = set()
+        self._application = application
+        self._listener = listener
+        self.add_socket(listener)
+
+    async def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        receive = self._application()
+        self.streams.add(stream)
+        try:
+            while True:
+                answer = receive(await stream.read_bytes(READ_BYTES, partial=True))
+                if answer:
+                    await stream.write(answer)
+        except StreamClosedError:  # the peer's end or reset, or ours
+            stream.close()
+        finally:
+            self.streams.discard(stream)
+
+    def rest(self, io_loop: IOLoop) -> None:
+        """Accept nothing for `ACCEPT_PAUSE_S` seconds."""
+        io_loop.remove_handler(self._listener)
+        io_loop.call_later(ACCEPT_PAUSE_S, self._resume)
+
+    def _resume(self) -> None:
+        if self._listener.fileno() != -1:
+            self.add_socket(self._listener)
+
+
+class _Handlers:
+    """Reading and writing watched apart, on tornado's one registration per descriptor."""
+
+    def __init__(self, io_loop: IOLoop) -> None:
+        self._io_loop = io_loop
+        self._reading: dict[int, Callable[..., None]] = {}
+        self._writing: dict[int, Callable[..., None]] = {}
+
+    def watch(self, fd: int, callback: Callable[..., Any]) -> None:
+        self._reading[fd] = callback
+        self._register(fd)
+
+    def unwatch(self, fd: int) -> None:
+        if self._reading.pop(fd, None) is not None:
+            self._register(fd)
+
+    def watch_write(self, fd: int, callback: Callable[..., Any]) -> None:
+        self._writing[fd] = callback
+        self._register(fd)
+
+    def unwatch_write(self, fd: int) -> None:
+        if self._writing.pop(fd, None) is not None:
+            self._register(fd)
+
+    def _register(self, fd: int) -> None:
+        read, write = self._reading.get(fd), self._writing.get(fd)
+        self._io_loop.remove_handler(fd)
+        if read is not None and write is not None:
+            self._io_loop.add_handler(fd, _both(read, write), IOLoop.READ | IOLoop.WRITE)
+        elif read is not None:
+            self._io_loop.add_handler(fd, read, IOLoop.READ)
+        elif write is not None:
+            self._io_loop.add_handler(fd, write, IOLoop.WRITE)
+
+
+def _both(read: Callable[..., None], write: Callable[..., None]) -> Callable[[int, int], None]:
+    """One handler out of two callbacks."""
+
+    def handle(fd: int, events: int) -> None:
+        if events & IOLoop.READ:
+            read(fd, events)
+        if events & IOLoop.WRITE:
+            write(fd, events)
+
+    return handle
+
+
+class _Periodic(PeriodicCallback):
+    """tornado's own, which ends by `cancel` as its one-shot timers do."""
+
+    @classmethod
+    def started(cls, interval_s: float, callback: Callable[..., Any]) -> "_Periodic":
+        periodic = cls(callback, interval_s * 1000)
+        periodic.start()
+        return periodic
+
+    def cancel(self) -> None:
+        self.stop()
+
+
+class _Failures(logging.Handler):
+    """Takes the exceptions that tornado logs; what is less than an error is dropped, not printed."""
+
+    def __init__(self, report: Callable[[BaseException], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._report(error or RuntimeError(record.getMessage()))
