@@ -46,9 +46,9 @@ _RES_NORELOAD: Final = 0x02000000
 """Do not read resolv.conf again when it changes (2.26)."""
 _MAXNS: Final = 3
 
-_RETRANS_S: Final = 1
+RETRANS_S: Final = 1
 """Shortest wait for an answer that glibc can be given."""
-_TRIES: Final = 5
+TRIES: Final = 5
 """Datagrams sent before EAI_AGAIN; the most that RES_MAXRETRY allows."""
 
 _NSS_SOURCES_THAT_LET_DNS_ANSWER: Final = (
@@ -106,8 +106,8 @@ def point_this_thread_at(host: str, port: int) -> None:
     if libc.__res_init() != 0:
         raise OSError(ctypes.get_errno(), "res_init: the resolver's configuration cannot be loaded")
     state = libc.__res_state().contents
-    state.retrans = _RETRANS_S
-    state.retry = _TRIES
+    state.retrans = RETRANS_S
+    state.retry = TRIES
     state.options = (state.options | _RES_NORELOAD) & ~(_RES_DEFNAMES | _RES_DNSRCH)
     state.nsaddr_list[0].family = socket.AF_INET
     state.nsaddr_list[0].port[:] = port.to_bytes(2, "big")

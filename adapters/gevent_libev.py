@@ -1,0 +1,47 @@
+"""gevent on libev through its compiled core: the loop that gevent takes by default outside Windows.
+
+A common belief has it that gevent runs on libevent. It did, up to 0.13; gevent 1.0, begun in 2011, left
+libevent for libev, and its evdns for c-ares. Today's loops are libev, compiled (this file) or by cffi
+(`gevent-libev-cffi`), and libuv by cffi (`gevent-libuv`).
+
+This core, `gevent.libev.corecext`, is Cython with libev compiled into it. A watcher is a C struct inside a
+Python object, and an event reaches its callback by a C call; the two others go through a Python function
+that finds the watcher by its handle. The rest of gevent (hub, greenlets, sockets) is the same for all.
+
+What a message costs beside its `recv` and `send`: a `recv` that finds nothing starts an io watcher and
+switches to the hub, the event switches back, and the watcher is stopped again. libev does not tell the
+kernel each time. It collects the descriptors that changed and settles them just before it waits; a stop and
+a start in between cancel out, and `epoll_ctl` is not called at all. Several watchers of one descriptor are
+merged by libev itself. The price of that trust: a descriptor must not be closed under a started watcher.
+
+Timers are doubles, but epoll and poll wait whole milliseconds, rounded up. The loop's clock stands still
+while callbacks run. A signal interrupts the wait, so Python's handlers run at once. The kernel mechanism is
+libev's choice (or that of GEVENT_BACKEND): epoll on Linux, and select on macOS, where libev trusts neither
+kqueue nor poll, and on Windows, where gevent itself prefers `gevent-libuv`.
+"""
+
+from gevent.libev import corecext
+
+from crossloop.api import AdapterAbout, Facts
+from crossloop.idioms.gevent_ import GeventHub
+
+ABOUT = AdapterAbout(
+    family="libev",
+    library="libev",
+    binding="gevent",
+    summary="Greenlets on libev through gevent's compiled core: blocking style without threads.",
+    requires=("gevent>=24.10", "dnspython>=2.6"),
+    homepage="https://www.gevent.org/loop_impls.html",
+)
+
+
+class Adapter(GeventHub):
+    """gevent's hub with `gevent.libev.corecext.loop`."""
+
+    def __init__(self) -> None:
+        super().__init__("libev-cext")
+
+    def facts(self) -> Facts:
+        return self.facts_of(
+            library="libev", mechanism=self.loop.backend, version=corecext.get_version(), compiled=corecext
+        )

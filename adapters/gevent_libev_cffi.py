@@ -1,0 +1,48 @@
+"""gevent on libev through cffi: the same C library as `gevent-libev`, with Python where that has Cython.
+
+gevent keeps this loop for PyPy, where cffi is compiled away and Cython is not. On CPython it shows what a
+binding's own layer costs, with the C library, the kernel mechanism, the hub and the sockets held equal:
+compare it with `gevent-libev` line by line.
+
+An event goes from libev to a C callback, from there by cffi's `extern "Python"` to one function for all
+watchers, which finds the watcher object by its handle, checks that it was not stopped or restarted
+meanwhile, and calls what the program gave. Starting a watcher makes a new handle and enters the watcher
+in a set that keeps it alive; stopping undoes both. That is some microseconds each, twice a message, because
+a gevent socket stops its watcher after every wait. No system call is added: libev settles changes just
+before it waits, as under the compiled core.
+
+The module is compiled, too (`_corecffi.abi3.so`, cffi's API mode), with a libev of its own: both cores
+can be in one process, each with its library. gevent's wheels for Windows do not have it.
+"""
+
+import gevent.libev._corecffi
+from gevent.libev import corecffi
+
+from crossloop.api import AdapterAbout, Facts
+from crossloop.idioms.gevent_ import GeventHub
+
+ABOUT = AdapterAbout(
+    family="libev",
+    library="libev",
+    binding="gevent",
+    summary="Greenlets on libev through cffi: what the binding's layer costs, all else equal.",
+    requires=("gevent>=24.10", "dnspython>=2.6"),
+    platforms=("linux", "darwin"),
+    elsewhere="gevent's wheels for Windows have no cffi core for libev; gevent-libuv is the default there.",
+    homepage="https://www.gevent.org/loop_impls.html",
+)
+
+
+class Adapter(GeventHub):
+    """gevent's hub with `gevent.libev.corecffi.loop`."""
+
+    def __init__(self) -> None:
+        super().__init__("libev-cffi")
+
+    def facts(self) -> Facts:
+        return self.facts_of(
+            library="libev",
+            mechanism=self.loop.backend,
+            version=corecffi.get_version(),
+            compiled=gevent.libev._corecffi,
+        )

@@ -1,0 +1,340 @@
+"""The idiom of gevent programs: a hub that runs the loop, and greenlets that look as if they blocked.
+
+One greenlet a thread, the hub, runs the loop of the C library. Every other greenlet that has to wait
+starts a watcher whose callback is its own `switch`, and switches to the hub; the event switches back.
+So a call such as `recv` blocks its greenlet and nothing else, without `await`, and a callback given to a
+watcher directly runs *in* the hub, where nothing may block. From this follows what is done below.
+
+Exceptions. The hub prints what a callback or a greenlet raises and goes on; only `KeyboardInterrupt`
+and its like are thrown into the main greenlet. Here everything is: the hub's `handle_error`, which
+gevent lets an application replace, hands each exception to `handle_system_error`, and whoever waits in
+the main greenlet (`run`, `run_main`, `serve_streams`, `resolve`) gets it. The exception is a failed
+accept of `StreamServer`, which rests by itself, 10 ms at first and up to a second.
+
+Wake-ups. `loop.run_callback_threadsafe` would be gevent's own way, but besides its async watcher it
+touches the loop's reference count (libev) or a check watcher (libuv) from the calling thread, which
+neither library allows while its loop runs without the GIL. Only `send` of an async watcher may be
+called from anywhere, and several sends may arrive as one event; so a deque holds what is to be called.
+
+Style. gevent offers `StreamServer`, and one can write its loop by hand: `accept`, `spawn`. A message
+passes through the same `recv` and `sendall` of a gevent socket either way, and only `accept` differs, so
+there is one row, `streamserver`.
+"""
+
+import socket
+import weakref
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import ModuleType, TracebackType
+from typing import Any
+
+import gevent
+from gevent.baseserver import BaseServer
+from gevent.hub import Waiter
+from gevent.pool import Group, Pool
+from gevent.server import StreamServer as GeventStreamServer
+from gevent.socket import wait_read
+
+from crossloop.api import (
+    Callback,
+    Facts,
+    NameResolution,
+    Readiness,
+    StreamApplication,
+    StreamServer,
+    Tasks,
+    UnsupportedError,
+    gil_enabled,
+    module_file,
+)
+from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.gevent_names import RESOLVERS, resolve_all
+
+READ_BYTES = 65536
+"""Most that one `recv` of the stream server takes."""
+_READ = 1
+_WRITE = 2
+
+
+class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
+    """An adapter on the calling thread's hub, which it makes with the loop named *loop_name*.
+
+    The names are those of `gevent.config.loop`. Nothing is read from or left in the environment, and nothing
+    is monkey-patched. Raises UnsupportedError when this gevent has no such loop, RuntimeError when the
+    thread has a hub with another one. Subclasses add `facts`, and change the timers where they must.
+    """
+
+    stream_styles = ("streamserver",)
+    resolver_styles = tuple(RESOLVERS)
+
+    def __init__(self, loop_name: str) -> None:
+        try:
+            gevent.config.loop = loop_name
+        except ImportError as error:
+            raise UnsupportedError(
+                f"gevent {gevent.__version__} has no {loop_name!r} here: {error}"
+            ) from error
+        self.hub = gevent.get_hub()
+        self.loop = self.hub.loop
+        if type(self.loop) is not gevent.config.loop:
+            raise RuntimeError(f"asked gevent for {loop_name!r}, but this thread's hub has {self.loop!r}")
+        self.hub.handle_error = self._raise_in_main
+        self._readers: dict[int, Any] = {}
+        self._writers: dict[int, Any] = {}
+        self._calls: deque[Callback] = deque()
+        self._waker = self.loop.async_()
+        self._waker.start(self._run_calls)
+        self._running: Any = None
+        self._tasks = Group()
+        self._not_started: set[Coroutine[Any, Any, None]] = set()
+        self._task_watchers: dict[int, _TaskWatchers] = {}
+
+        self.watch = self._watch
+        self.unwatch = self._unwatch
+        self.watch_write = self._watch_write
+        self.unwatch_write = self._unwatch_write
+        self.call_later = self._call_later
+        self.cancel = self._cancel
+        self.rearm = self._rearm
+        self.call_every = self._call_every
+        self.wake = self._wake
+        self.run = self._run
+        self.stop = self._stop
+        self.receive = self._receive
+        self.send_all = self._send_all
+        self.sleep = _sleep
+
+    def facts_of(self, *, library: str, mechanism: str, version: str, compiled: ModuleType) -> Facts:
+        """Facts with what is the same for every loop; *version* as `get_version()` says it (`libev-4.33`)."""
+        return Facts(
+            binding="gevent",
+            binding_version=gevent.__version__,
+            library=library,
+            library_version=version.removeprefix(f"{library}-"),
+            mechanism=mechanism,
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(compiled),
+        )
+
+    # Streams
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        def handle(connection: Any, _address: object) -> None:
+            receive = application()
+            read, send_all = connection.recv, connection.sendall
+            try:
+                while data := read(READ_BYTES):
+                    if answer := receive(data):
+                        send_all(answer)
+            except OSError:  # the peer's reset; StreamServer closes the socket
+                pass
+
+        connections = Pool()
+        server = GeventStreamServer(listener, handle, spawn=connections)
+        server.start()
+        try:
+            wait_read(stop.fileno())
+        finally:
+            server.close()
+            gevent.sleep(0)  # a greenlet that never started would not close its connection when killed
+            connections.kill()
+            gevent.sleep(0)  # where a watcher was active, closing is done in the loop's next turn
+
+    # Readiness
+
+    def _watch(self, fd: int, callback: Callback) -> None:
+        self._start_watcher(self._readers, fd, _READ, callback)
+
+    def _unwatch(self, fd: int) -> None:
+        self._close_watcher(self._readers, fd)
+
+    def _watch_write(self, fd: int, callback: Callback) -> None:
+        self._start_watcher(self._writers, fd, _WRITE, callback)
+
+    def _unwatch_write(self, fd: int) -> None:
+        self._close_watcher(self._writers, fd)
+
+    def _start_watcher(self, watchers: dict[int, Any], fd: int, events: int, callback: Callback) -> None:
+        if fd in watchers:
+            self._close_watcher(watchers, fd)
+        watcher = watchers[fd] = self.loop.io(fd, events)
+        watcher.start(callback)
+
+    def _close_watcher(self, watchers: dict[int, Any], fd: int) -> None:
+        # Closed, not kept for the next watch of this number: by then it may be another file.
+        watcher = watchers.pop(fd, None)
+        if watcher is not None:
+            watcher.close()
+
+    def _call_later(self, delay_s: float, callback: Callback) -> Any:
+        # `update`: the loop's clock stands still while callbacks run and while the loop does not.
+        timer = self.loop.timer(delay_s)
+        timer.start(callback, update=True)
+        return timer
+
+    def _call_every(self, interval_s: float, callback: Callback) -> Any:
+        timer = self.loop.timer(interval_s, interval_s)
+        timer.start(callback, update=True)
+        return timer
+
+    def _cancel(self, handle: Any) -> None:
+        handle.close()
+
+    def _rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+        """`ev_timer_again` or `uv_timer_again` when *delay_s* stays the same, else a new timer.
+
+        `again` restarts a timer by its repeat interval, fixed when it was made, and costs a third to a half
+        of a new one. So the first call makes a repeating timer that ends itself when it fires.
+        """
+        if type(handle) is not _PushedBack or handle.delay_s != delay_s or handle.watcher is None:
+            handle.close()
+            handle = _PushedBack(self.loop.timer(delay_s, delay_s), delay_s)
+        handle.watcher.again(handle.fire, callback, update=True)
+        return handle
+
+    def _wake(self, callback: Callback) -> None:
+        self._calls.append(callback)
+        self._waker.send()
+
+    def _run_calls(self) -> None:
+        """Run what was there on entry; what came meanwhile, or an exception left over, has the next turn."""
+        calls = self._calls
+        try:
+            for _ in range(len(calls)):
+                calls.popleft()()
+        finally:
+            if calls:
+                self._waker.send()
+
+    def _run(self) -> None:
+        waiter = self._running = Waiter(self.hub)
+        try:
+            waiter.get()
+        finally:
+            self._running = None
+
+    def _stop(self) -> None:
+        # Not `waiter.switch()` at once: it would leave the callback that called, half done, in the hub.
+        waiter, self._running = self._running, None
+        if waiter is not None:
+            self.loop.run_callback(waiter.switch, None)
+
+    def _raise_in_main(
+        self,
+        context: object,
+        kind: type[BaseException],
+        error: BaseException,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(context, BaseServer) and isinstance(error, OSError):
+            return
+        self.hub.handle_system_error(kind, error, traceback)
+
+    # Tasks
+
+    async def _receive(self, sock: socket.socket, n: int) -> bytes:
+        while True:
+            try:
+                return sock.recv(n)
+            except BlockingIOError:
+                self.hub.wait(self._watchers_of(sock).read)
+
+    async def _send_all(self, sock: socket.socket, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[sock.send(left) :]
+            except BlockingIOError:
+                self.hub.wait(self._watchers_of(sock).write)
+
+    def _watchers_of(self, sock: socket.socket) -> "_TaskWatchers":
+        fd = sock.fileno()
+        watchers = self._task_watchers.get(fd)
+        if watchers is None or watchers.owner() is not sock:
+            if watchers is not None:  # of a socket that was closed and whose number came back
+                watchers.close()
+            watchers = self._task_watchers[fd] = _TaskWatchers(sock, self.loop.io)
+        return watchers
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        self._not_started.add(task)
+        return self._tasks.spawn(self._drive, task)
+
+    def _drive(self, task: Coroutine[Any, Any, None]) -> None:
+        self._not_started.discard(task)
+        try:
+            task.send(None)
+        except StopIteration:
+            return
+        task.close()
+        raise RuntimeError(
+            "a task was suspended by something other than this adapter's receive, send_all, sleep"
+        )
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        self.spawn(main)
+        try:
+            self._tasks.join()
+        finally:
+            self._tasks.kill()
+            while self._not_started:
+                self._not_started.pop().close()
+
+    # Names
+
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        return resolve_all(self.hub, style, server, names, in_flight)
+
+    def close(self) -> None:
+        """Close every watcher and timer, end the resolver threads, destroy the hub and its loop."""
+        for watchers in (self._readers, self._writers):
+            for fd in tuple(watchers):
+                self._close_watcher(watchers, fd)
+        for task_watchers in self._task_watchers.values():
+            task_watchers.close()
+        self._waker.close()
+        del self.hub.handle_error
+        self.hub.destroy(destroy_loop=True)
+
+
+class _PushedBack:
+    """Handle of a one-shot timer that has been re-armed; has `close` like a watcher."""
+
+    __slots__ = ("delay_s", "watcher")
+
+    def __init__(self, watcher: Any, delay_s: float) -> None:
+        self.watcher = watcher
+        self.delay_s = delay_s
+
+    def fire(self, callback: Callback) -> None:
+        self.close()  # not only stopped: nobody has to cancel a timer that fired, and libuv wants it closed
+        callback()
+
+    def close(self) -> None:
+        watcher, self.watcher = self.watcher, None
+        if watcher is not None:
+            watcher.close()
+
+
+class _TaskWatchers:
+    """The two watchers that a task's socket keeps while it lives, as gevent's own sockets do."""
+
+    __slots__ = ("owner", "read", "write")
+
+    def __init__(self, sock: socket.socket, make: Callable[[int, int], Any]) -> None:
+        self.owner = weakref.ref(sock)
+        self.read = make(sock.fileno(), _READ)
+        self.write = make(sock.fileno(), _WRITE)
+
+    def close(self) -> None:
+        self.read.close()
+        self.write.close()
+
+
+async def _sleep(seconds: float) -> None:
+    gevent.sleep(seconds)

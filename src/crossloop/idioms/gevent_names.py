@@ -1,0 +1,166 @@
+"""gevent's three resolvers, each pointed at one DNS server: threads, c-ares, dnspython.
+
+- `gevent-thread`, the default: `getaddrinfo` of the C library in gevent's pool of native threads. The
+  pool has 10 of them unless told otherwise; here as many as names are in flight. Each look-up costs an
+  async watcher, made and closed, and two thread switches. The threads are pointed at the server by
+  `crossloop.idioms.glibc_resolver`, hence on glibc only.
+- `gevent-ares`: c-ares, compiled into gevent, its sockets watched by the loop. Since 1.31 a channel
+  caches answers for as long as their TTL says, so each call here gets a channel of its own.
+- `gevent-dnspython`: dnspython on gevent's sockets, one UDP socket a query. gevent 26.9 wraps a
+  `_DualResolver` that lacks the `resolve_name` which `getaddrinfo` of a current dnspython calls: every
+  look-up through GEVENT_RESOLVER=dnspython fails with EAI_AGAIN (compare gevent issue 1661). What works, and
+  is documented, is the dnspython object itself, `resolver.resolver`; so that is asked. It passes
+  /etc/hosts by. Its cache is switched off.
+
+All three wait `RETRANS_S` for an answer and ask `TRIES` times, which is what glibc can be given.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, TypeAlias
+
+import gevent
+from gevent.pool import Pool
+
+from crossloop.api import UnsupportedError
+from crossloop.idioms.glibc_resolver import RETRANS_S, TRIES, point_this_thread_at
+
+Answer: TypeAlias = Sequence[str] | int
+Ask: TypeAlias = Callable[[str], Answer]
+Server: TypeAlias = tuple[str, int]
+
+_ARES_FLAG_NOSEARCH: Final = 1 << 5
+"""ares.h: ask for names as given, without the search list of resolv.conf."""
+_NO_ADDRESS: Final[int] = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
+"""The name exists and has no address of this family; not all platforms tell it from EAI_NONAME."""
+
+_pointed = threading.local()
+"""`.server`: where a resolver thread was pointed last."""
+
+
+def resolve_all(
+    hub: Any, style: str, server: Server, names: Sequence[str], in_flight: int
+) -> dict[str, Answer]:
+    """Resolve *names* at *server*, a greenlet for each, at most *in_flight* at a time.
+
+    Raises UnsupportedError where the resolver of *style* cannot be pointed at *server* or is not there.
+    """
+    answers: dict[str, Answer] = {}
+    pool = Pool(in_flight)
+
+    with RESOLVERS[style](hub, server, in_flight) as ask:
+
+        def resolve(name: str) -> None:
+            answers[name] = ask(name)
+
+        try:
+            for name in names:
+                pool.spawn(resolve, name)
+            pool.join()
+        finally:
+            pool.kill()
+    return answers
+
+
+@contextmanager
+def _in_threads(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
+    from gevent.resolver.thread import Resolver
+
+    threads = Resolver(hub).pool
+    threads.maxsize = in_flight
+    if trouble := threads.apply(_trouble_with_pointing_at, (server,)):
+        raise UnsupportedError(trouble)
+
+    def ask(name: str) -> Answer:
+        answer: Answer = threads.apply(_ask_in_this_thread, (server, name))
+        return answer
+
+    yield ask
+
+
+def _trouble_with_pointing_at(server: Server) -> str:
+    """In a pool thread: why it cannot be pointed at *server*. Said, not raised: the hub would report that."""
+    try:
+        point_this_thread_at(*server)
+    except UnsupportedError as error:
+        return str(error)
+    return ""
+
+
+def _ask_in_this_thread(server: Server, name: str) -> Answer:
+    """In a pool thread: what gevent's thread resolver calls there, once the thread asks *server*."""
+    if getattr(_pointed, "server", None) != server:
+        point_this_thread_at(*server)
+        _pointed.server = server
+    return _addresses(socket.getaddrinfo, name)
+
+
+@contextmanager
+def _by_ares(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
+    try:
+        from gevent.resolver.ares import Resolver
+    except ImportError as error:
+        raise UnsupportedError(f"gevent {gevent.__version__} was built without c-ares: {error}") from error
+    host, port = server
+    resolver = Resolver(
+        hub,
+        use_environ=False,
+        servers=[host],
+        udp_port=port,
+        tcp_port=port,
+        timeout=RETRANS_S,
+        tries=TRIES,
+        flags=_ARES_FLAG_NOSEARCH,
+    )
+    try:
+        yield lambda name: _addresses(resolver.getaddrinfo, name)
+    finally:
+        resolver.close()
+        # `close` only stops this watcher. libuv keeps a list of handles, and one that is freed without
+        # being closed stays in it.
+        resolver.fork_watcher.close()
+        gevent.sleep(0)  # the channel is destroyed in the loop's next turn
+
+
+@contextmanager
+def _by_dnspython(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
+    try:
+        from gevent.resolver.dnspython import Resolver, dns
+    except ImportError as error:
+        raise UnsupportedError(f"gevent's dnspython resolver needs dnspython: {error}") from error
+    names = Resolver(hub).resolver
+    names.port = server[1]  # before `nameservers`, which takes it from here
+    names.nameservers = [server[0]]
+    names.timeout = RETRANS_S
+    names.lifetime = RETRANS_S * TRIES
+    names.cache = None
+
+    def ask(name: str) -> Answer:
+        try:
+            return [record.address for record in names.resolve(name, "A", search=False)]
+        except dns.resolver.NXDOMAIN:
+            return socket.EAI_NONAME
+        except dns.resolver.NoAnswer:
+            return _NO_ADDRESS
+        except dns.exception.DNSException:  # no answer in time, or none that could be used
+            return socket.EAI_AGAIN
+
+    yield ask
+
+
+def _addresses(getaddrinfo: Callable[..., Any], name: str) -> Answer:
+    try:
+        found = getaddrinfo(name, 0, socket.AF_INET, socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        return int(error.args[0])
+    return [str(address[0]) for *_, address in found]
+
+
+RESOLVERS: dict[str, Callable[[Any, Server, int], AbstractContextManager[Ask]]] = {
+    "gevent-thread": _in_threads,
+    "gevent-ares": _by_ares,
+    "gevent-dnspython": _by_dnspython,
+}
+"""Style → what makes its resolver, the default of gevent first."""
