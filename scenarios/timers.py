@@ -155,11 +155,11 @@ class Scenario(Workload):
         for index in self._order:
             cancel(timers[index])
         self._left = 0
-        call_later(0.0, self._loop.stop)
+        call_later(0.0, self._end)
 
     def _create(self, *_: object) -> None:
         call_later, clock, due_ns = self._loop.call_later, time.perf_counter_ns, self._due_ns
-        self._guard = call_later(_LIMIT_S, self._on_limit)
+        self._guard = call_later(_LIMIT_S, self._end)
         if self._mode == "fire":
             for delay_s, callback in zip(self._delays_s, self._callbacks, strict=True):
                 call_later(delay_s, callback)
@@ -171,7 +171,7 @@ class Scenario(Workload):
             call_later(delay_s, self._callbacks[index])
         self._creating_ns = clock() - began_ns
 
-    def _on_limit(self, *_: object) -> None:
+    def _end(self, *_: object) -> None:
         self._loop.stop()
 
     def verify(self) -> None:
@@ -194,7 +194,7 @@ class Scenario(Workload):
             self._record_lateness()
 
     def _linger(self, *_: object) -> None:
-        self._loop.call_later(_GRACE_S, self._loop.stop)
+        self._loop.call_later(_GRACE_S, self._end)
 
     def _record_lateness(self) -> None:
         allowed_ns = _EARLY_ALLOWED_NS + self._creating_ns

@@ -120,11 +120,11 @@ class Scenario(Workload):
         return self._total - self._left
 
     def _let_go(self, *_: object) -> None:
-        self._guard = self._loop.call_later(_LIMIT_S, self._on_limit)
+        self._guard = self._loop.call_later(_LIMIT_S, self._end)
         for waker in self._wakers:
             waker.go.release()
 
-    def _on_limit(self, *_: object) -> None:
+    def _end(self, *_: object) -> None:
         self._loop.stop()
 
     def verify(self) -> None:
@@ -137,7 +137,7 @@ class Scenario(Workload):
             self.samples_ns.extend(waker.took_ns)
 
     def _linger(self, *_: object) -> None:
-        self._loop.call_later(_GRACE_S, self._loop.stop)
+        self._loop.call_later(_GRACE_S, self._end)
 
     def _cancel_guard(self) -> None:
         if self._guard is not None:
