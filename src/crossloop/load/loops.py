@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Literal, TypeAlias, assert_never
 
-from crossloop.load.errors import ConnectionLostError, LoadUsageError, SilentServerError, VerificationError
+from crossloop.load.errors import LoadUsageError, SilentServerError, VerificationError
 from crossloop.load.polling import Poller
 from crossloop.load.target import Connection, Target
 
@@ -122,6 +122,8 @@ def _closed_turns(target: Target, poller: Poller, latencies: "array[int]", until
             except BlockingIOError:
                 now = clock()
                 continue
+            except OSError as error:
+                raise connection.lost(error) from error
             if data != connection.message and not connection.complete(data):
                 now = clock()
                 continue
@@ -135,6 +137,8 @@ def _closed_turns(target: Target, poller: Poller, latencies: "array[int]", until
                 count = connection.send(connection.message)
             except BlockingIOError:
                 count = 0
+            except OSError as error:
+                raise connection.lost(error) from error
             if count != size:
                 connection.hold(count)
     target.sent = sequence
@@ -252,6 +256,8 @@ def _open_turns(
                 data = connection.receive(want)
             except BlockingIOError:
                 continue
+            except OSError as error:
+                raise connection.lost(error) from error
             # An idle connection's message is the last one: a second answer to it must not pass for good.
             if (data != connection.message or not connection.sent_ns) and not connection.complete(data):
                 continue
@@ -302,6 +308,8 @@ def _send(connection: Connection) -> None:
         count = connection.send(connection.message)
     except BlockingIOError:
         count = 0
+    except OSError as error:
+        raise connection.lost(error) from error
     if count != len(connection.message):
         connection.hold(count)
 
@@ -337,6 +345,8 @@ def _answered(connection: Connection, want: int) -> bool:
         data = connection.receive(want)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise connection.lost(error) from error
     return bool(connection.sent_ns and data == connection.message) or connection.complete(data)
 
 
@@ -357,11 +367,6 @@ def _measuring(target: Target) -> Iterator[Poller]:
     gc.disable()
     try:
         yield target.poller
-    except OSError as error:
-        target.close()
-        raise ConnectionLostError(
-            f"{target.host}:{target.port}: connection lost under load: {error.strerror or error}"
-        ) from error
     except BaseException:
         target.close()
         raise

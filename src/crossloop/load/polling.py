@@ -25,6 +25,8 @@ WINDOWS_SELECT_LIMIT = 512
 class Poller(ABC):
     """Readiness of the sockets of one target, for reading always and for writing on request."""
 
+    mechanism: str
+    """How the kernel is asked: `epoll`, `kqueue`, `poll`, `select`."""
     poll: Poll
     """An attribute: no frame of ours stands in front of it."""
 
@@ -47,6 +49,7 @@ if sys.platform == "linux":
         """select.epoll, level-triggered (epoll(7))."""
 
         def __init__(self) -> None:
+            self.mechanism = "epoll"
             self._epoll = select.epoll()
             self.poll = self._epoll.poll
 
@@ -64,6 +67,7 @@ class SelectorPoller(Poller):
     """Any selector of the standard library."""
 
     def __init__(self, selector: selectors.BaseSelector):
+        self.mechanism = type(selector).__name__.removesuffix("Selector").lower()
         self._selector = selector
         select_ready = selector.select
         self.poll = lambda timeout_s, _limit: [(key.fd, events) for key, events in select_ready(timeout_s)]

@@ -292,6 +292,9 @@ def main() -> None:
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
         if not line.strip():
             continue
+        end = line
+        while len(end) == MAX_LINE_BYTES and not end.endswith(b"\n"):  # too long: its rest is no command
+            end = sys.stdin.buffer.readline(MAX_LINE_BYTES)
         document = encoder.encode(answer(sets, line, decoder)) + b"\n"
         try:
             while document:

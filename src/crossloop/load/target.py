@@ -111,8 +111,14 @@ class Connection:
         self._filled = end % len(self.message)
         return not self._filled
 
+    def lost(self, error: OSError) -> ConnectionLostError:
+        """The error to raise when the socket failed."""
+        return ConnectionLostError(f"{self}: {error.strerror or error}{self._missing()}")
+
     def _missing(self) -> str:
-        return f" with {len(self.message) - self._filled} bytes of the answer missing" if self.sent_ns else ""
+        return (
+            f", with {len(self.message) - self._filled} bytes of the answer missing" if self.sent_ns else ""
+        )
 
     def __str__(self) -> str:
         return f"connection {self.number}, sequence {sequence_of(self.message)}"

@@ -68,16 +68,17 @@ def sleeps(pids: Iterable[int]) -> int | None:
 
     Threads that ended are not counted (Linux keeps the figure per task).
     """
+    total: int | None
     if sys.platform == "linux":
-        return sum(_voluntary_switches(task) for pid in pids for task in _tasks(pid))
-    if sys.platform == "win32":
-        return None  # psutil counts a process's switches there without telling voluntary ones apart
+        total = sum(_voluntary_switches(task) for pid in pids for task in _tasks(pid))
+    elif sys.platform == "win32":
+        total = None  # psutil counts a process's switches there without telling voluntary ones apart
     else:
         total = 0
         for pid in pids:
             with contextlib.suppress(psutil.Error):
-                total += psutil.Process(pid).num_ctx_switches().voluntary
-        return total
+                total += int(psutil.Process(pid).num_ctx_switches().voluntary)
+    return total
 
 
 def user_system_ns(pids: Iterable[int]) -> tuple[int, int] | None:

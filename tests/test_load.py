@@ -1,0 +1,403 @@
+"""The load generator against servers that behave and servers that do not."""
+
+import gc
+import random
+import selectors
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossloop.load import (
+    ConnectionLostError,
+    Hooks,
+    LoadUsageError,
+    SilentServerError,
+    Stretch,
+    Target,
+    VerificationError,
+    closed_loop,
+    loops,
+    open_loop,
+    polling,
+    target,
+)
+from crossloop.load.command import run_load
+from crossloop.load.histogram import HIGHEST_NS, latency_of, merge, pairs_of, percentile
+from crossloop.load.message import HEADER, MAGIC, new_message
+from tests import misbehaving as bad
+from tests.misbehaving import SIZE, serving
+
+CONNECTIONS = 4
+
+
+@pytest.fixture(params=["native", "select"])
+def _poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform's own poller, and the one that every platform has."""
+    if request.param == "select":
+        monkeypatch.setattr(
+            target, "new_poller", lambda _count: polling.SelectorPoller(selectors.SelectSelector())
+        )
+
+
+@pytest.fixture
+def _short_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up on answers sooner than in earnest."""
+    monkeypatch.setattr(loops, "DRAIN_S", 0.5)
+
+
+def closed(
+    port: int, *, connections: int = CONNECTIONS, size: int = SIZE, duration_s: float = 0.2
+) -> Stretch:
+    """One closed stretch on fresh connections."""
+    goal = Target("127.0.0.1", port, connections, size, seed=1, first_id=10)
+    goal.connect(5)
+    try:
+        return closed_loop(goal, 0.01, duration_s)
+    finally:
+        goal.close()
+
+
+def opened(
+    port: int,
+    *,
+    rate: float = 500,
+    connections: int = CONNECTIONS,
+    duration_s: float = 0.3,
+    drain_s: float = 0.3,
+) -> Stretch:
+    """One open stretch, constant arrivals, on fresh connections."""
+    goal = Target("127.0.0.1", port, connections, SIZE, seed=1, first_id=10)
+    goal.connect(5)
+    try:
+        return open_loop(
+            goal, rate, "constant", run_in_s=0.05, duration_s=duration_s, drain_s=drain_s, seed=7
+        )
+    finally:
+        goal.close()
+
+
+LOADS = pytest.mark.parametrize("load", [closed, opened], ids=["closed", "open"])
+
+
+@pytest.mark.usefixtures("_poller")
+@LOADS
+@pytest.mark.parametrize("handler", [bad.echo, bad.in_small_pieces], ids=["echo", "pieces"])
+def test_right_answers_are_counted_and_timed(load: Callable[[int], Stretch], handler: bad.Handler) -> None:
+    with serving(handler) as port:
+        stretch = load(port)
+    assert stretch.operations > 0
+    assert stretch.unanswered == 0
+    assert stretch.scheduled == len(stretch.latency_ns) > 0
+    assert min(stretch.latency_ns) > 0
+    assert stretch.elapsed_ns >= 0.2e9
+
+
+@pytest.mark.usefixtures("_poller")
+@pytest.mark.parametrize("size", [16, 1024, target.LARGE, 100 * 1024, 8 * 1024 * 1024])
+def test_sizes_from_the_bare_header_to_more_than_the_kernel_buffers(size: int) -> None:
+    with serving(bad.echo) as port:
+        assert closed(port, connections=2, size=size).operations > 0
+
+
+def test_closed_loop_works_again_on_the_same_connections() -> None:
+    with serving(bad.echo) as port:
+        goal = Target("127.0.0.1", port, 3, SIZE, seed=1)
+        goal.connect(5)
+        assert closed_loop(goal, 0, 0.05).operations > 0
+        assert open_loop(goal, 200, run_in_s=0, duration_s=0.1, seed=1, spin=False).unanswered == 0
+        assert closed_loop(goal, 0.01, 0.05, spin=False).operations > 0
+        goal.close()
+        goal.close()
+
+
+@LOADS
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), f"a wrong answer at offset {SIZE - 1}: expected "),
+        (lambda data: bytes([data[0] ^ 1]) + data[1:], "a wrong answer at offset 0: expected 43 4c 4d 01 "),
+        (
+            lambda data: data + b"xyz",
+            f"the answer goes on at offset {SIZE}: expected nothing more, got 78",
+        ),
+    ],
+    ids=["last-byte", "first-byte", "too-long"],
+)
+def test_a_wrong_answer_is_named_by_connection_sequence_offset_and_bytes(
+    load: Callable[[int], Stretch], change: Callable[[bytes], bytes], sentence: str
+) -> None:
+    with serving(bad.changing(change)) as port, pytest.raises(VerificationError, match=sentence) as caught:
+        load(port)
+    assert str(caught.value).startswith("connection 1")
+    assert ", sequence " in str(caught.value)
+
+
+def test_a_wrong_byte_in_a_large_answer_is_found() -> None:
+    size = 100 * 1024
+
+    def handler(sock: socket.socket, _number: int) -> None:
+        data = bytearray(bad.exactly(sock, size))
+        data[size - 2] ^= 0x80
+        sock.sendall(data)
+        bad.silent(sock, 0)
+
+    with serving(handler) as port, pytest.raises(VerificationError, match=f"at offset {size - 2}: "):
+        closed(port, size=size)
+
+
+def test_crossed_answers_are_told_with_their_owner() -> None:
+    with serving(bad.crossing()) as port, pytest.raises(VerificationError) as caught:
+        closed(port, connections=2)
+    text = str(caught.value)
+    first, other = ("10", "11") if text.startswith("connection 10") else ("11", "10")
+    assert text.startswith(f"connection {first}, sequence ")
+    assert f"(the message of connection {other}, sequence " in text
+
+
+@LOADS
+def test_a_second_answer_is_not_taken_for_the_next(load: Callable[[int], Stretch]) -> None:
+    with serving(bad.changing(lambda data: data + data)) as port, pytest.raises(VerificationError):
+        load(port)
+
+
+@LOADS
+def test_bytes_before_the_first_message_are_not_asked_for(load: Callable[[int], Stretch]) -> None:
+    with serving(bad.greeting) as port, pytest.raises(VerificationError, match=r"32 32 30|nothing asked for"):
+        load(port)
+
+
+@pytest.mark.usefixtures("_short_drain")
+def test_one_lost_answer_among_others_is_a_wrong_result() -> None:
+    with serving(bad.dropping(connection=2)) as port, pytest.raises(VerificationError) as caught:
+        closed(port, duration_s=0.5)
+    assert "no answer within" in str(caught.value)
+    assert "1 of 4 connections wait; the others were answered, so it is lost" in str(caught.value)
+
+
+@pytest.mark.usefixtures("_short_drain")
+@LOADS
+@pytest.mark.parametrize(
+    "handler", [bad.silent, bad.changing(lambda data: data[:-1], message=0)], ids=["silent", "truncates"]
+)
+def test_a_server_that_stops_answering_is_left_within_the_limit(
+    load: Callable[[int], Stretch], handler: bad.Handler
+) -> None:
+    with serving(handler) as port, pytest.raises(SilentServerError, match="4 of 4 connections wait"):
+        load(port)
+
+
+@LOADS
+@pytest.mark.parametrize(
+    ("handler", "sentence"),
+    [(bad.resetting, "reset"), (bad.closing, f"closed the connection, with {SIZE - 10} bytes of the answer")],
+    ids=["resets", "closes"],
+)
+def test_a_lost_connection_is_named(
+    load: Callable[[int], Stretch], handler: bad.Handler, sentence: str
+) -> None:
+    with serving(handler) as port, pytest.raises(ConnectionLostError, match=sentence) as caught:
+        load(port)
+    assert str(caught.value).startswith("connection 1")
+
+
+def test_an_error_closes_the_target_and_restores_the_collector() -> None:
+    with serving(bad.resetting) as port:
+        goal = Target("127.0.0.1", port, 2, SIZE, seed=1)
+        goal.connect(5)
+        with pytest.raises(ConnectionLostError):
+            closed_loop(goal, 0, 0.2)
+        assert gc.isenabled()
+        with pytest.raises(LoadUsageError, match="is not connected"):
+            closed_loop(goal, 0, 0.2)
+
+
+def test_refused_and_unresolvable_addresses_are_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ConnectionLostError, match=rf"127\.0\.0\.1:{port}: cannot connect \(0 of 1 made\)"):
+        Target("127.0.0.1", port, 1, SIZE, seed=1).connect(5)
+    with pytest.raises(ConnectionLostError, match="cannot connect"):
+        Target("name.invalid", 7, 1, SIZE, seed=1).connect(5)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="how a full backlog shows differs: a drop here, a reset there"
+)
+def test_a_server_that_never_accepts_is_left_within_the_limit() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
+        goal = Target("127.0.0.1", listener.getsockname()[1], 20, SIZE, seed=1)
+        with pytest.raises(SilentServerError, match=r"\d of 20 connections made in 0\.4 s"):
+            goal.connect(0.4)
+
+
+def test_open_loop_charges_a_stall_to_everyone_who_had_to_wait() -> None:
+    """300 ms at 200 a second are 60 of 200 messages; a closed loop has one connection's worth of them."""
+    stall_s = 0.3
+    with serving(bad.stalling_once(60, stall_s)) as port:
+        stretch = opened(port, rate=200, duration_s=1.0, drain_s=1.0)
+    waited = sorted(stretch.latency_ns)
+    assert stretch.unanswered == 0
+    assert waited[-1] >= stall_s * 1e9 * 0.95
+    assert percentile(pairs_of(waited), 99) >= stall_s * 1e9 * 0.9
+    assert sum(1 for value in waited if value > 0.1e9) >= 30
+
+
+def test_open_loop_latency_is_at_least_the_servers_delay() -> None:
+    with serving(bad.delaying(0.02)) as port:
+        stretch = opened(port, rate=50, duration_s=0.4)
+    assert min(stretch.latency_ns) >= 0.02e9
+
+
+def test_overload_counts_the_wait_in_the_queue_and_what_never_got_out_of_it() -> None:
+    with serving(bad.delaying(0.02)) as port:
+        stretch = opened(port, rate=500, connections=1, duration_s=0.3, drain_s=0.1)
+    assert stretch.scheduled == len(stretch.latency_ns) == pytest.approx(150, abs=1)
+    assert stretch.unanswered > stretch.scheduled / 2
+    waits = sorted(stretch.latency_ns)
+    assert waits[0] >= 0.02e9
+    assert waits[-1] >= 0.25e9, "the first of those without an answer had waited since the middle of the run"
+
+
+def test_hooks_stand_at_the_ends_of_the_measured_part_and_cost_nothing_of_it() -> None:
+    calls: list[str] = []
+
+    def slow(name: str) -> Callable[[], None]:
+        def hook() -> None:
+            calls.append(name)
+            end = time.perf_counter_ns() + 50_000_000
+            while time.perf_counter_ns() < end:
+                pass
+
+        return hook
+
+    with serving(bad.echo) as port:
+        goal = Target("127.0.0.1", port, 2, SIZE, seed=1)
+        goal.connect(5)
+        hooks = Hooks(slow("start"), slow("end"))
+        closed_stretch = closed_loop(goal, 0.02, 0.1, hooks)
+        open_stretch = open_loop(goal, 300, run_in_s=0.02, duration_s=0.1, seed=3, hooks=hooks)
+        goal.close()
+    assert calls == ["start", "end"] * 2
+    assert closed_stretch.elapsed_ns >= 0.1e9
+    assert open_stretch.operations >= open_stretch.scheduled - 2
+
+
+@given(st.integers(1, 10**6), st.floats(1, 10**5), st.sampled_from(["poisson", "constant"]))
+def test_a_schedule_ascends_within_its_length_and_repeats(
+    seed: int, rate: float, arrivals: loops.Arrivals
+) -> None:
+    due = loops.schedule(rate, arrivals, 20_000_000, seed)
+    assert due == loops.schedule(rate, arrivals, 20_000_000, seed)
+    assert all(0 <= at < 20_000_000 for at in due)
+    assert all(earlier <= later for earlier, later in pairwise(due))
+
+
+def test_poisson_gaps_have_the_mean_and_spread_of_an_exponential() -> None:
+    gaps = np.diff(np.array(loops.schedule(10_000, "poisson", 5_000_000_000, seed=5)))
+    assert gaps.mean() == pytest.approx(100_000, rel=0.02)
+    assert gaps.std() == pytest.approx(100_000, rel=0.03)
+
+
+def test_constant_gaps_are_equal() -> None:
+    gaps = np.diff(np.array(loops.schedule(1000, "constant", 1_000_000_000, seed=5)))
+    assert len(gaps) == 999
+    assert set(gaps) <= {999_999, 1_000_000, 1_000_001}
+
+
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), 1e12])
+def test_rates_that_make_no_sense_are_refused(rate: float) -> None:
+    with pytest.raises(LoadUsageError, match="rate"):
+        loops.schedule(rate, "poisson", 1_000_000_000, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("connections", "size", "port", "sentence"),
+    [
+        (0, 64, 7, "connections 0: expected 1 or more"),
+        (1, 15, 7, "size 15: expected 16 to "),
+        (1, 2**40, 7, "size 1099511627776: expected"),
+        (10**6, 10**6, 7, "bytes of memory"),
+        (1, 64, 0, "port 0: expected 1 to 65535"),
+    ],
+)
+def test_shapes_that_make_no_sense_are_refused(connections: int, size: int, port: int, sentence: str) -> None:
+    with pytest.raises(LoadUsageError, match=sentence):
+        Target("127.0.0.1", port, connections, size, seed=1)
+
+
+def test_messages_differ_by_connection_in_header_and_filler() -> None:
+    one, two = new_message(1, SIZE, seed=3), new_message(2, SIZE, seed=3)
+    assert HEADER.unpack_from(one) == (MAGIC, 1, 0)
+    assert HEADER.size == 16
+    assert one[16:] != two[16:]
+    assert one == new_message(1, SIZE, seed=3)
+    assert struct.calcsize("=4sIQ") == 16
+
+
+SAMPLES = st.lists(st.integers(1, HIGHEST_NS), min_size=1, max_size=300)
+
+
+@given(st.lists(SAMPLES, min_size=1, max_size=4), st.sampled_from([50.0, 90.0, 99.0, 99.9, 100.0]))
+def test_merged_histograms_have_the_percentiles_of_all_samples(
+    parts: list[list[int]], percent: float
+) -> None:
+    together = [value for part in parts for value in part]
+    merged = merge([pairs_of(part) for part in parts])
+    assert sum(count for _value, count in merged) == len(together)
+    exact = np.percentile(np.array(together), percent, method="inverted_cdf")
+    assert percentile(merged, percent) == pytest.approx(exact, rel=0.01)
+
+
+@given(SAMPLES)
+def test_merging_keeps_every_pair_where_it_is(samples: list[int]) -> None:
+    pairs = pairs_of(samples)
+    assert merge([pairs]) == pairs
+    assert [value for value, _count in pairs] == sorted({value for value, _count in pairs})
+
+
+def test_latency_is_in_microseconds_and_absent_without_samples() -> None:
+    latency = latency_of([pairs_of([1_000] * 90 + [100_000] * 10)])
+    assert latency is not None
+    assert latency.count == 100
+    assert (latency.p50, latency.p90) == pytest.approx((1, 1), rel=0.01)
+    assert (latency.p99, latency.p99_9, latency.max) == pytest.approx((100, 100, 100), rel=0.01)
+    assert latency_of([]) is None
+    assert latency_of([[]]) is None
+
+
+def test_run_load_gives_the_contracts_document() -> None:
+    with serving(bad.echo) as port:
+        document = run_load("127.0.0.1", port, 3, SIZE, None, 0.2)
+        offered = run_load("localhost", port, 3, SIZE, 200, 0.3)
+    for made in (document, offered):
+        assert list(made) == [
+            "messages", "duration_s", "messages_per_s", "verified", "errors", "engine", "latency_us",
+        ]  # fmt: skip
+        assert list(made["latency_us"]) == ["p50", "p90", "p99", "p99.9", "max"]
+        assert made["messages"] == made["verified"] > 0
+        assert made["errors"] == 0
+        assert 0 < made["latency_us"]["p50"] <= made["latency_us"]["max"]
+    assert document["messages_per_s"] == pytest.approx(document["messages"] / document["duration_s"])
+
+
+@pytest.mark.parametrize(
+    ("rate", "duration_s"), [(None, 0), (None, float("nan")), (-1, 1), (float("inf"), 1)]
+)
+def test_run_load_refuses_values_that_make_no_sense(rate: float | None, duration_s: float) -> None:
+    with pytest.raises(LoadUsageError, match="expected"):
+        run_load("127.0.0.1", 7, 1, SIZE, rate, duration_s)
+
+
+def test_a_message_stays_verified_over_many_random_sizes() -> None:
+    draw = random.Random(4)
+    with serving(bad.echo) as port:
+        for _number in range(5):
+            assert closed(port, size=draw.randint(16, 40_000), duration_s=0.02).operations > 0

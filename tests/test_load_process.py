@@ -1,0 +1,224 @@
+"""The load process as the supervisor meets it: lines in, lines out, alive after every error."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossloop.journal import SliceRecord
+from crossloop.measure import clocks
+from tests import misbehaving as bad
+from tests.misbehaving import serving
+
+ECHO = """
+import os, socket, sys, threading
+def talk(sock):
+    try:
+        while data := sock.recv(65536): sock.sendall(data)
+    except OSError: pass
+with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+    print(listener.getsockname()[1], flush=True)
+    while True: threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+
+class Load:
+    """A load process and its pipes."""
+
+    def __init__(self, *, descriptors: int = 0):
+        code = "import runpy; runpy.run_module('crossloop.load.process', run_name='__main__')"
+        if descriptors:
+            code = (
+                f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)\n{code}"
+            )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def ask(self, line: str = "", **command: Any) -> dict[str, Any]:
+        """Send one command, or a raw *line*; returns the answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write((line or json.dumps(command)).encode() + b"\n")
+        self.process.stdin.flush()
+        document: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return document
+
+    def open(self, port: int, pid: int = 0, connections: int = 2, size: int = 64) -> dict[str, Any]:
+        """Open a set on target `a`."""
+        return self.ask(
+            do="open", target="a", host="127.0.0.1", port=port, connections=connections, size=size,
+            pid=pid or os.getpid(),
+        )  # fmt: skip
+
+    def slice(self, connections: int = 2, size: int = 64, **more: Any) -> dict[str, Any]:
+        """Run a short slice on target `a`."""
+        base: dict[str, Any] = {"phase": "capacity", "run_in_ms": 10, "duration_ms": 50, "seed": 1}
+        return self.ask(do="slice", target="a", connections=connections, size=size, **(base | more))
+
+
+@pytest.fixture
+def load() -> Iterator[Load]:
+    """A load process; afterwards it ends by itself at the end of its input, with nothing on stderr."""
+    made = Load()
+    yield made
+    _out, error = made.process.communicate(timeout=20)
+    assert (made.process.returncode, error) == (0, b"")
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[int, int]]:
+    """Port and pid of an echo server in a process of its own."""
+    with subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline()), process.pid
+        process.kill()
+
+
+def test_both_phases_answer_what_the_journal_records(load: Load, server: tuple[int, int]) -> None:
+    port, pid = server
+    assert load.open(port, pid) == {"connections": 2}
+    assert load.open(port, pid, connections=1, size=102400) == {"connections": 1}
+    cases: list[tuple[dict[str, int], dict[str, Any]]] = [
+        ({}, {}),
+        ({"connections": 1, "size": 102400}, {}),
+        ({}, {"phase": "rate", "rate": 500}),
+        ({}, {"phase": "rate", "rate": 500, "arrivals": "constant", "spin": False}),
+    ]
+    for shape, more in cases:
+        figures = load.slice(**shape, **more)
+        assert "error" not in figures, figures
+        assert set(figures) - set(SliceRecord.__struct_fields__) == {"unanswered", "scheduled"}
+        assert figures["operations"] > 0
+        assert sum(count for _value, count in figures["latency"]) == figures["scheduled"]
+        assert 50e6 <= figures["elapsed_ns"] < 1e9
+        assert figures["load_cpu_ns"] > 0
+        assert figures["rss_bytes"] > 0
+        assert figures["offered_per_s"] == more.get("rate", 0)
+        if sys.platform == "linux":
+            assert 0 < figures["cpu_ns"] < figures["elapsed_ns"] * (os.cpu_count() or 1)
+            assert figures["sleeps"] > 0
+    assert load.ask(do="close", target="a") == {"closed": 2}
+
+
+def test_a_server_may_be_stopped_between_slices_and_hang_in_one(load: Load, server: tuple[int, int]) -> None:
+    if sys.platform == "win32":
+        pytest.skip("SIGSTOP is POSIX")
+    port, pid = server
+    load.open(port, pid)
+    load.slice()
+    os.kill(pid, signal.SIGSTOP)
+    assert load.open(port, pid, connections=3) == {"connections": 3}
+    os.kill(pid, signal.SIGCONT)
+    assert load.slice()["operations"] > 0
+    assert load.slice(connections=3)["operations"] > 0
+    os.kill(pid, signal.SIGSTOP)
+    before = time.monotonic()
+    answer = load.slice()
+    assert time.monotonic() - before < 0.06 + 2 + 1
+    assert answer["kind"] == "limit"
+    os.kill(pid, signal.SIGCONT)
+    assert "no set of 2 connections of 64 bytes; open: [(3, 64)]" in load.slice()["error"]
+    assert load.open(port, pid) == {"connections": 2}
+    assert load.slice()["operations"] > 0
+
+
+def test_a_server_that_dies_is_an_error_and_not_the_end(load: Load, server: tuple[int, int]) -> None:
+    port, pid = server
+    load.open(port, pid)
+    assert load.slice()["operations"] > 0
+    os.kill(pid, signal.SIGTERM)
+    for _attempt in range(2):
+        answer = load.slice(duration_ms=500)
+        assert answer["kind"] in {"connection", "usage"}
+        assert "\n" not in answer["error"]
+
+
+def test_a_wrong_answer_names_its_kind(load: Load) -> None:
+    with serving(bad.changing(lambda data: data[::-1])) as port:
+        load.open(port)
+        answer = load.slice(phase="rate", rate=1000)
+    assert answer["kind"] == "verification"
+    assert answer["error"].startswith("connection ")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("{", "bad command"),
+        ("\udcff".encode(errors="surrogateescape").decode("latin-1"), "bad command"),
+        ('{"do": "dance"}', "'dance'"),
+        ('{"do": "close"}', "target"),
+        ('{"do": "close", "target": 3}', "Expected `str`"),
+        ('{"do": "pin", "cpu": 100000}', "cpu 100000: "),
+        ('{"do": "close", "target": "a", "more": 1}', "more"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_answered(load: Load, line: str, sentence: str) -> None:
+    answer = load.ask(line)
+    assert answer["kind"] == "usage"
+    assert sentence in answer["error"]
+    assert load.ask(do="close", target="nobody") == {"closed": 0}
+
+
+def test_an_endless_line_is_refused_and_the_next_is_answered(load: Load) -> None:
+    assert load.ask("x" * 200_000)["kind"] == "usage"
+    assert load.ask(do="close", target="nobody") == {"closed": 0}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="RLIMIT_NOFILE is POSIX")
+def test_too_few_descriptors_are_said_with_both_numbers() -> None:
+    load = Load(descriptors=64)
+    with serving(bad.echo) as port:
+        answer = load.open(port, connections=100)
+        assert answer["kind"] == "descriptors"
+        assert "100 connections need 1" in answer["error"]
+        assert "may open 64 (hard limit 64)" in answer["error"]
+        assert load.open(port, connections=10) == {"connections": 10}
+    load.process.communicate(timeout=20)
+
+
+def test_clocks_see_work_sleep_memory_and_children() -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)\n"
+        "end = time.process_time() + 0.1\n"
+        "while time.process_time() < end: pass\n"
+        "print(child.pid, flush=True); input(); child.communicate(b'\\n')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert clocks.tree(process.pid) == [process.pid, child]
+        assert clocks.process_cpu_ns(process.pid) >= 100_000_000
+        split = clocks.user_system_ns([process.pid])
+        assert split is not None
+        assert sum(split) >= 50_000_000
+        assert clocks.rss_bytes([process.pid]) > 1_000_000
+        if sys.platform != "win32":
+            assert clocks.sleeps([process.pid]) is not None
+        process.communicate(b"\n", timeout=20)
+    with pytest.raises(ProcessLookupError, match=f"process {process.pid} is gone"):
+        clocks.process_cpu_ns(process.pid)
+    assert clocks.tree(process.pid) == [process.pid]
+    assert clocks.rss_bytes([process.pid]) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="steal is shown in /proc/stat")
+def test_steal_does_not_go_back() -> None:
+    first, second = clocks.steal_ns(), clocks.steal_ns()
+    assert first is not None
+    assert second is not None
+    assert second >= first
