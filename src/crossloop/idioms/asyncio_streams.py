@@ -15,6 +15,7 @@ Three truths of the API shape the code below.
 import asyncio
 import contextlib
 import errno
+import functools
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias, cast
@@ -122,11 +123,12 @@ async def serve_stream_pairs(
             writer.close()
             await writer.wait_closed()
         except OSError:  # the peer's reset, in a read, in drain, or while the last bytes went out
-            transport.abort()
+            pass
         except RuntimeError:  # uvloop's way to say that the transport was aborted meanwhile
             if not transport.is_closing():
                 raise
         finally:
+            transport.abort()  # nothing to do after an orderly close
             transports.remove(transport)
 
     server = await asyncio.start_server(connected, sock=listener, backlog=BACKLOG)
@@ -148,7 +150,7 @@ async def serve_sockets(
 
     async def connected(connection: socket.socket) -> None:
         receive = application()
-        with connection, contextlib.suppress(OSError):  # a peer's reset ends its connection
+        with contextlib.suppress(OSError):  # a peer's reset ends its connection
             while data := await receive_from(connection, READ_BYTES):
                 if answer := receive(data):
                     await send_all(connection, answer)
@@ -164,7 +166,9 @@ async def serve_sockets(
                     raise
                 await asyncio.sleep(ACCEPT_PAUSE_S)
             else:
-                spawn(connected(connection))
+                served = spawn(connected(connection))
+                # Not in the coroutine: one that is cancelled before its first step runs no `finally`.
+                served.add_done_callback(functools.partial(_close, connection))
 
     accepting = spawn(accept())
     try:
@@ -181,6 +185,10 @@ async def serve_sockets(
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await others_ended()
+
+
+def _close(connection: socket.socket, _served: asyncio.Task[None]) -> None:
+    connection.close()
 
 
 async def others_ended() -> None:

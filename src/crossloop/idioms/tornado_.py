@@ -141,8 +141,9 @@ class _Server(TCPServer):
                 if answer:
                     await stream.write(answer)
         except StreamClosedError:  # the peer's end or reset, or ours
-            stream.close()
+            pass
         finally:
+            stream.close()
             self.streams.discard(stream)
 
     def rest(self, io_loop: IOLoop) -> None:
