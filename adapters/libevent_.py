@@ -42,16 +42,19 @@ struct per kind of event, and may be changed at will, where libevent has one lar
 once, where libev settles changes before the next wait. In return it has Windows proper, buffered I/O,
 and an HTTP and a DNS client on top.
 
-**Event or bufferevent.** A `bufferevent` reads and writes by itself and calls back with data in a buffer,
-the nearest to libuv's streams. Sending goes through its write event, so each answer costs two `epoll_ctl`
-(on, off) and an extra turn of the loop, where the plain events below send at once and mostly need
-neither. It is the style for programs that want its watermarks, filters, TLS and rate limits.
+**Event or bufferevent.** The style `native` is plain events: the callback receives and sends by itself. In
+the style `bufferevent` libevent does, and calls back with data in a buffer, the nearest to libuv's streams.
+Its answers go out through the write event, never at once, so a message costs an `ioctl` (how much is
+there?), a `readv`, two `epoll_ctl` (write event on, off), a second turn of the loop and a `writev`, where
+plain events need `recv`, `send` and one turn. It is for programs that want its watermarks, filters, TLS
+and rate limits.
 """
 
 import errno
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Any
 
 import crossloop
 from crossloop.api import (
@@ -67,9 +70,11 @@ from crossloop.api import (
 )
 from crossloop.api.facts import holds_io_uring
 from crossloop.bindings.libevent import (
+    EVENT_EOF,
     PERSIST,
     READ,
     WRITE,
+    BufferEvent,
     Event,
     EventBase,
     IoEvent,
@@ -89,6 +94,7 @@ ABOUT = AdapterAbout(
 )
 
 RECEIVE_BYTES = 65536
+UNSENT_LIMIT_BYTES = 65536
 ACCEPTS_PER_ROUND = 64
 ACCEPT_PAUSE_S = 0.1
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -97,7 +103,7 @@ OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Adapter(StreamServer, Readiness):
     """libevent with one base for `Readiness` and one for each stream server."""
 
-    stream_styles = ("native",)
+    stream_styles = ("native", "bufferevent")
 
     def __init__(self) -> None:
         self._base = base = EventBase(precise_timers=True, cached_time=False)
@@ -120,7 +126,7 @@ class Adapter(StreamServer, Readiness):
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
         with EventBase(precise_timers=False) as base:
-            server = _Server(base, listener, application)
+            server = _Server(base, listener, application, _CONNECTIONS[style])
             IoEvent(base, stop.fileno(), READ | PERSIST, lambda *_: base.loopbreak()).add()
             try:
                 base.run()
@@ -185,14 +191,21 @@ def _rearm(timer: Event, delay_s: float, _callback: Callback) -> Event:
 class _Server:
     """The listening socket's event and the open connections."""
 
-    def __init__(self, base: EventBase, listener: socket.socket, application: StreamApplication) -> None:
+    def __init__(
+        self,
+        base: EventBase,
+        listener: socket.socket,
+        application: StreamApplication,
+        connection: "type[_Connection | _BufferedConnection]",
+    ) -> None:
         self._base = base
+        self._connection = connection
         self._listener = listener
         self._application = application
         self._accepting = IoEvent(base, listener.fileno(), READ | PERSIST, self._on_acceptable)
         self._accepting.add()
         self._resume = Timer(base, lambda *_: self._accepting.add())
-        self.connections: set[_Connection] = set()
+        self._connections: set[_Connection | _BufferedConnection] = set()
 
     def _on_acceptable(self, _fd: int, _what: int) -> None:
         for _ in range(ACCEPTS_PER_ROUND):  # the loop comes back for the rest: connections have their turn
@@ -208,28 +221,29 @@ class _Server:
                 self._resume.add(ACCEPT_PAUSE_S)
                 return
             sock.setblocking(False)
-            self.connections.add(_Connection(self._base, sock, self._application(), self.connections))
+            connection = self._connection(self._base, sock, self._application(), self._connections.discard)
+            self._connections.add(connection)
 
     def close(self) -> None:
         self._accepting.delete()
         self._listener.close()
-        for connection in tuple(self.connections):
+        for connection in tuple(self._connections):
             connection.close()
 
 
 class _Connection:
-    """One accepted socket: either it is read from, or it has something left to send."""
+    """Style `native`: either it is read from, or it has something left to send."""
 
-    __slots__ = ("_connections", "_reading", "_receive", "_recv", "_send", "_socket", "_unsent", "_writing")
+    __slots__ = ("_forget", "_reading", "_receive", "_recv", "_send", "_socket", "_unsent", "_writing")
 
     def __init__(
-        self, base: EventBase, sock: socket.socket, receive: Receive, connections: "set[_Connection]"
+        self, base: EventBase, sock: socket.socket, receive: Receive, forget: Callable[[Any], None]
     ) -> None:
         self._socket = sock
         self._recv = sock.recv
         self._send = sock.send
         self._receive = receive
-        self._connections = connections
+        self._forget = forget
         self._unsent = memoryview(b"")
         self._reading = IoEvent(base, sock.fileno(), READ | PERSIST, self._on_readable)
         self._writing = IoEvent(base, sock.fileno(), WRITE | PERSIST, self._on_writable)
@@ -279,4 +293,55 @@ class _Connection:
         self._reading.delete()
         self._writing.delete()
         self._socket.close()
-        self._connections.discard(self)
+        self._forget(self)
+
+
+class _BufferedConnection:
+    """Style `bufferevent`: libevent reads and writes; the answer is put into its output buffer."""
+
+    __slots__ = ("_buffered", "_ending", "_forget", "_receive", "_socket")
+
+    def __init__(
+        self, base: EventBase, sock: socket.socket, receive: Receive, forget: Callable[[Any], None]
+    ) -> None:
+        self._socket = sock
+        self._receive = receive
+        self._forget = forget
+        self._ending = False
+        self._buffered = BufferEvent(base, sock.fileno(), self._on_data, self._on_event)
+        self._buffered.enable(READ)
+
+    def _on_data(self) -> None:
+        buffered = self._buffered
+        answer = self._receive(buffered.read())
+        if answer:
+            buffered.write(answer)
+            # The output buffer has no limit of its own: this is the backpressure.
+            if buffered.unsent_bytes > UNSENT_LIMIT_BYTES:
+                buffered.disable(READ)
+                buffered.call_when_drained(self._on_drained)
+
+    def _on_drained(self) -> None:
+        if self._ending:
+            self.close()
+        else:
+            self._buffered.call_when_drained(None)
+            self._buffered.enable(READ)
+
+    def _on_event(self, what: int) -> None:
+        if what & EVENT_EOF and self._buffered.unsent_bytes:
+            self._ending = True  # the peer has finished sending and still wants its answers
+            self._buffered.call_when_drained(self._on_drained)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        self._buffered.close()
+        self._socket.close()
+        self._forget(self)
+
+
+_CONNECTIONS: dict[str, type[_Connection | _BufferedConnection]] = {
+    "native": _Connection,
+    "bufferevent": _BufferedConnection,
+}

@@ -16,6 +16,14 @@ Importing this loads no C library. The first `EventBase` or `load()` does, and r
 """
 
 from crossloop.bindings.libevent.base import EventBase
+from crossloop.bindings.libevent.buffered import (
+    EVENT_EOF,
+    EVENT_ERROR,
+    EVENT_READING,
+    EVENT_TIMEOUT,
+    EVENT_WRITING,
+    BufferEvent,
+)
 from crossloop.bindings.libevent.errors import LibeventError, LibraryNotFoundError
 from crossloop.bindings.libevent.events import (
     CLOSED,
@@ -38,11 +46,17 @@ from crossloop.bindings.libevent.wakeup import PythonSignals, Wakeup
 __all__ = [
     "CLOSED",
     "ET",
+    "EVENT_EOF",
+    "EVENT_ERROR",
+    "EVENT_READING",
+    "EVENT_TIMEOUT",
+    "EVENT_WRITING",
     "PERSIST",
     "READ",
     "SIGNAL",
     "TIMEOUT",
     "WRITE",
+    "BufferEvent",
     "Event",
     "EventBase",
     "EventCallback",

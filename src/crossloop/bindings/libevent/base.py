@@ -85,6 +85,8 @@ class EventBase:
         self.next_key = itertools.count(1).__next__
         self.attachments: dict[Attachment, None] = {}
         """In the order in which they were made; each takes itself out on `close`."""
+        self.c_functions: dict[object, tuple[Any, ...]] = {}
+        """Function pointers that kinds of attachments have made for this base, one set for each kind."""
         self._error: BaseException | None = None
         self._running = False
         self._signals: PythonSignals | None = None
