@@ -5,8 +5,10 @@ listings and journals.
 """
 
 from crossloop.installing.bring import Brought, bring_all
+from crossloop.installing.doctor import examine
+from crossloop.installing.findings import Finding, Status
 from crossloop.installing.machine import machine
-from crossloop.installing.record import record_path, recorded_setup
+from crossloop.installing.record import RecordError, record_path, recorded_setup
 from crossloop.installing.results import (
     AlreadyThere,
     Built,
@@ -15,6 +17,7 @@ from crossloop.installing.results import (
     InstallResult,
     NotForThisPlatform,
     StandardLibrary,
+    SystemPackage,
     Wheel,
     install_name,
     install_text,
@@ -24,13 +27,18 @@ __all__ = [
     "AlreadyThere",
     "Brought",
     "Built",
+    "Finding",
     "InstallFailed",
     "InstallName",
     "InstallResult",
     "NotForThisPlatform",
+    "RecordError",
     "StandardLibrary",
+    "Status",
+    "SystemPackage",
     "Wheel",
     "bring_all",
+    "examine",
     "install_name",
     "install_text",
     "machine",

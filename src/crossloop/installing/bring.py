@@ -68,10 +68,12 @@ def bring_all(
     """Bring what is declared, in the order given, yielding each as soon as it is done and recorded.
 
     Scenarios come first: their needs (pycares) are everybody's. Those without any are left out. Nothing
-    that goes wrong with one is raised; `OSError` is, when the record cannot be written.
+    that goes wrong with one is raised. Raises `RecordError` before anything is installed when this
+    environment cannot be written to.
     """
     bringing = _Bringing(limit_s, progress)
     record = SetupRecord()
+    record.write()
     scenario_needs = [(id_, about) for id_, about in scenarios if about.requires]
     for id_, scenario in scenario_needs:
         yield _recorded(record, id_, partial(bringing.scenario, id_, scenario))

@@ -1,6 +1,5 @@
 """The machine in general terms, for the head of a journal: what figures depend on, nothing that tells whose.
 
-
 No host name, no address, no serial number, no path. Linux tells through /proc and /sys, macOS through sysctl,
 Windows through its registry; what cannot be found stays empty.
 """
@@ -72,7 +71,7 @@ def virtualization() -> str:
         answer = asked("systemd-detect-virt", "--vm")
         if answer and answer != "none":
             seen.append(answer)
-    if not seen and " hypervisor" in _proc("/proc/cpuinfo"):
+    if not seen and " hypervisor" in file_text("/proc/cpuinfo"):
         seen.append("virtual machine")  # CPUID leaf 1, ECX bit 31, as the kernel shows it
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         seen.append("container")
@@ -120,7 +119,7 @@ def _system() -> str:
 def _cpu() -> str:
     """The processor's model name, as the kernel gives it."""
     if sys.platform == "linux":
-        for line in _proc("/proc/cpuinfo").splitlines():
+        for line in file_text("/proc/cpuinfo").splitlines():
             key, _colon, value = line.partition(":")
             if key.strip() in ("model name", "Model", "cpu model") and value.strip():
                 return value.strip()
@@ -129,7 +128,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _proc(path: str) -> str:
+def file_text(path: str) -> str:
     """A small file of /proc or /sys; empty where there is none."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")

@@ -158,4 +158,5 @@ def public_text(line: str, *, limit: int = 300) -> str:
     text = re.sub(r"\b[A-Za-z]:\\(?:[^\\\s]+\\)+", r"…\\", text)
     text = "".join(character if character.isprintable() else " " for character in text)
     text = " ".join(text.split()).removeprefix("ERROR: ")
+    text = text.rstrip(".")
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -20,6 +20,10 @@ SCHEMA = 1
 MAX_BYTES = 1024 * 1024
 
 
+class RecordError(Exception):
+    """This environment cannot be written to; the message names the file and what to do."""
+
+
 class Entry(Struct, frozen=True):
     """One adapter's or scenario's outcome."""
 
@@ -57,22 +61,32 @@ class SetupRecord:
         self._things = _read(self._path)
 
     def keep(self, id_: str, result: InstallResult) -> None:
-        """Add one outcome and write the file. Raises OSError where the environment cannot be written to."""
+        """Add one outcome and write the file. Raises RecordError where that cannot be done."""
         entry = Entry(install_name(result), install_text(result)[:1000], getattr(result, "detail", "")[:400])
         earlier = self._things.get(id_)
         if isinstance(result, AlreadyThere) and earlier is not None and _origin(earlier, entry):
             return  # how it came here once says more than that it is here
         self._things[id_] = entry
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self.write()
+
+    def write(self) -> None:
+        """Write the file, whole or not at all. Raises RecordError where the environment is not ours."""
         document = Document(SCHEMA, platform.python_version(), self._things)
         partial = self._path.with_suffix(".partial")
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-        partial.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+            partial.replace(self._path)
+        except OSError as error:
+            raise RecordError(
+                f"{self._path}: {error.strerror}; setup installs into the environment of {sys.executable}: "
+                "use one that you own (python -m venv .venv)"
+            ) from error
 
 
 def _origin(earlier: Entry, entry: Entry) -> bool:
     """Whether *earlier* tells where the very thing came from that *entry* found in place."""
-    return earlier.outcome in ("wheel", "built") and earlier.detail == entry.detail
+    return earlier.outcome in ("wheel", "system-package", "built") and earlier.detail == entry.detail
 
 
 def _read(path: Path) -> dict[str, Entry]:

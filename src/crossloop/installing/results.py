@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
 InstallName: TypeAlias = Literal[
-    "standard-library", "already-there", "wheel", "built", "failed", "not-for-this-platform"
+    "standard-library", "already-there", "wheel", "system-package", "built", "failed", "not-for-this-platform"
 ]
 
 
@@ -26,7 +26,15 @@ class AlreadyThere:
 
 @dataclass(frozen=True)
 class Wheel:
-    """Came ready to use: wheels from the index, or a library from the system's package archive."""
+    """Came ready to use from the package index."""
+
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SystemPackage:
+    """A C library fetched from the system's package archive into this environment."""
 
     detail: str
     seconds: float
@@ -56,10 +64,12 @@ class NotForThisPlatform:
     reason: str
 
 
-InstallResult: TypeAlias = StandardLibrary | AlreadyThere | Wheel | Built | InstallFailed | NotForThisPlatform
+InstallResult: TypeAlias = (
+    StandardLibrary | AlreadyThere | Wheel | SystemPackage | Built | InstallFailed | NotForThisPlatform
+)
 
 
-def install_name(result: InstallResult) -> InstallName:
+def install_name(result: InstallResult) -> InstallName:  # noqa: PLR0911  (an arm for each kind)
     """Name of a result in `setup.json` and in machine-readable output."""
     match result:
         case StandardLibrary():
@@ -68,6 +78,8 @@ def install_name(result: InstallResult) -> InstallName:
             return "already-there"
         case Wheel():
             return "wheel"
+        case SystemPackage():
+            return "system-package"
         case Built():
             return "built"
         case InstallFailed():
@@ -78,7 +90,7 @@ def install_name(result: InstallResult) -> InstallName:
             assert_never(result)
 
 
-def install_text(result: InstallResult) -> str:
+def install_text(result: InstallResult) -> str:  # noqa: PLR0911  (an arm for each kind)
     """One result as a person reads it in a table: `wheel`, `built from source in 14 s`, …"""
     match result:
         case StandardLibrary():
@@ -87,6 +99,8 @@ def install_text(result: InstallResult) -> str:
             return f"already there ({detail})" if detail else "already there"
         case Wheel():
             return "wheel"
+        case SystemPackage(detail=detail):
+            return f"fetched from the system's archive ({detail})"
         case Built(seconds=seconds):
             return f"built from source in {seconds:.0f} s"
         case InstallFailed(why=why, remedy=remedy):
@@ -102,14 +116,14 @@ def combined(results: list[InstallResult]) -> InstallResult:
 
     An empty list is the standard library. Seconds add up over what was built, or over what was fetched.
     """
+    came: list[StandardLibrary | AlreadyThere | Wheel | SystemPackage | Built] = []
     for result in results:
         if isinstance(result, InstallFailed | NotForThisPlatform):
             return result
-    built = [result for result in results if isinstance(result, Built)]
-    if built:
-        return Built(", ".join(result.detail for result in built), sum(result.seconds for result in built))
-    wheels = [result for result in results if isinstance(result, Wheel)]
-    if wheels:
-        return Wheel(", ".join(result.detail for result in wheels), sum(result.seconds for result in wheels))
-    there = [result.detail for result in results if isinstance(result, AlreadyThere)]
-    return AlreadyThere(", ".join(there)) if there else StandardLibrary()
+        came.append(result)
+    details = [result.detail for result in came if not isinstance(result, StandardLibrary)]
+    for kind in (Built, SystemPackage, Wheel):
+        of_kind = [result for result in came if isinstance(result, kind)]
+        if of_kind:
+            return kind(", ".join(details), sum(result.seconds for result in of_kind))
+    return AlreadyThere(", ".join(details)) if details else StandardLibrary()

@@ -20,7 +20,7 @@ from pathlib import Path
 from crossloop.bindings.libevent import locate
 from crossloop.installing.commands import CommandRun, python_command, run_command
 from crossloop.installing.pip_runs import informative_line, public_text, remedy_for
-from crossloop.installing.results import AlreadyThere, InstallFailed, InstallResult, Wheel
+from crossloop.installing.results import AlreadyThere, InstallFailed, InstallResult, SystemPackage
 
 APT_LIMIT_S = 180.0
 PACKAGE = re.compile(r"libevent-core-2\.1-\d+(?:t64)?")
@@ -59,7 +59,7 @@ def bring_libevent() -> InstallResult:
     if found is None:
         return InstallFailed("the package was unpacked, but its library does not load", _remedy(), seconds)
     _note(found, "fetched by apt-get")
-    return Wheel(f"libevent {found.version}, {Path(found.file).name}", seconds)
+    return SystemPackage(f"libevent {found.version}, {Path(found.file).name}", seconds)
 
 
 def first_loadable(candidates: Iterable[str]) -> FoundLibrary | None:

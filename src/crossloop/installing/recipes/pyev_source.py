@@ -96,7 +96,7 @@ def bring_pyev() -> InstallResult:
     present = _installed()
     if present:
         return AlreadyThere(present)
-    return _compiler_missing() or _from_source()
+    return compiler_missing() or _from_source()
 
 
 def _from_source() -> InstallResult:
@@ -129,7 +129,7 @@ def _installed() -> str:
     return f"pyev {probe.output.strip()}" if probe.succeeded else ""
 
 
-def _compiler_missing() -> InstallFailed | None:
+def compiler_missing() -> InstallFailed | None:
     """The failure to report if this machine cannot compile extension modules; None if it can."""
     remedy = "xcode-select --install" if sys.platform == "darwin" else "apt-get install build-essential"
     compiler = compiler_command()

@@ -1,0 +1,44 @@
+"""`crossloop doctor`: what this machine allows, how much it disturbs, what is missing and what brings it.
+
+Probes ask for a capability rather than for a platform's name, and each is short: all together take about a
+second. A probe that fails by itself is a finding, too; nothing here raises.
+"""
+
+from collections.abc import Callable, Iterator
+
+from crossloop.installing import probes_capacity as capacity
+from crossloop.installing import probes_surroundings as surroundings
+from crossloop.installing.findings import Finding
+from crossloop.installing.pip_runs import public_text
+
+PROBES: tuple[tuple[str, Callable[[], Finding]], ...] = (
+    ("python", capacity.python_version),
+    ("cpus", capacity.cpus),
+    ("pinning", capacity.pinning),
+    ("memory", capacity.memory),
+    ("descriptors", capacity.descriptors),
+    ("clock", capacity.clock),
+    ("noise", capacity.noise),
+    ("governor", capacity.governor),
+    ("virtualization", capacity.virtual),
+    ("loopback-ipv4", surroundings.loopback_ipv4),
+    ("loopback-ipv6", surroundings.loopback_ipv6),
+    ("backlog", surroundings.backlog),
+    ("names", surroundings.names),
+    ("io-uring", surroundings.io_uring),
+    ("pip", surroundings.pip),
+    ("compiler", surroundings.compiler),
+    ("libevent", surroundings.libevent),
+    ("strace", surroundings.strace),
+)
+"""In the order in which they are shown; the names are stable."""
+
+
+def examine(probes: tuple[tuple[str, Callable[[], Finding]], ...] = PROBES) -> Iterator[Finding]:
+    """Run *probes*, yielding each finding as it is made."""
+    for name, probe in probes:
+        try:
+            yield probe()
+        except Exception as error:  # a kernel that nobody has seen yet must not hide the other findings
+            detail = public_text(f"this probe itself failed: {type(error).__name__}: {error}")
+            yield Finding(name, "warning", detail, "report this, with the name of the system")
