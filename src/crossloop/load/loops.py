@@ -32,6 +32,8 @@ QUIET_NS = 2_000_000
 LOST_NS = 100_000_000
 """A request older than this, while others were answered, is lost; when all are silent, the server is."""
 MAX_ARRIVALS = 20_000_000
+EVENTS_AT_ONCE = 256
+"""Most answers taken between two looks at the clock: about 2 ms of work."""
 _ROOM = 1 << 15
 
 
@@ -102,7 +104,7 @@ def closed_loop(
 def _closed_turns(target: Target, poller: Poller, latencies: "array[int]", until_ns: int, spin: bool) -> int:
     """Go on until *until_ns*; returns the number of messages, whose latencies fill the array's beginning."""
     poll, table, clock = poller.poll, target.by_descriptor, perf_counter_ns
-    limit = target.count
+    limit = min(target.count, EVENTS_AT_ONCE)
     size = target.size
     want = size + 1  # one more than the answer, so that a longer one is seen
     sequence = target.sent
@@ -234,7 +236,7 @@ def _open_turns(
     """
     poll, table, clock = poller.poll, target.by_descriptor, perf_counter_ns
     due, latencies, idle, place, origin = plan.due_ns, plan.latency_ns, plan.idle, plan.next, plan.origin_ns
-    limit = target.count
+    limit = min(target.count, EVENTS_AT_ONCE)
     want = target.size + 1
     now = clock()
     while now < until_ns:
@@ -247,7 +249,7 @@ def _open_turns(
             connection.sequence[0] = target.sent
             connection.sent_ns = now
             _send(connection)
-        if until_quiet and len(idle) == limit:
+        if until_quiet and len(idle) == target.count:
             break
         events = poll(0 if spin else _nap_s(plan, place, last, until_ns, now), limit)
         for descriptor, _event in events:

@@ -113,16 +113,16 @@ class _Readings:
         self.sleeps = clocks.sleeps(self.pids)
         self.steal_ns = clocks.steal_ns()
         self.user_system_ns = clocks.user_system_ns(self.pids)
-        self._start = {pid: _cpu_ns(pid) for pid in self.pids}
+        self._start = {pid: self._cpu_ns(pid, 0) for pid in self.pids}
         self.load_cpu_ns = clocks.own_cpu_ns()
 
     def at_end(self) -> None:
         """What is exact is read first."""
         self.load_cpu_ns = clocks.own_cpu_ns() - self.load_cpu_ns
-        self.cpu_ns = sum(_cpu_ns(pid) - before for pid, before in self._start.items())
+        self.cpu_ns = sum(self._cpu_ns(pid, before) - before for pid, before in self._start.items())
         later = clocks.tree(self.pid)
         # Processes that were born meanwhile: all of their time lies within.
-        self.cpu_ns += sum(_cpu_ns(pid) for pid in later if pid not in self._start)
+        self.cpu_ns += sum(self._cpu_ns(pid, 0) for pid in later if pid not in self._start)
         self.sleeps = _difference(clocks.sleeps(later), self.sleeps)
         self.steal_ns = _difference(clocks.steal_ns(), self.steal_ns)
         after, before = clocks.user_system_ns(later), self.user_system_ns
@@ -130,12 +130,14 @@ class _Readings:
             self.user_system_ns = (max(0, after[0] - before[0]), max(0, after[1] - before[1]))
         self.pids = later
 
-
-def _cpu_ns(pid: int) -> int:
-    try:
-        return clocks.process_cpu_ns(pid)
-    except ProcessLookupError as error:
-        raise ConnectionLostError(f"the server ended: {error}") from error
+    def _cpu_ns(self, pid: int, unknown: int) -> int:
+        """CPU time of one process of the tree; *unknown* for a child that ended, whose time is lost."""
+        try:
+            return clocks.process_cpu_ns(pid)
+        except ProcessLookupError as error:
+            if pid == self.pid:
+                raise ConnectionLostError(f"the server ended: {error}") from error
+            return unknown
 
 
 def _difference(after: int | None, before: int | None) -> int | None:

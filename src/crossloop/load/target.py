@@ -154,6 +154,7 @@ class Target:
         Raises `DescriptorsError`, `ConnectionLostError` (refused, unreachable, reset) or
         `SilentServerError` (the server's backlog is full and it accepts nothing).
         """
+        self.close()
         allow_descriptors(self.count)
         deadline = time.monotonic() + timeout_s
         self.poller = new_poller(self.count)
