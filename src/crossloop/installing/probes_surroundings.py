@@ -1,4 +1,4 @@
-"""Probes of what stands around: the network stack's loopback, name lookup, kernel features, tools, libraries."""
+"""Probes of what stands around: loopback, name lookup, kernel features, tools, libraries."""
 
 import ctypes
 import errno
@@ -60,14 +60,12 @@ def _through_loopback(family: socket.AddressFamily, host: str) -> str:
 
 def backlog() -> Finding:
     """Longest queue of connections not yet accepted; a burst of a thousand would overflow a short one."""
-    if sys.platform == "linux":
-        text, name = file_text("/proc/sys/net/core/somaxconn").strip(), "net.core.somaxconn"
-    elif sys.platform == "win32":
-        return Finding("backlog", "ok", "chosen by the system")
-    else:
-        text, name = asked("sysctl", "-n", "kern.ipc.somaxconn"), "kern.ipc.somaxconn"
+    name = "net.core.somaxconn" if sys.platform == "linux" else "kern.ipc.somaxconn"
+    text = file_text("/proc/sys/net/core/somaxconn").strip()
+    if not text and shutil.which("sysctl"):
+        text = asked("sysctl", "-n", name)
     if not text.isdigit():
-        return Finding("backlog", "ok", f"{name} is not shown here")
+        return Finding("backlog", "ok", "chosen by the system")
     if int(text) < BACKLOG_WANTED:
         return Finding("backlog", "warning", f"{name} = {text}", f"sudo sysctl -w {name}={BACKLOG_WANTED}")
     return Finding("backlog", "ok", f"{name} = {text}")
@@ -151,6 +149,6 @@ def strace() -> Finding:
             "strace",
             "warning",
             "installed, but may not trace",
-            "docker: --cap-add=SYS_PTRACE; or ptrace_scope",
+            "allow ptrace (docker: --cap-add=SYS_PTRACE)",
         )
     return Finding("strace", "ok", "counts system calls")
