@@ -3,6 +3,8 @@
 Units are in the names. Strings that come from elsewhere (reasons, error output) are bounded here, where
 they enter, and escaped where they are rendered. Unknown keys are ignored, so that newer journals can be
 read; another `schema` number is refused.
+
+No record can refer to itself, hence `gc=False`: the cycle collector need not walk some 10⁵ of them.
 """
 
 from typing import Annotated, Any, Literal, TypeAlias
@@ -22,7 +24,7 @@ Parameter: TypeAlias = int | float | bool | Annotated[str, Meta(max_length=200)]
 Parameters: TypeAlias = dict[Name, Parameter]
 
 
-class Estimate(Struct, frozen=True):
+class Estimate(Struct, frozen=True, gc=False):
     """A figure with its uncertainty: median, 95 % bootstrap interval, and from how much it was made."""
 
     value: float
@@ -32,7 +34,7 @@ class Estimate(Struct, frozen=True):
     generations: Count
 
 
-class Latency(Struct, frozen=True, rename={"p99_9": "p99.9"}):
+class Latency(Struct, frozen=True, gc=False, rename={"p99_9": "p99.9"}):
     """Percentiles in microseconds, from an HDR histogram with two significant digits."""
 
     count: Count
@@ -43,7 +45,7 @@ class Latency(Struct, frozen=True, rename={"p99_9": "p99.9"}):
     max: Positive
 
 
-class Regime(Struct, frozen=True):
+class Regime(Struct, frozen=True, gc=False):
     """Who was the limit while a figure was made. Shares are CPU time ÷ elapsed time (1.0 = one CPU)."""
 
     name: Literal["server-bound", "client-bound", "idle", "self-driven"]
@@ -55,7 +57,7 @@ class Regime(Struct, frozen=True):
     """CPU time taken by the hypervisor ÷ elapsed time, over all CPUs; None where not to be had."""
 
 
-class RateFigures(Struct, frozen=True):
+class RateFigures(Struct, frozen=True, gc=False):
     """One offered load (open loop): arrivals by a Poisson process, latency from the scheduled time."""
 
     label: Annotated[str, Meta(max_length=40)]
@@ -67,7 +69,7 @@ class RateFigures(Struct, frozen=True):
     regime: Regime
 
 
-class Figures(Struct, frozen=True):
+class Figures(Struct, frozen=True, gc=False):
     """Everything measured of one cell."""
 
     cpu_ns_per_operation: Estimate
@@ -89,7 +91,7 @@ class Figures(Struct, frozen=True):
     counters: dict[Name, float] = {}
 
 
-class Machine(Struct, frozen=True):
+class Machine(Struct, frozen=True, gc=False):
     """The machine in general terms: nothing that identifies it."""
 
     system: Annotated[str, Meta(max_length=80)]
@@ -107,7 +109,7 @@ class Machine(Struct, frozen=True):
     descriptors: Count = 0
 
 
-class RunRecord(Struct, frozen=True, tag_field="kind", tag="run"):
+class RunRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="run"):
     """First line: what was asked for, where."""
 
     schema: int
@@ -127,7 +129,7 @@ class RunRecord(Struct, frozen=True, tag_field="kind", tag="run"):
     settings: dict[Name, Parameter] = {}
 
 
-class AdapterRecord(Struct, frozen=True, tag_field="kind", tag="adapter"):
+class AdapterRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="adapter"):
     """One adapter on this machine, as its own process stated it."""
 
     adapter: Name
@@ -145,7 +147,7 @@ class AdapterRecord(Struct, frozen=True, tag_field="kind", tag="adapter"):
     """How `crossloop setup` brought it: `wheel`, `built from source in 14 s`, `standard library`, …"""
 
 
-class SliceRecord(Struct, frozen=True, tag_field="kind", tag="slice"):
+class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     """One measured stretch; with these an interrupted run goes on where it ended."""
 
     adapter: Name
@@ -171,7 +173,7 @@ class SliceRecord(Struct, frozen=True, tag_field="kind", tag="slice"):
     counters: dict[Name, float] = {}
 
 
-class CellRecord(Struct, frozen=True, tag_field="kind", tag="cell"):
+class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):
     """What became of one cell. `figures` is present exactly when the outcome is `measured`."""
 
     adapter: Name
@@ -184,7 +186,7 @@ class CellRecord(Struct, frozen=True, tag_field="kind", tag="cell"):
     figures: Figures | None = None
 
 
-class CheckRecord(Struct, frozen=True, tag_field="kind", tag="check"):
+class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):
     """One behaviour of one adapter, by `crossloop check`."""
 
     adapter: Name
@@ -197,7 +199,7 @@ class CheckRecord(Struct, frozen=True, tag_field="kind", tag="check"):
     reason: Text = ""
 
 
-class WarningRecord(Struct, frozen=True, tag_field="kind", tag="warning"):
+class WarningRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="warning"):
     """Something that makes figures less sure, with its remedy."""
 
     name: Name
@@ -205,7 +207,7 @@ class WarningRecord(Struct, frozen=True, tag_field="kind", tag="warning"):
     remedy: Text = ""
 
 
-class EndRecord(Struct, frozen=True, tag_field="kind", tag="end"):
+class EndRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="end"):
     """Last line of a complete run. Without it the report says that the run is incomplete."""
 
     elapsed_s: Positive

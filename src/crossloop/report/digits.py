@@ -12,16 +12,14 @@ KIB = 1024
 
 def _decimals(value: float, significant: int) -> int:
     """Decimal places that give *value* so many significant digits; negative left of the point."""
-    if value == 0:
-        return 0
-    rounded = float(f"{value:.{significant - 1}e}")
-    return significant - 1 - math.floor(math.log10(abs(rounded)))
+    return significant - 1 - int(f"{value:.{significant - 1}e}".partition("e")[2])
 
 
 def _fixed(value: float, places: int) -> str:
-    rounded = round(value, places)
-    # Adding 0.0 turns a negative zero into zero.
-    return f"{rounded + 0.0:,.{max(places, 0)}f}"
+    if places < 0:
+        value, places = round(value, places), 0
+    text = f"{value:,.{places}f}"
+    return text.removeprefix("-") if text.startswith("-0") and not float(text) else text
 
 
 def number(value: float | None, significant: int = 3) -> str:
@@ -44,7 +42,7 @@ def estimate(figure: Estimate, scale: float = 1.0) -> str:
     if not all(map(math.isfinite, (value, low, high))) or not 1e-5 <= abs(value) < 1e13:
         return number(value)
     places = _decimals(value, 3)
-    if 0 < high - low:
+    if high > low:
         places = min(max(places, _decimals(high - low, 1)), _decimals(value, 4))
     if low == high == value:
         return _fixed(value, places)
@@ -56,7 +54,7 @@ def _bound(value: float, places: int) -> str:
 
 
 def ratio(figure: Estimate) -> str:
-    """A ratio with its interval: two decimals below ten, `1.00` alone for the row that others are held against."""
+    """A ratio with its interval, two decimals below ten; `1.00` alone for the row that is the reference."""
     value, low, high = figure.value, figure.low, figure.high
     if not all(map(math.isfinite, (value, low, high))) or max(abs(value), abs(low), abs(high)) >= 100:
         return estimate(figure)
@@ -79,6 +77,18 @@ def percent(value: float) -> str:
 def megabytes(size: int | None) -> str:
     """Bytes as MB (10⁶ bytes)."""
     return MISSING if size is None else number(size / 1e6)
+
+
+def tally(value: float | None) -> str:
+    """A sum that is mostly a count: whole numbers in full, others with three significant digits."""
+    if value is not None and math.isfinite(value) and value == int(value) and abs(value) < 1e13:
+        return integer(int(value))
+    return number(value)
+
+
+def setting(value: float) -> str:
+    """A number that a person chose: `100`, `2.5`, no digits added."""
+    return f"{value:,.10g}" if math.isfinite(value) else MISSING
 
 
 def integer(value: int) -> str:

@@ -7,25 +7,34 @@ out with. The background is opaque and light, because GitHub's dark mode does no
 
 Colours: Okabe and Ito, "Color Universal Design" (2008), made to be told apart with colour-blindness;
 each family has a marker of its own as well.
+
+All lengths are inches from the top left, as the page is read; matplotlib counts from the bottom.
 """
 
 import io
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from crossloop.report.plots import Panel, Percentiles, Plot, Point
+from crossloop.report import digits
+from crossloop.report.plots import Panel, Percentiles, Plot, Point, wide
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH = 11.0
-_ROW = 0.185
-_PANEL_EXTRA = 0.82
-_HEAD = 0.85
-_LABEL = 2.05
-"""Inches that a row's label takes, left of its panel."""
+WIDTH = 11.0
+ROW = 0.185
+MARGIN = 0.15
+PANEL_HEAD = 0.3
+PANEL_FOOT = 0.36
+VALUE_COLUMN = 0.6
+"""Right of a panel of points: the figures themselves."""
+LEGEND_LINE = 0.2
+FAMILIES_PER_LINE = 7
+CHARACTER = 0.074
+"""Width of a wide character at 8 points; labels are set flush right in as much as the longest may take."""
 
 _PALETTE = (
     ("libuv", "#0072B2", "o"),
@@ -39,10 +48,16 @@ _PALETTE = (
     ("", "#6A3D9A", "h"),
     ("", "#8C510A", "*"),
 )
-_OTHER = ("#7F7F7F", "x")
+_OTHER = ("#7F7F7F", "d")
 _INK = "#24292f"
+_FAINT_INK = "#57606a"
 _GRID = "#d0d7de"
+_AXIS = "#8c959f"
+_SHADE = "#f6f8fa"
 _PERCENTILE_FILL = {"p50": 1.0, "p90": 0.66, "p99": 0.33, "p99.9": 0.0}
+_FONT = b"'DejaVu Sans'"
+# DejaVu Sans descends from Verdana, so that the layout fits both; a plain sans-serif is narrower.
+_FONTS = b"'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif"
 
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -50,28 +65,24 @@ _SETTINGS: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "text.parse_math": False,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
     "text.color": _INK,
-    "xtick.color": _INK,
-    "axes.linewidth": 0.8,
 }
 
 
 def draw(plots: Sequence[Plot]) -> dict[str, bytes]:
-    """File name → SVG of each plot. matplotlib is imported here and nowhere else."""
+    """File name → SVG of each plot. matplotlib is imported here alone, when there is something to draw."""
     if not plots:
         return {}
-    import matplotlib as mpl  # noqa: PLC0415 - half a second that only a report with plots needs
+    import matplotlib as mpl
 
+    settings: Mapping[Any, Any] = {**mpl.rcParamsDefault, **_SETTINGS}
     with mpl.rc_context():
-        mpl.rcParams.update({name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"})
-        mpl.rcParams.update(_SETTINGS)
+        mpl.rcParams.update({name: value for name, value in settings.items() if name != "backend"})
         return {plot.file: _svg(plot) for plot in plots}
 
 
 def family_styles(families: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Family → (colour, marker): known libraries always the same, others what is left in their order."""
+    """Family → (colour, marker): known libraries always the same, others what is left, in their order."""
     known = {name: (colour, marker) for name, colour, marker in _PALETTE if name}
     free = [(colour, marker) for name, colour, marker in _PALETTE if not name]
     styles = {}
@@ -81,186 +92,241 @@ def family_styles(families: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def _svg(plot: Plot) -> bytes:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 - as above
-    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+    """One plot, laid out in inches on a single bare axes: axes and ticks of each panel would cost 20 ms."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
 
     styles = family_styles(plot.families)
-    columns = 1 if len(plot.panels) == 1 else 2
+    columns = min(2, len(plot.panels))
     lines = [plot.panels[start : start + columns] for start in range(0, len(plot.panels), columns)]
-    heights = [max(len(panel.points) for panel in line) * _ROW + _PANEL_EXTRA for line in lines]
-    height = sum(heights) + _HEAD
-    figure = Figure(figsize=(_WIDTH, height), facecolor="white")
-    canvas = FigureCanvasSVG(figure)
-    limits = _limits(plot)
-    top = height - _HEAD
+    heights = [max(len(panel.points) for panel in line) * ROW + PANEL_HEAD + PANEL_FOOT for line in lines]
+    head = 0.62 + LEGEND_LINE * math.ceil(len(styles) / FAMILIES_PER_LINE)
+    height = head + sum(heights)
+    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    canvas: Any = FigureCanvasSVG(figure)
+    sheet = figure.add_axes((0, 0, 1, 1))
+    sheet.set_axis_off()
+    sheet.set_xlim(0, WIDTH)
+    sheet.set_ylim(height, 0)
+    _head(figure, sheet, plot, styles)
+    frames = []
+    top = head
     for line, line_height in zip(lines, heights, strict=True):
         for column, panel in enumerate(line):
-            panel_height = len(panel.points) * _ROW
-            width = _WIDTH / columns
-            axes = figure.add_axes(
-                (
-                    (column * width + _LABEL) / _WIDTH,
-                    (top - 0.3 - panel_height) / height,
-                    (width - _LABEL - 0.25) / _WIDTH,
-                    panel_height / height,
-                )
-            )
-            _frame(axes, panel, plot, limits)
-            _rows(axes, panel, styles)
-        top -= line_height
-    _legend(figure, plot, styles, height)
+            frames.append(_frame(plot, panel, column * WIDTH / columns, top, WIDTH / columns))
+        top += line_height
+    _grid(sheet, frames)
+    _words(sheet, frames)
+    _marks(sheet, frames, styles)
     out = io.BytesIO()
     canvas.print_svg(out, metadata={"Date": None, "Creator": None, "Title": plot.title})
-    return out.getvalue()
+    return out.getvalue().replace(_FONT, _FONTS)
 
 
-def _limits(plot: Plot) -> tuple[float, float]:
-    ends = [end for panel in plot.panels for point in panel.points for end in _ends(point)]
-    low, high = min(ends), max(ends)
-    if plot.log:
-        return low / 1.25, high * 1.25
-    return 0.0, high * 1.05
-
-
-def _ends(point: Point | Percentiles) -> tuple[float, ...]:
-    if isinstance(point, Point):
-        return point.low, point.value, point.high
-    return tuple(value for _name, value in point.values)
-
-
-def _frame(axes: "Axes", panel: Panel, plot: Plot, limits: tuple[float, float]) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415 - as above
-
-    axes.set_title(panel.title, fontsize=9, fontweight="bold", loc="left", pad=5)
-    if plot.log:
-        axes.set_xscale("log")
-    axes.set_xlim(*limits)
-    axes.xaxis.set_major_locator(FixedLocator(_ticks(*limits, log=plot.log)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(_tick_text))
-    axes.tick_params(axis="x", length=0, labelsize=8)
-    axes.grid(axis="x", color=_GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.set_ylim(len(panel.points) - 0.5, -0.5)
-    axes.yaxis.set_visible(False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    shade = [index for index in range(len(panel.points)) if index % 2]
-    axes.hlines(shade, *limits, color="#f6f8fa", linewidth=_ROW * 72 * 0.98, zorder=0)
-    for index, point in enumerate(panel.points):
-        axes.annotate(
-            point.label,
-            (0, index),
-            xycoords=("axes fraction", "data"),
-            xytext=(-6, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center_baseline",
-            fontsize=8,
-            annotation_clip=False,
-        )
-
-
-def _ticks(low: float, high: float, *, log: bool) -> list[float]:
-    """Round numbers on the axis: 1, 2, 5 in each decade, only tens where there are many decades."""
-    if not log:
-        step = 10 ** math.floor(math.log10(high / 4))
-        step *= next(factor for factor in (1, 2, 5, 10) if high / (step * factor) <= 6)
-        return [step * index for index in range(int(high / step) + 1)]
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    marks = (1, 2, 5) if math.log10(high / low) < 2.2 else (1,)
-    every = max(1, math.ceil(len(decades) / 8)) if marks == (1,) else 1
-    ticks = [mark * 10.0**decade for decade in decades[::every] for mark in marks]
-    return [tick for tick in ticks if low <= tick <= high]
-
-
-def _tick_text(value: float, _position: int | None = None) -> str:
-    if value and not 1e-3 <= abs(value) < 1e7:
-        return f"{value:.0e}"
-    return f"{value:,.10g}"
-
-
-def _rows(axes: "Axes", panel: Panel, styles: dict[str, tuple[str, str]]) -> None:
-    """Draw all rows of a panel, a few collections for all of them."""
-    whiskers = [(index, *_span(point), styles[point.family][0]) for index, point in enumerate(panel.points)]
-    axes.hlines(
-        [index for index, *_ in whiskers],
-        [low for _, low, _, _ in whiskers],
-        [high for _, _, high, _ in whiskers],
-        colors=[colour for *_, colour in whiskers],
-        linewidth=1.6,
-        zorder=2,
-    )
-    for family, (colour, marker) in styles.items():
-        for fill, places in _marks(panel, family).items():
-            axes.scatter(
-                [x for x, _ in places],
-                [y for _, y in places],
-                s=30,
-                marker=marker,
-                facecolors=_towards_white(colour, fill),
-                edgecolors=colour,
-                linewidths=1.0,
-                zorder=3,
-                clip_on=False,
-            )
-
-
-def _span(point: Point | Percentiles) -> tuple[float, float]:
-    ends = _ends(point)
-    return min(ends), max(ends)
-
-
-def _marks(panel: Panel, family: str) -> dict[float, list[tuple[float, int]]]:
-    """Fill of the marker → where such markers go."""
-    marks: dict[float, list[tuple[float, int]]] = {}
-    for index, point in enumerate(panel.points):
-        if point.family != family:
-            continue
-        if isinstance(point, Point):
-            marks.setdefault(1.0, []).append((point.value, index))
-        else:
-            for name, value in point.values:
-                marks.setdefault(_PERCENTILE_FILL[name], []).append((value, index))
-    return marks
-
-
-def _towards_white(colour: str, fill: float) -> tuple[float, float, float]:
-    red, green, blue = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
-    mix: Callable[[float], float] = lambda part: 1 - (1 - part) * fill  # noqa: E731 - one line, three uses
-    return mix(red), mix(green), mix(blue)
-
-
-def _legend(figure: "Figure", plot: Plot, styles: dict[str, tuple[str, str]], height: float) -> None:
-    from matplotlib.lines import Line2D  # noqa: PLC0415 - as above
-
-    figure.text(0.15 / _WIDTH, 1 - 0.12 / height, plot.title, fontsize=11.5, fontweight="bold", va="top")
-    figure.text(0.15 / _WIDTH, 1 - 0.36 / height, plot.axis, fontsize=8.5, va="top")
-    handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=5.5, label=family)
-        for family, (colour, marker) in styles.items()
-    ]
+def _head(figure: "Figure", sheet: "Axes", plot: Plot, styles: Mapping[str, tuple[str, str]]) -> None:
+    """Title, axis and legends."""
+    sheet.text(MARGIN, 0.2, plot.title, fontsize=11.5, fontweight="bold", va="center_baseline")
+    sheet.text(MARGIN, 0.41, plot.axis, fontsize=8.5, va="center_baseline")
+    families = [(family, colour, marker, 1.0) for family, (colour, marker) in styles.items()]
+    _legend(figure, families, "upper left", MARGIN - 0.1, 0.5)
     if any(isinstance(point, Percentiles) for panel in plot.panels for point in panel.points):
-        handles += [
-            Line2D(
-                [],
-                [],
-                color="#57606a",
-                marker="o",
-                linestyle="none",
-                markersize=5.5,
-                markerfacecolor=_towards_white("#57606a", fill),
-                label=name,
-            )
-            for name, fill in _PERCENTILE_FILL.items()
-        ]
+        names = [(name, _FAINT_INK, "o", fill) for name, fill in _PERCENTILE_FILL.items()]
+        _legend(figure, names, "upper right", WIDTH - MARGIN, 0.3)
+
+
+def _legend(
+    figure: "Figure",
+    entries: Sequence[tuple[str, str, str, float]],
+    corner: Literal["upper left", "upper right"],
+    left: float,
+    top: float,
+) -> None:
+    from matplotlib.lines import Line2D
+
+    width, height = figure.get_size_inches()
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=colour,
+            marker=marker,
+            linestyle="none",
+            markersize=5.5,
+            markerfacecolor=_towards_white(colour, fill),
+            label=label,
+        )
+        for label, colour, marker, fill in entries
+    ]
     figure.legend(
         handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(0.02 / _WIDTH, 1 - 0.5 / height),
-        ncols=len(handles),
+        loc=corner,
+        bbox_to_anchor=(left / width, 1 - top / height),
+        ncols=min(len(handles), FAMILIES_PER_LINE),
         frameon=False,
+        borderaxespad=0,
         handletextpad=0.1,
         columnspacing=1.6,
         fontsize=8.5,
     )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where a panel lies on the sheet, and its scale."""
+
+    panel: Panel
+    corner: float
+    """Left end of the panel, labels included."""
+    left: float
+    right: float
+    top: float
+    low: float
+    high: float
+    log: bool
+
+    @property
+    def bottom(self) -> float:
+        return self.top + len(self.panel.points) * ROW
+
+    def x(self, value: float) -> float:
+        """Place of a value."""
+        low, high = self.low, self.high
+        if self.log:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        return self.left + (value - low) / (high - low) * (self.right - self.left)
+
+    def y(self, row: int) -> float:
+        """Middle of a row."""
+        return self.top + (row + 0.5) * ROW
+
+
+def _frame(plot: Plot, panel: Panel, corner: float, top: float, width: float) -> _Frame:
+    values = VALUE_COLUMN if isinstance(panel.points[0], Point) else 0.1
+    low, high, log = _scale(plot, panel)
+    return _Frame(
+        panel=panel,
+        corner=corner + MARGIN,
+        left=corner + MARGIN + _label_width(plot),
+        right=corner + width - MARGIN - values,
+        top=top + PANEL_HEAD,
+        low=low,
+        high=high,
+        log=log,
+    )
+
+
+def _label_width(plot: Plot) -> float:
+    longest = max(len(point.label) for panel in plot.panels for point in panel.points)
+    return min(2.75, max(0.9, longest * CHARACTER + 0.12))
+
+
+def _scale(plot: Plot, panel: Panel) -> tuple[float, float, bool]:
+    """Both ends of a panel's scale, and whether it is logarithmic."""
+    ends = [end for one in plot.panels for end in one.ends] if plot.shared_scale else panel.ends
+    low, high = min(ends), max(ends)
+    log = wide(ends) or isinstance(panel.points[0], Percentiles)
+    return (low / 1.2, high * 1.2, True) if log else (0.0, high * 1.05, False)
+
+
+def _ticks(low: float, high: float, *, log: bool) -> list[float]:
+    """Round numbers within the axis: 1, 2 or 5 times a power of ten."""
+    if not log:
+        step: float = 10.0 ** math.floor(math.log10(high / 4))
+        step *= next(factor for factor in (1, 2, 5, 10) if high / (step * factor) <= 6)
+        return [step * index for index in range(int(high / step) + 1)]
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    span = math.log10(high / low)
+    marks = (1, 2, 5) if span < 2.6 else (1,)
+    every = max(1, math.ceil(span / 7))
+    return [
+        tick for decade in decades[::every] for mark in marks if low <= (tick := mark * 10.0**decade) <= high
+    ]
+
+
+def _tick_text(value: float) -> str:
+    return f"{value:.0e}" if value and not 1e-3 <= value < 1e7 else f"{value:,.10g}"
+
+
+def _grid(sheet: "Axes", frames: Sequence[_Frame]) -> None:
+    """Shaded rows, grid lines and axes of all panels."""
+    shaded = [(one, one.y(row)) for one in frames for row in range(1, len(one.panel.points), 2)]
+    sheet.hlines(
+        [y for _, y in shaded],
+        [one.left for one, _ in shaded],
+        [one.right for one, _ in shaded],
+        color=_SHADE,
+        linewidth=ROW * 72,
+        zorder=0,
+    )
+    lines = [(one, one.x(tick)) for one in frames for tick in _ticks(one.low, one.high, log=one.log)]
+    sheet.vlines(
+        [x for _, x in lines],
+        [one.top for one, _ in lines],
+        [one.bottom for one, _ in lines],
+        color=_GRID,
+        linewidth=0.7,
+        zorder=1,
+    )
+    sheet.hlines(
+        [one.bottom for one in frames],
+        [one.left for one in frames],
+        [one.right for one in frames],
+        color=_AXIS,
+        linewidth=0.8,
+        zorder=1,
+    )
+
+
+def _words(sheet: "Axes", frames: Sequence[_Frame]) -> None:
+    """Titles, ticks, names left of the rows; right of them the figure, for those who want it exactly."""
+    size: dict[str, Any] = {"fontsize": 8, "va": "center_baseline"}
+    for one in frames:
+        sheet.text(one.corner, one.top - 0.13, one.panel.title, fontsize=9, fontweight="bold")
+        for tick in _ticks(one.low, one.high, log=one.log):
+            sheet.text(one.x(tick), one.bottom + 0.1, _tick_text(tick), ha="center", **size)
+        for row, point in enumerate(one.panel.points):
+            sheet.text(one.left - 0.1, one.y(row), point.label, ha="right", **size)
+            if isinstance(point, Point):
+                text = digits.number(point.value)
+                sheet.text(one.right + VALUE_COLUMN, one.y(row), text, ha="right", color=_FAINT_INK, **size)
+
+
+def _marks(sheet: "Axes", frames: Sequence[_Frame], styles: Mapping[str, tuple[str, str]]) -> None:
+    """Whiskers and markers, a few collections for all rows of all panels."""
+    rows = [(one, row, point) for one in frames for row, point in enumerate(one.panel.points)]
+    sheet.hlines(
+        [one.y(row) for one, row, _ in rows],
+        [one.x(min(point.ends)) for one, _, point in rows],
+        [one.x(max(point.ends)) for one, _, point in rows],
+        colors=[styles[point.family][0] for *_, point in rows],
+        linewidth=1.6,
+        zorder=2,
+    )
+    places: dict[tuple[str, float], list[tuple[float, float]]] = {}
+    for one, row, point in rows:
+        for fill, value in _filled(point):
+            places.setdefault((point.family, fill), []).append((one.x(value), one.y(row)))
+    for (family, fill), found in places.items():
+        colour, marker = styles[family]
+        sheet.scatter(
+            [x for x, _ in found],
+            [y for _, y in found],
+            s=24,
+            marker=marker,
+            facecolors=[_towards_white(colour, fill)],
+            edgecolors=colour,
+            linewidths=0.9,
+            zorder=3,
+        )
+
+
+def _filled(point: Point | Percentiles) -> list[tuple[float, float]]:
+    """Markers of a row: how far each is filled, and its value."""
+    if isinstance(point, Point):
+        return [(1.0, point.value)]
+    return [(_PERCENTILE_FILL[name], value) for name, value in point.values]
+
+
+def _towards_white(colour: str, fill: float) -> tuple[float, float, float]:
+    red, green, blue = (1 - (1 - int(colour[start : start + 2], 16) / 255) * fill for start in (1, 3, 5))
+    return red, green, blue

@@ -16,6 +16,7 @@ LIMIT = 500
 _ACTIVE = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _HTML_CHARACTER = re.compile(r"[&<>]")
+_HARMLESS = re.compile(r"[A-Za-z0-9.,:;/%()µ≥–÷†-]?(?:[ ]?[A-Za-z0-9.,:;/%()µ≥–÷†-]){0,60}")
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9 ,.:;=/+@%^#!?()'\"_*-]+")
 # Format characters turn the direction of text around or hide it; surrogates cannot be encoded at all.
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -56,6 +57,8 @@ def inline(text: str) -> Markdown:
     """*text* as inline markdown that shows it literally, also inside a table; `Markdown` stays as it is."""
     if isinstance(text, Markdown):
         return text
+    if _HARMLESS.fullmatch(text):  # nearly every cell of a table
+        return Markdown(text)
     return Markdown(_ACTIVE.sub(lambda match: "\\" + match[0], _html(one_line(text))))
 
 

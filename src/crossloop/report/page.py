@@ -22,10 +22,24 @@ METHOD_LINK = "../../docs/method.md"
 
 @dataclass(frozen=True)
 class Rendered:
-    """A page and the files that it shows, by name."""
+    """The first page, and by name the files that belong to it: pictures, and further pages of a long report."""
 
     markdown: str
     files: Mapping[str, bytes]
+
+
+ROWS_PER_PAGE = 400
+"""Measured rows on one page: GitHub shows no more than 512 KB of a markdown file, a row may take 900 bytes."""
+DETAILED_SETS = 12
+"""Parameter sets of a scenario that are shown with offered rates and evidence; further ones without."""
+
+
+@dataclass(frozen=True)
+class FurtherPage:
+    """Parameter sets of one scenario that would make the first page too long."""
+
+    file: str
+    tables: tuple[ComparisonTables, ...]
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class ScenarioSection:
     texts: ScenarioTexts
     main: ComparisonTables
     more: tuple[ComparisonTables, ...]
+    further: tuple[FurtherPage, ...]
     plots: tuple[Plot, ...]
 
 
@@ -89,21 +104,56 @@ def render(
         incident_table=incident_table(found),
         method_link=Markdown(method_link),
     )
-    return Rendered(markdown, draw([plot for section in sections for plot in section.plots]))
+    files = draw([plot for section in sections for plot in section.plots])
+    files.update(_further_pages(run, sections, method_link))
+    return Rendered(markdown, files)
+
+
+def _further_pages(run: Run, sections: Sequence[ScenarioSection], method_link: str) -> dict[str, bytes]:
+    template = environment().get_template("further.md.j2")
+    return {
+        one.file: template.render(
+            run=run, section=section, page=one, method_link=Markdown(method_link)
+        ).encode()
+        for section in sections
+        for one in section.further
+    }
 
 
 def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSection]:
     names = stems(run.scenario_ids)
+    rows = sum(len(one.rows) for comparisons in run.comparisons.values() for one in comparisons)
     sections = []
     for scenario, comparisons in run.comparisons.items():
-        tables = [comparison_tables(one, texts[scenario], run.record) for one in comparisons]
+        main, *more = [
+            comparison_tables(one, texts[scenario], run.record, detailed=index < DETAILED_SETS)
+            for index, one in enumerate(comparisons)
+        ]
+        fits = rows <= ROWS_PER_PAGE
         sections.append(
             ScenarioSection(
                 id=scenario,
                 texts=texts[scenario],
-                main=tables[0],
-                more=tuple(tables[1:]),
+                main=main,
+                more=tuple(more) if fits else (),
+                further=() if fits else _paged(more, names[scenario]),
                 plots=scenario_plots(comparisons, texts[scenario], run, names[scenario]),
             )
         )
     return sections
+
+
+def _paged(tables: Sequence[ComparisonTables], stem: str) -> tuple[FurtherPage, ...]:
+    pages: list[list[ComparisonTables]] = []
+    room = 0
+    for one in tables:
+        if not one.main:
+            continue
+        if not pages or len(one.main.rows) > room:
+            pages.append([])
+            room = ROWS_PER_PAGE
+        pages[-1].append(one)
+        room -= len(one.main.rows)
+    return tuple(
+        FurtherPage(f"{stem}-{number}.md", tuple(members)) for number, members in enumerate(pages, 1)
+    )

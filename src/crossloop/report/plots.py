@@ -6,17 +6,17 @@ was left out is said under the plot.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from crossloop.journal import Latency
 from crossloop.report.digits import integer
 from crossloop.report.escaping import file_stem, plot_text
 from crossloop.report.run import Comparison, Row, Run, ScenarioTexts
-from crossloop.report.scenario import BEYOND
+from crossloop.report.scenario import SAMPLES, shown_latency
 
 CPU_PANELS = 6
-LATENCY_PANELS = 4
-ROWS = 32
+LATENCY_PANELS = 2
+ROWS = 30
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Point:
     low: float
     high: float
 
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """What is drawn, as values."""
+        return self.low, self.value, self.high
+
 
 @dataclass(frozen=True)
 class Percentiles:
@@ -38,13 +43,23 @@ class Percentiles:
     family: str
     values: tuple[tuple[str, float], ...]
 
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """What is drawn, as values."""
+        return tuple(value for _name, value in self.values)
+
 
 @dataclass(frozen=True)
 class Panel:
     """One parameter set."""
 
     title: str
-    points: tuple[Point, ...] | tuple[Percentiles, ...]
+    points: tuple[Point | Percentiles, ...]
+
+    @property
+    def ends(self) -> list[float]:
+        """Every value that must lie within the scale."""
+        return [end for point in self.points for end in point.ends]
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,8 @@ class Plot:
     alternative: str
     """What the picture shows, for those who do not see it."""
     left_out: str = ""
-    log: bool = field(default=False)
+    shared_scale: bool = True
+    """Whether all panels have one scale; otherwise each its own."""
 
 
 def family_of(adapter: str, run: Run) -> str:
@@ -105,15 +121,17 @@ def _cpu(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, stem
         )
         for one, points in usable[:CPU_PANELS]
     )
+    shared = not wide([end for panel in panels for end in panel.ends])
+    scale = "" if shared else "; each panel has its own scale"
     return Plot(
         file=f"{stem}-cpu.svg",
         title=plot_text(f"{texts.title}: which library takes the least CPU per {texts.unit}?", 110),
-        axis=plot_text(f"CPU per {texts.unit} [µs], median and 95 % interval; left is better", 100),
+        axis=plot_text(f"CPU per {texts.unit} [µs], median and 95 % interval; left is better{scale}", 100),
         panels=panels,
         families=_families(panels),
         alternative=f"CPU time per {texts.unit} of every row, with intervals, one panel a parameter set",
         left_out=_left_out(panels, [len(points) for _one, points in usable]),
-        log=_wide([point.value for panel in panels for point in panel.points if isinstance(point, Point)]),
+        shared_scale=shared,
     )
 
 
@@ -123,7 +141,7 @@ def _point(row: Row, run: Run) -> Point | None:
     if not (math.isfinite(value) and math.isfinite(low) and math.isfinite(high) and 0 < value < 1e12):
         return None
     return Point(
-        plot_text(row.label, 40),
+        plot_text(row.label, 36),
         family_of(row.adapter, run),
         value,
         min(max(low, value / 1000), value),
@@ -131,8 +149,8 @@ def _point(row: Row, run: Run) -> Point | None:
     )
 
 
-def _wide(values: Sequence[float]) -> bool:
-    """Whether a scale from zero would press the lean rows together."""
+def wide(values: Sequence[float]) -> bool:
+    """Whether a linear scale from zero would press the lean rows together."""
     return max(values) > 8 * min(values)
 
 
@@ -150,12 +168,11 @@ def _latency(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, 
     return Plot(
         file=f"{stem}-latency.svg",
         title=plot_text(f"{texts.title}: {question}", 110),
-        axis=plot_text(f"latency [µs], {source}, logarithmic; left is better", 100),
+        axis=plot_text(f"latency [µs], logarithmic, {source}; left is better", 100),
         panels=panels,
         families=_families(panels),
         alternative="Latency percentiles of every row, one panel a parameter set",
         left_out=_left_out(panels, [len(rows) for _one, rows in usable]),
-        log=True,
     )
 
 
@@ -167,23 +184,18 @@ def _rate_text(one: Comparison, texts: ScenarioTexts) -> str:
 def _percentile_rows(one: Comparison, run: Run, open_loop: bool) -> list[Percentiles]:
     rows = []
     for row in one.rows:
-        latency = row.common_rate and row.common_rate.latency_us if open_loop else row.figures.latency_us
+        latency = shown_latency(row, open_loop)
         if latency and (values := _percentile_values(latency)):
-            rows.append(Percentiles(plot_text(row.label, 40), family_of(row.adapter, run), values))
+            rows.append(Percentiles(plot_text(row.label, 36), family_of(row.adapter, run), values))
     return sorted(rows, key=lambda row: (-len(row.values), row.values[-1][1], row.label))
 
 
 def _percentile_values(latency: Latency) -> tuple[tuple[str, float], ...]:
-    percentiles = (
-        ("p50", 0.5, latency.p50),
-        ("p90", 0.1, latency.p90),
-        ("p99", 0.01, latency.p99),
-        ("p99.9", 0.001, latency.p99_9),
-    )
+    values = {"p50": latency.p50, "p90": latency.p90, "p99": latency.p99, "p99.9": latency.p99_9}
     return tuple(
         (name, min(max(value, 1e-3), 1e12))
-        for name, beyond, value in percentiles
-        if latency.count * beyond >= BEYOND - 1e-9 and math.isfinite(value)
+        for name, value in values.items()
+        if latency.count >= SAMPLES[name] and math.isfinite(value)
     )
 
 

@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The rows of one scenario with one set of parameters, the leanest first, and the cells without figures."""
+    """One scenario with one set of parameters: its rows, the leanest first, and the cells without figures."""
 
     scenario: str
     parameters: Mapping[str, int | float | bool | str]
@@ -113,7 +113,7 @@ def row_label(adapter: str, style: str) -> str:
 def parameters_text(parameters: Mapping[str, int | float | bool | str]) -> str:
     """`size 1 KiB, connections 50`: each parameter in the order in which the journal has it."""
     return (
-        ", ".join(f"{name} {_parameter(name, value)}" for name, value in parameters.items())
+        ", ".join(f"{name.replace('_', ' ')} {_parameter(name, value)}" for name, value in parameters.items())
         or "no parameters"
     )
 

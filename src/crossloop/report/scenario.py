@@ -12,6 +12,9 @@ from crossloop.report.tables import Column, Table, table
 
 BEYOND = 10
 """A percentile is printed when at least so many samples lie beyond it; fewer make it a matter of luck."""
+SAMPLES = {"p50": 2 * BEYOND, "p90": 10 * BEYOND, "p99": 100 * BEYOND, "p99.9": 1000 * BEYOND}
+"""Percentile → samples that it takes."""
+_FIELDS = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p99_9"}
 KEPT_UP = 0.98
 """Achieved ÷ offered below which a row did not keep up: its queue, and so its latency, grew all the time."""
 _US = 1e-3
@@ -19,24 +22,24 @@ _US = 1e-3
 
 @dataclass(frozen=True)
 class ComparisonTables:
-    """The tables of one parameter set."""
+    """The tables of one parameter set; the last two may be left out of a long report."""
 
     heading: str
     main: Table
     rates: Table
     evidence: Table
-    without_figure: int
-    """Cells of this comparison that have none; they stand in a section of their own."""
 
 
-def comparison_tables(comparison: Comparison, texts: ScenarioTexts, run: RunRecord) -> ComparisonTables:
-    """Build the tables of one parameter set."""
+def comparison_tables(
+    comparison: Comparison, texts: ScenarioTexts, run: RunRecord, *, detailed: bool = True
+) -> ComparisonTables:
+    """Build the tables of one parameter set; without *detailed* only the ranked one."""
+    rows = comparison.rows if detailed else ()
     return ComparisonTables(
         heading=comparison.heading,
         main=_main(comparison.rows, texts, run),
-        rates=_rates(comparison.rows, texts),
-        evidence=_evidence(comparison.rows, texts),
-        without_figure=len(comparison.others),
+        rates=_rates(rows, texts),
+        evidence=_evidence(rows, texts),
     )
 
 
@@ -44,14 +47,8 @@ def percentile(latency: Latency | None, name: str) -> str:
     """One percentile in µs, or a dash when too few samples lie beyond it."""
     if latency is None:
         return MISSING
-    beyond, value = {
-        "p50": (0.5, latency.p50),
-        "p90": (0.1, latency.p90),
-        "p99": (0.01, latency.p99),
-        "p99.9": (0.001, latency.p99_9),
-    }[name]
-    # 1e-9: ten thousand samples times 0.001 must count as ten.
-    return digits.number(value) if latency.count * beyond >= BEYOND - 1e-9 else MISSING
+    value = getattr(latency, _FIELDS[name])
+    return digits.number(value) if latency.count >= SAMPLES[name] else MISSING
 
 
 def _main(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> Table:
@@ -79,7 +76,7 @@ def _main_row(row: Row, open_loop: bool) -> tuple[str, ...]:
     figures = row.figures
     cpu = figures.cpu_ns_per_operation
     rate = row.common_rate
-    latency = rate and rate.latency_us if open_loop else figures.latency_us
+    latency = shown_latency(row, open_loop)
     user, system = _split(cpu.value, figures.user_share)
     regime = figures.regime
     bound = "≥ " if regime.name in {"client-bound", "idle"} else ""
@@ -103,6 +100,14 @@ def _main_row(row: Row, open_loop: bool) -> tuple[str, ...]:
     )
 
 
+def shown_latency(row: Row, open_loop: bool) -> Latency | None:
+    """Latency at the common rate where the comparison has one, else the workload's own samples."""
+    if not open_loop:
+        return row.figures.latency_us
+    rate = row.common_rate
+    return rate.latency_us if rate else None
+
+
 def _split(cpu_ns: float, user_share: float | None) -> tuple[str, str]:
     if user_share is None or not math.isfinite(user_share):
         return MISSING, MISSING
@@ -116,8 +121,9 @@ def kept_up(rate: RateFigures) -> bool:
 
 def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> str:
     parts = [
-        f"CPU time of the whole measured process tree per {texts.unit} (µs, median, 95 % interval in brackets) "
-        f"in slices of {digits.number(run.slice_ms)} ms, each after {digits.number(run.run_in_ms)} ms unmeasured."
+        f"CPU time of the whole measured process tree per {texts.unit} (µs, median, 95 % interval "
+        f"in brackets) in slices of {digits.setting(run.slice_ms)} ms, each after "
+        f"{digits.setting(run.run_in_ms)} ms unmeasured."
     ]
     offered = [rate for row in rows if (rate := row.common_rate)]
     if offered:
@@ -142,14 +148,10 @@ def _notes(rows: Sequence[Row], open_loop: bool) -> list[str]:
     if any(row.figures.regime.name in {"client-bound", "idle"} for row in rows):
         notes.append("≥: the load, not the subject, was the limit; the subject's capacity is at least this.")
     if open_loop and any(row.common_rate and not kept_up(row.common_rate) for row in rows):
-        notes.append(f"†: answered less than {KEPT_UP:.0%} of the offered rate; its latency grew with time.")
-    shown = [
-        latency
-        for row in rows
-        if (
-            latency := row.common_rate and row.common_rate.latency_us if open_loop else row.figures.latency_us
+        notes.append(
+            f"†: answered less than {digits.percent(KEPT_UP)} of the offer; its latency grew with time."
         )
-    ]
+    shown = [latency for row in rows if (latency := shown_latency(row, open_loop))]
     if any(percentile(latency, "p99.9") == MISSING for latency in shown):
         notes.append(
             f"{MISSING} among the percentiles: fewer than {BEYOND} samples lie beyond it "
@@ -207,7 +209,7 @@ def _rates(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
         "so that waiting for a slow subject counts."
     )
     overloaded = any(not kept_up(rate) for row in rows for rate in row.figures.rates)
-    notes = [f"†: less than {KEPT_UP:.0%} of what was offered."] if overloaded else []
+    notes = [f"†: less than {digits.percent(KEPT_UP)} of what was offered."] if overloaded else []
     return table(columns, cells, caption, notes)
 
 
@@ -232,12 +234,12 @@ def _evidence(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
                 MISSING if regime.steal_share is None else digits.percent(regime.steal_share),
                 digits.estimate(figures.operations_per_s),
                 *_percentile_cells(figures.latency_us),
-                *(digits.number(figures.counters.get(name)) for name in names),
+                *(digits.tally(figures.counters.get(name)) for name in names),
             )
         )
     caption = (
-        f"Evidence at capacity: {texts.units} per voluntary context switch of the subject, CPU time taken by the "
-        "hypervisor, the rate with its interval, latencies of the closed loop or of the workload's own samples, "
-        "and the scenario's counters."
+        f"Evidence at capacity: {texts.units} per voluntary context switch of the subject, CPU time taken by "
+        "the hypervisor, the rate with its interval, latencies of the closed loop or of the workload's own "
+        "samples, and the scenario's counters."
     )
     return table(columns, cells, caption)

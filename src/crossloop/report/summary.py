@@ -31,10 +31,14 @@ def run_table(run: Run) -> Table:
         ("Run", f"crossloop {record.crossloop}, profile {record.profile}, seed {record.seed}"),
         ("Started", f"{record.started} (UTC)"),
         ("Duration", digits.duration(run.end.elapsed_s) if run.end else "not known: the run did not end"),
-        ("Slices", f"{digits.number(record.slice_ms)} ms, {digits.number(record.run_in_ms)} ms of run-in"),
+        (
+            "Slices",
+            f"{digits.setting(record.slice_ms)} ms, after {digits.setting(record.run_in_ms)} ms of run-in",
+        ),
     ]
     if run.end and run.end.resumed:
-        rows.append(("Resumed", _plural(run.end.resumed, "time")))
+        taken = f"{_plural(run.end.resumed, 'slice')} taken over; the duration is that of the last part"
+        rows.append(("Resumed", taken))
     if run.end and run.end.peak_rss_bytes:
         rows.append(
             ("Memory of the supervisor", f"{digits.megabytes(run.end.peak_rss_bytes)} MB at its highest")
@@ -85,8 +89,8 @@ def doubts(run: Run) -> tuple[Markdown, ...]:
     if limited:
         lines.append(
             Markdown(
-                f"In {digits.integer(limited)} of {_plural(len(rows), 'measured cell')} the load generator was the "
-                "limit: operations per second are lower bounds there (≥) and say nothing about rank."
+                f"In {digits.integer(limited)} of {_plural(len(rows), 'measured cell')} the load generator "
+                "was the limit: operations per second are lower bounds there (≥) and say nothing about rank."
             )
         )
     return tuple(lines)
@@ -123,8 +127,8 @@ def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
         if comparisons[0].rows
     ]
     caption = (
-        "Least CPU per operation at each scenario's main parameter set; × is the paired ratio to the leanest row. "
-        "There is no overall winner: the scenarios are different questions."
+        "Least CPU per operation at each scenario's main parameter set; × is the paired ratio to the leanest "
+        "row. There is no overall winner: the scenarios are different questions."
     )
     return Short(sentence, table(columns, rows, caption))
 
