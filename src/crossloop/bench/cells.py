@@ -15,7 +15,7 @@ from crossloop.journal import (
     Regime,
     SliceRecord,
 )
-from crossloop.load.histogram import merge, percentiles
+from crossloop.load.histogram import latency_of
 from crossloop.outcomes import Failed, Measured, Outcome, outcome_name, outcome_reason, outcome_stderr
 from crossloop.statistics import Standing
 
@@ -166,8 +166,7 @@ def _regime_name(phase: str, server: float, load: float) -> Any:
 
 def latency(slices: Sequence[SliceRecord]) -> Latency | None:
     """Percentiles over the merged histograms of *slices*; None when they hold no sample."""
-    merged = merge([one.latency for one in slices])
-    return percentiles(merged) if merged else None
+    return latency_of(one.latency for one in slices)
 
 
 def _counters(slices: Sequence[SliceRecord]) -> dict[str, float]:

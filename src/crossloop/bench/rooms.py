@@ -52,12 +52,13 @@ class Room(ABC):
         self._workers[row] = child
         try:
             answer = child.ask(self._request(row), READY_LIMIT_S)
-            if not answer.get("ready"):
-                raise ChildError(refused(answer, row.adapter))
-            self._started(row, answer)
         except ChildError:
             self.drop(row)
             raise
+        if not answer.get("ready"):
+            self.drop(row)
+            raise ChildError(refused(answer, row.adapter))
+        self._started(row, answer)
         child.suspend()
 
     def drop(self, row: Row) -> None:
@@ -89,7 +90,7 @@ class Room(ABC):
     @abstractmethod
     def _request(self, row: Row) -> dict[str, Any]: ...
 
-    def _started(self, row: Row, answer: Mapping[str, Any]) -> None:
+    def _started(self, row: Row, answer: Mapping[str, Any]) -> None:  # noqa: B027  (a hook, not a duty)
         """Note what a worker said when it was ready."""
 
     @abstractmethod

@@ -13,7 +13,7 @@ from crossloop.bench.cells import capacity_estimate, cells_of, row_seed
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
 from crossloop.bench.rooms import Pinning, Room, open_room
 from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
-from crossloop.outcomes import Outcome, outcome_name, outcome_reason, outcome_stderr
+from crossloop.outcomes import Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
 from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError
 
@@ -84,7 +84,7 @@ class Bench:
         self._seed = seed
         self._past = past
         self._progress = progress
-        self._outcomes: Counter[str] = Counter()
+        self._outcomes: Counter[OutcomeName] = Counter()
 
     def run(self) -> EndRecord:
         """Measure everything that is not in the journal yet. Raises KeyboardInterrupt as it comes."""
@@ -94,7 +94,8 @@ class Bench:
                 self._write_cell(_excluded_cell(one))
         for stage in self._plan.stages:
             self._run_stage(stage)
-        outcomes = Counter(one.outcome for one in self._past.cells) + self._outcomes
+        outcomes = Counter(one.outcome for one in self._past.cells)
+        outcomes.update(self._outcomes)
         end = EndRecord(
             elapsed_s=round(time.monotonic() - start, 1),
             cells=dict(sorted(outcomes.items())),

@@ -1,7 +1,6 @@
 """`crossloop bench`: from the selection to the journal, and from the journal to the report."""
 
 import contextlib
-import datetime
 import os
 import signal
 import subprocess
@@ -12,16 +11,15 @@ from pathlib import Path
 from types import FrameType
 
 import click
-import psutil
 
-import crossloop
+from crossloop.bench.header import run_header
 from crossloop.bench.plan import PROFILES, Comparison, Plan, Profile, make_plan
 from crossloop.bench.rooms import Pinning, journal_path
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import ProgressView
-from crossloop.installing import machine, recorded_setup
+from crossloop.installing import recorded_setup
 from crossloop.journal import (
     AdapterRecord,
     EndRecord,
@@ -100,18 +98,11 @@ def _header(
     scenarios: dict[str, ScenarioEntry],
     seed: int,
 ) -> RunRecord:
-    server_cpu, load_cpu = _cpus()
-    return RunRecord(
-        schema=1,
-        crossloop=crossloop.__version__,
-        started=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        profile=profile.name,
+    return run_header(
+        profile.name,
+        list(adapters),
+        list(scenarios),
         seed=seed,
-        machine=machine(),
-        adapters=list(adapters),
-        scenarios=list(scenarios),
-        server_cpu=server_cpu,
-        load_cpu=load_cpu,
         slice_ms=profile.slice_ms,
         run_in_ms=profile.run_in_ms,
         settings={
@@ -120,17 +111,6 @@ def _header(
             "rounds": profile.rounds,
         },
     )
-
-
-def _cpus() -> tuple[int | None, int | None]:
-    """The first and the last CPU this process may use; None where there is no pinning, or only one CPU."""
-    try:
-        allowed = sorted(psutil.Process().cpu_affinity() or [])
-    except (AttributeError, psutil.Error):  # macOS has no affinity
-        return None, None
-    if len(allowed) < 2 or sys.platform != "linux":
-        return None, None
-    return allowed[0], allowed[-1]
 
 
 def _open_journal(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWriter, Past]:

@@ -87,7 +87,7 @@ def doctor(as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Print the plan and its estimated time; measure nothing.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
 @click.pass_obj
-def bench(suites: tuple[Path, ...], **options: Any) -> int:
+def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""
     from crossloop.cli import benching
 
@@ -128,7 +128,7 @@ def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one.")
 @click.pass_obj
-def serve(suites: tuple[Path, ...], **options: Any) -> int:
+def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
     """One server, for any client; ends on SIGTERM."""
     from crossloop.cli import serving
 
@@ -140,11 +140,13 @@ def serve(suites: tuple[Path, ...], **options: Any) -> int:
 @click.option("--connect", required=True, metavar="HOST:PORT")
 @click.option("--connections", type=click.IntRange(1, 100_000), default=10, show_default=True)
 @click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), default=1024, show_default=True)
-@click.option("--rate", type=click.FloatRange(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
+@click.option(
+    "--rate", type=click.FloatRange(0, 10_000_000, min_open=True), help="Open loop; default: closed."
+)
 @click.option("--duration", type=click.FloatRange(0, 3600, min_open=True), default=5.0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
-def load(suites: tuple[Path, ...], **options: Any) -> int:
+def load(suites: tuple[Path, ...], /, **options: Any) -> int:
     """The load generator alone, against any server."""
     from crossloop.cli import serving
 

@@ -72,11 +72,13 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
             table.add_row(one.entry.id, binding, library, str(facts["mechanism"]), levels)
         else:
             about = one.entry.about
-            table.add_row(one.entry.id, about.binding, about.library, "–", outcome_reason(one.outcome), style="dim")
+            table.add_row(
+                one.entry.id, about.binding, about.library, "–", outcome_reason(one.outcome), style="dim"
+            )
     console.print(table)
     console.print()
     table = Table("scenario", "level", "unit", "question", box=None, pad_edge=False)
     for scenario in suite.scenarios.values():
-        about = scenario.about
-        table.add_row(scenario.id, ", ".join(about.levels), about.unit, about.question)
+        texts = scenario.about
+        table.add_row(scenario.id, ", ".join(texts.levels), texts.unit, texts.question)
     console.print(table)

@@ -14,9 +14,7 @@ from crossloop.cli.exits import DONE, FALSE, StopError
 from crossloop.supervise.child import suite_paths
 
 
-def run(
-    suites: Sequence[Path], adapter: str, scenario: str, style: str | None, host: str, port: int
-) -> int:
+def run(suites: Sequence[Path], adapter: str, scenario: str, style: str | None, host: str, port: int) -> int:
     """Become the server (POSIX), or run it as the only child and pass its end on (Windows)."""
     suite = suite_or_stop(suites)
     chosen = one_of("adapter", suite.adapters, adapter)
@@ -57,7 +55,9 @@ def load(
 
     workload = one_of("scenario", suite_or_stop(suites).scenarios, scenario)
     if "StreamServer" not in workload.about.levels:
-        raise StopError(f"scenario {workload.id!r} takes no load from outside; `crossloop list` shows which do")
+        raise StopError(
+            f"scenario {workload.id!r} takes no load from outside; `crossloop list` shows which do"
+        )
     host, port = _address(connect)
     try:
         result = run_load(host, port, connections, size, rate, duration)

@@ -1,0 +1,47 @@
+"""`crossloop setup` and `crossloop doctor`."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from crossloop.cli.choosing import chosen, suite_or_stop
+from crossloop.cli.exits import DONE, FALSE, StopError
+from crossloop.installing import InstallFailed, RecordError, bring_all, examine, install_text
+
+
+def setup(suites: Sequence[Path], wanted: Sequence[str]) -> int:
+    """Bring what the adapters need; one that fails is said and costs only itself.
+
+    Exit 0 when everything that exists for this platform came, or when adapters were not named: what
+    cannot be had is a result. Exit 1 when one that was asked for by name failed.
+    """
+    suite = suite_or_stop(suites)
+    adapters = chosen("adapter", suite.adapters, ",".join(wanted) or None)
+    failed = 0
+    try:
+        for brought in bring_all(
+            [(id_, entry.about) for id_, entry in adapters.items()],
+            [(id_, entry.about) for id_, entry in suite.scenarios.items()],
+            progress=lambda id_, what: click.echo(f"crossloop: {id_}: {what}", err=True),
+        ):
+            failed += isinstance(brought.result, InstallFailed)
+            click.echo(f"{brought.id}: {install_text(brought.result)}")
+    except RecordError as error:
+        raise StopError(str(error)) from error
+    return FALSE if wanted and failed else DONE
+
+
+def doctor(*, as_json: bool) -> int:
+    """Examine the machine; exit 1 when a problem makes a run impossible."""
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            remedy = f"\n    → {finding.remedy}" if finding.remedy else ""
+            click.echo(f"{finding.status:8} {finding.name}: {finding.detail}{remedy}")
+    if as_json:
+        click.echo(json.dumps({"findings": [dataclasses.asdict(one) for one in findings]}, indent=2))
+    return FALSE if any(one.status == "problem" for one in findings) else DONE
