@@ -202,6 +202,7 @@ class _Cares:
         self._loop = loop
         self._no_socket = pycares.ARES_SOCKET_BAD
         self.absent: int = pycares.errno.ARES_ENOTFOUND
+        self._refused = pycares.AresError
         self._type_a: int = pycares.QUERY_TYPE_A
         self._reading: set[int] = set()
         self._writing: set[int] = set()
@@ -251,7 +252,11 @@ class _Cares:
             index, self._next = self._next, self._next + 1
             self._room -= 1
             self._asked_ns[index] = time.perf_counter_ns()
-            query(names[index], self._type_a, callback=partial(self._on_answer, index))
+            try:
+                query(names[index], self._type_a, callback=partial(self._on_answer, index))
+            except self._refused as error:  # a send that failed at once; c-ares may have called back, too
+                if self._results[index] is None:
+                    self._on_answer(index, None, error.args[0])
         if self._answered >= count or self._failure is not None:
             self._stop_timers()
             self._loop.stop()

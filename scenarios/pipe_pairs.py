@@ -231,7 +231,7 @@ class Scenario(Workload):
         """
         self._loop.cancel(self._guard)
         expected, done = self._active + self._writes, sum(self._reads)
-        if self._unread():
+        if self._unread() > 0:
             raise CheckFailedError(
                 f"{done} of {expected} bytes were read within {_LIMIT_S:g} s: an event is lost"
             )
