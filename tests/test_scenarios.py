@@ -219,9 +219,11 @@ def test_a_byte_from_elsewhere(adapter: AsyncioLoop, monkeypatch: pytest.MonkeyP
 
 def test_timers_that_are_not_pushed_back(adapter: AsyncioLoop) -> None:
     adapter.rearm = lambda _timer, _delay_s, callback: adapter.call_later(0.0, callback)
-    with Opened(pipe_pairs, adapter, PAIRS_WITH_TIMEOUTS) as opened:
-        with pytest.raises(CheckFailedError, match="timers ran out"):
-            opened.repeat(3)
+    with (
+        Opened(pipe_pairs, adapter, PAIRS_WITH_TIMEOUTS) as opened,
+        pytest.raises(CheckFailedError, match="timers ran out"),
+    ):
+        opened.repeat(3)
 
 
 def test_more_pairs_than_descriptors(adapter: AsyncioLoop) -> None:
@@ -486,9 +488,11 @@ def test_c_ares_on_a_loop_that_cannot_watch(adapter: AsyncioLoop, server: Server
 
     adapter.watch = refuse
     parameters = {"names": 5, "in_flight": 5, "kind": "plain"}
-    with Opened(dns, adapter, parameters, "pycares", server) as opened:
-        with pytest.raises(UnsupportedError, match="completions only"):
-            opened.repeat()
+    with (
+        Opened(dns, adapter, parameters, "pycares", server) as opened,
+        pytest.raises(UnsupportedError, match="completions only"),
+    ):
+        opened.repeat()
 
 
 def test_the_server_that_is_not_there(adapter: AsyncioLoop) -> None:
@@ -496,9 +500,11 @@ def test_the_server_that_is_not_there(adapter: AsyncioLoop) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reserved:
         reserved.bind(("127.0.0.1", 0))
         nobody = reserved.getsockname()
-    with Opened(dns, adapter, {"names": 5, "in_flight": 5, "kind": "plain"}, "pycares", nobody) as opened:
-        with pytest.raises(CheckFailedError):
-            opened.repeat()
+    with (
+        Opened(dns, adapter, {"names": 5, "in_flight": 5, "kind": "plain"}, "pycares", nobody) as opened,
+        pytest.raises(CheckFailedError),
+    ):
+        opened.repeat()
 
 
 # Declarations
