@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 import crossloop
-from crossloop.cli.exits import DONE, INTERRUPTED
+from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, StopError
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -21,7 +21,7 @@ def main() -> int:
         return DONE
     except click.ClickException as error:
         click.echo(f"crossloop: {' '.join(error.format_message().split())}", err=True)
-        return error.exit_code
+        return error.status if isinstance(error, StopError) else BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as `head` does

@@ -14,4 +14,4 @@ class StopError(click.ClickException):
 
     def __init__(self, message: str, status: int = BAD_INPUT):
         super().__init__(message)
-        self.exit_code = status
+        self.status = status

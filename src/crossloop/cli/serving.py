@@ -51,7 +51,8 @@ def load(
     as_json: bool,
 ) -> int:
     """Drive any server; exit 1 when an answer was wrong."""
-    from crossloop.load.command import LoadError, run_load
+    from crossloop.load.command import run_load
+    from crossloop.load.errors import LoadError
 
     workload = one_of("scenario", suite_or_stop(suites).scenarios, scenario)
     if "StreamServer" not in workload.about.levels:
