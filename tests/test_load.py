@@ -104,7 +104,7 @@ def test_right_answers_are_counted_and_timed(load: Callable[[int], Stretch], han
 @pytest.mark.parametrize("size", [16, 1024, target.LARGE, 100 * 1024, 8 * 1024 * 1024])
 def test_sizes_from_the_bare_header_to_more_than_the_kernel_buffers(size: int) -> None:
     with serving(bad.echo) as port:
-        assert closed(port, connections=2, size=size).operations > 0
+        assert closed(port, connections=2, size=size, duration_s=0.5).operations > 0
 
 
 def test_closed_loop_works_again_on_the_same_connections() -> None:
@@ -282,12 +282,18 @@ def test_hooks_stand_at_the_ends_of_the_measured_part_and_cost_nothing_of_it() -
         goal = Target("127.0.0.1", port, 2, SIZE, seed=1)
         goal.connect(5)
         hooks = Hooks(slow("start"), slow("end"))
-        closed_stretch = closed_loop(goal, 0.02, 0.1, hooks)
-        open_stretch = open_loop(goal, 300, run_in_s=0.02, duration_s=0.1, seed=3, hooks=hooks)
+        runs: list[Callable[[], Stretch]] = [
+            lambda: closed_loop(goal, 0.02, 0.1, hooks),
+            lambda: open_loop(goal, 300, run_in_s=0.02, duration_s=0.1, seed=3, hooks=hooks),
+        ]
+        for run in runs:
+            calls.clear()
+            before = time.perf_counter_ns()
+            stretch = run()
+            assert time.perf_counter_ns() - before - stretch.elapsed_ns >= 0.02e9 + 2 * 0.05e9
+            assert stretch.elapsed_ns >= 0.1e9
+            assert calls == ["start", "end"]
         goal.close()
-    assert calls == ["start", "end"] * 2
-    assert closed_stretch.elapsed_ns >= 0.1e9
-    assert open_stretch.operations >= open_stretch.scheduled - 2
 
 
 @given(st.integers(1, 10**6), st.floats(1, 10**5), st.sampled_from(["poisson", "constant"]))
@@ -400,4 +406,4 @@ def test_a_message_stays_verified_over_many_random_sizes() -> None:
     draw = random.Random(4)
     with serving(bad.echo) as port:
         for _number in range(5):
-            assert closed(port, size=draw.randint(16, 40_000), duration_s=0.02).operations > 0
+            assert closed(port, size=draw.randint(16, 40_000), duration_s=0.1).operations > 0

@@ -195,11 +195,10 @@ def open_loop(
         _expect_silence(target, poller)
         plan = _Schedule(due, perf_counter_ns(), latencies, deque(target.connections))
         _open_turns(target, poller, plan, len(due), plan.origin_ns + run_in_ns, spin=spin)
-        before = perf_counter_ns()
         hooks.at_start()
         start = perf_counter_ns()
         # The hook's time is no delay of the server's: what is still to come is put off by it.
-        plan.origin_ns += start - before
+        plan.origin_ns = start - run_in_ns
         answered = plan.answered
         end = plan.origin_ns + end_ns
         _open_turns(target, poller, plan, len(due), end, spin=spin)
