@@ -258,6 +258,8 @@ class EventBase:
         """Start watching for the interpreter's signals; None in threads, where Python runs no handlers."""
         from crossloop.bindings.libevent.wakeup import PythonSignals  # it imports this module
 
+        if self._pointer is None:
+            return None  # entering the loop says so
         if self._signals is None:
             self._signals = PythonSignals(self)
         return self._signals if self._signals.add() else None

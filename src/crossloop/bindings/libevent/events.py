@@ -132,8 +132,8 @@ class Timer(Event):
 class PersistentTimer(Event):
     """A repeating timer: `add(interval_s)` starts it, `delete` ends it.
 
-    libevent schedules each turn from the time the last one was due, so lateness does not add up; turns
-    that were missed altogether are left out (`event_persist_closure`).
+    libevent schedules each turn from the time the last one was due, so lateness does not add up; after a
+    turn that was missed altogether it counts from now (`event_persist_closure`).
     """
 
     __slots__ = ()

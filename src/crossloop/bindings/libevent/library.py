@@ -99,7 +99,7 @@ def _open(ffi: Any) -> tuple[Any, str]:
         try:
             lib = ffi.dlopen(name)
             number = lib.event_get_version_number()
-        except (OSError, AttributeError) as error:
+        except (OSError, AttributeError, ffi.error) as error:
             tried.append(f"{name!r}: {error}")
             continue
         if number >= OLDEST:

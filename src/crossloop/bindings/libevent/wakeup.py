@@ -26,7 +26,12 @@ class _Doorbell:
         self._reader, self.writer = socket.socketpair()
         self._reader.setblocking(False)
         self.writer.setblocking(False)
-        self.event = IoEvent(self._base, self._reader.fileno(), READ | PERSIST, self._on_ring)
+        try:
+            self.event = IoEvent(self._base, self._reader.fileno(), READ | PERSIST, self._on_ring)
+        except LibeventError:  # the base is closed
+            self._reader.close()
+            self.writer.close()
+            raise
 
     def ring(self) -> None:
         """Have the loop wake up; from any thread. A full socket is a bell that rings already."""

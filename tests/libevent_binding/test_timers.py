@@ -1,0 +1,141 @@
+"""Timers: exactness, pushing back, repetition, memory."""
+
+import gc
+import time
+import tracemalloc
+
+import pytest
+
+from crossloop.bindings.libevent import (
+    TIMEOUT,
+    EventBase,
+    PersistentTimer,
+    Timer,
+)
+from tests.libevent_binding.callbacks import LIMIT_S, later, spin
+
+
+def test_timers_fire_in_order_and_none_early() -> None:
+    """Precise and uncached: a timer that is started late in a round of callbacks is not early by it."""
+    with EventBase(cached_time=False) as base:
+        early_by_s: list[float] = []
+        order: list[float] = []
+
+        def start(delay_s: float) -> None:
+            due = time.monotonic() + delay_s
+
+            def fire(*_: object) -> None:
+                early_by_s.append(due - time.monotonic())
+                order.append(delay_s)
+
+            later(base, fire, delay_s)
+
+        def busy(*_: object) -> None:
+            spin(0.02)
+            for delay_s in (0.012, 0.004, 0.008, 0.0):
+                start(delay_s)
+
+        later(base, busy)
+        base.dispatch()
+    assert order == [0.0, 0.004, 0.008, 0.012]
+    # Python's and libevent's clock are the same; the microsecond is libevent's resolution.
+    assert max(early_by_s) <= 2e-6
+
+
+def test_cached_time_counts_from_when_the_loop_woke_up() -> None:
+    """40 ms of callback: the timer of 50 ms has 10 left and is due before one of 20 ms from now."""
+    with EventBase() as base:
+        fired: list[str] = []
+
+        def busy(*_: object) -> None:
+            spin(0.04)
+            later(base, lambda *_: fired.append("50 ms, cached"), 0.05)
+            base.update_cached_time()
+            later(base, lambda *_: fired.append("20 ms, exact"), 0.02)
+
+        later(base, busy)
+        base.dispatch()
+    assert fired == ["50 ms, cached", "20 ms, exact"]
+
+
+def test_timer_is_pushed_back_and_cancelled(base: EventBase) -> None:
+    fired: list[str] = []
+    pushed = later(base, lambda *_: fired.append("pushed"), 0.001)
+    cancelled = later(base, lambda *_: fired.append("cancelled"), 0.001)
+    pushed.add(0.02)
+    cancelled.delete()
+    cancelled.delete()
+    later(base, lambda *_: fired.append("other"), 0.005)
+    later(base, lambda *_: base.loopbreak(), 0.04)
+    base.run()
+    assert fired == ["other", "pushed"]
+    pushed.delete()
+
+
+def test_timer_is_started_again_in_its_callback(base: EventBase) -> None:
+    fired: list[tuple[int, int]] = []
+
+    def fire(fd: int, what: int) -> None:
+        fired.append((fd, what))
+        if len(fired) < 100:
+            timer.add(0)
+        else:
+            base.loopbreak()
+
+    timer = later(base, fire)
+    base.run()
+    assert fired == [(-1, TIMEOUT)] * 100
+
+
+def test_repeating_timer_makes_up_for_a_late_turn(base: EventBase) -> None:
+    """The first turn, due at 200 ms, comes at 300; the second is due at 400 all the same."""
+    times_s: list[float] = []
+
+    def tick(*_: object) -> None:
+        times_s.append(time.monotonic())
+        if len(times_s) == 2:
+            timer.delete()
+            base.loopbreak()
+
+    timer = PersistentTimer(base, tick)
+    timer.add(0.2)
+    later(base, lambda *_: spin(0.3))
+    base.run()
+    first_s, second_s = times_s
+    assert second_s - first_s < 0.2
+
+
+@pytest.mark.parametrize("delay_s", [float("nan"), float("inf"), 1e300])
+def test_time_that_is_none_is_refused_and_leaves_nothing(base: EventBase, delay_s: float) -> None:
+    timer = Timer(base, print)
+    if delay_s != delay_s:
+        timer.add(delay_s)  # no comparison holds for it: it counts as 0
+        timer.delete()
+    else:
+        with pytest.raises(OverflowError):
+            timer.add(delay_s)
+    assert not timer.pending
+
+
+def test_timers_leave_no_memory_behind(base: EventBase) -> None:
+    """100,000 timers made and cancelled, 5,000 made and fired, after a run-in of the same size."""
+
+    def churn(cancelled: int, fired: int) -> None:
+        for _ in range(cancelled):
+            later(base, print, LIMIT_S).delete()
+        for _ in range(fired):
+            later(base, lambda *_: None)
+        while len(base.live) > 1:  # the one that gives up
+            base.loop()
+
+    tracemalloc.start()
+    try:
+        churn(1000, 5000)
+        gc.collect()
+        before_bytes, _peak = tracemalloc.get_traced_memory()
+        churn(100_000, 5000)
+        gc.collect()
+        after_bytes, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after_bytes - before_bytes < 50_000  # half a byte each
