@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from crossloop.conformance.behaviour import Behaviour, Level
+from crossloop.conformance.behaviour import Behaviour
 from crossloop.conformance.behaviours import LEVELS
 from crossloop.conformance.expectations import Expectation, Surroundings, judge, surroundings
 from crossloop.journal import CheckRecord
@@ -48,11 +48,14 @@ def check_adapter(
     *,
     suite: Suite | None = None,
     levels: Collection[str] | None = None,
+    behaviours: Collection[str] | None = None,
+    limit_s: float | None = None,
     expectations: Iterable[Expectation] = (),
 ) -> Iterator[CheckRecord]:
     """Check one adapter, level by level. Nothing that the adapter does raises here.
 
-    *levels*: names of the levels to check; None: all. An adapter that cannot be opened yields the one
+    *levels*, *behaviours*: names of those to check; None: all. *limit_s*: how long one behaviour may take;
+    None: as each declares. An adapter that cannot be opened yields the one
     record `adapter-opens`. Raises KeyError for an id that the suite does not have.
     """
     suite = suite or load_suite()
@@ -64,12 +67,10 @@ def check_adapter(
         yield judge(_record(adapter, OPENS, opened), expected, here)
         if not isinstance(opened.outcome, Measured):
             return
-        for level in LEVELS:
-            if (levels is None or level.name in levels) and subject.offers(level):
-                for style in subject.styles if level.per_style else ("",):
-                    for behaviour in level.behaviours:
-                        name = f"{behaviour.id}@{style}" if style else behaviour.id
-                        yield judge(_record(adapter, name, subject.check(behaviour, style)), expected, here)
+        for behaviour, style in subject.plan(levels, behaviours):
+            name = f"{behaviour.id}@{style}" if style else behaviour.id
+            checked = subject.check(behaviour, style, limit_s or behaviour.limit_s)
+            yield judge(_record(adapter, name, checked), expected, here)
 
 
 class _Subject:
@@ -91,9 +92,16 @@ class _Subject:
     def __exit__(self, *_error: object) -> None:
         self._end()
 
-    def offers(self, level: Level) -> bool:
-        """Whether the adapter declares the level; every adapter is an `Adapter`."""
-        return level.name in (*self._levels, "Adapter")
+    def plan(
+        self, levels: Collection[str] | None, behaviours: Collection[str] | None
+    ) -> Iterator[tuple[Behaviour, str]]:
+        """What is to be checked: behaviours of the levels that the adapter declares, with the style."""
+        for level in LEVELS:
+            if level.name in (*self._levels, "Adapter") and (levels is None or level.name in levels):
+                for style in self.styles if level.per_style else ("",):
+                    for behaviour in level.behaviours:
+                        if behaviours is None or behaviour.id in behaviours:
+                            yield behaviour, style
 
     def open(self) -> Checked:
         """Start a fresh process and open the adapter in it."""
@@ -117,7 +125,7 @@ class _Subject:
         self.here = surroundings(str(facts["binding_version"]), str(facts["library_version"]))
         return Checked(Measured(), expected, "")
 
-    def check(self, behaviour: Behaviour, style: str) -> Checked:
+    def check(self, behaviour: Behaviour, style: str, limit_s: float) -> Checked:
         """Run one behaviour, in a fresh process if the last one ended its own."""
         if self._child is None:
             opened = self.open()
@@ -125,9 +133,9 @@ class _Subject:
                 return opened
         child = self._child
         self._turn += 1
-        request = {"behaviour": behaviour.id, "style": style, "mark": _mark(self._turn)}
+        request = {"behaviour": behaviour.id, "style": style, "mark": _mark(self._turn), "limit_s": limit_s}
         try:
-            answer = child.ask(request, behaviour.limit_s + GRACE_S)
+            answer = child.ask(request, limit_s + GRACE_S)
         except ChildError as error:
             self._end()
             return _ended(error, behaviour.requirement)

@@ -1,13 +1,13 @@
 """Entry of a checking process: `python -m crossloop.conformance.process`, spoken to over `Channel`.
 
 First request: `{"module", "paths"}`; the answer is `{"ready": true, "facts", "levels", "styles"}` or
-`{"outcome", "reason"}`. Then any number of `{"behaviour", "style", "mark"}`, each answered by `{"outcome",
-"expected", "actual", "reason"}` once it has run. The adapter is made once and serves all of them.
+`{"outcome", "reason"}`. Then any number of `{"behaviour", "style", "limit_s", "mark"}`, each answered
+by `{"outcome", "expected", "actual", "reason"}` once it has run. The adapter is made once and serves all.
 
 Before each answer the mark goes to standard error, so that the supervisor knows which output belongs
 to which behaviour. A behaviour that hangs has its threads' stacks written there
-by faulthandler, from a thread of C that needs no interpreter lock, shortly before the supervisor ends
-the process.
+by faulthandler, from a thread of C that needs no interpreter lock, before the supervisor
+ends the process.
 """
 
 import faulthandler
@@ -22,8 +22,6 @@ from crossloop.conformance.behaviours import BEHAVIOURS
 from crossloop.worker.channel import Channel
 from crossloop.worker.opening import describe, open_adapter, refusal_of
 from crossloop.worker.process import settle
-
-STACKS_BEFORE_END_S = 0.5
 
 
 def main() -> int:
@@ -44,7 +42,7 @@ def main() -> int:
     known = {behaviour.id: behaviour for behaviour in BEHAVIOURS}
     while (request := channel.receive()) is not None:
         behaviour = known[request["behaviour"]]
-        answer = run(behaviour, Subject(adapter, request["style"]))
+        answer = run(behaviour, Subject(adapter, request["style"]), request["limit_s"])
         sys.stdout.flush()
         sys.stderr.flush()
         os.write(2, request["mark"].encode())
@@ -52,9 +50,9 @@ def main() -> int:
     return 0
 
 
-def run(behaviour: Behaviour, subject: Subject) -> dict[str, Any]:
+def run(behaviour: Behaviour, subject: Subject, limit_s: float) -> dict[str, Any]:
     """Run one behaviour; every failure becomes an answer."""
-    faulthandler.dump_traceback_later(behaviour.limit_s - STACKS_BEFORE_END_S)
+    faulthandler.dump_traceback_later(limit_s)
     try:
         behaviour.run(subject)
     except UnsupportedError as error:

@@ -196,7 +196,12 @@ def unwatch(loop: Readiness) -> None:
         loop.unwatch(ours.fileno())
         rest(loop)
         require_equal(len(calls), 0, "calls after unwatch")
-        loop.watch(ours.fileno(), lambda *_: loop.stop())
+
+        def read(*_: object) -> None:
+            ours.recv(100)
+            loop.stop()
+
+        loop.watch(ours.fileno(), read)
         turn(loop)
         loop.unwatch(ours.fileno())
 
@@ -412,6 +417,33 @@ def runs_again(loop: Readiness) -> None:
     require_equal(seen, [b"%d" % number for number in range(5)], "data, one run each")
 
 
+def stops_add_up_to_one(loop: Readiness) -> None:
+    """A stop that is left over ends the next run before anything happened in it.
+
+    Stops come twice from one callback, and from a level-triggered callback that leaves its data unread and
+    so may be called again in the loop's last turn.
+    """
+    ours, theirs = pair()
+    seen: list[int] = []
+
+    def stop_twice(*_: object) -> None:
+        loop.stop()
+        loop.stop()
+
+    def late(*_: object) -> None:
+        seen.append(1)
+        loop.stop()
+
+    with ours, theirs:
+        theirs.send(b"left unread")
+        loop.watch(ours.fileno(), stop_twice)
+        turn(loop)
+        loop.unwatch(ours.fileno())
+    loop.call_later(0.02, late)
+    loop.run()
+    require_equal(len(seen), 1, "callbacks that stop the second run")
+
+
 def exceptions(loop: Readiness) -> None:
     ours, theirs = pair()
 
@@ -421,9 +453,13 @@ def exceptions(loop: Readiness) -> None:
     def fail(*_: object) -> None:
         raise OurOwnError("from a callback")
 
+    def read_and_fail(*_: object) -> None:
+        ours.recv(100)
+        fail()
+
     def arm_watch() -> None:
         theirs.send(b"ready")
-        loop.watch(ours.fileno(), fail)
+        loop.watch(ours.fileno(), read_and_fail)
 
     with ours, theirs:
         for name, arm in (
@@ -492,6 +528,12 @@ STOPPING = (
         on_loop(runs_again),
         "stop and run, five times",
         "run may be called again; what is watched stays watched",
+    ),
+    Behaviour(
+        "readiness-stop-twice",
+        on_loop(stops_add_up_to_one),
+        "a callback that leaves its data unread stops twice; then another run",
+        "let `run` return soon; run may be called again afterwards",
     ),
     Behaviour(
         "readiness-exceptions",

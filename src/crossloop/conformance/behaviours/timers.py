@@ -91,7 +91,7 @@ def idle(loop: Readiness) -> None:
     loop.run()
     used = time.process_time() - used
     _require_not_before(time.monotonic() - begun, 0.2, "the only timer")
-    require(used < 0.1, "less than half of the waiting spent on the CPU", f"{used * 1e3:.0f} of 200 ms")
+    require(used < 0.03, "at most 30 ms of the waiting spent on the CPU", f"{used * 1e3:.0f} of 200 ms")
 
 
 def cancel(loop: Readiness) -> None:

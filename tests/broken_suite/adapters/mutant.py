@@ -1,0 +1,194 @@
+"""asyncio's adapter with one thing broken, named by CROSSLOOP_MUTATION.
+
+Each mutation is a defect that a real adapter could have; the tests show that a behaviour notices it.
+Without a mutation it works.
+"""
+
+import asyncio
+import ctypes
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from crossloop.api import (
+    AdapterAbout,
+    Callback,
+    Receive,
+    StreamApplication,
+    UnsupportedError,
+    unsupported,
+)
+from crossloop.idioms.asyncio_ import StandardLoop
+
+ABOUT = AdapterAbout(family="broken", library="none", binding="asyncio", summary="Broken on purpose.")
+
+
+class Adapter(StandardLoop):
+    """The working adapter; `__init__` breaks it."""
+
+    stream_styles = ("protocol",)
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.new_event_loop())
+        self.wrap: Callable[[StreamApplication], StreamApplication] = lambda application: application
+        self.before_serving: Callable[[], object] = lambda: None
+        self.stop_heard = True
+        self.early_end = False
+        name = os.environ.get("CROSSLOOP_MUTATION", "")
+        if name:
+            MUTATIONS[name](self)
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        self.before_serving()
+        if not self.stop_heard:
+            stop, self.never = socket.socketpair()
+        super().serve_streams(listener, self.wrap(application), style, stop)
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        if self.early_end:
+            self.loop.run_until_complete(main)
+        else:
+            super().run_main(main)
+
+
+class Unbounded(Adapter):
+    """Reads whatever comes and keeps it until it can be written: no backpressure."""
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        queues: dict[socket.socket, deque[bytes]] = {}
+        while True:
+            waiting = [sock for sock, queue in queues.items() if queue]
+            readable, writable, _ = select.select([listener, stop, *queues], waiting, [])
+            if stop in readable:
+                break
+            for sock in readable:
+                if sock is listener:
+                    queues[listener.accept()[0]] = deque()
+                elif data := sock.recv(1 << 18):
+                    queues[sock].append(data)
+            for sock in writable:
+                sock.setblocking(False)
+                sent = sock.send(queues[sock][0])
+                if sent == len(queues[sock][0]):
+                    queues[sock].popleft()
+                else:
+                    queues[sock][0] = queues[sock][0][sent:]
+        for sock in queues:
+            sock.close()
+
+
+def losing(application: StreamApplication) -> StreamApplication:
+    def connection() -> Receive:
+        receive = application()
+        return lambda data: receive(data)[:-1] if len(data) > 50 else receive(data)
+
+    return connection
+
+
+def shared(application: StreamApplication) -> StreamApplication:
+    one = application()
+    return lambda: one
+
+
+def one_shot(adapter: Adapter) -> None:
+    loop = adapter.loop
+
+    def watch(fd: int, callback: Callback) -> None:
+        def once() -> None:
+            loop.remove_reader(fd)
+            callback()
+
+        loop.add_reader(fd, once)
+
+    adapter.watch = watch
+
+
+def busy(adapter: Adapter) -> None:
+    def again() -> None:
+        adapter.loop.call_soon(again)
+
+    again()
+
+
+def from_wrong_thread(adapter: Adapter) -> None:
+    adapter.wake = lambda callback: callback()
+
+
+def forgetful(adapter: Adapter) -> None:
+    wake, seen = adapter.wake, set[Callback]()
+
+    def wake_once(callback: Callback) -> None:
+        if callback not in seen:
+            seen.add(callback)
+            wake(callback)
+
+    adapter.wake = wake_once
+
+
+def partial_send(adapter: Adapter) -> None:
+    async def send(sock: socket.socket, data: bytes) -> None:
+        sock.send(data)
+
+    adapter.send_all = send
+
+
+def leaky(adapter: Adapter) -> None:
+    KEPT.append(socket.socketpair())
+
+
+KEPT: list[tuple[socket.socket, socket.socket]] = []
+
+
+def flood() -> None:
+    for _ in range(100):
+        sys.stdout.write("all work and no play\n" * 50_000)
+
+
+def refuse() -> None:
+    raise UnsupportedError("no style of this library serves streams")
+
+
+MUTATIONS: dict[str, Callable[[Adapter], object]] = {
+    # streams
+    "losing": lambda adapter: setattr(adapter, "wrap", losing),
+    "shared-state": lambda adapter: setattr(adapter, "wrap", shared),
+    "deaf": lambda adapter: setattr(adapter, "stop_heard", False),
+    "unbounded": lambda adapter: setattr(adapter, "__class__", Unbounded),
+    "noisy": lambda adapter: setattr(adapter, "before_serving", lambda: print("served", file=sys.stderr)),
+    "flooding": lambda adapter: setattr(adapter, "before_serving", flood),
+    "crashing": lambda adapter: setattr(adapter, "before_serving", lambda: ctypes.string_at(0)),
+    "exiting": lambda adapter: setattr(adapter, "before_serving", lambda: os._exit(7)),
+    "hanging": lambda adapter: setattr(adapter, "before_serving", threading.Event().wait),
+    "refusing": lambda adapter: setattr(adapter, "before_serving", refuse),
+    "raising": lambda adapter: setattr(adapter, "before_serving", lambda: dict[str, str]()["no such key"]),
+    # readiness
+    "one-shot": one_shot,
+    "watch-unsupported": lambda adapter: setattr(adapter, "watch", unsupported("completions only")),
+    "unwatch-ignored": lambda adapter: setattr(adapter, "unwatch", lambda _fd: None),
+    "early": lambda adapter: setattr(
+        adapter, "call_later", lambda delay_s, *rest: adapter.loop.call_later(delay_s * 0.8, *rest)
+    ),
+    "late-cancel": lambda adapter: setattr(adapter, "cancel", lambda _handle: None),
+    "lazy-rearm": lambda adapter: setattr(adapter, "rearm", lambda handle, _delay_s, _callback: handle),
+    "busy": busy,
+    "silent": lambda adapter: setattr(adapter, "trouble", lambda _error: adapter.loop.stop()),
+    "calling-wake": from_wrong_thread,
+    "forgetful-wake": forgetful,
+    # tasks
+    "partial-send": partial_send,
+    "early-end": lambda adapter: setattr(adapter, "early_end", True),
+    "short-sleep": lambda adapter: setattr(adapter, "sleep", lambda delay_s: asyncio.sleep(delay_s * 0.8)),
+    # adapter
+    "leaky": leaky,
+    "failing-constructor": lambda _adapter: time.sleep(-1),
+}

@@ -1,0 +1,218 @@
+"""Every adapter, level by level, in real processes; and that the behaviours can fail."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossloop.conformance.behaviours import BEHAVIOURS, LEVELS
+from crossloop.conformance.checking import OPENS, check_adapter
+from crossloop.conformance.expectations import (
+    ALWAYS,
+    LINUX,
+    MUSL,
+    WINDOWS,
+    Expectation,
+    Surroundings,
+    binding_before,
+    judge,
+    library_before,
+    python_before,
+    version_numbers,
+)
+from crossloop.journal import CheckRecord
+from crossloop.suite import load_suite
+from tests.expectations import EXPECTATIONS
+
+SUITE = load_suite()
+BROKEN = load_suite([Path(__file__).parent / "broken_suite"])
+CASES = list(itertools.product(SUITE.adapters, (level.name for level in LEVELS)))
+
+
+def described(record: CheckRecord) -> str:
+    return (
+        f"{record.adapter} {record.behaviour}: {record.outcome}\n"
+        f"  expected: {record.expected}\n  actual:   {record.actual}\n  {record.reason}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("adapter", "level"), CASES, ids=[f"{adapter}-{level.lower()}" for adapter, level in CASES]
+)
+def test_adapters_do_what_their_levels_promise(adapter: str, level: str) -> None:
+    about = SUITE.adapters[adapter].about
+    if sys.platform not in about.platforms:
+        pytest.skip(f"{adapter} on {sys.platform}: {about.elsewhere or 'not published here'}")
+    records = list(check_adapter(adapter, suite=SUITE, levels=[level], expectations=EXPECTATIONS))
+    assert records[0].behaviour == OPENS
+    if records[0].outcome == "not-installed":
+        pytest.skip(f"{adapter}: {records[0].reason}")
+    unexpected = [described(record) for record in records if not record.as_expected]
+    assert not unexpected, "\n" + "\n".join(unexpected)
+    if len(records) == 1:
+        pytest.skip(f"{adapter} offers no {level}")
+
+
+# The list
+
+
+def test_ids_are_unique_and_words_complete() -> None:
+    ids = [behaviour.id for behaviour in BEHAVIOURS]
+    assert len(ids) == len(set(ids))
+    assert all(behaviour.description and behaviour.requirement for behaviour in BEHAVIOURS)
+
+
+# Behaviours notice what is broken
+
+
+def broken(
+    mutation: str, monkeypatch: pytest.MonkeyPatch, *behaviours: str, limit_s: float = 8.0
+) -> list[CheckRecord]:
+    monkeypatch.setenv("CROSSLOOP_MUTATION", mutation)
+    return list(check_adapter("mutant", suite=BROKEN, behaviours=behaviours, limit_s=limit_s))[1:]
+
+
+@pytest.mark.parametrize(
+    ("mutation", "behaviour", "actual"),
+    [
+        ("losing", "stream-100-kib", "bytes, then nothing for 5 s"),
+        ("losing", "stream-100-interleaved", "nothing for 5 s"),
+        ("shared-state", "stream-state-per-connection", "4 b"),
+        ("unbounded", "stream-slow-reader", "64 MiB taken in"),
+        ("noisy", "stream-stop-idle", "served"),
+        ("raising", "stream-one-byte", "KeyError: 'no such key'"),
+        ("one-shot", "readiness-level-triggered", "it never did"),
+        ("unwatch-ignored", "readiness-unwatch", "calls after unwatch: "),
+        ("early", "timers-not-early", " ms"),
+        ("late-cancel", "timers-cancel", "timers that fired: ['kept', 'cancelled']"),
+        ("lazy-rearm", "timers-rearm", " ms"),
+        ("busy", "timers-idle", " of 200 ms"),
+        ("silent", "readiness-exceptions", "run() returned"),
+        ("calling-wake", "wakeups-own-thread", "wake does not call"),
+        ("forgetful-wake", "wakeups-same-callback", "it never did"),
+        ("partial-send", "tasks-large-to-slow", "end of file"),
+        ("early-end", "tasks-many", "tasks answered"),
+        ("short-sleep", "tasks-sleep", " ms"),
+        ("leaky", "adapter-close-releases", "socket:"),
+    ],
+)
+def test_behaviours_can_fail(
+    mutation: str, behaviour: str, actual: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (record,) = broken(mutation, monkeypatch, behaviour)
+    assert (record.outcome, record.as_expected) == ("failed", False), described(record)
+    assert actual in record.actual
+    assert record.expected
+
+
+def test_the_mutant_works_without_a_mutation(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = broken("", monkeypatch, *(behaviour.id for behaviour in BEHAVIOURS), limit_s=20)
+    assert [described(record) for record in records if record.outcome != "measured"] == []
+    assert len(records) == len(BEHAVIOURS)
+
+
+@pytest.mark.parametrize(
+    ("mutation", "outcome", "reason"),
+    [
+        ("crashing", "crashed", "SIGSEGV" if sys.platform != "win32" else "exited with status"),
+        ("exiting", "crashed", "exited with status 7 though nobody asked it to"),
+        ("hanging", "timed-out", "no answer within"),
+        ("deaf", "timed-out", "serve_streams"),
+        ("flooding", "failed", "wrote more than 8 MiB to its output"),
+        ("refusing", "unsupported", "no style of this library serves streams"),
+    ],
+)
+def test_what_befalls_one_behaviour_spares_the_next(
+    mutation: str, outcome: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = broken(mutation, monkeypatch, "stream-stop-idle", "timers-zero", limit_s=3.0)
+    assert (first.behaviour, first.outcome, first.as_expected) == (
+        "stream-stop-idle@protocol",
+        outcome,
+        False,
+    )
+    assert reason in first.reason
+    assert (second.behaviour, second.outcome, second.as_expected) == ("timers-zero", "measured", True)
+
+
+def test_an_unsupported_member_is_unsupported_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    (record,) = broken("watch-unsupported", monkeypatch, "readiness-readable")
+    assert (record.outcome, record.reason) == ("unsupported", "completions only")
+
+
+def test_an_absent_binding_is_not_installed() -> None:
+    (record,) = check_adapter("absent", suite=BROKEN)
+    assert (record.behaviour, record.outcome, record.as_expected) == (OPENS, "not-installed", True)
+    assert "No module named 'nosuchbinding'" in record.reason
+
+
+def test_a_constructor_that_raises_fails_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSLOOP_MUTATION", "failing-constructor")
+    (record,) = check_adapter("mutant", suite=BROKEN)
+    assert (record.behaviour, record.outcome, record.as_expected) == (OPENS, "failed", False)
+    assert "ValueError" in record.reason
+
+
+# Expectations
+
+HERE = Surroundings("linux", (3, 12, 1), "glibc", (0, 22, 1), (2, 1, 12))
+
+
+@pytest.mark.parametrize(
+    ("condition", "text", "holds"),
+    [
+        (ALWAYS, "always", True),
+        (LINUX & python_before(3, 13), "(on linux and Python < 3.13)", True),
+        (WINDOWS | MUSL, "(on win32 or with musl)", False),
+        (~WINDOWS, "not on win32", True),
+        (binding_before(0, 23), "binding < 0.23", True),
+        (library_before(2, 1, 12), "library < 2.1.12", False),
+    ],
+)
+def test_conditions_compose_and_print_themselves(condition: object, text: str, holds: bool) -> None:
+    assert str(condition) == text
+    assert condition.holds(HERE) is holds  # type: ignore[attr-defined]  # parametrized as object
+
+
+def test_versions_are_their_leading_numbers() -> None:
+    assert version_numbers("2.1.12-stable") == (2, 1, 12)
+    assert version_numbers("26.9.0.post1") == (26, 9, 0)
+    assert version_numbers("") == ()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "entry", "as_expected", "reason"),
+    [
+        ("measured", None, True, "why"),
+        ("failed", None, False, "why"),
+        ("unsupported", None, False, "why"),
+        ("not-installed", None, True, "why"),
+        ("failed", LINUX, True, "why; expected to fail (on linux): a known defect, https://example.org/1"),
+        (
+            "measured",
+            LINUX,
+            False,
+            "works although expected to fail (on linux): a known defect, https://example.org/1",
+        ),
+        ("failed", WINDOWS, False, "why"),
+    ],
+)
+def test_judgement(outcome: str, entry: object, as_expected: bool, reason: str) -> None:
+    record = CheckRecord("uvloop", "stream-resets@protocol", outcome, "e", "a", reason="why")  # type: ignore[arg-type]  # parametrized
+    entries = (
+        [Expectation("uv*", "stream-resets@*", entry, "a known defect", "https://example.org/1")]  # type: ignore[arg-type]  # parametrized
+        if entry
+        else []
+    )
+    judged = judge(record, entries, HERE)
+    assert (judged.as_expected, judged.reason) == (as_expected, reason)
+
+
+def test_expectations_name_what_exists() -> None:
+    for one in EXPECTATIONS:
+        assert one.reason
+        assert one.link.startswith("https://")
+        assert one.adapter == "*" or one.adapter in SUITE.adapters
+        prefix = one.behaviour.split("*")[0].split("@")[0]
+        assert any(behaviour.id.startswith(prefix) for behaviour in BEHAVIOURS)
