@@ -37,7 +37,7 @@ exception while the loop runs, and the run raises it at its end.
 
 *Mechanism.* epoll on Linux, chosen by libev; on macOS it recommends neither kqueue nor poll and takes
 select, sized to any number of descriptors. libev 4.04 (2011) is the version that pyev's source bundles;
-its io_uring and linuxaio backends came later, in 4.31.
+later releases added linuxaio and io_uring backends.
 """
 
 import contextlib
