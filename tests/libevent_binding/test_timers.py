@@ -44,7 +44,7 @@ def test_timers_fire_in_order_and_none_early() -> None:
 
 def test_cached_time_counts_from_when_the_loop_woke_up() -> None:
     """40 ms of callback: the timer of 50 ms has 10 left and is due before one of 20 ms from now."""
-    with EventBase() as base:
+    with EventBase(cached_time=True) as base:
         fired: list[str] = []
 
         def busy(*_: object) -> None:
@@ -56,6 +56,23 @@ def test_cached_time_counts_from_when_the_loop_woke_up() -> None:
         later(base, busy)
         base.dispatch()
     assert fired == ["50 ms, cached", "20 ms, exact"]
+
+
+@pytest.mark.parametrize("cached_time", [False, True], ids=["asked", "cached"])
+def test_wait_after_a_long_callback_is_not_longer_by_it(cached_time: bool) -> None:
+    """libevent by itself would fire at 400 + 300 ms here when its time is cached."""
+    with EventBase(cached_time=cached_time) as base:
+        began = time.monotonic()
+        fired_after_s: list[float] = []
+
+        def fire(*_: object) -> None:
+            fired_after_s.append(time.monotonic() - began)
+            base.loopbreak()
+
+        later(base, fire, 0.3)
+        later(base, lambda *_: spin(0.4))
+        base.run()
+    assert 0.4 <= fired_after_s[0] < 0.6
 
 
 def test_timer_is_pushed_back_and_cancelled(base: EventBase) -> None:

@@ -58,8 +58,9 @@ class EventBase:
 
     *precise_timers*: wait by the fine monotonic clock; on epoll by a timerfd, which costs one
     `timerfd_settime` per wait. Without it timers have the step of the kernel's tick (4 ms at 250 Hz).
-    *cached_time*: a timer that is added within a callback counts from the time at which the loop woke up,
-    so it is early by what the callbacks before took; False asks the clock each time.
+    *cached_time*: libevent's own default, where a timer that is added within a callback counts from the
+    time at which the loop woke up, so it is early by what the callbacks before took. False, ours, asks
+    the clock each time (`EVENT_BASE_FLAG_NO_CACHE_TIME`).
     *changelist*: collect changes of the epoll set until the next wait; not safe with descriptors that
     are duplicates of each other (`EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST`).
     *avoid*: methods not to use, of `Library.methods`. *priorities*: number of levels; the events of a
@@ -72,7 +73,7 @@ class EventBase:
         self,
         *,
         precise_timers: bool = True,
-        cached_time: bool = True,
+        cached_time: bool = False,
         changelist: bool = False,
         avoid: Sequence[str] = (),
         priorities: int = 1,
@@ -89,6 +90,8 @@ class EventBase:
         """Function pointers that kinds of attachments have made for this base, one set for each kind."""
         self._error: BaseException | None = None
         self._running = False
+        self._broken = False
+        self._cached_time = cached_time
         self._signals: PythonSignals | None = None
         flags = FLAG_NOLOCK
         flags |= FLAG_PRECISE_TIMER if precise_timers else 0
@@ -174,9 +177,16 @@ class EventBase:
     def run(self) -> None:
         """Run until `loopbreak`, also while nothing is pending; raises what a callback raised."""
         signals = self._watch_python_signals()
+        self._broken = False
         try:
-            # The rounds stay in C: a break ends them, and so does an exception, by a break of its own.
-            self._enter(LOOP_NO_EXIT_ON_EMPTY)
+            if self._cached_time:
+                # libevent computes how long to wait from the cached time, and forgets that only when the
+                # loop is entered: left alone, it sleeps longer by what the round's callbacks took.
+                while not self._broken:
+                    self._enter(LOOP_ONCE | LOOP_NO_EXIT_ON_EMPTY)
+            else:
+                # The rounds stay in C: a break ends them, and so does an exception, by a break of its own.
+                self._enter(LOOP_NO_EXIT_ON_EMPTY)
         finally:
             if signals is not None:
                 signals.delete()
@@ -185,12 +195,10 @@ class EventBase:
         """Run until `loopbreak` or until nothing is pending; raises what a callback raised."""
         signals = self._watch_python_signals()
         own = 0 if signals is None else 1
-        got_break = self.library.lib.event_base_got_break
+        self._broken = False
         try:
-            while len(self.live) > own:
+            while len(self.live) > own and not self._broken:
                 self._enter(LOOP_ONCE)
-                if self._pointer is None or got_break(self._pointer):
-                    return
         finally:
             if signals is not None:
                 signals.delete()
@@ -217,6 +225,7 @@ class EventBase:
 
         Outside of the loop it has no effect: libevent forgets it when the loop is entered.
         """
+        self._broken = True
         if self._loopbreak(self.pointer):
             raise self.library.error("event_base_loopbreak")
 

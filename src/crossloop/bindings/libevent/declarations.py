@@ -54,7 +54,6 @@ int event_base_get_num_events(void *base, unsigned int kinds);
 int event_base_priority_init(void *base, int count);
 int event_base_loop(void *base, int flags);
 int event_base_loopbreak(void *base);
-int event_base_got_break(void *base);
 int event_base_update_cache_time(void *base);
 
 /* event2/event.h: events */
