@@ -39,9 +39,9 @@ def adapter() -> Iterator[AsyncioLoop]:
     opened.close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def short_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is lost is given up after a moment; a repetition takes some milliseconds."""
+    """For tests in which something is lost: it is given up after a moment."""
     for module in (pipe_pairs, timers, wakeups, dns):
         monkeypatch.setattr(module, "_LIMIT_S", 0.5)
 
@@ -169,6 +169,7 @@ def watch_with(adapter: AsyncioLoop, between: Callable[[int, Callback], Callback
     adapter.watch = lambda fd, callback: plain(fd, between(fd, callback))
 
 
+@pytest.mark.usefixtures("short_limits")
 @pytest.mark.parametrize("parameters", [PAIRS, PAIRS_WITH_TIMEOUTS], ids=["plain", "timeouts"])
 def test_an_event_that_is_lost(adapter: AsyncioLoop, parameters: Mapping[str, Any]) -> None:
     is_it = nth(50)
@@ -293,6 +294,7 @@ def test_a_cancelled_timer_that_fires(adapter: AsyncioLoop) -> None:
         opened.repeat()
 
 
+@pytest.mark.usefixtures("short_limits")
 @pytest.mark.parametrize("parameters", [FIRE, LATENESS], ids=["fire", "lateness"])
 def test_a_timer_that_is_lost(adapter: AsyncioLoop, parameters: Mapping[str, Any]) -> None:
     is_it = nth(7)
@@ -354,6 +356,7 @@ def wake_with(
     adapter.wake = lambda callback: between(plain, callback)
 
 
+@pytest.mark.usefixtures("short_limits")
 @pytest.mark.parametrize("parameters", [THROUGHPUT, LATENCY], ids=["throughput", "latency"])
 def test_a_wake_up_that_is_lost(adapter: AsyncioLoop, parameters: Mapping[str, Any]) -> None:
     is_it = nth(100)
@@ -396,6 +399,7 @@ def test_wake_ups_out_of_order(adapter: AsyncioLoop) -> None:
         opened.repeat()
 
 
+@pytest.mark.usefixtures("short_limits")
 def test_a_wake_up_that_raises_in_its_thread(adapter: AsyncioLoop) -> None:
     is_it = nth(100)
 
@@ -475,6 +479,7 @@ def test_a_name_that_should_not_exist(adapter: AsyncioLoop, server: Server) -> N
         opened.repeat()
 
 
+@pytest.mark.usefixtures("short_limits")
 def test_an_answer_that_the_loop_does_not_tell_c_ares(adapter: AsyncioLoop, server: Server) -> None:
     watch_with(adapter, lambda fd, _callback: lambda *_: adapter.unwatch(fd))
     parameters = {"names": 5, "in_flight": 5, "kind": "plain"}
