@@ -110,7 +110,7 @@ _TELLING = tuple(
 )
 
 _REMEDIES = (
-    (r"ended after the limit", "run it again; a slow machine or network needs a larger --limit"),
+    (r"ended after the limit", "run setup again: what was downloaded and built before is cached"),
     (r"externally-managed", f"make an environment first: {Path(sys.executable).name} -m venv .venv"),
     (r"\brust|\bcargo|maturin", "install Rust (rustup, or apt-get install cargo), then run setup again"),
     (r"Python\.h", "apt-get install python3-dev"),
