@@ -2,7 +2,6 @@
 
 import random
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
@@ -17,29 +16,16 @@ import pytest
 
 from crossloop.companions import dns_server, dns_zone
 from crossloop.companions.dns_server import Answers
+from tests.workloads import running
 
 LIMIT_S = 5.0
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, int]]:
-    """Address of a server that runs in a thread of its own until the module's tests are done."""
-    stop, tell = socket.socketpair()
-    address: list[tuple[str, int]] = []
-    listening = threading.Event()
-
-    def ready(host: str, port: int) -> None:
-        address.append((host, port))
-        listening.set()
-
-    thread = threading.Thread(target=dns_server.serve, args=(ready, stop), daemon=True)
-    with stop, tell:
-        thread.start()
-        assert listening.wait(LIMIT_S)
-        yield address[0]
-        tell.send(b"s")
-        thread.join(LIMIT_S)
-        assert not thread.is_alive(), "the server does not end when it is told to"
+    """Address of a server that runs until the module's tests are done."""
+    with running(dns_server.serve) as address:
+        yield address
 
 
 def ask_udp(
