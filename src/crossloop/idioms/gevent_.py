@@ -6,10 +6,11 @@ So a call such as `recv` blocks its greenlet and nothing else, without `await`, 
 watcher directly runs *in* the hub, where nothing may block. From this follows what is done below.
 
 Exceptions. The hub prints what a callback or a greenlet raises and goes on; only `KeyboardInterrupt`
-and its like are thrown into the main greenlet. Here everything is: the hub's `handle_error`, which
-gevent lets an application replace, hands each exception to `handle_system_error`, and whoever waits in
-the main greenlet (`run`, `run_main`, `serve_streams`, `resolve`) gets it. The exception is a failed
-accept of `StreamServer`, which rests by itself, 10 ms at first and up to a second.
+and its like are thrown into the main greenlet. Here the first failure is: the hub's `handle_error`,
+which gevent lets an application replace, keeps it and throws it into whoever waits in the main greenlet
+(`run`, `run_main`, `serve_streams`, `resolve`). It does so in a callback of its own, not on the spot: thrown
+from within a C callback, the hub would stay inside that callback, and its end there is noisy. Left out
+are failed accepts of `StreamServer`, which rests after one, 10 ms at first and up to a second.
 
 Wake-ups. `loop.run_callback_threadsafe` would be gevent's own way, but besides its async watcher it
 touches the loop's reference count (libev) or a check watcher (libuv) from the calling thread, which
@@ -24,7 +25,8 @@ there is one row, `streamserver`.
 import socket
 import weakref
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -78,13 +80,14 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
         self.loop = self.hub.loop
         if type(self.loop) is not gevent.config.loop:
             raise RuntimeError(f"asked gevent for {loop_name!r}, but this thread's hub has {self.loop!r}")
-        self.hub.handle_error = self._raise_in_main
+        self.hub.handle_error = self._keep_failure
         self._readers: dict[int, Any] = {}
         self._writers: dict[int, Any] = {}
         self._calls: deque[Callback] = deque()
         self._waker = self.loop.async_()
         self._waker.start(self._run_calls)
         self._running: Any = None
+        self._failure: BaseException | None = None
         self._tasks = Group()
         self._not_started: set[Coroutine[Any, Any, None]] = set()
         self._task_watchers: dict[int, _TaskWatchers] = {}
@@ -134,14 +137,15 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
 
         connections = Pool()
         server = GeventStreamServer(listener, handle, spawn=connections)
-        server.start()
-        try:
-            wait_read(stop.fileno())
-        finally:
-            server.close()
-            gevent.sleep(0)  # a greenlet that never started would not close its connection when killed
-            connections.kill()
-            gevent.sleep(0)  # where a watcher was active, closing is done in the loop's next turn
+        with self._failures_raised():
+            server.start()
+            try:
+                wait_read(stop.fileno())
+            finally:
+                server.close()
+                gevent.sleep(0)  # a greenlet that never started would not close its connection when killed
+                connections.kill()
+                gevent.sleep(0)  # where a watcher was active, closing is done in the loop's next turn
 
     # Readiness
 
@@ -200,21 +204,23 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
         self._waker.send()
 
     def _run_calls(self) -> None:
-        """Run what was there on entry; what came meanwhile, or an exception left over, has the next turn."""
+        """Run what was there on entry; what is added meanwhile has the next turn of the loop."""
         calls = self._calls
-        try:
-            for _ in range(len(calls)):
+        for _ in range(len(calls)):
+            try:
                 calls.popleft()()
-        finally:
-            if calls:
-                self._waker.send()
+            except BaseException as error:  # gevent's cffi loops stop a watcher whose callback raised
+                self._keep_failure(None, type(error), error, error.__traceback__)
+        if calls:
+            self._waker.send()
 
     def _run(self) -> None:
         waiter = self._running = Waiter(self.hub)
-        try:
-            waiter.get()
-        finally:
-            self._running = None
+        with self._failures_raised():
+            try:
+                waiter.get()
+            finally:
+                self._running = None
 
     def _stop(self) -> None:
         # Not `waiter.switch()` at once: it would leave the callback that called, half done, in the hub.
@@ -222,16 +228,32 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
         if waiter is not None:
             self.loop.run_callback(waiter.switch, None)
 
-    def _raise_in_main(
+    def _keep_failure(
         self,
         context: object,
-        kind: type[BaseException],
+        _kind: type[BaseException],
         error: BaseException,
-        traceback: TracebackType | None,
+        _traceback: TracebackType | None,
     ) -> None:
-        if isinstance(context, BaseServer) and isinstance(error, OSError):
-            return
-        self.hub.handle_system_error(kind, error, traceback)
+        """The hub's error handler: called in the hub or in the greenlet that failed; must not raise."""
+        accept_failed = isinstance(context, BaseServer) and isinstance(error, OSError)
+        if self._failure is None and not accept_failed:
+            self._failure = error
+            self.loop.run_callback(self._throw_failure)
+
+    def _throw_failure(self) -> None:
+        if self._failure is not None:  # else the main greenlet has come round by itself and raised it
+            self.hub.parent.throw(self._failure)
+
+    @contextmanager
+    def _failures_raised(self) -> Iterator[None]:
+        """Raise what was kept while the main greenlet waited in here, thrown into it yet or not."""
+        try:
+            yield
+        finally:
+            failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     # Tasks
 
@@ -276,19 +298,21 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
 
     def run_main(self, main: Coroutine[Any, Any, None]) -> None:
         self.spawn(main)
-        try:
-            self._tasks.join()
-        finally:
-            self._tasks.kill()
-            while self._not_started:
-                self._not_started.pop().close()
+        with self._failures_raised():
+            try:
+                self._tasks.join()
+            finally:
+                self._tasks.kill()
+                while self._not_started:
+                    self._not_started.pop().close()
 
     # Names
 
     def resolve(
         self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
     ) -> Mapping[str, Sequence[str] | int]:
-        return resolve_all(self.hub, style, server, names, in_flight)
+        with self._failures_raised():
+            return resolve_all(self.hub, style, server, names, in_flight)
 
     def close(self) -> None:
         """Close every watcher and timer, end the resolver threads, destroy the hub and its loop."""

@@ -104,7 +104,14 @@ def _by_ares(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
     except ImportError as error:
         raise UnsupportedError(f"gevent {gevent.__version__} was built without c-ares: {error}") from error
     host, port = server
-    resolver = Resolver(
+    loop = _LoopOfAres(hub.loop)
+
+    class OwnedResolver(Resolver):  # type: ignore[misc]  # gevent ships no types
+        @staticmethod
+        def cares_class(_loop: Any, **options: Any) -> Any:
+            return Resolver.cares_class(loop, **options)
+
+    resolver = OwnedResolver(
         hub,
         use_environ=False,
         servers=[host],
@@ -118,10 +125,33 @@ def _by_ares(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
         yield lambda name: _addresses(resolver.getaddrinfo, name)
     finally:
         resolver.close()
-        # `close` only stops this watcher. libuv keeps a list of handles, and one that is freed without
-        # being closed stays in it.
-        resolver.fork_watcher.close()
         gevent.sleep(0)  # the channel is destroyed in the loop's next turn
+        resolver.fork_watcher.close()
+        loop.close_timers()
+
+
+class _LoopOfAres:
+    """What gevent's c-ares channel uses of a loop; remembers the channel's timer, in order to close it.
+
+    gevent 26.9 stops that timer, and the resolver's fork watcher, and closes neither. libev does not mind.
+    libuv keeps a list of handles in which both stay when their memory is freed: after some resolvers have
+    come and gone, the process ends with `free(): invalid pointer` or a segmentation fault.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self.io = loop.io
+        self.handle_error = loop.handle_error
+        self._make_timer = loop.timer
+        self._timers: list[Any] = []
+
+    def timer(self, after: float, repeat: float) -> Any:
+        timer = self._make_timer(after, repeat)
+        self._timers.append(timer)
+        return timer
+
+    def close_timers(self) -> None:
+        for timer in self._timers:
+            timer.close()
 
 
 @contextmanager

@@ -1,0 +1,85 @@
+"""gevent on libuv through cffi: gevent's default on Windows, where libuv knows how to wait for sockets.
+
+gevent uses little of libuv: no streams, no name lookups, no files, but `uv_poll`, timers, async and check
+handles, beneath the same hub and the same sockets as on libev. libuv was not made to be used like that:
+
+- One `uv_poll` handle a descriptor is all that libuv allows, so gevent keeps a table from descriptor to
+  handle and shares it out among reader and writer, with the union of their interest.
+- Handles are closed, not freed: `uv_close` calls back a turn later, and until then the memory has to stay.
+  A handle that is dropped without it stays in libuv's list. Hence `close` for every timer, below.
+- `uv_poll_start` and `uv_poll_stop` tell epoll at once, where libev waits and sees. A gevent socket stops its
+  watcher after each wait, so each wait costs three `epoll_ctl` calls that delete (two of them fail with
+  ENOENT) and one that adds, which libuv 1.51 passes by an io_uring of its own (seen with strace on Linux
+  6.18). Hence the fact `io_uring`, although the waiting is epoll's. libev makes none of these calls.
+- Timers are whole milliseconds, cut off, and gevent warns below one. Here they are rounded up: a timer
+  must not fire early.
+- libuv retries interrupted waits and swallows signals, so gevent looks for them by a timer of 300 ms: an idle
+  process wakes three times a second. What is written by `signal.set_wakeup_fd` is seen at once.
+- Callbacks of watchers are queued and run after `uv_run`, so that none of them runs inside libuv's timers.
+"""
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import gevent.libuv._corecffi
+from gevent.libuv import loop as libuv
+
+from crossloop.api import AdapterAbout, Callback, Facts
+from crossloop.idioms.gevent_ import GeventHub
+
+ABOUT = AdapterAbout(
+    family="libuv",
+    library="libuv",
+    binding="gevent",
+    summary="Greenlets on libuv through cffi: gevent's default on Windows.",
+    requires=("gevent>=24.10", "dnspython>=2.6"),
+    homepage="https://www.gevent.org/loop_impls.html",
+)
+
+
+class Adapter(GeventHub):
+    """gevent's hub with `gevent.libuv.loop.loop`."""
+
+    def __init__(self) -> None:
+        super().__init__("libuv-cffi")
+
+    def facts(self) -> Facts:
+        return self.facts_of(
+            library="libuv",
+            mechanism=_mechanism(self.loop.fileno()),
+            version=libuv.get_version(),
+            compiled=gevent.libuv._corecffi,
+        )
+
+    def _call_later(self, delay_s: float, callback: Callback) -> Any:
+        timer = self.loop.timer(_whole_ms(delay_s))
+        timer.start(_close_and_call, timer, callback, update=True)
+        return timer
+
+    def _call_every(self, interval_s: float, callback: Callback) -> Any:
+        return super()._call_every(_whole_ms(interval_s), callback)
+
+    def _rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+        return super()._rearm(handle, _whole_ms(delay_s), callback)
+
+
+def _close_and_call(timer: Any, callback: Callback) -> None:
+    timer.close()
+    callback()
+
+
+def _whole_ms(seconds: float) -> float:
+    """*seconds* rounded up to milliseconds, plus half of one that gevent's `int(seconds * 1000)` cuts off."""
+    if seconds <= 0:
+        return 0.0
+    return (math.ceil(seconds * 1000 - 1e-6) + 0.5) / 1000
+
+
+def _mechanism(backend_fd: int | None) -> str:
+    """What libuv waits on: on Linux the kernel's word for the loop's own descriptor."""
+    if sys.platform == "linux" and backend_fd is not None:
+        kind = str(Path(f"/proc/self/fd/{backend_fd}").readlink())  # anon_inode:[eventpoll]
+        return "epoll" if "eventpoll" in kind else kind
+    return "iocp" if sys.platform == "win32" else "kqueue"
