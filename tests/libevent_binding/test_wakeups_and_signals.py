@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -99,11 +100,13 @@ def test_keyboard_interrupt_ends_an_idle_loop(
     """libevent waits again after EINTR; without the wake-up descriptor this would take `LIMIT_S`."""
     if sys.platform == "win32":
         pytest.skip(NO_SIGNALS)
+    began = time.monotonic()
     killer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT))
     killer.start()
     with pytest.raises(KeyboardInterrupt):
         drive(base)
     killer.join()
+    assert time.monotonic() - began < LIMIT_S / 2
     assert capfd.readouterr() == ("", "")
 
 
@@ -114,11 +117,13 @@ def test_python_handler_runs_while_idle_and_wakeup_descriptor_is_given_back(
         pytest.skip(NO_SIGNALS)
     own = signal.set_wakeup_fd(pair[0].fileno())
     previous = signal.signal(signal.SIGUSR2, lambda *_: base.loopbreak())
+    began = time.monotonic()
     killer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR2))
     killer.start()
     try:
         base.run()
         killer.join()
+        assert time.monotonic() - began < LIMIT_S / 2
         assert signal.set_wakeup_fd(own) == pair[0].fileno()
     finally:
         signal.set_wakeup_fd(own)

@@ -22,6 +22,7 @@ comes. `run` and `dispatch` therefore have the interpreter write to a socket tha
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
@@ -78,7 +79,8 @@ class EventBase:
         avoid: Sequence[str] = (),
         priorities: int = 1,
     ) -> None:
-        self._pointer: Any = None
+        self.pointer: Any = None
+        """The `event_base *`; None once closed. `opened()` is the checked way to it."""
         library = load()
         self.library: Library = library
         self.live: dict[int, Any] = {}
@@ -97,7 +99,9 @@ class EventBase:
         flags |= FLAG_PRECISE_TIMER if precise_timers else 0
         flags |= 0 if cached_time else FLAG_NO_CACHE_TIME
         flags |= FLAG_EPOLL_USE_CHANGELIST if changelist else 0
-        self._pointer = _new_base(library, flags, avoid)
+        self.pointer = _new_base(library, flags, avoid)
+        self.event_memory: Callable[[], Any] = partial(library.ffi.new, library.event_memory)
+        self.event_assign: Callable[..., int] = library.lib.event_assign
         self.event_add: Callable[[Any, Any], int] = library.lib.event_add
         self.event_del: Callable[[Any], int] = library.lib.event_del
         self._event_base_loop = library.lib.event_base_loop
@@ -105,8 +109,10 @@ class EventBase:
         self.on_persistent, self.on_once = self._trampolines()
         self.null = library.ffi.NULL
         self.timeval = library.ffi.new("struct timeval *")
-        """Scratch that `Event.add` hands over; libevent copies it."""
-        if priorities > 1 and library.lib.event_base_priority_init(self._pointer, priorities):
+        """What `Event.add` hands over, and libevent copies."""
+        self.timeval_s: float = 0.0
+        """The seconds that `timeval` holds."""
+        if priorities > 1 and library.lib.event_base_priority_init(self.pointer, priorities):
             raise library.error("event_base_priority_init")
 
     def _trampolines(self) -> tuple[Any, Any]:
@@ -138,33 +144,32 @@ class EventBase:
             self._error = error.with_traceback(traceback)
         else:  # libevent calls some pairs (bufferevents) without looking at the break in between
             self._error.add_note(f"then another callback raised {error!r}")
-        self._loopbreak(self._pointer)
+        self._loopbreak(self.opened())
 
-    @property
-    def pointer(self) -> Any:
+    def opened(self) -> Any:
         """The `event_base *`; raises `LibeventError` once closed."""
-        if self._pointer is None:
+        if self.pointer is None:
             raise LibeventError("event_base", "this base is closed")
-        return self._pointer
+        return self.pointer
 
     @property
     def closed(self) -> bool:
-        return self._pointer is None
+        return self.pointer is None
 
     @property
     def method(self) -> str:
         """Mechanism in use (`event_base_get_method`): `epoll`, `kqueue`, `poll`, `select`, `win32`, …"""
-        return str(self.library.ffi.string(self.library.lib.event_base_get_method(self.pointer)).decode())
+        return str(self.library.ffi.string(self.library.lib.event_base_get_method(self.opened())).decode())
 
     @property
     def active(self) -> int:
         """Events whose callbacks are due and have not run yet."""
-        return int(self.library.lib.event_base_get_num_events(self.pointer, COUNT_ACTIVE))
+        return int(self.library.lib.event_base_get_num_events(self.opened(), COUNT_ACTIVE))
 
     @property
     def pending(self) -> int:
         """Events added, as libevent counts them: its own (signals) included, active ones not."""
-        return int(self.library.lib.event_base_get_num_events(self.pointer, COUNT_ADDED))
+        return int(self.library.lib.event_base_get_num_events(self.opened(), COUNT_ADDED))
 
     def loop(self, *, block: bool = True) -> bool:
         """One round: wait for something to become active (or only look), run it; False if nothing is pending.
@@ -204,7 +209,7 @@ class EventBase:
                 signals.delete()
 
     def _enter(self, flags: int) -> int:
-        pointer = self.pointer
+        pointer = self.opened()
         nested, self._running = self._running, True
         try:
             result = self._event_base_loop(pointer, flags)
@@ -226,12 +231,12 @@ class EventBase:
         Outside of the loop it has no effect: libevent forgets it when the loop is entered.
         """
         self._broken = True
-        if self._loopbreak(self.pointer):
+        if self._loopbreak(self.opened()):
             raise self.library.error("event_base_loopbreak")
 
     def update_cached_time(self) -> None:
         """Let timers added from now on, within this callback, count from now."""
-        if self.library.lib.event_base_update_cache_time(self.pointer):
+        if self.library.lib.event_base_update_cache_time(self.opened()):
             raise self.library.error("event_base_update_cache_time")
 
     def reinit(self) -> None:
@@ -240,7 +245,7 @@ class EventBase:
         The epoll set is shared with the parent: what the child deletes from it is gone for the parent. All
         events stay in place, in both processes. May be called from within a callback.
         """
-        if self.library.lib.event_reinit(self.pointer):
+        if self.library.lib.event_reinit(self.opened()):
             raise self.library.error("event_reinit")
         for attachment in tuple(self.attachments):
             attachment.after_fork()
@@ -250,15 +255,15 @@ class EventBase:
 
         Raises `LibeventError` within the loop.
         """
-        if self._pointer is None:
+        if self.pointer is None:
             return
         if self._running:
             raise LibeventError("event_base_free", "the loop is running; loopbreak first, then close")
         for attachment in tuple(self.attachments):
             attachment.close()
         self._signals = None
-        pointer, self._pointer = self._pointer, None
-        self.event_add = _refuse_to_add
+        pointer, self.pointer = self.pointer, None
+        self.event_assign = self.event_add = _refuse
         # It deletes what is still added, so the events' memory, which `live` holds, goes after it.
         self.library.lib.event_base_free(pointer)
         self.live.clear()
@@ -267,7 +272,7 @@ class EventBase:
         """Start watching for the interpreter's signals; None in threads, where Python runs no handlers."""
         from crossloop.bindings.libevent.wakeup import PythonSignals  # it imports this module
 
-        if self._pointer is None:
+        if self.pointer is None:
             return None  # entering the loop says so
         if self._signals is None:
             self._signals = PythonSignals(self)
@@ -281,17 +286,17 @@ class EventBase:
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
         # Runs before anything in a cycle with it is cleared (PEP 442), so the events are still whole.
-        if self._pointer is not None:
+        if self.pointer is not None:
             unclosed = repr(self)
             self.close()
             _warn(f"unclosed {unclosed}", ResourceWarning, source=self)
 
     def __repr__(self) -> str:
-        return f"<EventBase {'closed' if self._pointer is None else self.method}, {len(self.live)} events>"
+        return f"<EventBase {'closed' if self.pointer is None else self.method}, {len(self.live)} events>"
 
 
-def _refuse_to_add(_memory: Any, _timeout: Any) -> NoReturn:
-    raise LibeventError("event_add", "the base of this event is closed")
+def _refuse(*_arguments: object) -> NoReturn:
+    raise LibeventError("event_base", "this base is closed")
 
 
 def _new_base(library: Library, flags: int, avoid: Sequence[str]) -> Any:

@@ -61,7 +61,7 @@ class BufferEvent:
         self._key = base.next_key()
         self._functions = base.c_functions.get(BufferEvent) or _make_functions(base)
         self._scratch = self._functions[-1]
-        self._pointer = self._lib.bufferevent_socket_new(base.pointer, fd, 0)
+        self._pointer = self._lib.bufferevent_socket_new(base.opened(), fd, 0)
         if self._pointer == library.ffi.NULL:
             raise library.error("bufferevent_socket_new")
         self._output = self._lib.bufferevent_get_output(self._pointer)

@@ -39,14 +39,13 @@ class Event:
     __slots__ = ("__weakref__", "_base", "_key", "_memory", "callback")
 
     def __init__(self, base: EventBase, fd: int, what: int, callback: EventCallback) -> None:
-        library = base.library
         self.callback = callback
         self._base = base
-        self._key = base.next_key()
-        self._memory = library.ffi.new(library.event_memory)
+        self._key = key = base.next_key()
+        self._memory = memory = base.event_memory()
         trampoline = base.on_persistent if what & PERSIST else base.on_once
-        if library.lib.event_assign(self._memory, base.pointer, fd, what, trampoline, self._key):
-            raise library.error("event_assign")
+        if base.event_assign(memory, base.pointer, fd, what, trampoline, key):
+            raise base.library.error("event_assign")
 
     def add(self, timeout_s: float | None = None) -> None:
         """Make it pending; with *timeout_s* (seconds, microsecond steps) it also becomes active after that.
@@ -65,14 +64,15 @@ class Event:
             if timeout_s is None:
                 failed = base.event_add(self._memory, base.null)
             else:
-                timeval = base.timeval
-                # Rounded up: no timer fires before its time.
-                microseconds = ceil(timeout_s * 1e6) if timeout_s > 0 else 0
-                timeval.tv_sec, timeval.tv_usec = divmod(microseconds, 1_000_000)
-                failed = base.event_add(self._memory, timeval)
+                if timeout_s != base.timeval_s:  # programs use few different times, and this is half of it
+                    # Rounded up: no timer fires before its time.
+                    microseconds = 0 if timeout_s <= 0 else ceil(timeout_s * 1e6)
+                    base.timeval.tv_sec, base.timeval.tv_usec = divmod(microseconds, 1_000_000)
+                    base.timeval_s = timeout_s
+                failed = base.event_add(self._memory, base.timeval)
             if failed:
                 raise base.library.error("event_add")
-        except (LibeventError, OverflowError):
+        except (LibeventError, OverflowError, ValueError):
             if not added:
                 del live[self._key]
             raise
@@ -102,6 +102,7 @@ class Event:
 
     def set_priority(self, priority: int) -> None:
         """Level within the base's `priorities`, 0 the most urgent; not while it is active."""
+        self._base.opened()  # libevent looks at the base
         if self._base.library.lib.event_priority_set(self._memory, priority):
             raise self._base.library.error("event_priority_set")
 
@@ -126,7 +127,7 @@ class Timer(Event):
     __slots__ = ()
 
     def __init__(self, base: EventBase, callback: EventCallback) -> None:
-        super().__init__(base, -1, 0, callback)
+        Event.__init__(self, base, -1, 0, callback)  # super() would be a tenth of the cost of a timer
 
 
 class PersistentTimer(Event):
