@@ -223,7 +223,7 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
             {"timers": 1000},
             "crashed",
             "ended by signal 11 (SIGSEGV)",
-            'Fatal Python error: Segmentation fault\n\nCurrent thread 0x01 (most recent call first):\n  File "timers.py", line 42 in run\n',
+            'Fatal Python error: Segmentation fault\n\nCurrent thread 0x01:\n  File "timers.py", line 42 in run\n',
         ),
         CellRecord(
             "libevent", "native", "timers", {"timers": 1000}, "timed-out", "no answer within 20 s; ended", ""

@@ -1,7 +1,8 @@
 """Reports: a pure function from a journal's records to markdown and SVG, and the folder that they go to."""
 
+from crossloop.report.matrix import render_matrix
 from crossloop.report.page import METHOD_LINK, Rendered, render
 from crossloop.report.run import ScenarioTexts
 from crossloop.report.writing import write
 
-__all__ = ["METHOD_LINK", "Rendered", "ScenarioTexts", "render", "write"]
+__all__ = ["METHOD_LINK", "Rendered", "ScenarioTexts", "render", "render_matrix", "write"]

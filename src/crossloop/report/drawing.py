@@ -8,21 +8,27 @@ out with. The background is opaque and light, because GitHub's dark mode does no
 Colours: Okabe and Ito, "Color Universal Design" (2008), made to be told apart with colour-blindness;
 each family has a marker of its own as well.
 
-All lengths are inches from the top left, as the page is read; matplotlib counts from the bottom.
+All lengths are inches from the top left, as the page is read; matplotlib counts from the bottom. This module
+imports matplotlib, which takes 0.3 s: import it only where there is something to draw.
 """
 
 import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
 
 from crossloop.report import digits
 from crossloop.report.plots import Panel, Percentiles, Plot, Point, wide
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 WIDTH = 11.0
 ROW = 0.185
@@ -33,8 +39,10 @@ VALUE_COLUMN = 0.6
 """Right of a panel of points: the figures themselves."""
 LEGEND_LINE = 0.2
 FAMILIES_PER_LINE = 7
-CHARACTER = 0.074
-"""Width of a wide character at 8 points; labels are set flush right in as much as the longest may take."""
+CHARACTER = 0.0092
+"""Width of a wide character for each point of its size; what stands beside text keeps so far away."""
+BASELINE = 0.36 / 72
+"""How far the baseline lies below the middle of capitals and digits, for each point of size."""
 
 _PALETTE = (
     ("libuv", "#0072B2", "o"),
@@ -70,11 +78,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def draw(plots: Sequence[Plot]) -> dict[str, bytes]:
-    """File name → SVG of each plot. matplotlib is imported here alone, when there is something to draw."""
-    if not plots:
-        return {}
-    import matplotlib as mpl
-
+    """File name → SVG of each plot."""
     settings: Mapping[Any, Any] = {**mpl.rcParamsDefault, **_SETTINGS}
     with mpl.rc_context():
         mpl.rcParams.update({name: value for name, value in settings.items() if name != "backend"})
@@ -93,14 +97,11 @@ def family_styles(families: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 def _svg(plot: Plot) -> bytes:
     """One plot, laid out in inches on a single bare axes: axes and ticks of each panel would cost 20 ms."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     styles = family_styles(plot.families)
     columns = min(2, len(plot.panels))
     lines = [plot.panels[start : start + columns] for start in range(0, len(plot.panels), columns)]
     heights = [max(len(panel.points) for panel in line) * ROW + PANEL_HEAD + PANEL_FOOT for line in lines]
-    head = 0.62 + LEGEND_LINE * math.ceil(len(styles) / FAMILIES_PER_LINE)
+    head = 0.6 + LEGEND_LINE * math.ceil(len(styles) / FAMILIES_PER_LINE)
     height = head + sum(heights)
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
     canvas: Any = FigureCanvasSVG(figure)
@@ -108,7 +109,6 @@ def _svg(plot: Plot) -> bytes:
     sheet.set_axis_off()
     sheet.set_xlim(0, WIDTH)
     sheet.set_ylim(height, 0)
-    _head(figure, sheet, plot, styles)
     frames = []
     top = head
     for line, line_height in zip(lines, heights, strict=True):
@@ -116,58 +116,84 @@ def _svg(plot: Plot) -> bytes:
             frames.append(_frame(plot, panel, column * WIDTH / columns, top, WIDTH / columns))
         top += line_height
     _grid(sheet, frames)
-    _words(sheet, frames)
     _marks(sheet, frames, styles)
+    words = [*_head(plot), *_legend(sheet, plot, styles), *_panel_words(frames)]
+    sheet.add_artist(_Words(words, height))
     out = io.BytesIO()
     canvas.print_svg(out, metadata={"Date": None, "Creator": None, "Title": plot.title})
     return out.getvalue().replace(_FONT, _FONTS)
 
 
-def _head(figure: "Figure", sheet: "Axes", plot: Plot, styles: Mapping[str, tuple[str, str]]) -> None:
-    """Title, axis and legends."""
-    sheet.text(MARGIN, 0.2, plot.title, fontsize=11.5, fontweight="bold", va="center_baseline")
-    sheet.text(MARGIN, 0.41, plot.axis, fontsize=8.5, va="center_baseline")
-    families = [(family, colour, marker, 1.0) for family, (colour, marker) in styles.items()]
-    _legend(figure, families, "upper left", MARGIN - 0.1, 0.5)
-    if any(isinstance(point, Percentiles) for panel in plot.panels for point in panel.points):
-        names = [(name, _FAINT_INK, "o", fill) for name, fill in _PERCENTILE_FILL.items()]
-        _legend(figure, names, "upper right", WIDTH - MARGIN, 0.3)
+@dataclass(frozen=True)
+class _Word:
+    """Text whose first, middle or last character is at `x`, and the middle of its height at `y`."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 8.0
+    align: Literal["left", "center", "right"] = "left"
+    colour: str = _INK
+    weight: str = "normal"
 
 
-def _legend(
-    figure: "Figure",
-    entries: Sequence[tuple[str, str, str, float]],
-    corner: Literal["upper left", "upper right"],
-    left: float,
-    top: float,
-) -> None:
-    from matplotlib.lines import Line2D
+class _Words(Artist):
+    """All text of a plot, handed to the renderer as it is.
 
-    width, height = figure.get_size_inches()
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            marker=marker,
-            linestyle="none",
-            markersize=5.5,
-            markerfacecolor=_towards_white(colour, fill),
-            label=label,
-        )
-        for label, colour, marker, fill in entries
+    matplotlib's own text measures each string first, which takes half of the time that a plot takes, and
+    makes the bytes depend on the version of FreeType. SVG needs an anchor alone.
+    """
+
+    def __init__(self, words: Sequence[_Word], height: float):
+        super().__init__()
+        self._words = words
+        self._height = height
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Called by matplotlib, with 72 dots an inch."""
+        fonts: dict[tuple[float, str], FontProperties] = {}
+        anchor = Text(rotation_mode="anchor")
+        pen: Any = renderer.new_gc()
+        for word in self._words:
+            font = fonts.setdefault(
+                (word.size, word.weight), FontProperties(size=word.size, weight=word.weight)
+            )
+            x, y = word.x * 72, (word.y + word.size * BASELINE) * 72
+            anchor.set_position((x, self._height * 72 - y))
+            anchor.set_horizontalalignment(word.align)
+            pen.set_foreground(word.colour)
+            renderer.draw_text(pen, x, y, word.text, font, 0, False, anchor)
+        pen.restore()
+
+
+def _head(plot: Plot) -> list[_Word]:
+    """Title and axis."""
+    return [
+        _Word(MARGIN, 0.19, plot.title, size=11.5, weight="bold"),
+        _Word(MARGIN, 0.40, plot.axis, size=8.5),
     ]
-    figure.legend(
-        handles=handles,
-        loc=corner,
-        bbox_to_anchor=(left / width, 1 - top / height),
-        ncols=min(len(handles), FAMILIES_PER_LINE),
-        frameon=False,
-        borderaxespad=0,
-        handletextpad=0.1,
-        columnspacing=1.6,
-        fontsize=8.5,
-    )
+
+
+def _legend(sheet: Axes, plot: Plot, styles: Mapping[str, tuple[str, str]]) -> list[_Word]:
+    """Families in lines below the axis; percentiles, where there are any, right of the title."""
+    words = []
+    x, y = MARGIN, 0.61
+    for index, (family, style) in enumerate(styles.items()):
+        if index and index % FAMILIES_PER_LINE == 0:
+            x, y = MARGIN, y + LEGEND_LINE
+        words.append(_entry(sheet, x, y, family, style, 1.0))
+        x += 0.42 + len(family) * 8.5 * CHARACTER
+    if any(isinstance(point, Percentiles) for panel in plot.panels for point in panel.points):
+        x = WIDTH - MARGIN - 0.75 * len(_PERCENTILE_FILL)
+        for name, fill in _PERCENTILE_FILL.items():
+            words.append(_entry(sheet, x, 0.40, name, (_FAINT_INK, "o"), fill))
+            x += 0.75
+    return words
+
+
+def _entry(sheet: Axes, x: float, y: float, name: str, style: tuple[str, str], fill: float) -> _Word:
+    _scatter(sheet, [(x + 0.06, y)], style, fill)
+    return _Word(x + 0.17, y, name, size=8.5)
 
 
 @dataclass(frozen=True)
@@ -217,7 +243,7 @@ def _frame(plot: Plot, panel: Panel, corner: float, top: float, width: float) ->
 
 def _label_width(plot: Plot) -> float:
     longest = max(len(point.label) for panel in plot.panels for point in panel.points)
-    return min(2.75, max(0.9, longest * CHARACTER + 0.12))
+    return min(2.75, max(0.9, longest * 8 * CHARACTER + 0.12))
 
 
 def _scale(plot: Plot, panel: Panel) -> tuple[float, float, bool]:
@@ -247,7 +273,7 @@ def _tick_text(value: float) -> str:
     return f"{value:.0e}" if value and not 1e-3 <= value < 1e7 else f"{value:,.10g}"
 
 
-def _grid(sheet: "Axes", frames: Sequence[_Frame]) -> None:
+def _grid(sheet: Axes, frames: Sequence[_Frame]) -> None:
     """Shaded rows, grid lines and axes of all panels."""
     shaded = [(one, one.y(row)) for one in frames for row in range(1, len(one.panel.points), 2)]
     sheet.hlines(
@@ -277,21 +303,22 @@ def _grid(sheet: "Axes", frames: Sequence[_Frame]) -> None:
     )
 
 
-def _words(sheet: "Axes", frames: Sequence[_Frame]) -> None:
+def _panel_words(frames: Sequence[_Frame]) -> list[_Word]:
     """Titles, ticks, names left of the rows; right of them the figure, for those who want it exactly."""
-    size: dict[str, Any] = {"fontsize": 8, "va": "center_baseline"}
+    words = []
     for one in frames:
-        sheet.text(one.corner, one.top - 0.13, one.panel.title, fontsize=9, fontweight="bold")
+        words.append(_Word(one.corner, one.top - 0.15, one.panel.title, size=9, weight="bold"))
         for tick in _ticks(one.low, one.high, log=one.log):
-            sheet.text(one.x(tick), one.bottom + 0.1, _tick_text(tick), ha="center", **size)
+            words.append(_Word(one.x(tick), one.bottom + 0.1, _tick_text(tick), align="center"))
         for row, point in enumerate(one.panel.points):
-            sheet.text(one.left - 0.1, one.y(row), point.label, ha="right", **size)
+            words.append(_Word(one.left - 0.1, one.y(row), point.label, align="right"))
             if isinstance(point, Point):
-                text = digits.number(point.value)
-                sheet.text(one.right + VALUE_COLUMN, one.y(row), text, ha="right", color=_FAINT_INK, **size)
+                text, place = digits.number(point.value), one.right + VALUE_COLUMN
+                words.append(_Word(place, one.y(row), text, align="right", colour=_FAINT_INK))
+    return words
 
 
-def _marks(sheet: "Axes", frames: Sequence[_Frame], styles: Mapping[str, tuple[str, str]]) -> None:
+def _marks(sheet: Axes, frames: Sequence[_Frame], styles: Mapping[str, tuple[str, str]]) -> None:
     """Whiskers and markers, a few collections for all rows of all panels."""
     rows = [(one, row, point) for one in frames for row, point in enumerate(one.panel.points)]
     sheet.hlines(
@@ -307,17 +334,21 @@ def _marks(sheet: "Axes", frames: Sequence[_Frame], styles: Mapping[str, tuple[s
         for fill, value in _filled(point):
             places.setdefault((point.family, fill), []).append((one.x(value), one.y(row)))
     for (family, fill), found in places.items():
-        colour, marker = styles[family]
-        sheet.scatter(
-            [x for x, _ in found],
-            [y for _, y in found],
-            s=24,
-            marker=marker,
-            facecolors=[_towards_white(colour, fill)],
-            edgecolors=colour,
-            linewidths=0.9,
-            zorder=3,
-        )
+        _scatter(sheet, found, styles[family], fill)
+
+
+def _scatter(sheet: Axes, places: Sequence[tuple[float, float]], style: tuple[str, str], fill: float) -> None:
+    colour, marker = style
+    sheet.scatter(
+        [x for x, _ in places],
+        [y for _, y in places],
+        s=24,
+        marker=marker,
+        facecolors=[_towards_white(colour, fill)],
+        edgecolors=colour,
+        linewidths=0.9,
+        zorder=3,
+    )
 
 
 def _filled(point: Point | Percentiles) -> list[tuple[float, float]]:

@@ -7,7 +7,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossloop.journal import Record
 from crossloop.report import summary
-from crossloop.report.drawing import draw
 from crossloop.report.escaping import Markdown, inline
 from crossloop.report.plots import Plot, scenario_plots, stems
 from crossloop.report.portability import portability
@@ -22,14 +21,14 @@ METHOD_LINK = "../../docs/method.md"
 
 @dataclass(frozen=True)
 class Rendered:
-    """The first page, and by name the files that belong to it: pictures, and further pages of a long report."""
+    """The first page; by name the files that belong to it: pictures, and a long report's further pages."""
 
     markdown: str
     files: Mapping[str, bytes]
 
 
 ROWS_PER_PAGE = 400
-"""Measured rows on one page: GitHub shows no more than 512 KB of a markdown file, a row may take 900 bytes."""
+"""Measured rows on one page: GitHub shows 512 KB of a markdown file at most, a row may take 900 bytes."""
 DETAILED_SETS = 12
 """Parameter sets of a scenario that are shown with offered rates and evidence; further ones without."""
 
@@ -104,9 +103,17 @@ def render(
         incident_table=incident_table(found),
         method_link=Markdown(method_link),
     )
-    files = draw([plot for section in sections for plot in section.plots])
+    files = _pictures([plot for section in sections for plot in section.plots])
     files.update(_further_pages(run, sections, method_link))
     return Rendered(markdown, files)
+
+
+def _pictures(plots: Sequence[Plot]) -> dict[str, bytes]:
+    if not plots:
+        return {}
+    from crossloop.report.drawing import draw  # imports matplotlib
+
+    return draw(plots)
 
 
 def _further_pages(run: Run, sections: Sequence[ScenarioSection], method_link: str) -> dict[str, bytes]:

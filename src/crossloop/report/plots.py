@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossloop.journal import Latency
-from crossloop.report.digits import integer
+from crossloop.report.digits import integer, number
 from crossloop.report.escaping import file_stem, plot_text
 from crossloop.report.run import Comparison, Row, Run, ScenarioTexts
 from crossloop.report.scenario import SAMPLES, shown_latency
@@ -177,8 +177,8 @@ def _latency(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, 
 
 
 def _rate_text(one: Comparison, texts: ScenarioTexts) -> str:
-    rates = {round(rate.offered_per_s) for row in one.rows if (rate := row.common_rate)}
-    return f"; {integer(rates.pop())} {texts.units}/s" if len(rates) == 1 else ""
+    rates = {number(rate.offered_per_s) for row in one.rows if (rate := row.common_rate)}
+    return f"; {rates.pop()} {texts.units}/s" if len(rates) == 1 else ""
 
 
 def _percentile_rows(one: Comparison, run: Run, open_loop: bool) -> list[Percentiles]:

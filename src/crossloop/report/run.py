@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from crossloop.journal import (
     AdapterRecord,
     CellRecord,
@@ -99,10 +97,12 @@ class Run:
 
     @property
     def place(self) -> str:
-        """System, release and Python in a few words."""
+        """System and release in a few words; what runs under Wine is Wine, whatever it says of itself."""
         machine = self.record.machine
-        words = f"{machine.system} {machine.release} ({machine.architecture})"
-        return f"{words} under Wine" if self.wine and "wine" not in words.lower() else words
+        if self.wine:
+            name = machine.virtual if "wine" in machine.virtual.lower() else "Wine"
+            return f"{name} ({machine.architecture})"
+        return f"{machine.system} {machine.release} ({machine.architecture})"
 
 
 def row_label(adapter: str, style: str) -> str:
@@ -138,7 +138,7 @@ def gather(records: Sequence[Record]) -> Run:
     record = next((one for one in records if isinstance(one, RunRecord)), None)
     if record is None:
         raise ValueError("a report needs a record of kind 'run'; these records have none")
-    cells: dict[tuple[str, str, str, bytes], CellRecord] = {}
+    cells: dict[tuple[str, str, str, str], CellRecord] = {}
     adapters: dict[str, AdapterRecord] = {}
     checks: dict[tuple[str, str], CheckRecord] = {}
     warnings: dict[tuple[str, str], WarningRecord] = {}
@@ -172,9 +172,9 @@ def gather(records: Sequence[Record]) -> Run:
     )
 
 
-def parameters_key(parameters: Mapping[str, int | float | bool | str]) -> bytes:
+def parameters_key(parameters: Mapping[str, int | float | bool | str]) -> str:
     """The same for the same parameters in any order, and unlike for 1, 1.0 and true."""
-    return msgspec.json.encode(dict(parameters), order="sorted")
+    return repr(sorted(parameters.items()))
 
 
 def _in_order(*names: Iterable[str]) -> tuple[str, ...]:
@@ -182,9 +182,9 @@ def _in_order(*names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _comparisons(
-    scenario_ids: tuple[str, ...], cells: Mapping[tuple[str, str, str, bytes], CellRecord]
+    scenario_ids: tuple[str, ...], cells: Mapping[tuple[str, str, str, str], CellRecord]
 ) -> dict[str, tuple[Comparison, ...]]:
-    grouped: dict[str, dict[bytes, list[CellRecord]]] = {name: {} for name in scenario_ids}
+    grouped: dict[str, dict[str, list[CellRecord]]] = {name: {} for name in scenario_ids}
     for (_adapter, _style, scenario, key), cell in cells.items():
         grouped[scenario].setdefault(key, []).append(cell)
     found: dict[str, tuple[Comparison, ...]] = {}

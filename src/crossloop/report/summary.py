@@ -110,8 +110,8 @@ def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
     measured = {cell.adapter for cell in run.cells if cell.outcome == "measured"}
     outcomes = ", ".join(f"{digits.integer(count)} {inline(name)}" for name, count in counts.items())
     sentence = Markdown(
-        f"{digits.integer(len(measured))} of {_plural(len(run.adapter_ids), 'adapter')} gave figures; "
-        f"of {_plural(len(run.cells), 'cell')}: {outcomes or 'none'}."
+        f"Adapters with figures: {digits.integer(len(measured))} of {digits.integer(len(run.adapter_ids))}. "
+        f"Cells: {outcomes or 'none'}."
     )
     columns = [
         Column("Scenario"),

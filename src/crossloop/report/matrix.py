@@ -1,0 +1,232 @@
+"""Several runs side by side: what works where, and each run's ratios. Never one machine's time over another's."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crossloop.journal import CellRecord, Estimate, Record
+from crossloop.report import digits
+from crossloop.report.escaping import Markdown, file_stem, inline
+from crossloop.report.page import METHOD_LINK, Rendered, environment, texts_for
+from crossloop.report.portability import Reasons, absent_text, outcomes_text
+from crossloop.report.run import (
+    Comparison,
+    Row,
+    Run,
+    ScenarioTexts,
+    gather,
+    parameters_key,
+    parameters_text,
+    row_label,
+)
+from crossloop.report.tables import Column, Table, table
+
+REFERENCE = "asyncio"
+"""Adapter that the others are held against where every run of a comparison has it."""
+NOT_RUN = Markdown("not run")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One run and the name of its folder."""
+
+    label: str
+    run: Run
+
+    @property
+    def heading(self) -> Markdown:
+        """Label in a column's heading; Wine is always said."""
+        return Markdown(inline(self.label) + (" (Wine)" if self.run.wine else ""))
+
+    @property
+    def link(self) -> Markdown:
+        """The label, and a link to the run's own report when the label can be a folder's name."""
+        if self.label and self.label == file_stem(self.label):
+            return Markdown(f"[{self.label}]({self.label}/README.md)")
+        return inline(self.label)
+
+
+@dataclass(frozen=True)
+class Across:
+    """One scenario over all runs."""
+
+    texts: ScenarioTexts
+    tables: tuple[tuple[str, Table], ...]
+    """Parameter set and its table, the first shown open."""
+
+
+def render_matrix(
+    runs: Sequence[tuple[str, Sequence[Record]]],
+    about: Mapping[str, ScenarioTexts] | None = None,
+    *,
+    method_link: str = METHOD_LINK.removeprefix("../"),
+) -> Rendered:
+    """Render the index of several runs, each with the name of its folder.
+
+    Raises ValueError without runs, for a label that is there twice, or for records that hold no run.
+    """
+    labels = [label for label, _records in runs]
+    if not runs or len(set(labels)) != len(labels):
+        raise ValueError(f"a matrix needs runs with labels unlike each other, not {labels!r}")
+    sides = [Labelled(label, gather(records)) for label, records in runs]
+    scenarios = tuple(dict.fromkeys(name for side in sides for name in side.run.scenario_ids))
+    texts = texts_for(scenarios, about or {})
+    markdown = (
+        environment()
+        .get_template("matrix.md.j2")
+        .render(
+            sides=sides,
+            machines=_machines(sides),
+            works=_works(sides),
+            scenarios=[one for name in scenarios if (one := _across(sides, name, texts[name])).tables],
+            method_link=Markdown(method_link),
+        )
+    )
+    return Rendered(markdown, {})
+
+
+def _machines(sides: Sequence[Labelled]) -> Table:
+    columns = (
+        "Run",
+        "System",
+        "Processor",
+        "CPUs",
+        "Python",
+        "Profile",
+        "Started",
+        "Cells measured",
+        "State",
+    )
+    rows = []
+    for side in sides:
+        run = side.run
+        machine = run.record.machine
+        measured = sum(cell.figures is not None for cell in run.cells)
+        rows.append(
+            (
+                side.link,
+                run.place,
+                machine.cpu,
+                digits.integer(machine.cpus),
+                machine.python,
+                run.record.profile,
+                f"{run.record.started} (UTC)",
+                f"{digits.integer(measured)} of {digits.integer(len(run.cells))}",
+                "complete" if run.end else "incomplete: no end record",
+            )
+        )
+    return table(list(map(Column, columns)), rows)
+
+
+def _works(sides: Sequence[Labelled]) -> Table:
+    reasons = Reasons()
+    adapters = dict.fromkeys(name for side in sides for name in side.run.adapter_ids)
+    rows = []
+    for adapter in adapters:
+        cells = []
+        for side in sides:
+            own = [cell for cell in side.run.cells if cell.adapter == adapter]
+            cells.append(
+                outcomes_text(own, reasons) if own else absent_text(side.run.adapters.get(adapter), reasons)
+            )
+        rows.append((adapter, *cells))
+    caption = "Cells (scenarios × styles × parameter sets) of each adapter in each run, by outcome."
+    return table([Column("Adapter"), *(Column(side.heading) for side in sides)], rows, caption, reasons.notes)
+
+
+def _across(sides: Sequence[Labelled], scenario: str, texts: ScenarioTexts) -> Across:
+    found: dict[str, dict[str, Comparison]] = {}
+    for side in sides:
+        for one in side.run.comparisons.get(scenario, ()):
+            found.setdefault(parameters_key(one.parameters), {})[side.label] = one
+    measured = [by_label for by_label in found.values() if any(one.rows for one in by_label.values())]
+    tables = [
+        (parameters_text(next(iter(by_label.values())).parameters), _ratios(sides, by_label))
+        for by_label in sorted(measured, key=len, reverse=True)  # stable: what most runs have comes first
+    ]
+    return Across(texts, tuple(tables))
+
+
+def _ratios(sides: Sequence[Labelled], by_label: Mapping[str, Comparison]) -> Table:
+    shown = [side for side in sides if side.label in by_label]
+    references = {side.label: _reference(by_label[side.label], side.run) for side in shown}
+    held = all(references[side.label] for side in shown if by_label[side.label].rows)
+    reasons = Reasons()
+    keys: dict[tuple[str, str], None] = {}
+    for side in shown:
+        one = by_label[side.label]
+        keys.update(dict.fromkeys((row.adapter, row.style) for row in one.rows))
+        keys.update(dict.fromkeys((cell.adapter, cell.style) for cell in one.others))
+    lines = []
+    for adapter, style in sorted(keys, key=lambda key: _sort_key(shown, by_label, *key)):
+        cells = [
+            _ratio_cell(
+                by_label[side.label], adapter, style, references[side.label] if held else None, reasons
+            )
+            for side in shown
+        ]
+        lines.append((row_label(adapter, style), *cells))
+    against = f"that of {REFERENCE} in the same run" if held else "that of the leanest row of the same run"
+    caption = (
+        f"CPU per operation ÷ {against}, 95 % interval in brackets. Each column is a machine of its own: "
+        "compare ratios, there are no times here."
+    )
+    columns = [Column("Adapter (style)"), *(Column(side.heading, "right") for side in shown)]
+    return table(columns, lines, caption, reasons.notes)
+
+
+def _sort_key(
+    shown: Sequence[Labelled], by_label: Mapping[str, Comparison], adapter: str, style: str
+) -> tuple[float, str]:
+    """By the geometric mean of the ratios to the leanest row; rows without any come last."""
+    ratios = [
+        row.figures.ratio_to_best.value
+        for side in shown
+        for row in by_label[side.label].rows
+        if (row.adapter, row.style) == (adapter, style)
+    ]
+    logarithms = [math.log(ratio) for ratio in ratios if 0 < ratio < math.inf]
+    mean = sum(logarithms) / len(logarithms) if logarithms else math.inf
+    return mean, row_label(adapter, style)
+
+
+def _reference(comparison: Comparison, run: Run) -> Row | None:
+    """The row that others are held against: asyncio in the first of its styles that was measured."""
+    record = run.adapters.get(REFERENCE)
+    order = list(record.styles) if record else []
+    found = [row for row in comparison.rows if row.adapter == REFERENCE]
+    found.sort(key=lambda row: order.index(row.style) if row.style in order else len(order))
+    return found[0] if found else None
+
+
+def _ratio_cell(
+    comparison: Comparison, adapter: str, style: str, reference: Row | None, reasons: Reasons
+) -> Markdown:
+    for row in comparison.rows:
+        if (row.adapter, row.style) == (adapter, style):
+            if row is reference:
+                return Markdown("1.00")
+            to_best = row.figures.ratio_to_best
+            ratio = _over(to_best, reference.figures.ratio_to_best) if reference else to_best
+            return Markdown(digits.ratio(ratio) if ratio else digits.MISSING)
+    own: list[CellRecord] = [
+        cell for cell in comparison.others if (cell.adapter, cell.style) == (adapter, style)
+    ]
+    return outcomes_text(own, reasons) if own else NOT_RUN
+
+
+def _over(one: Estimate, other: Estimate) -> Estimate | None:
+    """Quotient of two ratios to the same row.
+
+    Its interval reaches from the least to the greatest quotient of the two intervals: wider than one of
+    paired slices would be, never narrower. None when an interval holds zero, where no quotient is.
+    """
+    if min(one.low, one.value, other.low, other.value) <= 0:
+        return None
+    return Estimate(
+        one.value / other.value,
+        one.low / other.high,
+        one.high / other.low,
+        min(one.slices, other.slices),
+        min(one.generations, other.generations),
+    )

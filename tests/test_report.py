@@ -1,0 +1,639 @@
+"""Reports: whole pages against golden files, hostile journals, the same bytes for the same journal.
+
+After a change that is meant, regenerate the golden files and read the difference:
+
+    CROSSLOOP_GOLDEN=write python -m pytest tests/test_report.py -k golden && git diff tests/golden
+"""
+
+import hashlib
+import html
+import math
+import os
+import re
+import string
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from crossloop.journal import (
+    AdapterRecord,
+    CellRecord,
+    CheckRecord,
+    EndRecord,
+    Estimate,
+    Figures,
+    Latency,
+    RateFigures,
+    Record,
+    Regime,
+    RunRecord,
+    WarningRecord,
+)
+from crossloop.report import Rendered, ScenarioTexts, digits, render, render_matrix, write
+from crossloop.report.drawing import draw, family_styles
+from crossloop.report.escaping import Markdown, block, code, file_stem, inline, one_line, plot_text
+from crossloop.report.page import ROWS_PER_PAGE
+from crossloop.report.run import gather
+from crossloop.report.scenario import percentile
+from crossloop.report.tables import Column, markdown_table, table
+from tests import journals
+
+GOLDEN = Path(__file__).parent / "golden"
+HOSTILE = (
+    '<script>alert("x")</script> | **bold** `code` ``two`` [link](javascript:x) ![i](y) <!-- -->\n'
+    "# heading\n```\n</details></pre>\n\x1b[31mred\x07\u202egnp.exe\u2028 \\| $x$ ~~gone~~ &lt; _a_ \ud800"
+)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def check_golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("CROSSLOOP_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def hostile_run() -> list[Record]:
+    """Every text that a journal can hold is hostile, beyond what the reader would let through."""
+    figures = replace_figures(
+        journals.figures(5.8, counters={HOSTILE: 1.5}), rates=[journals.rate(HOSTILE[:40], 1e4, 90)]
+    )
+    machine = msgspec.structs.replace(
+        journals.LINUX,
+        system=HOSTILE,
+        release=HOSTILE,
+        cpu=HOSTILE,
+        python=HOSTILE,
+        libc=HOSTILE,
+        virtual=HOSTILE,
+    )
+    run = msgspec.structs.replace(
+        journals.run_record(machine),
+        profile=HOSTILE,
+        started=HOSTILE,
+        crossloop=HOSTILE,
+        settings={HOSTILE: HOSTILE},
+    )
+    adapter = msgspec.structs.replace(
+        journals.adapter_record("uvloop"),
+        adapter=HOSTILE,
+        library=HOSTILE,
+        installed=HOSTILE,
+        facts={"binding": HOSTILE, "binding_version": HOSTILE, "mechanism": HOSTILE, "loaded_from": HOSTILE},
+    )
+    parameters: dict[str, int | float | bool | str] = {HOSTILE: HOSTILE}
+    return [
+        run,
+        adapter,
+        CellRecord(HOSTILE, HOSTILE, HOSTILE, parameters, "measured", figures=figures),
+        CellRecord(HOSTILE, "other", HOSTILE, parameters, "crashed", HOSTILE, HOSTILE * 50),
+        CheckRecord(HOSTILE, HOSTILE, "failed", HOSTILE, HOSTILE, as_expected=False, reason=HOSTILE),
+        WarningRecord(HOSTILE, HOSTILE, HOSTILE),
+        EndRecord(elapsed_s=1, cells={}),
+    ]
+
+
+def replace_figures(figures: Figures, **changes: object) -> Figures:
+    return msgspec.structs.replace(figures, **changes)
+
+
+def tables_of(markdown: str) -> list[list[str]]:
+    """Every table as its lines."""
+    blocks = re.findall(r"(?:^\|.*\n)+", markdown, re.MULTILINE)
+    return [text.splitlines() for text in blocks]
+
+
+def cells_of(line: str) -> list[str]:
+    return re.split(r"(?<!\\)\|", line)[1:-1]
+
+
+# Whole pages.
+
+
+def test_golden_report() -> None:
+    check_golden("run.md", render(journals.whole_run(), journals.ABOUT).markdown)
+
+
+def test_golden_matrix() -> None:
+    other = msgspec.structs.replace(
+        journals.LINUX, system="Darwin", release="24.1", architecture="arm64", platform="darwin"
+    )
+    runs = [
+        ("linux", journals.whole_run()),
+        ("wine", journals.whole_run(journals.WINE)),
+        (
+            "macos",
+            [journals.run_record(other), journals.adapter_record("uvloop"), *journals.tcp_echo_cells()],
+        ),
+    ]
+    check_golden("matrix.md", render_matrix(runs, journals.ABOUT).markdown)
+
+
+def test_golden_incomplete_run_without_figures() -> None:
+    records: list[Record] = [
+        journals.run_record(adapters=("pyev",), scenarios=("timers", "dns")),
+        journals.adapter_record("pyev", outcome="not-installed", reason="no C compiler; apt install gcc"),
+        CellRecord("pyev", "native", "timers", {}, "not-installed", "no C compiler; apt install gcc"),
+    ]
+    check_golden("incomplete.md", render(records).markdown)
+
+
+def test_pictures_are_what_the_page_shows() -> None:
+    rendered = render(journals.whole_run(), journals.ABOUT)
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", rendered.markdown)
+    assert sorted(shown) == sorted(rendered.files)
+    assert "tcp-echo-cpu.svg" in shown
+
+
+def test_every_outcome_of_the_journal_is_on_the_page() -> None:
+    records = journals.whole_run()
+    page = render(records).markdown
+    for cell in records:
+        if isinstance(cell, CellRecord) and cell.figures is None:
+            assert inline(cell.reason) in page
+            assert cell.outcome in page
+
+
+# Determinism.
+
+
+def digest(rendered: Rendered) -> str:
+    everything = [rendered.markdown.encode(), *(rendered.files[name] for name in sorted(rendered.files))]
+    return hashlib.sha256(b"\0".join(everything)).hexdigest()
+
+
+def test_same_journal_same_bytes() -> None:
+    assert digest(render(journals.whole_run())) == digest(render(journals.whole_run()))
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_same_bytes_in_another_process_and_place(seed: str, tmp_path: Path) -> None:
+    """Neither hashes, nor locale, nor time zone, nor a user's settings for plots reach the bytes."""
+    (tmp_path / "matplotlibrc").write_text("font.size: 30\nsvg.fonttype: path\naxes.facecolor: black\n")
+    script = (
+        "from tests import journals, test_report; from crossloop.report import render; "
+        "print(test_report.digest(render(journals.whole_run())))"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": seed,
+        "TZ": "Asia/Tokyo",
+        "LC_ALL": "de_DE.UTF-8",
+        "MATPLOTLIBRC": str(tmp_path / "matplotlibrc"),
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.strip() == digest(render(journals.whole_run()))
+
+
+def test_pictures_carry_no_date_and_no_version() -> None:
+    for content in render(journals.whole_run()).files.values():
+        assert b"<dc:date>" not in content
+        assert b"matplotlib.org" not in content
+
+
+# Hostile journals.
+
+
+def test_hostile_texts_stay_text() -> None:
+    rendered = render(hostile_run())
+    page = rendered.markdown
+    assert "<script" not in page
+    assert "<!--" not in page
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff]", page)
+    assert page.count("<details>") == page.count("</details>")
+    assert page.count("<pre>") == page.count("</pre>") == 1
+    for lines in tables_of(page):
+        widths = {len(cells_of(line)) for line in lines}
+        assert len(widths) == 1, lines
+
+
+@pytest.mark.parametrize("records_", [journals.whole_run(), hostile_run()], ids=["ordinary", "hostile"])
+def test_page_as_a_markdown_parser_reads_it(records_: list[Record]) -> None:
+    """The only links, pictures and HTML elements are those that the page itself is written with."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(render(records_).markdown)
+    inner = [child for token in tokens for child in token.children or ()]
+    raw = " ".join(
+        token.content for token in (*tokens, *inner) if token.type in {"html_block", "html_inline"}
+    )
+    assert set(re.findall(r"<\s*/?\s*([^\s>]+)", raw)) <= {"details", "summary", "pre", "sup", "br", "code"}
+    links = {str(token.attrGet("href")) for token in inner if token.type == "link_open"}
+    assert {link for link in links if not link.startswith("#")} == {"../../docs/method.md"}
+    pictures = {str(token.attrGet("src")) for token in inner if token.type == "image"}
+    assert pictures == set(render(records_).files)
+    assert not [token for token in tokens if token.type in {"fence", "code_block"}]
+    assert [token.tag for token in tokens if token.type == "heading_open"].count("h1") == 1
+
+
+def test_hostile_texts_give_pictures_that_are_xml() -> None:
+    rendered = render(hostile_run())
+    assert rendered.files
+    for name, content in rendered.files.items():
+        assert re.fullmatch(r"[a-z0-9-]+\.svg", name)
+        root = ElementTree.fromstring(content)
+        assert root.tag == f"{SVG}svg"
+        assert not root.findall(f".//{SVG}script")
+
+
+def test_matrix_of_hostile_runs() -> None:
+    page = render_matrix([(HOSTILE, hostile_run()), ("b", hostile_run())]).markdown
+    assert "<script" not in page
+    assert {len({len(cells_of(line)) for line in lines}) for lines in tables_of(page)} == {1}
+
+
+# Any journal.
+
+texts = st.text(max_size=60)
+names = st.sampled_from(["asyncio", "uvloop", "pyev", "<script>x", "a|b"])
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+counts = st.integers(0, 10**12)
+estimates = st.builds(Estimate, numbers, numbers, numbers, counts, counts)
+latencies = st.builds(Latency, counts, numbers, numbers, numbers, numbers, numbers)
+regimes = st.builds(
+    Regime,
+    st.sampled_from(["server-bound", "client-bound", "idle", "self-driven"]),
+    numbers,
+    numbers,
+    st.none() | numbers,
+    st.none() | numbers,
+)
+rates = st.builds(
+    RateFigures, st.sampled_from(["common", "50%", "x|y"]), numbers, numbers, latencies, estimates, regimes
+)
+measured = st.builds(
+    Figures,
+    estimates,
+    st.none() | numbers,
+    estimates,
+    regimes,
+    st.integers(1, 50),
+    estimates,
+    st.lists(rates, max_size=3),
+    st.none() | latencies,
+    st.none() | counts,
+    st.dictionaries(texts, numbers, max_size=2),
+)
+parameters = st.dictionaries(texts, st.integers() | numbers | st.booleans() | texts, max_size=3)
+outcomes = st.sampled_from(["unsupported", "not-installed", "failed", "crashed", "timed-out"])
+cells = st.builds(
+    CellRecord, names, texts, names, parameters, st.just("measured"), texts, texts, measured
+) | st.builds(CellRecord, names, texts, names, parameters, outcomes, texts, texts, st.none())
+records = st.lists(
+    cells
+    | st.builds(CheckRecord, names, texts, outcomes, texts, texts, st.booleans(), texts)
+    | st.builds(WarningRecord, texts, texts, texts)
+    | st.builds(AdapterRecord, names, texts, texts, texts, st.booleans(), outcomes, texts)
+    | st.builds(EndRecord, numbers, st.just({}), counts, st.none() | counts, st.none() | estimates),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(records)
+def test_any_journal_renders(found: list[Record]) -> None:
+    rendered = render([journals.run_record(), *found])
+    assert "<script" not in rendered.markdown
+    rendered.markdown.encode("utf-8")
+    for lines in tables_of(rendered.markdown):
+        assert len({len(cells_of(line)) for line in lines}) == 1, lines
+    for content in rendered.files.values():
+        ElementTree.fromstring(content)
+    assert "<script" not in render_matrix([("a", [journals.run_record(), *found])]).markdown
+
+
+@given(texts)
+def test_inline_text_is_one_harmless_line(text: str) -> None:
+    escaped = inline(text)
+    assert "\n" not in escaped
+    assert not re.search(r"(?<!\\)(?:\\\\)*[|`*\[\]]", escaped)
+    assert not re.search(r"[<>]", escaped)
+    shown = html.unescape(re.sub(rf"\\([{re.escape(string.punctuation)}])", r"\1", escaped))
+    assert shown.replace("\\", "") == one_line(text).replace("\\", "")
+
+
+# Rules of the page.
+
+
+def one_scenario(*cells_: Record) -> str:
+    return render([journals.run_record(), *cells_, EndRecord(elapsed_s=1, cells={})], journals.ABOUT).markdown
+
+
+def test_last_record_of_a_cell_wins() -> None:
+    page = one_scenario(
+        CellRecord("uvloop", "native", "timers", {"timers": 5}, "failed", "the first time"),
+        journals.measured("uvloop", "timers", journals.figures(0.5), timers=5),
+    )
+    assert "the first time" not in page
+    assert "0.500 (0.490–0.510)" in page
+
+
+def test_parameters_that_compare_equal_in_python_are_kept_apart() -> None:
+    cells_ = [
+        CellRecord(
+            "uvloop", "native", "timers", {"n": value}, "measured", figures=journals.figures(1 + place)
+        )
+        for place, value in enumerate((1, True, 1.0))
+    ]
+    assert len(gather([journals.run_record(), *cells_]).comparisons["timers"]) == 3
+
+
+def test_run_that_went_on_after_its_end_and_was_interrupted_is_incomplete() -> None:
+    end = EndRecord(elapsed_s=1, cells={})
+    cell = CellRecord("uvloop", "native", "timers", {}, "failed", "x")
+    assert "**This run is incomplete.**" not in render([journals.run_record(), cell, end]).markdown
+    assert "**This run is incomplete.**" in render([journals.run_record(), end, cell]).markdown
+
+
+def test_wine_is_said_and_never_called_windows() -> None:
+    page = render(journals.whole_run(journals.WINE)).markdown
+    assert page.startswith("# crossloop on Wine 10.0 (AMD64)\n")
+    assert "This ran under Wine" in page
+    assert re.findall(r"Windows", page.replace("winloop is published for Windows alone", "")) == ["Windows"]
+
+
+def test_rows_are_sorted_by_tier_then_value() -> None:
+    page = one_scenario(
+        journals.measured("pyev", "timers", journals.figures(0.7, tier=2), n=1),
+        journals.measured("uvloop", "timers", journals.figures(0.9, tier=1), n=1),
+        journals.measured("asyncio", "timers", journals.figures(0.8, tier=1), n=1),
+    )
+    ranked = next(lines for lines in tables_of(page) if lines[0].startswith("| Tier"))
+    assert [cells_of(line)[1].strip() for line in ranked[2:]] == ["asyncio", "uvloop", "pyev"]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, ["–", "–", "–"]),
+        (19, ["–", "–", "–"]),
+        (20, ["1.00", "–", "–"]),
+        (1000, ["1.00", "4.20", "–"]),
+        (10_000, ["1.00", "4.20", "11.0"]),
+    ],
+)
+def test_percentiles_need_ten_samples_beyond_them(count: int, shown: list[str]) -> None:
+    latency = journals.latency(1, count)
+    assert [percentile(latency, name) for name in ("p50", "p99", "p99.9")] == shown
+
+
+def test_client_bound_rates_are_lower_bounds() -> None:
+    bound = Regime("client-bound", 0.5, 1.0)
+    page = one_scenario(journals.measured("uvloop", "timers", journals.figures(1, regime=bound), n=1))
+    assert "| ≥ 950,000 |" in page
+    assert "≥: the load, not the subject, was the limit" in page
+
+
+def test_noise_floor_is_printed_when_a_run_has_one() -> None:
+    end = EndRecord(elapsed_s=1, cells={}, noise_floor=Estimate(1.002, 0.996, 1.008, 90, 3))
+    page = render([journals.run_record(), end]).markdown
+    assert "differed by a factor of 1.00 (1.00–1.01)" in page
+    assert "is not part of this run" not in page
+
+
+def test_long_reports_go_to_further_pages() -> None:
+    sets = ROWS_PER_PAGE // len(journals.ADAPTERS) + 5
+    cells_ = [cell for connections in range(1, sets) for cell in journals.tcp_echo_cells(connections)]
+    rendered = render([journals.run_record(), *cells_])
+    pages = [name for name in rendered.files if name.endswith(".md")]
+    assert pages == ["tcp-echo-1.md", "tcp-echo-2.md"]
+    assert "(tcp-echo-1.md)" in rendered.markdown
+    everything = rendered.markdown + "".join(rendered.files[name].decode() for name in pages)
+    for connections in range(1, sets):
+        assert f"connections {connections}<" in everything or f"connections {connections}**" in everything
+    assert "Not drawn, but in the tables:" in rendered.markdown
+
+
+def test_scenarios_that_differ_in_case_alone_get_files_of_their_own() -> None:
+    cells_ = [
+        journals.measured("uvloop", name, journals.figures(1), n=1) for name in ("Echo", "echo", "echo!")
+    ]
+    assert sorted(render([journals.run_record(), *cells_]).files) == [
+        "echo-2-cpu.svg",
+        "echo-3-cpu.svg",
+        "echo-cpu.svg",
+    ]
+
+
+def test_matrix_falls_back_to_the_leanest_row_without_asyncio_everywhere() -> None:
+    cell = journals.measured("uvloop", "timers", journals.figures(1, best_us=0.5), n=1)
+    page = render_matrix([("a", [journals.run_record(), cell])]).markdown
+    assert "that of the leanest row of the same run" in page
+    assert "| 2.00 (1.99–2.01) |" in page
+
+
+@pytest.mark.parametrize("labels", [[], ["a", "a"]])
+def test_matrix_refuses_labels_that_do_not_tell_runs_apart(labels: list[str]) -> None:
+    with pytest.raises(ValueError, match="labels unlike each other"):
+        render_matrix([(label, journals.whole_run()) for label in labels])
+
+
+def test_report_needs_a_run() -> None:
+    with pytest.raises(ValueError, match="needs a record of kind 'run'"):
+        render(journals.whole_run()[1:])
+
+
+# Pictures.
+
+
+def texts_in(content: bytes) -> list[tuple[str, float, float, str, float]]:
+    """Text, x, y, anchor and size of everything written in a picture."""
+    found = []
+    for element in ElementTree.fromstring(content).iter(f"{SVG}text"):
+        style = dict(part.strip().split(": ", 1) for part in element.get("style", "").split(";"))
+        place = float(element.get("x", "0")), float(element.get("y", "0"))
+        found.append(
+            (element.text or "", *place, style["text-anchor"], float(style["font-size"].removesuffix("px")))
+        )
+    return found
+
+
+def boxes_of(content: bytes) -> list[tuple[str, float, float, float, float]]:
+    """Text and left, top, right, bottom of it, by the width of DejaVu Sans (0.6 of its size a character)."""
+    boxes = []
+    for text, x, y, anchor, size in texts_in(content):
+        width = 0.6 * size * len(text)
+        left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+        boxes.append((text, left, y - 0.75 * size, left + width, y + 0.2 * size))
+    return boxes
+
+
+def test_labels_of_many_rows_neither_overlap_nor_leave_the_picture() -> None:
+    cells_ = [
+        journals.measured(
+            f"gevent-libev-cffi-{row}",
+            "tcp-echo",
+            journals.figures(5 + row, rates=[journals.rate("common", 20_000, 90 + row)]),
+            style="resolver-thread",
+            size=1024,
+            connections=connections,
+        )
+        for connections in (1, 10, 100)
+        for row in range(24)
+    ]
+    for content in render([journals.run_record(), *cells_], journals.ABOUT).files.values():
+        width = float(ElementTree.fromstring(content).get("width", "").removesuffix("pt"))
+        boxes = boxes_of(content)
+        for place, (text, left, top, right, bottom) in enumerate(boxes):
+            assert left >= 0, text
+            assert right <= width, text
+            for other, other_left, other_top, other_right, other_bottom in boxes[:place]:
+                apart = (
+                    right <= other_left or other_right <= left or bottom <= other_top or other_bottom <= top
+                )
+                assert apart, (text, other)
+
+
+def test_each_family_has_a_colour_and_a_marker_of_its_own() -> None:
+    styles = family_styles(["asyncio", "libev", "libevent", "libuv", "model", "tornado", "trio", "twisted"])
+    assert len({colour for colour, _marker in styles.values()}) == len(styles)
+    assert len({marker for _colour, marker in styles.values()}) == len(styles)
+
+
+def test_nothing_to_draw_gives_no_picture() -> None:
+    assert draw([]) == {}
+    assert render([journals.run_record()]).files == {}
+
+
+# Escaping, numbers, tables, files.
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain words, 1.5 (µs)", "plain words, 1.5 (µs)"),
+        ("a|b", "a\\|b"),
+        ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
+        ("tcp_echo _x_", "tcp_echo \\_x\\_"),
+        ("a\r\n\tb\x00", "a b\\\\x00"),
+        ("\u202e", "\\\\u202e"),
+        ("x" * 600, "x" * 500 + " … (100 more characters)"),
+    ],
+)
+def test_inline(text: str, expected: str) -> None:
+    assert inline(text) == expected
+
+
+def test_markdown_is_not_escaped_again() -> None:
+    assert inline(Markdown("**a**")) == "**a**"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a --b 'c'", "`a --b 'c'`"), ("a`|<b>", "<code>a\\`\\|&lt;b&gt;</code>"), ("", "")],
+)
+def test_code(text: str, expected: str) -> None:
+    assert code(text) == expected
+
+
+def test_block_keeps_lines_and_cannot_be_left() -> None:
+    assert block("one\n\n</pre># two\x1b\n") == "<pre>\none\n\n&lt;/pre&gt;# two\\x1b\n</pre>"
+    assert block("\n".join(map(str, range(100)))).splitlines()[1:-1] == [str(line) for line in range(80, 100)]
+
+
+def test_plot_text_and_file_stem() -> None:
+    assert plot_text("a\nb\x00$x$" + "y" * 99) == "a b\\x00$x$" + "y" * 49 + "…"
+    assert [file_stem(text) for text in ("tcp-echo", "../CON", "ü", "")] == [
+        "tcp-echo",
+        "con",
+        "scenario",
+        "scenario",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0"), (0.00123456, "0.00123"), (0.62, "0.620"), (5.914, "5.91"), (9.996, "10.0"), (99.96, "100"),
+        (12.3456, "12.3"), (1234.5, "1,230"), (131_243, "131,000"), (-0.5, "-0.500"), (1e300, "1.00e+300"),
+        (1e-9, "1.00e-09"), (math.nan, "–"), (math.inf, "–"), (None, "–"),
+    ],
+)  # fmt: skip
+def test_number(value: float | None, expected: str) -> None:
+    assert digits.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("figure", "scale", "expected"),
+    [
+        (Estimate(5910, 5800, 6020, 90, 3), 1e-3, "5.91 (5.80–6.02)"),
+        (Estimate(131_243, 131_043, 131_443, 90, 3), 1, "131,200 (131,000–131,400)"),
+        (Estimate(2, 2, 2, 1, 1), 1, "2.00"),
+        (Estimate(0, 0, 0, 1, 1), 1, "0"),
+        (Estimate(math.nan, 0, 1, 1, 1), 1, "–"),
+    ],
+)
+def test_estimate(figure: Estimate, scale: float, expected: str) -> None:
+    assert digits.estimate(figure, scale) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.5, "0.50 s"),
+        (48.4, "48 s"),
+        (59.6, "1 min 00 s"),
+        (492.4, "8 min 12 s"),
+        (7500, "2 h 05 min"),
+        (-1, "–"),
+    ],
+)
+def test_duration(seconds: float, expected: str) -> None:
+    assert digits.duration(seconds) == expected
+
+
+def test_table_drops_empty_optional_columns_and_refuses_ragged_rows() -> None:
+    columns = [Column("a"), Column("b", "right", optional=True), Column("c", "centre")]
+    assert markdown_table(table(columns, [("1", "–", "x|y")], "caption", ["note"])) == (
+        "caption\n\n| a | c |\n| :--- | :---: |\n| 1 | x\\|y |\n\nnote"
+    )
+    with pytest.raises(ValueError, match="a row of 1 cells under 3 columns"):
+        table(columns, [("1",)])
+
+
+@pytest.mark.parametrize(
+    ("unit", "units"), [("message", "messages"), ("query", "queries"), ("relay", "relays")]
+)
+def test_units(unit: str, units: str) -> None:
+    assert ScenarioTexts("t", "", unit).units == units
+
+
+def test_write_replaces_whole_files_and_leaves_nothing_else(tmp_path: Path) -> None:
+    rendered = render(journals.whole_run(), journals.ABOUT)
+    folder = tmp_path / "reports" / "linux"
+    write(rendered, folder)
+    page = write(replace(rendered, markdown="again\n"), folder)
+    assert page.read_bytes() == b"again\n"
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*rendered.files, "README.md"])
+    for name, content in rendered.files.items():
+        assert (folder / name).read_bytes() == content
+
+
+def test_write_that_fails_leaves_the_old_page_and_no_fragment(tmp_path: Path) -> None:
+    rendered = render(journals.whole_run(), journals.ABOUT)
+    (tmp_path / "README.md").write_text("old")
+    (tmp_path / sorted(rendered.files)[-1]).mkdir()
+    with pytest.raises(OSError, match="timers"):
+        write(rendered, tmp_path)
+    assert (tmp_path / "README.md").read_text() == "old"
+    assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")]
+
+
+def test_first_record_is_enough() -> None:
+    run = journals.run_record()
+    assert isinstance(run, RunRecord)
+    assert "Nothing was measured" in render([run]).markdown
