@@ -3,10 +3,12 @@
 A failure without an entry is an error, and so is an entry whose check succeeds.
 """
 
-from crossloop.conformance.expectations import LINUX, MACOS, WINDOWS, Expectation
+from crossloop.conformance.expectations import ALWAYS, WINDOWS, Expectation
 
 ASYNCIO_PLATFORMS = "https://docs.python.org/3/library/asyncio-platforms.html"
-LIBUV_STOP = "https://github.com/MagicStack/uvloop/blob/v0.22.1/uvloop/loop.pyx"
+LIBUV_STOP = (
+    "https://github.com/MagicStack/uvloop/blob/525cca2ce68d60ce6acaf83bdc902fd9f57d6c54/uvloop/loop.pyx"
+)
 
 EXPECTATIONS = (
     Expectation(
@@ -16,15 +18,12 @@ EXPECTATIONS = (
         "Winsock reports the readiness of sockets alone",
         "https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-select",
     ),
-    *(
-        Expectation(
-            adapter,
-            "stream-1000-connections@*",
-            WINDOWS,
-            "select() there takes 512 sockets",
-            ASYNCIO_PLATFORMS,
-        )
-        for adapter in ("asyncio-select",)
+    Expectation(
+        "asyncio-select",
+        "stream-1000-connections@*",
+        WINDOWS,
+        "select() there takes 512 sockets",
+        ASYNCIO_PLATFORMS,
     ),
     Expectation(
         "asyncio",
@@ -37,10 +36,10 @@ EXPECTATIONS = (
         Expectation(
             adapter,
             "readiness-stop-twice",
-            LINUX | MACOS,
+            ALWAYS,
             "a stop is a queued callback: one that comes in the last turn ends the next run at once",
             LIBUV_STOP,
         )
-        for adapter in ("uvloop", "tornado-uvloop")
+        for adapter in ("uvloop", "tornado-uvloop", "winloop")
     ),
 )
