@@ -2,10 +2,10 @@
 
 Three truths of the API shape the code below.
 
-- `create_server(sock=...)` calls `listen` again with its own backlog of 100, whatever the socket had, and
-  takes that many connections per wake-up. A storm of 1000 clients would meet a full queue and SYN
-  retries of a second, hence `BACKLOG`. It is not larger because CPython's accept loop does not leave on
-  EMFILE but goes through all `backlog` attempts before it pauses for a second.
+- `create_server(sock=...)` calls `listen` with a backlog of 100, whatever the socket had: a storm of 1000
+  clients would meet a full queue and SYN retries of a second. The number is also how many connections
+  CPython accepts per wake-up, and on EMFILE it goes through all of them, failing, before it pauses for a
+  second. So it stays, and `listen` is called once more.
 - Nothing waits for connections when a server closes (up to 3.11), or something waits for ever (3.12, as long
   as a client stays). So the open transports are counted here, aborted, and waited for.
 - CPython runs an accept as a task of its own between the kernel's accept and `connection_made`; a
@@ -22,7 +22,8 @@ from typing import Any, TypeAlias, cast
 
 from crossloop.api import Receive, StreamApplication
 
-BACKLOG = 1024
+BACKLOG = 4096
+"""Length of the accept queue asked for; the kernel cuts it to its own limit (listen(2))."""
 READ_BYTES = 65536
 """Most that one read of the styles `streams` and `sockets` takes; protocols leave it to the loop."""
 ACCEPT_PAUSE_S = 1.0
@@ -96,8 +97,9 @@ async def serve_protocol(
     """`asyncio.Protocol` under `loop.create_server`: callbacks, the transport buffers and writes."""
     transports = _Transports()
     server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(application(), transports), sock=listener, backlog=BACKLOG
+        lambda: _Connection(application(), transports), sock=listener
     )
+    listener.listen(BACKLOG)
     try:
         await readable(stop)
     finally:
@@ -131,7 +133,8 @@ async def serve_stream_pairs(
             transport.abort()  # nothing to do after an orderly close
             transports.remove(transport)
 
-    server = await asyncio.start_server(connected, sock=listener, backlog=BACKLOG)
+    server = await asyncio.start_server(connected, sock=listener)
+    listener.listen(BACKLOG)
     try:
         await readable(stop)
     finally:
@@ -145,7 +148,6 @@ async def serve_sockets(
     """`loop.sock_accept`, `sock_recv`, `sock_sendall`: coroutines on bare sockets, no transport."""
     loop = asyncio.get_running_loop()
     receive_from, send_all = loop.sock_recv, loop.sock_sendall
-    listener.listen(BACKLOG)
     closing = False
 
     async def connected(connection: socket.socket) -> None:
