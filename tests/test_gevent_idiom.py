@@ -272,13 +272,14 @@ def test_a_tasks_failure_ends_the_others_and_is_raised(
             ended.append("waiting")
 
     async def failing() -> None:
-        await adapter.sleep(0.001)
-        adapter.spawn(waiting())  # killed before it starts
         raise CheckFailedError("a task's")
 
+    async def spawning() -> None:
+        adapter.spawn(waiting())  # after the failure, hence killed before it starts
+
     async def main() -> None:
-        adapter.spawn(waiting())
-        adapter.spawn(failing())
+        for task in (waiting(), failing(), spawning()):
+            adapter.spawn(task)
 
     with pytest.raises(CheckFailedError, match="a task's"):
         adapter.run_main(main())
