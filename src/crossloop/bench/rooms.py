@@ -8,36 +8,46 @@ spins or ticks disturbs nobody.
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from crossloop.bench.plan import Comparison, Profile, Row, Stage
 from crossloop.outcomes import Failed, Outcome, TimedOut
 from crossloop.suite import Suite
-from crossloop.supervise.child import Child, ChildError, memory_bytes, suite_paths, worker
-from crossloop.supervise.probe import refused
+from crossloop.supervise.child import (
+    MEMORY_BYTES,
+    Child,
+    ChildError,
+    memory_bytes,
+    refused,
+    suite_paths,
+    worker,
+)
 
 READY_LIMIT_S = 30.0
 SLICE_LIMIT_S = 40.0
-"""Longest a slice may take beyond its own length; a worker that needs longer hangs."""
+"""Longest a slice may take, unless `--limit` says otherwise; a worker that needs longer hangs."""
 
 
-class Pinning:
-    """Which CPU the measured processes get and which the load; None where the platform cannot pin."""
+@dataclass(frozen=True)
+class Conditions:
+    """CPUs of the measured processes and of the load (None: no pinning), and what a worker may take."""
 
-    def __init__(self, server_cpu: int | None, load_cpu: int | None):
-        self.server_cpu = server_cpu
-        self.load_cpu = load_cpu
+    server_cpu: int | None
+    load_cpu: int | None
+    limit_s: float = SLICE_LIMIT_S
+    limit_bytes: int = MEMORY_BYTES
 
 
 class Room(ABC):
     """The processes of one stage in one generation."""
 
-    def __init__(self, suite: Suite, stage: Stage, profile: Profile, pinning: Pinning):
+    def __init__(self, suite: Suite, stage: Stage, profile: Profile, conditions: Conditions):
         self._suite = suite
         self._stage = stage
         self._profile = profile
-        self._pinning = pinning
+        self._conditions = conditions
         self._workers: dict[Row, Child] = {}
 
     def __enter__(self) -> Self:
@@ -48,7 +58,7 @@ class Room(ABC):
 
     def start(self, row: Row) -> None:
         """Start the worker of a row and stop it until its first slice. Raises ChildError."""
-        child = worker(str(row))
+        child = worker(str(row), limit_bytes=self._conditions.limit_bytes)
         self._workers[row] = child
         try:
             answer = child.ask(self._request(row), READY_LIMIT_S)
@@ -118,8 +128,8 @@ class Room(ABC):
 class WorkRoom(Room):
     """Workers that drive themselves, and the companion that they talk to, if the scenario has one."""
 
-    def __init__(self, suite: Suite, stage: Stage, profile: Profile, pinning: Pinning):
-        super().__init__(suite, stage, profile, pinning)
+    def __init__(self, suite: Suite, stage: Stage, profile: Profile, conditions: Conditions):
+        super().__init__(suite, stage, profile, conditions)
         self._companion: Child | None = None
         self._server: tuple[str, int] | None = None
         if stage.scenario.about.companion:
@@ -129,7 +139,7 @@ class WorkRoom(Room):
                     "do": "companion",
                     "scenario": stage.scenario.module,
                     "paths": self._paths(),
-                    "cpu": pinning.load_cpu,
+                    "cpu": conditions.load_cpu,
                 },
                 READY_LIMIT_S,
             )
@@ -145,7 +155,7 @@ class WorkRoom(Room):
             "scenario": self._stage.scenario.module,
             "style": row.style,
             "paths": self._paths(),
-            "cpu": self._pinning.server_cpu,
+            "cpu": self._conditions.server_cpu,
             "server": self._server,
         }
 
@@ -165,7 +175,7 @@ class WorkRoom(Room):
                 "run_in_ms": self._profile.run_in_ms,
                 "duration_ms": self._profile.slice_ms,
             }
-            answer = child.ask(order, SLICE_LIMIT_S)
+            answer = child.ask(order, self._conditions.limit_s)
             if "outcome" in answer:
                 raise ChildError(refused(answer, row.adapter))
             answers.append({**answer, "phase": phase, "rss_bytes": memory_bytes(child.pid)})
@@ -180,15 +190,15 @@ class WorkRoom(Room):
 class ServedRoom(Room):
     """Servers in workers, and the load generator in a process of its own on the other CPU."""
 
-    def __init__(self, suite: Suite, stage: Stage, profile: Profile, pinning: Pinning):
-        super().__init__(suite, stage, profile, pinning)
+    def __init__(self, suite: Suite, stage: Stage, profile: Profile, conditions: Conditions):
+        super().__init__(suite, stage, profile, conditions)
         self._addresses: dict[Row, tuple[str, int]] = {}
         self._load = self._start_load()
 
     def _start_load(self) -> Child:
         load = Child(["-m", "crossloop.load.process"], name="load")
-        if self._pinning.load_cpu is not None:
-            load.ask({"do": "pin", "cpu": self._pinning.load_cpu}, READY_LIMIT_S)
+        if self._conditions.load_cpu is not None:
+            load.ask({"do": "pin", "cpu": self._conditions.load_cpu}, READY_LIMIT_S)
         return load
 
     def _request(self, row: Row) -> dict[str, Any]:
@@ -198,7 +208,7 @@ class ServedRoom(Room):
             "scenario": self._stage.scenario.module,
             "style": row.style,
             "paths": self._paths(),
-            "cpu": self._pinning.server_cpu,
+            "cpu": self._conditions.server_cpu,
         }
 
     def _started(self, row: Row, answer: Mapping[str, Any]) -> None:
@@ -244,7 +254,7 @@ class ServedRoom(Room):
     def _ask_load(self, server: Child, order: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the load process; what goes wrong is laid at the door of whoever it belongs to."""
         try:
-            answer = self._load.ask(order, SLICE_LIMIT_S)
+            answer = self._load.ask(order, self._conditions.limit_s)
         except ChildError as error:
             self._load = self._start_load()
             server.check()
@@ -256,11 +266,10 @@ class ServedRoom(Room):
         server.check()
         raise ChildError(self._blame(server, answer))
 
-    @staticmethod
-    def _blame(server: Child, answer: Mapping[str, Any]) -> Outcome:
+    def _blame(self, server: Child, answer: Mapping[str, Any]) -> Outcome:
         text = str(answer["error"])
-        if answer.get("kind") == "timeout":
-            return TimedOut(text, SLICE_LIMIT_S, server.tail())
+        if answer.get("kind") == "limit":
+            return TimedOut(text, self._conditions.limit_s, server.tail())
         return Failed(text, server.tail())
 
     def close(self) -> None:
@@ -268,10 +277,10 @@ class ServedRoom(Room):
         self._load.end()
 
 
-def open_room(suite: Suite, stage: Stage, profile: Profile, pinning: Pinning) -> Room:
+def open_room(suite: Suite, stage: Stage, profile: Profile, conditions: Conditions) -> Room:
     """The room that a stage needs. Raises ChildError when its companion or load cannot be started."""
     served = "StreamServer" in stage.scenario.about.levels
-    return (ServedRoom if served else WorkRoom)(suite, stage, profile, pinning)
+    return (ServedRoom if served else WorkRoom)(suite, stage, profile, conditions)
 
 
 def journal_path(folder: Path) -> Path:

@@ -11,7 +11,7 @@ import msgspec
 
 from crossloop.bench.cells import capacity_estimate, cells_of, row_seed
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
-from crossloop.bench.rooms import Pinning, Room, open_room
+from crossloop.bench.rooms import Conditions, Room, open_room
 from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
 from crossloop.outcomes import Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
 from crossloop.suite import Suite
@@ -72,7 +72,7 @@ class Bench:
         plan: Plan,
         journal: JournalWriter,
         *,
-        pinning: Pinning,
+        conditions: Conditions,
         seed: int,
         past: Past,
         progress: Progress,
@@ -80,7 +80,7 @@ class Bench:
         self._suite = suite
         self._plan = plan
         self._journal = journal
-        self._pinning = pinning
+        self._conditions = conditions
         self._seed = seed
         self._past = past
         self._progress = progress
@@ -126,7 +126,7 @@ class Bench:
 
     def open_room(self, stage: Stage) -> Room:
         """Processes for one generation of *stage*."""
-        return open_room(self._suite, stage, self._plan.profile, self._pinning)
+        return open_room(self._suite, stage, self._plan.profile, self._conditions)
 
     def record(self, one: SliceRecord) -> None:
         """Write a slice. It need not reach the disk at once: it outlives this process as it is."""

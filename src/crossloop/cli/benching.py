@@ -14,7 +14,7 @@ import click
 
 from crossloop.bench.header import run_header
 from crossloop.bench.plan import PROFILES, Comparison, Plan, Profile, make_plan
-from crossloop.bench.rooms import Pinning, journal_path
+from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
@@ -47,6 +47,13 @@ class Request:
     resume: bool
     dry_run: bool
     seed: int
+    limit: float
+    memory: int
+
+    @property
+    def limits(self) -> tuple[float, int]:
+        """Longest slice in seconds, largest worker in bytes."""
+        return self.limit, self.memory << 20
 
 
 def run(suites: Sequence[Path], request: Request) -> int:
@@ -67,7 +74,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
-                end = _measure(suite, plan, probed, journal, past, header)
+                end = _measure(suite, plan, probed, journal, past, header, request.limits)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
@@ -157,7 +164,13 @@ def _refuse_other_run(path: Path, records: Sequence[Record], header: RunRecord) 
 
 
 def _measure(
-    suite: Suite, plan: Plan, probed: Sequence[Probed], journal: JournalWriter, past: Past, header: RunRecord
+    suite: Suite,
+    plan: Plan,
+    probed: Sequence[Probed],
+    journal: JournalWriter,
+    past: Past,
+    header: RunRecord,
+    limits: tuple[float, int],
 ) -> EndRecord:
     if not past.cells and not past.slices:
         installed = recorded_setup()
@@ -165,10 +178,10 @@ def _measure(
             journal.write(_adapter_record(one, installed.get(one.entry.id, "")), sync=False)
         for warning in _warnings(header):
             journal.write(warning, sync=False)
-    pinning = Pinning(header.server_cpu, header.load_cpu)
+    conditions = Conditions(header.server_cpu, header.load_cpu, *limits)
     with ProgressView(plan.slices, len(past.slices)) as view:
         bench = Bench(
-            suite, plan, journal, pinning=pinning, seed=header.seed, past=past, progress=view.advance
+            suite, plan, journal, conditions=conditions, seed=header.seed, past=past, progress=view.advance
         )
         return bench.run()
 

@@ -86,6 +86,22 @@ def doctor(as_json: bool) -> int:
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its estimated time; measure nothing.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@click.option(
+    "--limit",
+    type=click.FloatRange(1, 3600),
+    default=40.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A worker that needs longer for one slice is ended.",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(64, 1 << 20),
+    default=2048,
+    show_default=True,
+    metavar="MIB",
+    help="A worker that holds more is ended.",
+)
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""

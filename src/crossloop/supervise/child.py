@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -15,12 +16,12 @@ from typing import Any, Self
 
 import psutil
 
-from crossloop.outcomes import Crashed, Failed, Outcome, TimedOut
+from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, TimedOut, Unsupported
 
 TAIL_BYTES = 3000
 FLOOD_BYTES = 8 * 1024 * 1024
 """A child that writes more than this to its standard error, or in one answer, is ended."""
-MEMORY_BYTES = 3 * 1024 * 1024 * 1024
+MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 """A child tree that holds more than this is ended. 30,000 connections stay well below."""
 WATCH_S = 0.25
 """How often a child that is being waited for is looked at."""
@@ -33,6 +34,10 @@ _NOT_INHERITED = (
     "GEVENT_LOOP",
     "GEVENT_RESOLVER",
 )
+
+
+# A folder before a file's name, absolute, as tracebacks name it.
+_FOLDERS = re.compile(r"(?<![\w.<])(?:/|[A-Za-z]:\\)(?:[^/\\\s\"']+[/\\])+")
 
 
 class ChildError(Exception):
@@ -146,10 +151,28 @@ class Child:
                 return Crashed(f"ended by {signal.Signals(-status).name}", self.tail())
         return Crashed(f"exited with status {status} though nobody asked it to", self.tail())
 
-    def check(self) -> None:
-        """Raise ChildError when the child is gone, without waiting."""
+    def check(self, patience_s: float = 0.5) -> None:
+        """Raise ChildError when the child is gone, flooded its output or holds too much memory.
+
+        A peer sees a connection end before the kernel has the whole process ended: hence the patience.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)
         if self._process.poll() is not None:
-            raise ChildError(self._gone())
+            outcome = self._gone()
+            last = self._last_words()
+            raise ChildError(refused(last, self.name) if "outcome" in last else outcome)
+        self._look(0.0, expired=False)
+
+    def _last_words(self) -> dict[str, Any]:
+        """What a child that is gone had answered without having been heard; empty for nothing."""
+        last: dict[str, Any] = {}
+        with contextlib.suppress(queue.Empty):
+            while True:
+                line = self._answers.get_nowait()
+                if line is not None:
+                    last = self._decode(line)
+        return last
 
     # Stopping -------------------------------------------------------------------------------------
 
@@ -187,8 +210,8 @@ class Child:
             thread.join(1.0)
 
     def tail(self) -> str:
-        """End of what the child wrote to standard error."""
-        return self._tail.decode("utf-8", "replace")
+        """End of what the child wrote to standard error, without the names of this machine's folders."""
+        return _FOLDERS.sub("…/", self._tail.decode("utf-8", "replace"))
 
     # Threads --------------------------------------------------------------------------------------
 
@@ -238,9 +261,21 @@ def memory_bytes(pid: int) -> int:
     return total
 
 
-def worker(name: str) -> Child:
+def worker(name: str, *, limit_bytes: int = MEMORY_BYTES) -> Child:
     """A fresh worker, not yet asked for anything."""
-    return Child(["-m", "crossloop.worker"], name=name)
+    return Child(["-m", "crossloop.worker"], name=name, limit_bytes=limit_bytes)
+
+
+def refused(answer: Mapping[str, Any], adapter: str) -> Outcome:
+    """The outcome that a worker answered instead of what it was asked for."""
+    reason = str(answer.get("reason", ""))
+    match answer.get("outcome"):
+        case "unsupported":
+            return Unsupported(reason)
+        case "not-installed":
+            return NotInstalled(f"{reason}; `crossloop setup {adapter}` brings it or says why not")
+        case _:
+            return Failed(reason)
 
 
 def suite_paths(paths: Sequence[Path]) -> list[str]:

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossloop.outcomes import Failed, Measured, NotInstalled, Outcome, Unsupported
+from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.suite import AdapterEntry, Suite
-from crossloop.supervise.child import ChildError, suite_paths, worker
+from crossloop.supervise.child import ChildError, refused, suite_paths, worker
 
 LIMIT_S = 30.0
 
@@ -69,15 +69,3 @@ def probe(suite: Suite, entry: AdapterEntry) -> Probed:
             for name, rows in answer["rows"].items()
         },
     )
-
-
-def refused(answer: Mapping[str, Any], adapter: str) -> Outcome:
-    """The outcome that a worker answered instead of `ready`."""
-    reason = str(answer.get("reason", ""))
-    match answer.get("outcome"):
-        case "unsupported":
-            return Unsupported(reason)
-        case "not-installed":
-            return NotInstalled(f"{reason}; `crossloop setup {adapter}` brings it or says why not")
-        case _:
-            return Failed(reason)

@@ -1,0 +1,210 @@
+"""The bench from the command line to the report: every outcome provoked, interruption, resumption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+HERE = Path(__file__).parent
+LIMIT_S = 120.0
+
+
+def crossloop(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "crossloop", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False, **options)
+
+
+def records(folder: Path, kind: str) -> list[dict[str, Any]]:
+    lines = (folder / "run.jsonl").read_text().splitlines()
+    return [one for one in map(json.loads, lines) if one["kind"] == kind]
+
+
+def cells(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """The first style's cell of each adapter and scenario."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in records(folder, "cell"):
+        found.setdefault((cell["adapter"], cell["scenario"]), cell)
+    return found
+
+
+@pytest.fixture
+def none_left() -> Iterator[None]:
+    """No process that was started in the test is there after it."""
+    before = {one.pid for one in psutil.Process().children(recursive=True)}
+    yield
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        left = [one for one in _workers() if one.pid not in before]
+        if not left:
+            return
+        psutil.wait_procs(left, timeout=0.2)
+    assert not left, left
+
+
+def _workers() -> list[psutil.Process]:
+    found = []
+    for one in psutil.process_iter(["cmdline", "environ"]):
+        words = one.info["cmdline"] or []
+        environment = one.info["environ"] or {}
+        if environment.get("CROSSLOOP_TEST") == str(os.getpid()) and any(
+            "crossloop" in word for word in words
+        ):
+            found.append(one)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes of this test run can be told from anybody else's."""
+    monkeypatch.setenv("CROSSLOOP_TEST", str(os.getpid()))
+
+
+FAULTS = {
+    ("asyncio", "tcp-echo"): ("measured", ""),
+    ("eats", "tcp-echo"): ("failed", "MiB of memory"),
+    ("exits", "tcp-echo"): ("crashed", "exited with status 7"),
+    ("floods", "tcp-echo"): ("failed", "MiB to its output"),
+    ("hangs", "tcp-echo"): ("timed-out", "stopped answering"),
+    ("lies", "tcp-echo"): ("failed", "wrong answer at offset 1023"),
+    ("misses", "tcp-echo"): ("not-installed", "nosuchbinding"),
+    ("raises", "tcp-echo"): ("failed", "ZeroDivisionError: on purpose"),
+    ("refuses", "tcp-echo"): ("unsupported", "this kernel lacks what it takes"),
+    ("segfaults", "tcp-echo"): ("crashed", "SIGSEGV"),
+    ("asyncio", "timers"): ("measured", ""),
+    ("eats", "timers"): ("failed", "MiB of memory"),
+    ("exits", "timers"): ("crashed", "exited with status 7"),
+    ("floods", "timers"): ("failed", "MiB to its output"),
+    ("hangs", "timers"): ("timed-out", "no answer within 15 s"),
+    ("misses", "timers"): ("not-installed", "nosuchbinding"),
+    ("raises", "timers"): ("failed", "ZeroDivisionError: on purpose"),
+    ("refuses", "timers"): ("unsupported", "this kernel lacks what it takes"),
+    ("segfaults", "timers"): ("crashed", "SIGSEGV"),
+}
+
+
+@pytest.fixture(scope="module")
+def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("faulty")
+    names = ",".join(sorted({adapter for adapter, _scenario in FAULTS}))
+    done = crossloop(
+        "--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke", "--adapters", names,
+        "--scenarios", "tcp-echo,timers", "--limit", "15", "--memory", "300", "--out", str(out),
+    )  # fmt: skip
+    return out, done
+
+
+@pytest.mark.parametrize(("adapter", "scenario"), FAULTS)
+def test_each_fault_becomes_its_outcome(
+    faulty_run: tuple[Path, subprocess.CompletedProcess[str]], adapter: str, scenario: str
+) -> None:
+    out, _done = faulty_run
+    outcome, reason = FAULTS[adapter, scenario]
+    cell = cells(out)[adapter, scenario]
+    assert (cell["outcome"], reason in cell["reason"]) == (outcome, True), cell
+    assert (cell["figures"] is not None) == (outcome == "measured")
+
+
+def test_faults_cost_only_their_own_cells(
+    faulty_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, done = faulty_run
+    assert done.returncode == 0, done.stderr
+    assert "this must never run" not in done.stdout + done.stderr
+    assert "unreadable.py: line 6: family of ABOUT must be a literal" in done.stderr
+    (end,) = records(out, "end")
+    assert end["cells"]["measured"] >= 3
+    page = (out / "README.md").read_text()
+    assert "ended by SIGSEGV" in page
+    assert "/faulty_suite/" not in page, "a report names no folder of a machine"
+
+
+def test_the_killed_supervisor_takes_its_workers_along_and_resumes(tmp_path: Path, none_left: None) -> None:
+    arguments = [
+        "bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "tcp-echo,timers",
+        "--out", str(tmp_path),
+    ]  # fmt: skip
+    whole = crossloop(*arguments)
+    assert whole.returncode == 0, whole.stderr
+    expected = set(cells(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, "-m", "crossloop", *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as supervisor:
+        _until_slices(tmp_path, 5, supervisor)
+        supervisor.send_signal(signal.SIGKILL)
+    assert supervisor.returncode == -signal.SIGKILL
+    assert not records(tmp_path, "end")
+    kept = len(records(tmp_path, "slice"))
+    psutil.wait_procs(_workers(), timeout=10)
+    assert not _workers()
+    with (tmp_path / "run.jsonl").open("a") as journal:
+        journal.write('{"kind":"slice","adap')  # as a power cut leaves it
+
+    resumed = crossloop(*arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert set(cells(tmp_path)) == expected
+    (end,) = records(tmp_path, "end")
+    assert end["resumed"] == kept >= 5
+    assert "incomplete" not in (tmp_path / "README.md").read_text().lower()
+
+
+def _until_slices(folder: Path, wanted: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a bench that began anew has written *wanted* slices."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        journal = folder / "run.jsonl"
+        if journal.exists() and journal.stat().st_ino and len(_slices(journal)) >= wanted:
+            return
+        psutil.wait_procs([], timeout=0)
+    raise AssertionError("the bench ended or wrote nothing")
+
+
+def _slices(journal: Path) -> list[str]:
+    lines = journal.read_text().splitlines()
+    if any('"kind":"end"' in line for line in lines):
+        return []  # still the journal of the run before
+    return [line for line in lines if '"kind":"slice"' in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_bench_keeps_its_journal(
+    tmp_path: Path, number: signal.Signals, none_left: None
+) -> None:
+    command = [
+        sys.executable, "-m", "crossloop", "bench", "--profile", "smoke", "--adapters", "asyncio",
+        "--scenarios", "timers", "--out", str(tmp_path),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as supervisor:
+        _until_slices(tmp_path, 1, supervisor)  # type: ignore[arg-type]  # text or not is no matter here
+        supervisor.send_signal(number)
+        _out, errors = supervisor.communicate(timeout=30)
+    assert supervisor.returncode == 130, errors
+    assert "--resume" in errors
+    assert "Traceback" not in errors
+    assert records(tmp_path, "run")
+
+
+def test_resume_refuses_another_question(tmp_path: Path) -> None:
+    arguments = ["bench", "--profile", "smoke", "--adapters", "asyncio", "--out", str(tmp_path)]
+    first = crossloop(*arguments, "--scenarios", "timers")
+    assert first.returncode == 0, first.stderr
+    other = crossloop(*arguments, "--scenarios", "wakeups", "--resume")
+    assert other.returncode == 2
+    assert "scenarios ['timers'], this is ['wakeups']" in other.stderr
+
+
+def test_nothing_measured_is_status_3_with_a_page(tmp_path: Path) -> None:
+    done = crossloop(
+        "--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke", "--adapters", "misses,refuses",
+        "--scenarios", "timers", "--out", str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "nothing could be measured" in done.stderr
+    assert "this kernel lacks what it takes" in (tmp_path / "README.md").read_text()
