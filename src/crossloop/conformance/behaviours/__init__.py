@@ -5,7 +5,8 @@
 
 from crossloop.conformance.behaviour import Behaviour, Level
 from crossloop.conformance.behaviours.adapter import ADAPTER
-from crossloop.conformance.behaviours.readiness import DESCRIPTORS, STOPPING, readiness
+from crossloop.conformance.behaviours.descriptors import DESCRIPTORS
+from crossloop.conformance.behaviours.readiness import STOPPING, readiness
 from crossloop.conformance.behaviours.stream_server import STREAM_SERVER
 from crossloop.conformance.behaviours.tasks import TASKS
 from crossloop.conformance.behaviours.timers import TIMERS
