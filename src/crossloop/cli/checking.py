@@ -3,6 +3,7 @@
 import importlib.util
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -26,15 +27,19 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
     expected = _expectations(expectations)
     journal = _journal(out, list(adapters)) if out is not None else None
     surprises = usable = 0
-    for adapter in adapters:
-        records = []
-        for record in check_adapter(adapter, suite=suite, expectations=expected):
-            records.append(record)
-            if journal is not None:
-                journal.write(record, sync=False)
-        surprises += sum(not one.as_expected for one in records)
-        usable += any(one.outcome == "measured" for one in records)
-        _print(adapter, records)
+
+    def check(adapter: str) -> list[CheckRecord]:
+        return list(check_adapter(adapter, suite=suite, expectations=expected))
+
+    # No speed is judged here, so both CPUs may work.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for adapter, records in zip(adapters, pool.map(check, adapters), strict=True):
+            for record in records:
+                if journal is not None:
+                    journal.write(record, sync=False)
+            surprises += sum(not one.as_expected for one in records)
+            usable += any(one.outcome == "measured" for one in records)
+            _print(adapter, records)
     if not usable:
         raise StopError("no adapter could be opened; `crossloop setup` brings bindings", NOTHING_MEASURED)
     return FALSE if surprises else DONE

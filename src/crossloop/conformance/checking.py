@@ -4,6 +4,7 @@ A behaviour that fails, crashes or hangs costs its process, for the loop in it c
 the remaining behaviours go on in a fresh one.
 """
 
+import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -59,6 +60,12 @@ def check_adapter(
     record `adapter-opens`. Raises KeyError for an id that the suite does not have.
     """
     suite = suite or load_suite()
+    about = suite.adapters[adapter].about
+    if sys.platform not in about.platforms:
+        elsewhere = Unsupported(about.elsewhere or f"not published for {sys.platform}")
+        # Not for this platform by its own declaration: nothing is expected of it here.
+        yield _record(adapter, OPENS, Checked(elsewhere, "the binding is published for this platform", ""))
+        return
     subject = _Subject(suite, suite.adapters[adapter])
     expected = tuple(expectations)
     with subject:
