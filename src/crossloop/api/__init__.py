@@ -5,7 +5,14 @@ Standard library only, and nothing of the supervisor: this half runs inside the 
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
 from crossloop.api.errors import CheckFailedError, UnsupportedError
-from crossloop.api.facts import Facts, gil_enabled, kernel_objects, module_file, native_file
+from crossloop.api.facts import (
+    Facts,
+    gil_enabled,
+    holds_io_uring,
+    kernel_objects,
+    module_file,
+    native_file,
+)
 from crossloop.api.levels import (
     Adapter,
     Callback,
@@ -40,6 +47,7 @@ __all__ = [
     "UnsupportedError",
     "Workload",
     "gil_enabled",
+    "holds_io_uring",
     "kernel_objects",
     "level_names",
     "module_file",

@@ -50,6 +50,7 @@ class ScenarioAbout:
     requires: tuple[str, ...] = ()
     """Requirements for pip beside those of the adapter."""
     companion: bool = False
-    """True: the module has `companion(ready)`, a server process that the workload talks to."""
+    """True: the module has `companion(ready, stop)`, a server process that the workload talks to:
+    it calls `ready(host, port)` once it listens and returns when the socket *stop* is readable."""
     primary_styles_only_beyond: int = 0
     """After this many parameter sets of a profile only each adapter's first style runs; 0: all styles."""

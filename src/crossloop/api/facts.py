@@ -51,10 +51,10 @@ def kernel_objects() -> frozenset[str]:
     if not folder.is_dir():
         return frozenset()
     kinds = set()
-    for name in os.listdir(folder):
+    for entry in folder.iterdir():
         try:
-            target = os.readlink(folder / name)
-        except OSError:  # the descriptor of listdir itself is gone by now
+            target = str(entry.readlink())
+        except OSError:  # the descriptor of the listing itself is gone by now
             continue
         if target.startswith("anon_inode:"):
             kinds.add(target.removeprefix("anon_inode:").strip("[]"))

@@ -34,7 +34,12 @@ def unsupported(reason: str) -> Callable[..., NoReturn]:
 
 
 class Adapter(ABC):
-    """One way of waiting for I/O, open in this process. Made once per worker; `close` ends it."""
+    """One way of waiting for I/O, open in this process.
+
+    A worker makes one; another may be made after `close`, which leaves no descriptor and no thread behind.
+    What the library cannot do is `UnsupportedError`, from `__init__` or from the call; a missing module or
+    C library is `ImportError`.
+    """
 
     @abstractmethod
     def facts(self) -> Facts:
@@ -61,14 +66,19 @@ class StreamServer(Adapter):
         inherit it. *stop* is a non-blocking socket to watch for readability by the library's own
         means. A peer's reset ends its connection and nothing else; nothing is written to stderr.
         Backpressure is honoured: when a peer does not read, its connection is not read from either.
+        At a peer's end of file what came before is answered, then the connection is closed. Stopping
+        does not wait for what a peer has not read. The listener is closed on return; with another
+        one the method may be called again. An exception of *application* ends the call and is raised.
         """
 
 
 class Readiness(Adapter):
     """Descriptors, timers and wake-ups: what a C library or another event loop is driven with.
 
-    All callables are set in `__init__`. Times are seconds as the library takes them, durations only.
-    `fd` is an int; on Windows it is a socket's handle. Callbacks take `*_` (see the module's head).
+    All callables are set in `__init__`. Times are seconds as the library takes them, durations only, and
+    count from the call, not from a clock that the loop read earlier. `fd` is an int; on Windows it is a
+    socket's handle. Callbacks take `*_` (see the module's head); hence `stop` itself is no callback: pyev
+    and libevent would hand it arguments. An exception of a callback leaves `run` as it is.
     """
 
     watch: Callable[[int, Callback], object]
@@ -91,7 +101,7 @@ class Readiness(Adapter):
     """`wake(callback)`: the only thread-safe member: have *callback* run soon in the loop's thread.
     Every call leads to one run of its callback, in order per calling thread."""
     run: Callable[[], object]
-    """Run the loop in the calling thread until `stop`; may be called again afterwards."""
+    """Run the loop in the calling thread until `stop`; may be called again afterwards, also after a failure."""
     stop: Callable[[], object]
     """From within a callback: let `run` return soon. What is watched stays watched."""
 
@@ -99,7 +109,7 @@ class Readiness(Adapter):
 class Tasks(Adapter):
     """Sequential code, many at a time: coroutines, greenlets or threads that receive and send.
 
-    A scenario writes `async def main(tasks)` and awaits the members below. A library with coroutines
+    A scenario writes `async def main(tasks)` and awaits the members below, on non-blocking sockets. A library with coroutines
     suspends there; one with greenlets or threads blocks inside the call and hands back what is done
     already, and runs the coroutine by `send(None)`, which it never suspends.
     """

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from crossloop.api.levels import Adapter
 from crossloop.api.streams import StreamApplication
@@ -30,8 +30,6 @@ class Workload(ABC):
     Only `run` lies inside the timed region; what it needs is built before, what it did is judged after.
     Made inside the worker process, after the adapter.
     """
-
-    companion_needed: ClassVar[bool] = False
 
     def __init__(self, adapter: Adapter, style: str, parameters: Parameters, server: tuple[str, int] | None):
         """*server*: address of the scenario's companion process, None without one."""
