@@ -5,8 +5,8 @@
 Writes a synthetic journal (25 rows × parameter sets × 5 scenarios, figures by arithmetic, every tenth cell
 without a figure), then reads and renders it in fresh processes, imports included, and prints for each the
 elapsed seconds of reading and of rendering, those of the whole process, its CPU seconds (which others on the
-machine disturb less), and its peak resident memory. The target is 3 s for the process. `--slices N` puts N slices for each cell into the journal: passed over by the
-report, they cost reading alone.
+machine disturb less), and its peak resident memory. The target is 3 s for the process. `--slices N` puts N
+slices for each cell into the journal: passed over by the report, they cost reading alone.
 """
 
 import argparse

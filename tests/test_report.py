@@ -498,6 +498,18 @@ def test_labels_of_many_rows_neither_overlap_nor_leave_the_picture() -> None:
                 assert apart, (text, other)
 
 
+def test_latency_rows_are_sorted_by_the_highest_percentile_that_all_have() -> None:
+    cells_ = [
+        journals.measured(
+            name, "timers", journals.figures(1, rates=[journals.rate("common", 1e4, p50, count=count)]), n=1
+        )
+        for name, p50, count in (("asyncio", 30, 20_000), ("uvloop", 10, 4_000), ("pyev", 20, 20_000))
+    ]
+    content = render([journals.run_record(), *cells_]).files["timers-latency.svg"]
+    names_ = [text for text, *_ in texts_in(content) if text in journals.ADAPTERS]
+    assert names_ == ["uvloop", "pyev", "asyncio"]
+
+
 def test_each_family_has_a_colour_and_a_marker_of_its_own() -> None:
     styles = family_styles(["asyncio", "libev", "libevent", "libuv", "model", "tornado", "trio", "twisted"])
     assert len({colour for colour, _marker in styles.values()}) == len(styles)
@@ -521,6 +533,13 @@ def test_nothing_to_draw_gives_no_picture() -> None:
         ("tcp_echo _x_", "tcp_echo \\_x\\_"),
         ("a\r\n\tb\x00", "a b\\\\x00"),
         ("\u202e", "\\\\u202e"),
+        (" 0 ", "0"),
+        ("# a", "\\# a"),
+        ("## a", "#\\# a"),
+        ("- a", "\\- a"),
+        ("1. a", "1\\. a"),
+        ("---", "--\\-"),
+        ("-5", "-5"),
         ("x" * 600, "x" * 500 + " … (100 more characters)"),
     ],
 )

@@ -16,7 +16,9 @@ LIMIT = 500
 _ACTIVE = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _HTML_CHARACTER = re.compile(r"[&<>]")
-_HARMLESS = re.compile(r"[A-Za-z0-9.,:;/%()µ≥–÷†-]?(?:[ ]?[A-Za-z0-9.,:;/%()µ≥–÷†-]){0,60}")
+# What would begin a heading, a list, a rule or an underlined heading, were the text to begin a line.
+_LINE_START = re.compile(r"(?:[-+]|#{1,6}|\d{1,9}[.)])(?=\s|$)|[-=]{2,}$")
+_HARMLESS = re.compile(r"(?!\d{1,9}[.)](?: |$))[A-Za-z0-9µ≥–÷†](?: ?[A-Za-z0-9.,:;/%()µ≥–÷†-]){0,60}")
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9 ,.:;=/+@%^#!?()'\"_*-]+")
 # Format characters turn the direction of text around or hide it; surrogates cannot be encoded at all.
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -59,7 +61,11 @@ def inline(text: str) -> Markdown:
         return text
     if _HARMLESS.fullmatch(text):  # nearly every cell of a table
         return Markdown(text)
-    return Markdown(_ACTIVE.sub(lambda match: "\\" + match[0], _html(one_line(text))))
+    escaped = _ACTIVE.sub(lambda match: "\\" + match[0], _html(one_line(text)))
+    if start := _LINE_START.match(escaped):
+        end = start.end()
+        escaped = f"{escaped[: end - 1]}\\{escaped[end - 1 :]}"
+    return Markdown(escaped)
 
 
 def code(text: str) -> Markdown:

@@ -187,7 +187,9 @@ def _percentile_rows(one: Comparison, run: Run, open_loop: bool) -> list[Percent
         latency = shown_latency(row, open_loop)
         if latency and (values := _percentile_values(latency)):
             rows.append(Percentiles(plot_text(row.label, 36), family_of(row.adapter, run), values))
-    return sorted(rows, key=lambda row: (-len(row.values), row.values[-1][1], row.label))
+    # By the highest percentile that all rows have, so that rows with fewer samples stand among the others.
+    place = min((len(row.values) for row in rows), default=1) - 1
+    return sorted(rows, key=lambda row: (row.values[place][1], row.label))
 
 
 def _percentile_values(latency: Latency) -> tuple[tuple[str, float], ...]:
