@@ -4,14 +4,20 @@ A suite folder holds `adapters/` and `scenarios/`; the file `adapters/gevent_lib
 `gevent-libev`, `adapters/uvloop_.py` is `uvloop` (a module is never named as the library it wraps). What
 a file declares is taken from its syntax tree as literals, so that neither a binding nor a stranger's
 code runs in the supervisor. Sources, in order: the suite that came with crossloop, each `--suite DIR`,
-the entry-point groups `crossloop.adapters` and `crossloop.scenarios`. The first of an id wins.
+the entry-point groups `crossloop.adapters` and `crossloop.scenarios`. The first of an id wins; whatever
+is left out for that, or because it cannot be read, is listed with its reason in `Suite.problems`.
 """
 
 import ast
 import difflib
+import json
+import keyword
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import entry_points
+from dataclasses import dataclass, fields
+from importlib.machinery import PathFinder
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -21,6 +27,10 @@ from crossloop.api.about import AdapterAbout, ScenarioAbout
 
 About = TypeVar("About", AdapterAbout, ScenarioAbout)
 Entry = TypeVar("Entry", "AdapterEntry", "ScenarioEntry")
+
+MAX_BYTES = 1024 * 1024
+"""No file of content is larger; one that is, is not read."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
 class SuiteError(Exception):
@@ -75,7 +85,7 @@ def load_suite(extra: Sequence[Path] = ()) -> Suite:
     for folder in extra:
         if not ((folder / "adapters").is_dir() or (folder / "scenarios").is_dir()):
             raise SuiteError(f"--suite {str(folder)!r}: expected a folder that holds adapters/ or scenarios/")
-    paths = (own_folder(), *(folder.resolve() for folder in extra))
+    paths = tuple(dict.fromkeys((own_folder(), *(folder.resolve() for folder in extra))))
     problems: list[str] = []
     adapters = {
         id_: AdapterEntry(id_, module, path, about)
@@ -91,65 +101,125 @@ def load_suite(extra: Sequence[Path] = ()) -> Suite:
 def _declared(
     kind: Literal["adapters", "scenarios"], paths: Sequence[Path], about: type[About], problems: list[str]
 ) -> Iterator[tuple[str, str, Path, About]]:
-    seen: set[str] = set()
+    seen: dict[str, Path] = {}
     for id_, module, path in (*_files(kind, paths), *_entry_points(kind, problems)):
-        if id_ in seen:
-            continue
-        seen.add(id_)
         try:
+            if not _ID.fullmatch(id_) or not _importable(module):
+                raise SuiteError(
+                    f"{path}: {id_!r} cannot be an id; expected a module name of letters, digits and underscores"
+                )
+            if id_ in seen:
+                raise SuiteError(f"{path}: the id {id_!r} is that of {seen[id_]}; rename one of the two")
+            seen[id_] = path
             yield id_, module, path, read_declaration(path, about)
         except SuiteError as error:
-            problems.append(str(error))
+            problems.append(_one_line(str(error)))
+
+
+def _importable(module: str) -> bool:
+    return all(part.isidentifier() and not keyword.iskeyword(part) for part in module.split("."))
+
+
+def _one_line(text: str) -> str:
+    """*text* on one line, with what a terminal would obey written out: a file's name may hold anything."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split()))
 
 
 def _files(kind: str, paths: Sequence[Path]) -> Iterator[tuple[str, str, Path]]:
     for root in paths:
-        for path in sorted((root / kind).glob("[!_]*.py"), key=lambda path: content_id(path.stem)):
+        for path in sorted(
+            (root / kind).glob("[!_]*.py"), key=lambda path: (content_id(path.stem), path.stem)
+        ):
             yield content_id(path.stem), f"{kind}.{path.stem}", path
 
 
 def _entry_points(kind: str, problems: list[str]) -> Iterator[tuple[str, str, Path]]:
-    """Modules that other distributions announce; located through their file list, not by an import."""
-    for point in entry_points(group=f"crossloop.{kind}"):
-        path = (
-            Path(str(point.dist.locate_file(point.module.replace(".", "/") + ".py"))) if point.dist else None
-        )
-        if path is None or not path.is_file():
-            problems.append(f"entry point {point.name!r} of crossloop.{kind}: no file for {point.module!r}")
+    """Modules that other distributions announce; located without importing their packages."""
+    for point in sorted(entry_points(group=f"crossloop.{kind}"), key=lambda point: (point.name, point.value)):
+        path = _located(point)
+        if path is None:
+            problems.append(
+                _one_line(f"entry point {point.name!r} of crossloop.{kind}: no file for {point.value!r}")
+            )
         else:
-            yield content_id(point.name), point.module, path
+            yield content_id(point.name), point.value, path
+
+
+def _located(point: EntryPoint) -> Path | None:
+    """The file of the module that *point* names, by way of the folders of its packages; None for none."""
+    if not _importable(point.value):
+        return None
+    places, name = None, ""
+    spec = None
+    for part in point.value.split("."):
+        name = f"{name}.{part}" if name else part
+        spec = PathFinder.find_spec(name, places)
+        if spec is None:
+            return None
+        places = list(spec.submodule_search_locations or ())
+    return Path(spec.origin) if spec is not None and spec.origin is not None else None
 
 
 def read_declaration(path: Path, about: type[About]) -> About:
     """The `ABOUT = …(…)` of a content file, from its syntax tree; literals only. Raises `SuiteError`."""
     wanted = about.__name__
-    try:
-        tree = ast.parse(path.read_text("utf-8"), str(path))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise SuiteError(f"{path}: cannot be read as Python: {error}") from error
-    for node in tree.body:
+    for node in _parsed(path).body:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id="ABOUT")],
                 value=ast.Call(func=ast.Name(id=name), args=[], keywords=words),
             ) if name == wanted:
-                return _literal(path, words, about)
+                return _sensible(path, _literal(path, words, about))
     raise SuiteError(f"{path}: expected `ABOUT = {wanted}(…)` at the top level; see docs/adding.md")
 
 
+def _parsed(path: Path) -> ast.Module:
+    """Syntax tree of a file. A stranger's file may be huge, a device, or too deep for the parser."""
+    try:
+        if not path.is_file():
+            raise SuiteError(f"{path}: expected a file")
+        if path.stat().st_size > MAX_BYTES:
+            raise SuiteError(f"{path}: larger than {MAX_BYTES:,} bytes; not read")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its author's matter, and shown when the worker imports it
+            return ast.parse(path.read_text("utf-8"), str(path))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        why = str(error) or type(error).__name__
+        raise SuiteError(f"{path}: cannot be read as Python: {why}") from error
+
+
 def _literal(path: Path, words: Iterable[ast.keyword], about: type[About]) -> About:
+    known = [one.name for one in fields(about)]
     values = {}
     for word in words:
+        where = f"{path}: line {word.value.lineno}"
+        if word.arg not in known:
+            raise SuiteError(f"{where}: {word.arg or '**'!r} of ABOUT is not one of {', '.join(known)}")
         try:
-            values[str(word.arg)] = ast.literal_eval(word.value)
-        except ValueError as error:
+            values[word.arg] = ast.literal_eval(word.value)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
             raise SuiteError(
-                f"{path}: line {word.value.lineno}: {word.arg} of ABOUT must be a literal (it is read, not run)"
+                f"{where}: {word.arg} of ABOUT must be a literal (it is read, not run)"
             ) from error
     try:
         return msgspec.convert(values, about)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise SuiteError(f"{path}: ABOUT: {error}") from error
+
+
+def _sensible(path: Path, about: About) -> About:
+    """*about* itself, when a plan can be made of it. Raises `SuiteError`."""
+    if isinstance(about, ScenarioAbout):
+        if not about.levels:
+            raise SuiteError(f"{path}: ABOUT: levels is empty; expected one or more, as 'StreamServer'")
+        for sets in about.profiles.values():
+            for parameters in sets:
+                try:
+                    json.dumps(parameters, allow_nan=False)
+                    float(str(parameters.get("connections", 0)))
+                except (TypeError, ValueError) as error:
+                    raise SuiteError(f"{path}: ABOUT: profiles: {parameters!r}: {error}") from error
+    return about
 
 
 def select(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[str, Entry]:
@@ -164,7 +234,7 @@ def select(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[st
         found = [word] if word in known else [id_ for id_ in known if word and id_.startswith(word)]
         if not found:
             near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)};"
             raise SuiteError(f"unknown {kind} {word!r}; {hint} `crossloop list` shows them all")
         chosen.update((id_, known[id_]) for id_ in found)
     return {id_: entry for id_, entry in known.items() if id_ in chosen}

@@ -58,10 +58,12 @@ def _document(suite: Suite, probed: Sequence[Probed]) -> dict[str, object]:
 
 def _print(suite: Suite, probed: Sequence[Probed]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    console = Console()
-    table = Table("adapter", "binding", "library", "mechanism", "levels and styles", box=None, pad_edge=False)
+    console = Console(markup=False, emoji=False, highlight=False)  # what adapters say is text, not markup
+    # An id is there to be typed: a narrow terminal never cuts it.
+    ids = Column("adapter", no_wrap=True, min_width=max(len(one.entry.id) for one in probed))
+    table = Table(ids, "binding", "library", "mechanism", "levels and styles", box=None, pad_edge=False)
     for one in probed:
         if one.usable:
             facts = one.facts
