@@ -1,0 +1,92 @@
+"""The examples of docs/adding.md, taken from the page as a reader would take them, checked and measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.documents import ROOT, write_examples
+
+PAGE = "docs/adding.md"
+LIMIT_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mine")
+    assert write_examples(PAGE, folder) == [
+        "adapters/asyncio_busy.py",
+        "adapters/selectors_.py",
+        "expectations.py",
+        "scenarios/turns.py",
+    ]
+    return folder
+
+
+def crossloop(suite: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "crossloop", "--suite", str(suite), *arguments]
+    return subprocess.run(
+        command, cwd=suite, capture_output=True, text=True, encoding="utf-8", timeout=LIMIT_S, check=False
+    )
+
+
+def test_the_page_shows_whole_files_only() -> None:
+    shown = (ROOT / PAGE).read_text("utf-8").count("```python\n")
+    assert shown == (ROOT / PAGE).read_text("utf-8").count("<!-- example: ")
+
+
+def test_the_examples_are_listed_with_their_facts(suite: Path) -> None:
+    done = crossloop(suite, "list", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    adapters = {one["id"]: one for one in document["adapters"]}
+    assert (adapters["selectors"]["levels"], adapters["selectors"]["styles"]) == (
+        ["StreamServer"],
+        ["native"],
+    )
+    assert "never sleeping" in adapters["asyncio-busy"]["facts"]["mechanism"]
+    assert {one["id"]: one["unit"] for one in document["scenarios"]}["turns"] == "turn"
+
+
+def test_the_server_does_what_its_level_promises(suite: Path) -> None:
+    done = crossloop(suite, "check", "--adapters", "selectors", "--expectations", "expectations.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_check_of_the_busy_loop_says_what_the_page_says(suite: Path, tmp_path: Path) -> None:
+    nothing = tmp_path / "expectations.py"
+    nothing.write_text("EXPECTATIONS = ()\n")
+    surprised = crossloop(suite, "check", "--adapters", "asyncio-busy", "--expectations", str(nothing))
+    assert surprised.returncode == 1, surprised.stderr
+    assert "timers-idle: failed\n    expected: at most 30 ms of the waiting spent" in surprised.stdout
+
+    expected = crossloop(suite, "check", "--adapters", "asyncio-busy", "--expectations", "expectations.py")
+    assert expected.returncode == 0, expected.stdout + expected.stderr
+
+
+def test_the_examples_are_measured_beside_asyncio(suite: Path, tmp_path: Path) -> None:
+    done = crossloop(
+        suite, "bench", "--profile", "smoke", "--adapters", "asyncio,asyncio-busy,selectors",
+        "--scenarios", "tcp-echo,turns", "--out", str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = map(json.loads, (tmp_path / "run.jsonl").read_text("utf-8").splitlines())
+    cells: dict[tuple[str, str, str], dict[str, Any]] = {
+        (one["adapter"], one["style"], one["scenario"]): one for one in lines if one["kind"] == "cell"
+    }
+    assert {key: cell["outcome"] for key, cell in cells.items()} == {
+        **{
+            (adapter, style, "tcp-echo"): "measured"
+            for adapter in ("asyncio", "asyncio-busy")
+            for style in ("protocol", "streams", "sockets")
+        },
+        ("selectors", "native", "tcp-echo"): "measured",
+        ("asyncio", "native", "turns"): "measured",
+        ("asyncio-busy", "native", "turns"): "measured",
+        ("selectors", "", "turns"): "unsupported",
+    }
+    assert cells["selectors", "", "turns"]["reason"] == "selectors offers StreamServer; this needs Readiness"
+    assert "Turns of the loop" in (tmp_path / "README.md").read_text("utf-8")
