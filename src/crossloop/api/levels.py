@@ -109,9 +109,9 @@ class Readiness(Adapter):
 class Tasks(Adapter):
     """Sequential code, many at a time: coroutines, greenlets or threads that receive and send.
 
-    A scenario writes `async def main(tasks)` and awaits the members below, on non-blocking sockets. A library with coroutines
-    suspends there; one with greenlets or threads blocks inside the call and hands back what is done
-    already, and runs the coroutine by `send(None)`, which it never suspends.
+    A scenario writes `async def main(tasks)` and awaits the members below, on non-blocking sockets. A
+    library with coroutines suspends there; one with greenlets or threads blocks inside the call and hands
+    back what is done already, and runs the coroutine by `send(None)`, which it never suspends.
     """
 
     receive: Callable[[socket.socket, int], Awaitable[bytes]]

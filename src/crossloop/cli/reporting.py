@@ -10,7 +10,7 @@ from crossloop.cli.checking import CHECKS
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, StopError
 from crossloop.journal import CheckRecord, JournalError, Record, read_journal
-from crossloop.report import ScenarioTexts, render, write
+from crossloop.report import ScenarioTexts, render, render_matrix, write
 
 
 def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> int:
@@ -23,8 +23,6 @@ def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> in
     if len(journals) == 1:
         rendered = render(journals[0][1], about)
     else:
-        from crossloop.report import render_matrix
-
         rendered = render_matrix(journals, about)
         out = out if out is not None else Path("reports")
     target = out if out is not None else _folder(folders[0])
@@ -49,7 +47,7 @@ def _label(path: Path) -> str:
 def _records(path: Path) -> list[Record]:
     """A run's records, and the checks that lie beside it."""
     try:
-        records = read_journal(path if path.is_file() else journal_path(path))
+        records = read_journal(path if path.is_file() else journal_path(path), slices=False)
         checks = _folder(path) / CHECKS
         if checks.is_file():
             records += [one for one in read_journal(checks) if isinstance(one, CheckRecord)]
