@@ -1,50 +1,56 @@
 """Control: the echo server of asyncio's documentation, by hand and without crossloop.
 
-    python benchmarks/controls/asyncio_echo.py protocol|streams|sockets asyncio|uvloop|winloop
+    python benchmarks/controls/asyncio_echo.py protocol|streams|sockets LOOP
 
-Listens on 127.0.0.1 at a free port, prints one JSON line and serves until SIGTERM. What an adapter costs
-beyond this is crossloop's own overhead. After https://docs.python.org/3/library/asyncio-protocol.html
-(TCP Echo Server) and asyncio-stream.html; backlog, TCP_NODELAY and read size as crossloop has them.
+LOOP: asyncio, asyncio-select, asyncio-poll, uvloop, winloop. Listens on 127.0.0.1 at a free port, prints one
+JSON line and serves until SIGTERM. What an adapter costs beyond this is crossloop's own. After
+https://docs.python.org/3/library/asyncio-protocol.html (TCP Echo Server, and `pause_writing` from the
+section on flow control), asyncio-stream.html (TCP echo server using streams, in a loop), and asyncio-eventloop.html
+(`sock_accept`, `sock_recv`, `sock_sendall`; a loop on a given selector). Backlog, TCP_NODELAY and read size
+as crossloop has them.
 """
 
 import asyncio
 import importlib
 import json
 import os
+import selectors
 import signal
 import socket
 import sys
+from typing import cast
 
-BACKLOG = 1024
+BACKLOG = 4096
 READ_BYTES = 65536
+STYLES = ("protocol", "streams", "sockets")
 
 
 class EchoServerProtocol(asyncio.Protocol):
-    def connection_made(self, transport):
-        self.transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         self.transport.write(data)
 
-    def pause_writing(self):
+    def pause_writing(self) -> None:
         self.transport.pause_reading()
 
-    def resume_writing(self):
+    def resume_writing(self) -> None:
         self.transport.resume_reading()
 
 
-async def handle_echo(reader, writer):
+async def handle_echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while data := await reader.read(READ_BYTES):
             writer.write(data)
             await writer.drain()
-    except OSError:
+    except OSError:  # the peer's reset
         pass
     finally:
         writer.close()
 
 
-async def handle_socket(loop, connection):
+async def handle_socket(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
     with connection:
         try:
             while data := await loop.sock_recv(connection, READ_BYTES):
@@ -53,7 +59,7 @@ async def handle_socket(loop, connection):
             pass
 
 
-async def accept_sockets(loop, listener):
+async def accept_sockets(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
     tasks = set()
     while True:
         connection, _address = await loop.sock_accept(listener)
@@ -62,7 +68,7 @@ async def accept_sockets(loop, listener):
         task.add_done_callback(tasks.discard)
 
 
-async def main(style):
+async def main(style: str) -> None:
     loop = asyncio.get_running_loop()
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -76,14 +82,25 @@ async def main(style):
         case "streams":
             server = await asyncio.start_server(handle_echo, sock=listener, backlog=BACKLOG)
             await server.serve_forever()
-        case "sockets":
+        case _:
             await accept_sockets(loop, listener)
 
 
+def new_loop(name: str) -> asyncio.AbstractEventLoop:
+    match name:
+        case "asyncio-select":
+            return asyncio.SelectorEventLoop(selectors.SelectSelector())
+        case "asyncio-poll":
+            return asyncio.SelectorEventLoop(getattr(selectors, "PollSelector")())  # noqa: B009  (not on Windows)
+        case _:
+            loop: asyncio.AbstractEventLoop = importlib.import_module(name).new_event_loop()
+            return loop
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in {"protocol", "streams", "sockets"}:
+    if len(sys.argv) != 3 or sys.argv[1] not in STYLES:
         sys.exit(__doc__)
     # The documentation's servers end with the process; so does this one, without taking leave.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    with asyncio.Runner(loop_factory=importlib.import_module(sys.argv[2]).new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=lambda: new_loop(sys.argv[2])) as runner:
         runner.run(main(sys.argv[1]))

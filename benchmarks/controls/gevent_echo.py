@@ -1,10 +1,11 @@
-"""Control for gevent's adapters: the shortest echo server that gevent's documentation would show.
+"""Control for gevent's adapters: the echo server of gevent's documentation, without crossloop.
 
-    python benchmarks/controls/gevent_echo.py LOOP
+    python benchmarks/controls/gevent_echo.py libev-cext|libev-cffi|libuv-cffi
 
-LOOP is a name of gevent.config.loop: libev-cext, libev-cffi, libuv-cffi. Listens on a free port of
-127.0.0.1, prints one JSON line with it, and serves until SIGTERM. Nothing of crossloop is imported: what
-an adapter costs above this is the adapter's.
+Listens on 127.0.0.1 at a free port, prints one JSON line and serves until SIGTERM. After
+https://www.gevent.org/examples/echoserver.html, with `recv` and `sendall` instead of lines from a file object,
+as https://www.gevent.org/api/gevent.server.html has it for bytes. Backlog, TCP_NODELAY and read size as
+crossloop has them.
 """
 
 import json
@@ -16,10 +17,13 @@ import sys
 import gevent
 from gevent.server import StreamServer
 
+BACKLOG = 4096
+READ_BYTES = 65536
+
 
 def echo(connection: gevent.socket.socket, address: object) -> None:
     try:
-        while data := connection.recv(65536):
+        while data := connection.recv(READ_BYTES):
             connection.sendall(data)
     except OSError:
         pass  # the peer's reset
@@ -27,7 +31,7 @@ def echo(connection: gevent.socket.socket, address: object) -> None:
 
 def main() -> None:
     gevent.config.loop = sys.argv[1]
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setblocking(False)
     server = StreamServer(listener, echo)
@@ -39,4 +43,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     main()

@@ -3,7 +3,9 @@
     python benchmarks/controls/tornado_echo.py asyncio|uvloop|winloop
 
 Listens on 127.0.0.1 at a free port, prints one JSON line and serves until SIGTERM. After
-https://www.tornadoweb.org/en/stable/tcpserver.html, with partial reads instead of lines.
+https://www.tornadoweb.org/en/stable/tcpserver.html (class EchoServer), with partial reads instead of lines:
+`read_until` would look for an end of line that binary messages do not have. Backlog, TCP_NODELAY and read
+size as crossloop has them; the size is also that of tornado's own chunks.
 """
 
 import asyncio
@@ -13,16 +15,17 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.tcpserver import TCPServer
 
-BACKLOG = 1024
+BACKLOG = 4096
 READ_BYTES = 65536
 
 
 class EchoServer(TCPServer):
-    async def handle_stream(self, stream, address):
+    async def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         while True:
             try:
                 data = await stream.read_bytes(READ_BYTES, partial=True)
@@ -31,7 +34,7 @@ class EchoServer(TCPServer):
                 break
 
 
-async def main():
+async def main() -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setblocking(False)

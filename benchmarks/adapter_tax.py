@@ -1,0 +1,236 @@
+"""What the common API costs: each adapter's echo server against one written by hand for the same library.
+
+    python benchmarks/adapter_tax.py [--adapters A,B] [--rounds N] [--generations G]
+                                     [--connections 50] [--size 1024] [--limit 1.03] [--seed 1]
+
+The hand-written servers are in `benchmarks/controls`. For each adapter and style a worker (adapter) and a
+control live at once, on the first CPU; the load, crossloop's own, is on the second. Slices of 100 ms after
+30 ms of run-in alternate in random order, the other process stopped meanwhile, over generations of fresh
+processes. The figure is CPU time per message, adapter ÷ control: the median of the paired ratios with its
+95 % interval (docs/method.md). The first line is a control against itself: what differs from 1 there is noise.
+
+Prints a markdown table as it goes; progress on stderr. Exit 0; 1 when a ratio is above the limit with its
+whole interval; 3 when nothing could be measured. Needs two CPUs, and Linux for their pinning.
+"""
+
+import argparse
+import itertools
+import os
+import random
+import statistics
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crossloop.bench.plan import Comparison, Profile, Row, Stage
+from crossloop.bench.rooms import READY_LIMIT_S, Conditions, ServedRoom
+from crossloop.journal import Estimate
+from crossloop.outcomes import outcome_reason
+from crossloop.statistics import paired_ratio
+from crossloop.suite import Suite, SuiteError, load_suite, select
+from crossloop.supervise.child import Child, ChildError
+from crossloop.supervise.probe import Probed, probe
+
+CONTROLS = Path(__file__).parent / "controls"
+CONTROL, TWIN = "control", "twin"
+"""Adapters of the rows whose style is the command of a hand-written server; the twin is a second of its kind."""
+MIN_ROUNDS = 6
+PROFILE = Profile(
+    name="adapter-tax",
+    generations=3,
+    headline_rounds=40,
+    rounds=40,
+    slice_ms=100,
+    run_in_ms=30,
+    rates_headline=(),
+    rates=(),
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows that are compared; *subject* ÷ *control*."""
+
+    name: str
+    style: str
+    subject: Row
+    control: Row
+
+
+def control_of(adapter: str, style: str) -> Row | None:
+    """The hand-written server that does what *adapter* does in *style*; None without one."""
+    match adapter:
+        case "asyncio" | "asyncio-select" | "asyncio-poll" | "uvloop" | "winloop":
+            words = f"asyncio_echo.py {style} {adapter}"
+        case "tornado" | "tornado-uvloop":
+            words = f"tornado_echo.py {adapter.removeprefix('tornado-').replace('tornado', 'asyncio')}"
+        case "gevent-libev":
+            words = "gevent_echo.py libev-cext"
+        case "gevent-libev-cffi" | "gevent-libuv":
+            words = f"gevent_echo.py {adapter.removeprefix('gevent-').removesuffix('-cffi')}-cffi"
+        case "pyev":
+            words = "pyev_echo.py"
+        case "libevent":
+            words = f"libevent_echo.py {style}"
+        case _:
+            return None
+    return Row(CONTROL, words)
+
+
+class ControlledRoom(ServedRoom):
+    """A room where a row may be a hand-written server instead of a worker."""
+
+    def start(self, row: Row) -> None:
+        """As in any room; a control is not asked but says by itself when it is ready. Raises ChildError."""
+        if row.adapter not in (CONTROL, TWIN):
+            super().start(row)
+            return
+        file, *words = row.style.split()
+        child = self._workers[row] = Child([str(CONTROLS / file), *words], name=str(row))
+        if self._conditions.server_cpu is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(child.pid, {self._conditions.server_cpu})
+        try:
+            answer = child.receive(READY_LIMIT_S)
+        except ChildError:
+            self.drop(row)
+            raise
+        self._started(row, answer)
+        child.suspend()
+
+    def drop(self, row: Row) -> None:
+        """Controls do not watch their input: they are told to end by signal, at once."""
+        if row.adapter in (CONTROL, TWIN) and row in self._workers:
+            self._workers.pop(row).end(grace_s=0)
+        else:
+            super().drop(row)
+
+
+class Session:
+    """What all pairs of one call have in common."""
+
+    def __init__(self, suite: Suite, options: argparse.Namespace):
+        self._suite = suite
+        self._options = options
+        self._scenario = suite.scenarios["tcp-echo"]
+        cpus = sorted(os.sched_getaffinity(0))
+        self._conditions = Conditions(server_cpu=cpus[0], load_cpu=cpus[1])
+        self._random = random.Random(options.seed)
+
+    def slices(self, pair: Pair) -> Mapping[Row, list[tuple[int, int, float]]]:
+        """CPU nanoseconds per message by row, as `paired_ratio` takes them. Raises ChildError."""
+        rows = (pair.subject, pair.control)
+        parameters = {"connections": self._options.connections, "size": self._options.size}
+        comparison = Comparison(self._scenario, parameters, rows, self._options.rounds, ())
+        taken: dict[Row, list[tuple[int, int, float]]] = {row: [] for row in rows}
+        for generation in range(self._options.generations):
+            stage = Stage(self._scenario, (comparison,))
+            with ControlledRoom(self._suite, stage, PROFILE, self._conditions) as room:
+                for row in self._random.sample(rows, len(rows)):
+                    room.start(row)
+                for turn in range(self._options.rounds):
+                    for row in self._random.sample(rows, len(rows)):
+                        (answer,) = room.slices(row, comparison, [("capacity", 0.0)], turn)
+                        taken[row].append((generation, turn, answer["cpu_ns"] / answer["operations"]))
+            print(f"{pair.name} {pair.style}: generation {generation + 1} taken", file=sys.stderr)
+        return taken
+
+    def line(self, pair: Pair) -> tuple[str, str]:
+        """(line of the table, verdict) of one pair."""
+        try:
+            taken = self.slices(pair)
+        except ChildError as error:
+            return (
+                f"| {pair.name} | {pair.style} | – | – | – | not measured: {outcome_reason(error.outcome)} |",
+                "none",
+            )
+        ratio = paired_ratio(taken[pair.subject], taken[pair.control], self._options.seed)
+        control_us = statistics.median(value for _g, _t, value in taken[pair.control]) / 1000
+        verdict = verdict_on(ratio, self._options.limit)
+        return (
+            f"| {pair.name} | {pair.style} | {ratio.value:.3f} ({ratio.low:.3f} – {ratio.high:.3f}) "
+            f"| {control_us:.1f} | {self._options.rounds} × {ratio.generations} | {verdict} |"
+        ), verdict
+
+
+def verdict_on(ratio: Estimate, limit: float) -> str:
+    """`yes`: the whole interval is within the limit; `no`: all of it is above; `undecided` otherwise."""
+    if ratio.high <= limit:
+        return "yes"
+    return "no" if ratio.low > limit else "undecided"
+
+
+def pairs_of(usable: Sequence[Probed]) -> Iterator[Pair]:
+    """A control against itself, then every adapter and style that has a control."""
+    pairs = [
+        Pair(one.entry.id, style, Row(one.entry.id, style), control)
+        for one in usable
+        for style in one.styles
+        if (control := control_of(one.entry.id, style)) is not None
+    ]
+    for first in itertools.islice(pairs, 1):
+        twin = Row(TWIN, first.control.style)
+        yield Pair("A/A", f"control of {first.name}/{first.style}", twin, first.control)
+    yield from pairs
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--adapters", help="ids or prefixes, separated by commas")
+    parser.add_argument("--rounds", type=int, default=PROFILE.rounds, help="in each generation")
+    parser.add_argument("--generations", type=int, default=PROFILE.generations)
+    parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--limit", type=float, default=1.03)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(words)
+    if options.rounds * options.generations < MIN_ROUNDS or options.generations < 1:
+        parser.error(f"--rounds × --generations: fewer than {MIN_ROUNDS} pairs decide nothing")
+    return options
+
+
+def measure(suite: Suite, chosen: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
+    """Print the table; returns the verdicts on adapters."""
+    probed = [probe(suite, entry) for entry in chosen.values()]
+    session = Session(suite, options)
+    print(f"{options.connections} connections, {options.size} bytes a message, limit {options.limit:g}\n")
+    print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | rounds × generations | within |")
+    print("| --- | --- | --- | ---: | ---: | --- |", flush=True)
+    verdicts = []
+    for pair in pairs_of([one for one in probed if one.usable]):
+        line, verdict = session.line(pair)
+        print(line, flush=True)
+        if pair.name != "A/A":
+            verdicts.append(verdict)
+    for one in probed:
+        if not one.usable:
+            print(
+                f"| {one.entry.id} | | – | – | – | not measured: {outcome_reason(one.outcome)} |", flush=True
+            )
+    return verdicts
+
+
+def main() -> int:
+    """Measure and print the table; returns the exit status."""
+    options = parse()
+    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
+        print("adapter_tax: needs two CPUs and a platform that pins processes to them", file=sys.stderr)
+        return 3
+    suite = load_suite()
+    try:
+        chosen = select("adapter", suite.adapters, options.adapters)
+    except SuiteError as error:
+        print(f"adapter_tax: --adapters: {error}", file=sys.stderr)
+        return 2
+    verdicts = measure(suite, chosen, options)
+    if all(verdict == "none" for verdict in verdicts):
+        return 3
+    return 1 if "no" in verdicts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
