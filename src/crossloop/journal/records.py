@@ -162,6 +162,7 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     elapsed_ns: Count
     cpu_ns: Count
     load_cpu_ns: Count = 0
+    """CPU time of the load generator, less what it spent on looking in vain for an answer."""
     sleeps: Count | None = None
     steal_ns: Count | None = None
     offered_per_s: Positive = 0

@@ -64,6 +64,9 @@ class Stretch:
     """Scheduled messages without an answer when the drain ended."""
     scheduled: int = 0
     """Messages scheduled within the measured part (closed loop: equal to operations)."""
+    looking_ns: int = 0
+    """Time of the measured part in which the load only looked, in vain, whether an answer had come. A load
+    that spins is always busy; what is left of its time without this says whether it was the limit."""
 
 
 def closed_loop(
@@ -93,28 +96,36 @@ def closed_loop(
         _closed_turns(target, poller, latencies, start + _ns(run_in_s), spin)
         hooks.at_start()
         start = perf_counter_ns()
-        operations = _closed_turns(target, poller, latencies, start + _ns(duration_s), spin)
+        operations, looking = _closed_turns(target, poller, latencies, start + _ns(duration_s), spin)
         elapsed = perf_counter_ns() - start
         hooks.at_end()
         _drain(target, poller, perf_counter_ns() + _ns(DRAIN_S))
         _expect_silence(target, poller)
-    return Stretch(operations, elapsed, latencies[:operations], scheduled=operations)
+    return Stretch(operations, elapsed, latencies[:operations], scheduled=operations, looking_ns=looking)
 
 
-def _closed_turns(target: Target, poller: Poller, latencies: "array[int]", until_ns: int, spin: bool) -> int:
-    """Go on until *until_ns*; returns the number of messages, whose latencies fill the array's beginning."""
+def _closed_turns(
+    target: Target, poller: Poller, latencies: "array[int]", until_ns: int, spin: bool
+) -> tuple[int, int]:
+    """Go on until *until_ns*; returns the number of messages, whose latencies fill the array's beginning,
+    and the nanoseconds spent on looking in vain (from the second empty look in a row on)."""
     poll, table, clock = poller.poll, target.by_descriptor, perf_counter_ns
     limit = min(target.count, EVENTS_AT_ONCE)
     size = target.size
     want = size + 1  # one more than the answer, so that a longer one is seen
     sequence = target.sent
-    done = 0
+    done = looking = 0
+    waiting = False
     now = clock()
     while now < until_ns:
         events = poll(0 if spin else (until_ns - now) / 1e9, limit)
         if not events:
-            now = clock()
+            before, now = now, clock()
+            if waiting:
+                looking += now - before
+            waiting = True
             continue
+        waiting = False
         if done + limit > len(latencies):
             latencies.frombytes(bytes(8 * (len(latencies) + limit)))
         for descriptor, _event in events:
@@ -144,7 +155,7 @@ def _closed_turns(target: Target, poller: Poller, latencies: "array[int]", until
             if count != size:
                 connection.hold(count)
     target.sent = sequence
-    return done
+    return done, looking
 
 
 @dataclass
@@ -161,6 +172,8 @@ class _Schedule:
     next: int = 0
     """Place of the first arrival that was not sent yet: what is due from there on is the queue."""
     answered: int = 0
+    looking_ns: int = 0
+    """Spent on looking in vain, since the stretch began."""
 
 
 def open_loop(
@@ -199,12 +212,13 @@ def open_loop(
         start = perf_counter_ns()
         # The hook's time is no delay of the server's: what is still to come is put off by it.
         plan.origin_ns = start - run_in_ns
-        answered = plan.answered
+        answered, looking = plan.answered, plan.looking_ns
         end = plan.origin_ns + end_ns
         _open_turns(target, poller, plan, len(due), end, spin=spin)
         _open_turns(target, poller, plan, len(due), end + QUIET_NS, spin=spin, until_quiet=True)
         elapsed = perf_counter_ns() - start
         operations = plan.answered - answered
+        looking = plan.looking_ns - looking
         hooks.at_end()
         drained = perf_counter_ns() + _ns(drain_s)
         _open_turns(target, poller, plan, last, drained, spin=spin, until_quiet=True)
@@ -216,7 +230,7 @@ def open_loop(
     for place, value in enumerate(answers):
         if value < 0:
             answers[place] = max(0, given_up - plan.origin_ns - due[first + place])
-    return Stretch(operations, elapsed, answers, unanswered, len(answers))
+    return Stretch(operations, elapsed, answers, unanswered, len(answers), looking)
 
 
 def _open_turns(
@@ -237,6 +251,7 @@ def _open_turns(
     due, latencies, idle, place, origin = plan.due_ns, plan.latency_ns, plan.idle, plan.next, plan.origin_ns
     limit = min(target.count, EVENTS_AT_ONCE)
     want = target.size + 1
+    waiting, sent = False, place
     now = clock()
     while now < until_ns:
         while place < last and idle and due[place] <= now - origin:
@@ -251,6 +266,13 @@ def _open_turns(
         if until_quiet and len(idle) == target.count:
             break
         events = poll(0 if spin else _nap_s(plan, place, last, until_ns, now), limit)
+        if not events:
+            before, now = now, clock()
+            if waiting and place == sent:
+                plan.looking_ns += now - before
+            waiting, sent = True, place
+            continue
+        waiting = False
         for descriptor, _event in events:
             connection = table[descriptor]
             try:

@@ -183,7 +183,8 @@ class Sets:
             operations=stretch.operations,
             elapsed_ns=stretch.elapsed_ns,
             cpu_ns=readings.cpu_ns,
-            load_cpu_ns=readings.load_cpu_ns,
+            # A load that spins is always busy: what it spent on looking in vain is not work.
+            load_cpu_ns=max(0, readings.load_cpu_ns - stretch.looking_ns),
             sleeps=readings.sleeps,
             steal_ns=readings.steal_ns,
             user_ns=user_system[0],
