@@ -1,0 +1,60 @@
+"""Who may import whom: the measured process holds the standard library, the worker half, and one adapter."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.documents import ROOT
+
+ENGINE = ROOT / "src" / "crossloop"
+WORKER_HALF = ("api", "worker", "idioms", "bindings")
+LOADED = """
+import json, sys
+before = set(sys.modules)  # a development environment's .pth files bring modules of their own
+import crossloop.api, crossloop.worker.__main__, crossloop.worker.serving, crossloop.worker.working
+tops = {name.partition(".")[0] for name in set(sys.modules) - before}
+halves = {name.split(".")[1] for name in sys.modules if name.startswith("crossloop.")}
+print(json.dumps([sorted(tops - set(sys.stdlib_module_names)), sorted(halves)]))
+"""
+
+
+def imported(path: Path) -> set[str]:
+    """Modules that a file imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_a_worker_loads_the_standard_library_and_its_own_half() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", LOADED], capture_output=True, text=True, timeout=60, check=True
+    )
+    foreign, halves = json.loads(done.stdout)
+    assert foreign == ["crossloop"]
+    assert set(halves) == {"api", "worker"}
+
+
+@pytest.mark.parametrize("half", WORKER_HALF)
+def test_the_worker_half_imports_nothing_of_the_supervisors(half: str) -> None:
+    for path in (ENGINE / half).rglob("*.py"):
+        engine = {name.split(".")[1] for name in imported(path) if name.startswith("crossloop.")}
+        assert engine <= set(WORKER_HALF), path.name
+
+
+def test_the_engine_imports_no_content() -> None:
+    for path in ENGINE.rglob("*.py"):
+        assert not {name.partition(".")[0] for name in imported(path)} & {"adapters", "scenarios"}, path.name
+
+
+@pytest.mark.parametrize("kind", ["adapters", "scenarios"])
+def test_content_does_not_import_content(kind: str) -> None:
+    for path in (ROOT / kind).glob("*.py"):
+        assert not {name.partition(".")[0] for name in imported(path)} & {"adapters", "scenarios"}, path.name

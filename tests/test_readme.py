@@ -1,0 +1,181 @@
+"""README.md says what is so: its excerpt, its table of adapters, its example, its links."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossloop.suite import AdapterEntry, load_suite
+from crossloop.supervise.probe import probe
+from docs.update_excerpt import REPORT, ExcerptError, excerpt, shown_in, with_excerpt
+from tests.documents import ROOT, write_examples
+
+README = (ROOT / "README.md").read_text("utf-8")
+SUITE = load_suite()
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+)
+PLATFORMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
+LIMIT_S = 120.0
+
+
+# The excerpt
+
+
+@pytest.mark.skipif(not REPORT.is_file(), reason="no report is committed under reports/linux")
+def test_the_excerpt_is_what_the_committed_report_says() -> None:
+    assert shown_in(README) == excerpt(REPORT.read_text("utf-8"))
+
+
+GOLDEN_EXCERPT = """\
+TCP echo, size 1 KiB, connections 50, from [reports/linux](reports/linux/README.md), which has more columns, more
+parameters and the other scenarios. Linux 6.1 (x86_64), glibc 2.36; \
+Example CPU at 2.4 GHz, 2 CPUs, 8.0 GiB of memory; CPython 3.13.1; crossloop 0.1.0, profile quick, seed 7.
+
+| Tier | Adapter (style) | CPU µs per message | ÷ leanest | messages/s | regime (server / load CPU) |
+| ---: | :--- | ---: | ---: | ---: | :--- |
+| 1 | uvloop (protocol) | 5.80 (5.68–5.92) | 1.00 | 164,000 | server-bound (0.98 / 0.61) |
+| 1 | libevent | 6.00 (5.88–6.12) | 1.03 (1.03–1.04) | 158,000 | server-bound (0.98 / 0.61) |
+| 2 | pyev | 6.30 (6.17–6.43) | 1.09 (1.08–1.09) | 151,000 | server-bound (0.98 / 0.61) |
+| 3 | asyncio (protocol) | 6.80 (6.66–6.94) | 1.17 (1.17–1.18) | 140,000 | server-bound (0.98 / 0.61) |
+| 4 | gevent-libev | 11.0 (10.8–11.2) | 1.90 (1.89–1.91) | 86,400 | server-bound (0.98 / 0.61) |
+| 5 | tornado | 14.2 (13.9–14.5) | 2.45 (2.44–2.46) | 66,900 | server-bound (0.98 / 0.61) |
+| 6 | asyncio (streams) | 7.90 (7.74–8.06) | 1.36 (1.36–1.37) | ≥ 120,000 | client-bound (0.71 / 0.99) |
+| 6 | gevent-libuv | 28.5 (27.9–29.1) | 4.91 (4.89–4.94) | 33,300 | server-bound (0.98 / 0.61) |
+
+![CPU time per message of every row, with intervals, one panel a parameter set]\
+(reports/linux/tcp-echo-cpu.svg)"""
+
+
+def test_an_excerpt_has_the_words_and_figures_of_the_report() -> None:
+    assert excerpt((ROOT / "tests/golden/run.md").read_text("utf-8")) == GOLDEN_EXCERPT
+
+
+def test_an_excerpt_is_put_between_the_markers_and_nowhere_else() -> None:
+    page = "before\n<!-- excerpt:begin -->\nold\n<!-- excerpt:end -->\nafter\n"
+    new = with_excerpt(page, "new\n\n| a |")
+    assert new == "before\n<!-- excerpt:begin -->\nnew\n\n| a |\n<!-- excerpt:end -->\nafter\n"
+    assert shown_in(new) == "new\n\n| a |"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("### TCP echo", "### Echo", "no heading '### TCP echo'"),
+        ("CPU µs per message", "CPU", "lacks CPU µs per message"),
+        ("| Processor |", "| CPU |", "lacks Processor"),
+        ("![CPU time per message", "[CPU time per message", None),
+        ("tcp-echo-", "../../", "has no plot"),
+    ],
+)
+def test_a_report_with_other_words_is_refused(old: str, new: str, message: str | None) -> None:
+    page = (ROOT / "tests/golden/run.md").read_text("utf-8").replace(old, new)
+    if message is None:  # the next plot of the scenario is taken
+        assert "tcp-echo-latency.svg" in excerpt(page)
+        return
+    with pytest.raises(ExcerptError, match=re.escape(message)):
+        excerpt(page)
+
+
+# The table of adapters
+
+
+def table_below(heading: str) -> dict[str, list[str]]:
+    """First column without its backquotes → the other columns, of the first table below *heading*."""
+    lines = README.split(f"\n{heading}\n", 1)[1].splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("|"))
+    rows: dict[str, list[str]] = {}
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        first, *rest = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[first.strip("`")] = rest
+    return rows
+
+
+def test_the_table_lists_the_adapters_as_they_declare_themselves() -> None:
+    shown = {id_: (library, binding, platforms) for id_, (library, binding, _levels, platforms) in rows()}
+    assert shown == {
+        entry.id: (
+            "–" if entry.about.library == "none" else entry.about.library,
+            f"[{entry.about.binding}]({entry.about.homepage})",
+            ", ".join(PLATFORMS[name] for name in entry.about.platforms),
+        )
+        for entry in SUITE.adapters.values()
+    }
+
+
+def rows() -> list[tuple[str, list[str]]]:
+    return list(table_below("## Adapters").items())
+
+
+@pytest.mark.parametrize("entry", SUITE.adapters.values(), ids=lambda entry: entry.id)
+def test_the_table_gives_the_levels_that_the_adapter_has(entry: AdapterEntry) -> None:
+    found = probe(SUITE, entry)
+    if not found.usable:
+        pytest.skip(f"{entry.id}: {found.outcome}")
+    short = {"StreamServer": "streams", "Readiness": "readiness", "Tasks": "tasks", "NameResolution": "names"}
+    levels = dict(rows())[entry.id][2]
+    assert levels == ", ".join(short[name] for name in found.levels)
+
+
+def test_the_table_of_scenarios_is_complete() -> None:
+    shown = table_below("## Scenarios")
+    assert {id_: unit for id_, (_question, unit) in shown.items()} == {
+        entry.id: entry.about.unit for entry in SUITE.scenarios.values()
+    }
+
+
+# The example and the commands
+
+
+def test_the_example_adapter_is_found_and_measured(tmp_path: Path) -> None:
+    assert write_examples("README.md", tmp_path) == ["adapters/asyncio_eager.py"]
+    command = [
+        sys.executable, "-m", "crossloop", "--suite", str(tmp_path), "bench", "--profile", "smoke",
+        "--adapters", "asyncio-eager", "--scenarios", "tcp-echo", "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    lines = map(json.loads, (tmp_path / "out" / "run.jsonl").read_text("utf-8").splitlines())
+    outcomes = {one["outcome"] for one in lines if one["kind"] == "cell"}
+    assert (done.returncode, outcomes) == (
+        (0, {"measured"}) if sys.version_info >= (3, 12) else (3, {"unsupported"})
+    ), done.stderr
+
+
+def test_the_table_of_commands_is_that_of_the_command_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "crossloop", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=True,
+    )
+    commands = re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE)
+    assert {name.split()[1] for name in table_below("## Commands")} == set(commands)
+
+
+# Links
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_within_the_repository_lead_somewhere(page: str) -> None:
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _hash, anchor = target.partition("#")
+        file = (ROOT / page).parent / path if path else ROOT / page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert not broken
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of the headings of *page* as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
