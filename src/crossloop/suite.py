@@ -104,16 +104,20 @@ def _declared(
     seen: dict[str, Path] = {}
     for id_, module, path in (*_files(kind, paths), *_entry_points(kind, problems)):
         try:
-            if not _ID.fullmatch(id_) or not _importable(module):
-                raise SuiteError(
-                    f"{path}: {id_!r} cannot be an id; expected a module name of letters, digits and underscores"
-                )
-            if id_ in seen:
-                raise SuiteError(f"{path}: the id {id_!r} is that of {seen[id_]}; rename one of the two")
+            _refuse_id(id_, module, path, seen)
             seen[id_] = path
             yield id_, module, path, read_declaration(path, about)
         except SuiteError as error:
             problems.append(_one_line(str(error)))
+
+
+def _refuse_id(id_: str, module: str, path: Path, seen: Mapping[str, Path]) -> None:
+    if not _ID.fullmatch(id_) or not _importable(module):
+        raise SuiteError(
+            f"{path}: {id_!r} cannot be an id; expected a module name of letters, digits and underscores"
+        )
+    if id_ in seen:
+        raise SuiteError(f"{path}: the id {id_!r} is that of {seen[id_]}; rename one of the two")
 
 
 def _importable(module: str) -> bool:
