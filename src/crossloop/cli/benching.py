@@ -1,11 +1,10 @@
 """`crossloop bench`: from the selection to the journal, and from the journal to the report."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,6 +18,7 @@ from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import ProgressView
+from crossloop.cli.refusing import probe_writable, require_loopback, unwritable
 from crossloop.installing import recorded_setup
 from crossloop.journal import (
     AdapterRecord,
@@ -63,13 +63,16 @@ def run(suites: Sequence[Path], request: Request) -> int:
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
+    header = _header(profile, adapters, scenarios, request.seed)
+    if not request.dry_run:
+        _refuse_folder(folder, header, resume=request.resume)
+        _refuse_no_loopback(scenarios)
     click.echo("crossloop: asking each adapter what it is", err=True)
     probed = list(probe_all(suite, adapters))
     plan = make_plan(profile, list(scenarios.values()), probed)
     _refuse_unreachable(plan)
     if request.dry_run:
         return _print_plan(plan, folder)
-    header = _header(profile, adapters, scenarios, request.seed)
     with _terminated_is_interrupted():
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
@@ -120,32 +123,32 @@ def _header(
     )
 
 
+def _refuse_folder(folder: Path, header: RunRecord, *, resume: bool) -> None:
+    """Say at once what is wrong with the folder or the journal in it, and change neither."""
+    probe_writable(folder)
+    if resume and journal_path(folder).exists():
+        _refuse_other_run(journal_path(folder), _records(journal_path(folder)), header)
+
+
 def _open_journal(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWriter, Past]:
     path = journal_path(folder)
     try:
         if resume and path.exists():
-            records = read_journal(path)
-            _refuse_other_run(path, records, header)
-            return JournalWriter(path, append=True), Past.of(records)
+            return JournalWriter(path, append=True), Past.of(_records(path))
         folder.mkdir(parents=True, exist_ok=True)
-        _probe_writable(folder)
         path.unlink(missing_ok=True)
         journal = JournalWriter(path)
-    except JournalError as error:
-        raise StopError(str(error)) from error
     except OSError as error:
-        raise StopError(
-            f"cannot write into {str(folder)!r}: {error.strerror}; choose another folder with --out"
-        ) from error
+        raise unwritable(folder, error) from error
     journal.write(header)
     return journal, Past()
 
 
-def _probe_writable(folder: Path) -> None:
-    """Fail before anything old is replaced."""
-    probe = folder / ".crossloop-write-test"
-    probe.touch()
-    probe.unlink()
+def _records(path: Path) -> list[Record]:
+    try:
+        return read_journal(path)
+    except JournalError as error:
+        raise StopError(str(error)) from error
 
 
 def _refuse_other_run(path: Path, records: Sequence[Record], header: RunRecord) -> None:
@@ -218,6 +221,13 @@ def _warnings(header: RunRecord) -> Iterator[WarningRecord]:
         )
 
 
+def _refuse_no_loopback(scenarios: Mapping[str, ScenarioEntry]) -> None:
+    for id_, scenario in scenarios.items():
+        if "StreamServer" in scenario.about.levels or scenario.about.companion:
+            require_loopback(id_, "choose other --scenarios")
+            return
+
+
 def _refuse_unreachable(plan: Plan) -> None:
     """Say beforehand that descriptors will not do, with both numbers."""
     limit = raise_descriptor_limit()
@@ -269,5 +279,5 @@ def _terminated_is_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        if os.name == "posix":
+        if sys.platform != "win32":
             signal.siginterrupt(signal.SIGTERM, True)

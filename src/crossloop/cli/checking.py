@@ -1,8 +1,10 @@
 """`crossloop check`: conformance of every adapter, behaviour by behaviour."""
 
 import importlib.util
+import itertools
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,13 +13,17 @@ import click
 from crossloop.bench.header import run_header
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
+from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.conformance.checking import check_adapter
 from crossloop.conformance.expectations import Expectation
 from crossloop.journal import CheckRecord, JournalWriter
-from crossloop.suite import own_folder
+from crossloop.suite import Suite, own_folder
+from crossloop.supervise.child import kill_children
 
 CHECKS = "checks.jsonl"
 """Journal of the checks, beside the `run.jsonl` of the bench; the report shows both."""
+DESCRIPTORS = 512
+"""What the behaviours need but for the one with 1,000 connections, which says so itself when it lacks them."""
 
 
 def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectations: Path | None) -> int:
@@ -25,24 +31,41 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
     suite = suite_or_stop(suites)
     adapters = chosen("adapter", suite.adapters, wanted)
     expected = _expectations(expectations)
+    if out is not None:
+        probe_writable(out)
+    require_descriptors("check", DESCRIPTORS)
+    require_loopback("check", "run it where there is one")
     journal = _journal(out, list(adapters)) if out is not None else None
     surprises = usable = 0
-
-    def check(adapter: str) -> list[CheckRecord]:
-        return list(check_adapter(adapter, suite=suite, expectations=expected))
-
-    # No speed is judged here, so both CPUs may work.
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for adapter, records in zip(adapters, pool.map(check, adapters), strict=True):
-            for record in records:
-                if journal is not None:
-                    journal.write(record, sync=False)
-            surprises += sum(not one.as_expected for one in records)
-            usable += any(one.outcome == "measured" for one in records)
-            _print(adapter, records)
+    for adapter, records in _checked(suite, list(adapters), expected):
+        for record in records:
+            if journal is not None:
+                journal.write(record, sync=False)
+        surprises += sum(not one.as_expected for one in records)
+        usable += any(one.outcome == "measured" for one in records)
+        _print(adapter, records)
     if not usable:
         raise StopError("no adapter could be opened; `crossloop setup` brings bindings", NOTHING_MEASURED)
     return FALSE if surprises else DONE
+
+
+def _checked(
+    suite: Suite, adapters: Sequence[str], expected: Sequence[Expectation]
+) -> Iterator[tuple[str, list[CheckRecord]]]:
+    """Each adapter with its records, two at a time: no speed is judged here, so both CPUs may work."""
+    stopping = threading.Event()
+
+    def check(adapter: str) -> list[CheckRecord]:
+        found = check_adapter(adapter, suite=suite, expectations=expected)
+        return list(itertools.takewhile(lambda _record: not stopping.is_set(), found))
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        try:
+            yield from zip(adapters, pool.map(check, adapters), strict=True)
+        except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
+            stopping.set()
+            kill_children()
+            raise
 
 
 def _print(adapter: str, records: Sequence[CheckRecord]) -> None:
@@ -65,9 +88,7 @@ def _journal(out: Path, adapters: list[str]) -> JournalWriter:
         path.unlink(missing_ok=True)
         journal = JournalWriter(path)
     except OSError as error:
-        raise StopError(
-            f"cannot write into {str(out)!r}: {error.strerror}; choose another folder with --out"
-        ) from error
+        raise unwritable(out, error) from error
     journal.write(run_header("check", adapters, [], seed=0))
     return journal
 
@@ -81,5 +102,15 @@ def _expectations(path: Path | None) -> tuple[Expectation, ...]:
     if spec is None or spec.loader is None:
         raise StopError(f"--expectations {str(path)!r}: expected a Python file with EXPECTATIONS")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return tuple(module.EXPECTATIONS)
+    try:
+        spec.loader.exec_module(module)
+        found = tuple(module.EXPECTATIONS)
+    except Exception as error:  # it is a program of the user's: it may raise anything
+        raise StopError(
+            f"--expectations {str(path)!r}: {type(error).__name__}: {error}; "
+            "expected EXPECTATIONS = (Expectation(…), …)"
+        ) from error
+    for one in found:
+        if not isinstance(one, Expectation):
+            raise StopError(f"--expectations {str(path)!r}: {one!r} is no Expectation")
+    return found

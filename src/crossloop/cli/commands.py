@@ -1,5 +1,8 @@
 """The commands and their options; what they do lives in the modules beside this one."""
 
+import difflib
+import errno
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,17 +23,65 @@ def main() -> int:
         click.echo(error.format_message())
         return DONE
     except click.ClickException as error:
-        click.echo(f"crossloop: {' '.join(error.format_message().split())}", err=True)
+        click.echo(f"crossloop: {_one_line(error)}", err=True)
         return error.status if isinstance(error, StopError) else BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         sys.stderr.close()
         return DONE
+    except OSError as error:  # the disk is full, descriptors ran out: the machine's matter, no traceback
+        click.echo(f"crossloop: {_machine_refused(error)}", err=True)
+        return BAD_INPUT
     return status if isinstance(status, int) else DONE
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def _one_line(error: click.ClickException) -> str:
+    """The message on one line; where click wrote it, with the command that says what was expected."""
+    text = " ".join(error.format_message().split())
+    if not isinstance(error, click.UsageError):
+        return text
+    path = error.ctx.command_path if error.ctx is not None else "crossloop"
+    return f"{text if text.endswith('?') else text.rstrip('.') + ';'} `{path} --help` says what is expected"
+
+
+def _machine_refused(error: OSError) -> str:
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return (
+            "too few file descriptors; `ulimit -n 1024` or more, and `crossloop doctor` says what is allowed"
+        )
+    name = f" {error.filename!r}" if error.filename is not None else ""
+    return f"{error.strerror or error}{name}; `crossloop doctor` looks at this machine"
+
+
+class _Commands(click.Group):
+    """A group that suggests the nearest command, whichever click is installed."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            near = difflib.get_close_matches(args[0], self.commands, n=1, cutoff=0.0)[0]
+            raise StopError(
+                f"unknown command {args[0]!r}; did you mean {near!r}? `crossloop --help` shows them all"
+            )
+        return super().resolve_command(ctx, args)
+
+
+class _Finite(click.FloatRange):
+    """A range of numbers; "nan" is none, though it is neither too small nor too large."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(crossloop.__version__, prog_name="crossloop")
 @click.option(
     "--suite",
@@ -88,7 +139,7 @@ def doctor(as_json: bool) -> int:
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
 @click.option(
     "--limit",
-    type=click.FloatRange(1, 3600),
+    type=_Finite(1, 3600),
     default=40.0,
     show_default=True,
     metavar="SECONDS",
@@ -156,10 +207,8 @@ def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option("--connect", required=True, metavar="HOST:PORT")
 @click.option("--connections", type=click.IntRange(1, 100_000), default=10, show_default=True)
 @click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), default=1024, show_default=True)
-@click.option(
-    "--rate", type=click.FloatRange(0, 10_000_000, min_open=True), help="Open loop; default: closed."
-)
-@click.option("--duration", type=click.FloatRange(0, 3600, min_open=True), default=5.0, show_default=True)
+@click.option("--rate", type=_Finite(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
+@click.option("--duration", type=_Finite(0, 3600, min_open=True), default=5.0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def load(suites: tuple[Path, ...], /, **options: Any) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,13 @@ from pathlib import Path
 import click
 
 from crossloop.cli.choosing import one_of, suite_or_stop
-from crossloop.cli.exits import DONE, FALSE, StopError
+from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
+from crossloop.cli.refusing import require_descriptors, require_loopback
 from crossloop.supervise.child import suite_paths
+
+DESCRIPTORS = 64
+"""What any binding's loop needs for itself, and some connections."""
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def run(suites: Sequence[Path], adapter: str, scenario: str, style: str | None, host: str, port: int) -> int:
@@ -24,6 +30,14 @@ def run(suites: Sequence[Path], adapter: str, scenario: str, style: str | None, 
             f"scenario {workload.id!r} has no server of its own (levels: {', '.join(workload.about.levels)}); "
             "`crossloop list` shows which have StreamServer"
         )
+    if sys.platform not in chosen.about.platforms:
+        why = chosen.about.elsewhere or f"not published for {sys.platform}"
+        raise StopError(
+            f"{chosen.id}: unsupported: {why}; `crossloop list` shows what is usable", NOTHING_MEASURED
+        )
+    require_descriptors("serve", DESCRIPTORS)
+    if host in LOOPBACK:
+        require_loopback("serve", "choose another --host")
     request = {
         "adapter": chosen.id,
         "module": chosen.module,
@@ -73,7 +87,12 @@ def load(
 
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    try:
+        host.encode("idna")  # as the socket module will; a label too long ends there in a UnicodeError
+        named = bool(colon and host)
+    except UnicodeError:
+        named = False
+    if not (named and re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536):
         raise StopError(f"--connect {text!r}: expected HOST:PORT, for instance 127.0.0.1:8000 or [::1]:8000")
     return host.strip("[]"), int(port)
 

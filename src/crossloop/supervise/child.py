@@ -252,6 +252,13 @@ def _each(pid: int, action: str) -> None:
             getattr(member, action)()
 
 
+def kill_children() -> None:
+    """End every process that this one started, at once: an interrupted person does not wait for answers."""
+    for member in _family(os.getpid())[:-1]:
+        with contextlib.suppress(psutil.Error):
+            member.kill()
+
+
 def memory_bytes(pid: int) -> int:
     """Resident memory of a process and its descendants, in bytes; 0 when it is gone."""
     total = 0

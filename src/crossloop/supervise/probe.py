@@ -8,7 +8,7 @@ from typing import Any
 
 from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.suite import AdapterEntry, Suite
-from crossloop.supervise.child import ChildError, refused, suite_paths, worker
+from crossloop.supervise.child import ChildError, kill_children, refused, suite_paths, worker
 
 LIMIT_S = 30.0
 
@@ -36,7 +36,11 @@ class Probed:
 def probe_all(suite: Suite, adapters: Mapping[str, AdapterEntry]) -> Iterator[Probed]:
     """Probe *adapters*, two at a time, in order."""
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(lambda entry: probe(suite, entry), adapters.values())
+        try:
+            yield from pool.map(lambda entry: probe(suite, entry), adapters.values())
+        except KeyboardInterrupt:  # the pool's threads are waiting for answers, one perhaps for long
+            kill_children()
+            raise
 
 
 def probe(suite: Suite, entry: AdapterEntry) -> Probed:

@@ -1,0 +1,49 @@
+"""What a command finds out about its surroundings before it changes anything: folder, loopback, descriptors."""
+
+from pathlib import Path
+
+from crossloop.cli.exits import StopError
+from crossloop.worker.process import raise_descriptor_limit
+
+
+def probe_writable(folder: Path) -> None:
+    """Write into *folder* and leave it as it was, absent if it was. Raises `StopError`."""
+    made: list[Path] = []
+    try:
+        for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+            missing.mkdir()
+            made.append(missing)
+        probe = folder / ".crossloop-write-test"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        for one in reversed(made):
+            one.rmdir()
+
+
+def unwritable(folder: Path, error: OSError) -> StopError:
+    """The one line for a folder that cannot be written."""
+    return StopError(f"cannot write into {str(folder)!r}: {error.strerror}; choose another folder with --out")
+
+
+def require_loopback(what: str, otherwise: str) -> None:
+    """Raises `StopError` where no connection of this machine reaches the machine itself."""
+    from crossloop.installing.probes_surroundings import loopback_ipv4
+
+    found = loopback_ipv4()
+    if found.status == "problem":
+        raise StopError(
+            f"{what} needs the loopback interface: {found.detail}; `{found.remedy}`, or {otherwise}"
+        )
+
+
+def require_descriptors(what: str, wanted: int) -> None:
+    """Raises `StopError` where a process may not open *wanted* descriptors, the limit raised as far as it goes."""
+    limit = raise_descriptor_limit()
+    if limit and wanted > limit:
+        raise StopError(
+            f"{what} needs about {wanted} descriptors, the limit is {limit}; "
+            f"`ulimit -n {wanted}` as an administrator allows it"
+        )
