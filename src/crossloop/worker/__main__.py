@@ -20,10 +20,11 @@ from crossloop.worker.process import settle
 def main() -> int:
     """Do what the first request says; every failure becomes an answer."""
     channel = Channel()
-    channel.start()
-    request = channel.receive()
+    request = channel.first()
     if request is None:
         return 0
+    if request.get("do") != "serve" or not channel.terminate_at_end():
+        channel.start()
     try:
         settle(request.get("cpu"))
         sys.path[:0] = request["paths"]

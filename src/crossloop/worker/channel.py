@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import socket
 import sys
 import threading
@@ -18,9 +19,13 @@ class Channel:
     """Requests from the supervisor, answers to it. Made once, before anything else is imported.
 
     Standard input and output are taken away from the process: whatever a library prints goes to standard
-    error, and a child process of the worker inherits neither end. A daemon thread reads requests; it
-    blocks in the kernel and costs nothing while a measurement runs. End of file means that the
-    supervisor is gone or wants the end: `on_end` is called, and the process cannot outlive it.
+    error, and a child process of the worker inherits neither end. End of file means that the supervisor
+    is gone or wants the end.
+
+    The first request is read directly. After that, one of two waits for the end: `start`, a daemon thread that
+    reads requests on and calls `on_end`, or `terminate_at_end`, by which the kernel does it. A thread that
+    blocks is not free: a process with two has its descriptors counted at every system call (fdget in
+    Linux's fs/file.c) and its locks taken, 1.4 % of a server's CPU time a message where that is 7 µs.
     """
 
     def __init__(self) -> None:
@@ -37,8 +42,33 @@ class Channel:
         """Start reading requests."""
         threading.Thread(target=self._read, name="crossloop-channel", daemon=True).start()
 
+    def first(self) -> dict[str, Any] | None:
+        """The first request, read before `start`; None at the end. Blocks."""
+        line = self._requests.readline()
+        return json.loads(line) if line else None
+
+    def terminate_at_end(self) -> bool:
+        """Have the kernel send this process SIGTERM when the channel ends; False where it cannot (not Linux).
+
+        For a process that takes no further request: signal-driven I/O (fcntl(2), F_SETSIG) on the pipe.
+        """
+        if sys.platform != "linux":
+            return False
+        import fcntl  # (POSIX only)
+        import select
+
+        descriptor = self._requests.fileno()
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGTERM)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        if poller.poll(0):  # it ended before the kernel knew
+            os.kill(os.getpid(), signal.SIGTERM)
+        return True
+
     def receive(self) -> dict[str, Any] | None:
-        """Next request; None at the end. Blocks."""
+        """Next request after `start`; None at the end. Blocks."""
         return self._queue.get()
 
     def answer(self, document: dict[str, Any]) -> None:

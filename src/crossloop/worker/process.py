@@ -44,3 +44,14 @@ def raise_descriptor_limit() -> int:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def bound_descriptors(most: int) -> None:
+    """Let this process open no descriptor numbered *most* or higher, where the platform has such a limit."""
+    if sys.platform == "win32":
+        return
+    import resource  # (POSIX only)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft > most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

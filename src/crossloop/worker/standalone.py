@@ -12,11 +12,14 @@ from typing import Any
 
 from crossloop.api.levels import styles_of
 from crossloop.worker.opening import open_adapter, refusal_of
-from crossloop.worker.process import raise_descriptor_limit
+from crossloop.worker.process import bound_descriptors, raise_descriptor_limit
 from crossloop.worker.serving import open_listener, serve
 
 BAD_INPUT = 2
 NOTHING_POSSIBLE = 3
+FD_SETSIZE = 1024
+"""Descriptors that select(2) can name. With no more of them than that, a connection too many waits in the
+accept queue, as it does with any other mechanism, and those that are there go on."""
 
 
 def main() -> int:
@@ -27,28 +30,40 @@ def main() -> int:
     host, port = request["host"], request["port"]
     try:
         listener = open_listener(host, port)
-    except OSError as error:
-        print(
-            f"crossloop: cannot listen on {host!r} port {port}: {error.strerror or error}; "
+    except (OSError, UnicodeError) as error:
+        return _refuse(
+            BAD_INPUT,
+            f"cannot listen on {host!r} port {port}: {getattr(error, 'strerror', None) or error}; "
             "choose another --host or --port (0 takes a free one)",
-            file=sys.stderr,
         )
-        return BAD_INPUT
     try:
         adapter = open_adapter(request["module"])
         scenario = importlib.import_module(request["scenario"]).Scenario()
-        style = request["style"] or next(iter(styles_of(type(adapter))), "")
+        styles = styles_of(type(adapter))
+        style = request["style"] or next(iter(styles), "")
+        if styles and style not in styles:
+            adapter.close()
+            return _refuse(
+                BAD_INPUT,
+                f"--style {style!r}: {request['adapter']} has {', '.join(styles)}; choose one of them",
+            )
+        if adapter.facts().mechanism == "select":
+            bound_descriptors(FD_SETSIZE)
         serve(adapter, scenario, style, listener, _announce, lambda _stop: None)
         adapter.close()
-    except Exception as error:  # noqa: BLE001  (whatever it was becomes one typed line)
+    except Exception as error:
         refusal = refusal_of(error)
-        print(
-            f"crossloop: {request['adapter']}: {refusal.outcome}: {refusal.reason}; "
+        return _refuse(
+            NOTHING_POSSIBLE,
+            f"{request['adapter']}: {refusal.outcome}: {refusal.reason}; "
             f"`crossloop setup {request['adapter']}` or `crossloop doctor` tells more",
-            file=sys.stderr,
         )
-        return NOTHING_POSSIBLE
     return 0
+
+
+def _refuse(status: int, text: str) -> int:
+    print(f"crossloop: {' '.join(text.split())}", file=sys.stderr)
+    return status
 
 
 def _announce(document: dict[str, Any]) -> None:
