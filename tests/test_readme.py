@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,24 @@ LIMIT_S = 120.0
 # The excerpt
 
 
-@pytest.mark.skipif(not REPORT.is_file(), reason="no report is committed under reports/linux")
+def reports() -> list[str]:
+    """The report as committed, and as it lies there: a bench that somebody ran here replaces the latter."""
+    path = REPORT.relative_to(ROOT).as_posix()
+    command = ["git", "-C", str(ROOT), "show", f"HEAD:./{path}"]
+    committed = (
+        subprocess.run(command, capture_output=True, encoding="utf-8", timeout=LIMIT_S, check=False)
+        if shutil.which("git") and (ROOT / ".git").exists()
+        else None
+    )
+    found = [committed.stdout] if committed is not None and committed.returncode == 0 else []
+    return [*found, REPORT.read_text("utf-8")] if REPORT.is_file() else found
+
+
 def test_the_excerpt_is_what_the_committed_report_says() -> None:
-    assert shown_in(README) == excerpt(REPORT.read_text("utf-8"))
+    pages = reports()
+    if not pages:
+        pytest.skip("no report is committed under reports/linux")
+    assert shown_in(README) in [excerpt(page) for page in pages]
 
 
 GOLDEN_EXCERPT = """\
