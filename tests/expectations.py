@@ -10,7 +10,22 @@ LIBUV_STOP = (
     "https://github.com/MagicStack/uvloop/blob/525cca2ce68d60ce6acaf83bdc902fd9f57d6c54/uvloop/loop.pyx"
 )
 
+TORNADO_EOF = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/iostream.py"
+
 EXPECTATIONS = (
+    *(
+        Expectation(
+            adapter,
+            "stream-half-close-queue@iostream",
+            ALWAYS,
+            "IOStream closes at an end of file that it sees while an answer waits to be written: a stream that "
+            "had nothing to do keeps listening for reads (_handle_events, _read_to_buffer), and what was "
+            "queued is lost; whether it looks in that moment is a race",
+            TORNADO_EOF,
+            sometimes=True,
+        )
+        for adapter in ("tornado", "tornado-uvloop")
+    ),
     Expectation(
         "*",
         "readiness-pipe",

@@ -209,6 +209,17 @@ def test_judgement(outcome: str, entry: object, as_expected: bool, reason: str) 
     assert (judged.as_expected, judged.reason) == (as_expected, reason)
 
 
+@pytest.mark.parametrize(("outcome", "as_expected"), [("measured", True), ("failed", True)])
+def test_a_race_may_end_either_way(outcome: str, as_expected: bool) -> None:
+    record = CheckRecord("uvloop", "stream-resets@protocol", outcome, "e", "a")  # type: ignore[arg-type]  # parametrized
+    race = Expectation("uvloop", "*", ALWAYS, "a race", "https://example.org/2", sometimes=True)
+    judged = judge(record, [race], HERE)
+    assert judged.as_expected is as_expected
+    assert ("a race" in judged.reason) == (outcome == "failed")
+    certain = Expectation("uvloop", "*", ALWAYS, "certain", "https://example.org/3")
+    assert judge(record, [race, certain], HERE).as_expected is (outcome == "failed")
+
+
 def test_expectations_name_what_exists() -> None:
     for one in EXPECTATIONS:
         assert one.reason

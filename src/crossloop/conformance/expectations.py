@@ -110,6 +110,8 @@ class Expectation:
     reason: str
     link: str
     """Where the maintainers, the documentation or the standard say so."""
+    sometimes: bool = False
+    """A race: it fails now and then, and success is no surprise either."""
 
     def applies(self, adapter: str, behaviour: str, here: Surroundings) -> bool:
         """Whether it speaks of this check in these surroundings."""
@@ -123,14 +125,14 @@ class Expectation:
 def judge(record: CheckRecord, expectations: Iterable[Expectation], here: Surroundings) -> CheckRecord:
     """The record with `as_expected` set, and the expectation in its reason.
 
-    Expected are success where no expectation applies and failure where one does. A binding that is not
-    installed is neither.
+    Expected are success where no expectation applies and failure where one does; where those that apply
+    speak of `sometimes`, both. A binding that is not installed is neither.
     """
     if record.outcome == "not-installed":
         return record
     applying = [one for one in expectations if one.applies(record.adapter, record.behaviour, here)]
     passed = record.outcome == "measured"
-    if not applying:
+    if not applying or (passed and all(one.sometimes for one in applying)):
         return msgspec.structs.replace(record, as_expected=passed)
     note = "; ".join(f"expected to fail ({one.when}): {one.reason}, {one.link}" for one in applying)
     reason = f"{record.reason}; {note}" if record.reason else note
