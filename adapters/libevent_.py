@@ -301,7 +301,7 @@ class _Connection:
 class _BufferedConnection:
     """Style `bufferevent`: libevent reads and writes; the answer is put into its output buffer."""
 
-    __slots__ = ("_buffered", "_ending", "_forget", "_receive", "_socket")
+    __slots__ = ("_buffered", "_ending", "_forget", "_receive", "_socket", "_written_bytes")
 
     def __init__(
         self, base: EventBase, sock: socket.socket, receive: Receive, forget: Callable[[Any], None]
@@ -310,6 +310,8 @@ class _BufferedConnection:
         self._receive = receive
         self._forget = forget
         self._ending = False
+        self._written_bytes = 0
+        """Upper limit of what the output buffer holds."""
         self._buffered = BufferEvent(base, sock.fileno(), self._on_data, self._on_event)
         self._buffered.enable(READ)
 
@@ -318,15 +320,25 @@ class _BufferedConnection:
         answer = self._receive(buffered.read())
         if answer:
             buffered.write(answer)
-            # The output buffer has no limit of its own: this is the backpressure.
-            if buffered.unsent_bytes > UNSENT_LIMIT_BYTES:
-                buffered.disable(READ)
-                buffered.call_when_drained(self._on_drained)
+            # The output buffer has no limit of its own: this is the backpressure. Asking what it holds is
+            # a call into C, so it is asked only when it may have grown beyond the limit since the last time.
+            self._written_bytes += len(answer)
+            if self._written_bytes > UNSENT_LIMIT_BYTES:
+                self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Do not read while more than the limit waits to be sent."""
+        buffered = self._buffered
+        self._written_bytes = buffered.unsent_bytes
+        if self._written_bytes > UNSENT_LIMIT_BYTES:
+            buffered.disable(READ)
+            buffered.call_when_drained(self._on_drained)
 
     def _on_drained(self) -> None:
         if self._ending:
             self.close()
         else:
+            self._written_bytes = 0
             self._buffered.call_when_drained(None)
             self._buffered.enable(READ)
 

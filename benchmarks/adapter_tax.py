@@ -132,7 +132,9 @@ class Session:
                 for turn in range(self._options.rounds):
                     for row in self._random.sample(rows, len(rows)):
                         (answer,) = room.slices(row, comparison, [("capacity", 0.0)], turn)
-                        taken[row].append((generation, turn, answer["cpu_ns"] / answer["operations"]))
+                        if answer["operations"]:  # none at all: somebody else had the CPU
+                            value = answer["cpu_ns"] / answer["operations"]
+                            taken[row].append((generation, turn, value))
             print(f"{pair.name} {pair.style}: generation {generation + 1} taken", file=sys.stderr)
         return taken
 
@@ -150,7 +152,7 @@ class Session:
         verdict = verdict_on(ratio, self._options.limit)
         return (
             f"| {pair.name} | {pair.style} | {ratio.value:.3f} ({ratio.low:.3f} – {ratio.high:.3f}) "
-            f"| {control_us:.1f} | {self._options.rounds} × {ratio.generations} | {verdict} |"
+            f"| {control_us:.1f} | {ratio.slices} in {ratio.generations} | {verdict} |"
         ), verdict
 
 
@@ -198,7 +200,7 @@ def measure(suite: Suite, chosen: Mapping[str, Any], options: argparse.Namespace
     probed = [probe(suite, entry) for entry in chosen.values()]
     session = Session(suite, options)
     print(f"{options.connections} connections, {options.size} bytes a message, limit {options.limit:g}\n")
-    print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | rounds × generations | within |")
+    print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | pairs, generations | within |")
     print("| --- | --- | --- | ---: | ---: | --- |", flush=True)
     verdicts = []
     for pair in pairs_of([one for one in probed if one.usable]):
