@@ -18,7 +18,6 @@ from crossloop.journal import CheckRecord
 from crossloop.outcomes import (
     Failed,
     Measured,
-    NotInstalled,
     Outcome,
     Unsupported,
     outcome_name,
@@ -26,7 +25,7 @@ from crossloop.outcomes import (
     outcome_stderr,
 )
 from crossloop.suite import AdapterEntry, Suite, load_suite
-from crossloop.supervise.child import Child, ChildError, suite_paths
+from crossloop.supervise.child import Child, ChildError, refused, suite_paths
 
 OPEN_LIMIT_S = 30.0
 """For importing a binding and making its loop, on a cold disk."""
@@ -124,7 +123,7 @@ class _Subject:
             return _ended(error, expected)
         if not answer.get("ready"):
             self._end()
-            outcome = _refused(answer, self._entry.id)
+            outcome = refused(answer, self._entry.id)
             return Checked(outcome, expected, outcome_reason(outcome))
         self._child = child
         self._levels, self.styles = tuple(answer["levels"]), tuple(answer["styles"])
@@ -159,17 +158,6 @@ class _Subject:
 
 def _ended(error: ChildError, expected: str) -> Checked:
     return Checked(error.outcome, expected, outcome_reason(error.outcome))
-
-
-def _refused(answer: Mapping[str, Any], adapter: str) -> Outcome:
-    reason = str(answer.get("reason", "no reason given"))
-    match answer.get("outcome"):
-        case "unsupported":
-            return Unsupported(reason)
-        case "not-installed":
-            return NotInstalled(f"{reason}; `crossloop setup {adapter}` brings it or says why not")
-        case _:
-            return Failed(reason)
 
 
 def _checked(answer: Mapping[str, Any], written: str) -> Checked:
