@@ -96,6 +96,7 @@ ABOUT = AdapterAbout(
 )
 
 RECEIVE_BYTES = 65536
+"""Most that one read takes: plain events by `recv`, bufferevents by the binding's like limit for `readv`."""
 UNSENT_LIMIT_BYTES = 65536
 ACCEPTS_PER_ROUND = 64
 ACCEPT_PAUSE_S = 0.1

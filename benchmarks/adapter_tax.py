@@ -1,6 +1,6 @@
 """What the common API costs: each adapter's echo server against one written by hand for the same library.
 
-    python benchmarks/adapter_tax.py [--adapters A,B] [--rounds N] [--generations G]
+    python benchmarks/adapter_tax.py [--adapters A,B] [--styles S,T] [--rounds N] [--generations G]
                                      [--connections 50] [--size 1024] [--limit 1.03] [--seed 1]
 
 The hand-written servers are in `benchmarks/controls`. For each adapter and style a worker (adapter) and a
@@ -22,14 +22,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from crossloop.bench.plan import Comparison, Profile, Row, Stage
 from crossloop.bench.rooms import READY_LIMIT_S, Conditions, ServedRoom
 from crossloop.journal import Estimate
 from crossloop.outcomes import outcome_reason
 from crossloop.statistics import paired_ratio
-from crossloop.suite import Suite, SuiteError, load_suite, select
+from crossloop.suite import AdapterEntry, Suite, SuiteError, load_suite, select
 from crossloop.supervise.child import Child, ChildError
 from crossloop.supervise.probe import Probed, probe
 
@@ -110,11 +109,10 @@ class ControlledRoom(ServedRoom):
 class Session:
     """What all pairs of one call have in common."""
 
-    def __init__(self, suite: Suite, options: argparse.Namespace):
+    def __init__(self, suite: Suite, cpus: Sequence[int], options: argparse.Namespace):
         self._suite = suite
         self._options = options
         self._scenario = suite.scenarios["tcp-echo"]
-        cpus = sorted(os.sched_getaffinity(0))
         self._conditions = Conditions(server_cpu=cpus[0], load_cpu=cpus[1])
         self._random = random.Random(options.seed)
 
@@ -163,12 +161,13 @@ def verdict_on(ratio: Estimate, limit: float) -> str:
     return "no" if ratio.low > limit else "undecided"
 
 
-def pairs_of(usable: Sequence[Probed]) -> Iterator[Pair]:
+def pairs_of(usable: Sequence[Probed], styles: str | None) -> Iterator[Pair]:
     """A control against itself, then every adapter and style that has a control."""
     pairs = [
         Pair(one.entry.id, style, Row(one.entry.id, style), control)
         for one in usable
         for style in one.styles
+        if styles is None or style in styles.split(",")
         if (control := control_of(one.entry.id, style)) is not None
     ]
     for first in itertools.islice(pairs, 1):
@@ -183,6 +182,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--adapters", help="ids or prefixes, separated by commas")
+    parser.add_argument("--styles", help="only these, separated by commas")
     parser.add_argument("--rounds", type=int, default=PROFILE.rounds, help="in each generation")
     parser.add_argument("--generations", type=int, default=PROFILE.generations)
     parser.add_argument("--connections", type=int, default=50)
@@ -195,15 +195,17 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def measure(suite: Suite, chosen: Mapping[str, Any], options: argparse.Namespace) -> list[str]:
+def measure(
+    suite: Suite, chosen: Mapping[str, AdapterEntry], cpus: Sequence[int], options: argparse.Namespace
+) -> list[str]:
     """Print the table; returns the verdicts on adapters."""
     probed = [probe(suite, entry) for entry in chosen.values()]
-    session = Session(suite, options)
+    session = Session(suite, cpus, options)
     print(f"{options.connections} connections, {options.size} bytes a message, limit {options.limit:g}\n")
     print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | pairs, generations | within |")
     print("| --- | --- | --- | ---: | ---: | --- |", flush=True)
     verdicts = []
-    for pair in pairs_of([one for one in probed if one.usable]):
+    for pair in pairs_of([one for one in probed if one.usable], options.styles):
         line, verdict = session.line(pair)
         print(line, flush=True)
         if pair.name != "A/A":
@@ -219,8 +221,12 @@ def measure(suite: Suite, chosen: Mapping[str, Any], options: argparse.Namespace
 def main() -> int:
     """Measure and print the table; returns the exit status."""
     options = parse()
-    if not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2:
-        print("adapter_tax: needs two CPUs and a platform that pins processes to them", file=sys.stderr)
+    if sys.platform != "linux":
+        print(f"adapter_tax: pins processes to CPUs as Linux does; this is {sys.platform}", file=sys.stderr)
+        return 3
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        print(f"adapter_tax: needs 2 CPUs, this process may use {len(cpus)}", file=sys.stderr)
         return 3
     suite = load_suite()
     try:
@@ -228,8 +234,8 @@ def main() -> int:
     except SuiteError as error:
         print(f"adapter_tax: --adapters: {error}", file=sys.stderr)
         return 2
-    verdicts = measure(suite, chosen, options)
-    if all(verdict == "none" for verdict in verdicts):
+    verdicts = measure(suite, chosen, cpus, options)
+    if all(verdict == "none" for verdict in verdicts):  # no adapter, no style or no library to measure
         return 3
     return 1 if "no" in verdicts else 0
 
