@@ -27,8 +27,7 @@ def main() -> int:
         return error.status if isinstance(error, StopError) else BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        sys.stderr.close()
+    except SystemExit:  # click's own, with 1, when the reader of our output went away, as `head` does
         return DONE
     except OSError as error:  # the disk is full, descriptors ran out: the machine's matter, no traceback
         click.echo(f"crossloop: {_machine_refused(error)}", err=True)
