@@ -1,0 +1,283 @@
+"""`crossloop serve` before an independent client, and `crossloop load` before it: every adapter, every style.
+
+The client is written here, of plain blocking sockets, and shares nothing with the load generator.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from crossloop.suite import load_suite
+from crossloop.supervise.probe import probe_all
+
+LIMIT_S = 30.0
+MANY = 1000
+
+SUITE = load_suite()
+
+
+def _styles() -> list[tuple[str, str]]:
+    return [
+        (one.entry.id, style)
+        for one in probe_all(SUITE, SUITE.adapters)
+        if one.usable
+        for style in one.styles
+    ]
+
+
+STYLES = _styles()
+ALL = pytest.mark.parametrize(("adapter", "style"), STYLES, ids=lambda value: value)
+POSIX = pytest.mark.skipif(os.name != "posix", reason="ends by signals")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def enough_descriptors() -> None:
+    """A thousand clients are ours."""
+    if sys.platform != "win32":
+        from crossloop.worker.process import raise_descriptor_limit
+
+        if raise_descriptor_limit() < MANY + 100:
+            pytest.skip(f"{MANY} clients need more descriptors than this process may open")
+
+
+class Served:
+    """A server that was started by `crossloop serve`, and what it said when it was ready."""
+
+    def __init__(self, process: subprocess.Popen[str], ready: dict[str, Any]):
+        self.process = process
+        self.ready = ready
+
+    def connect(self) -> socket.socket:
+        client = socket.create_connection((self.ready["host"], self.ready["port"]), LIMIT_S)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return client
+
+    def end(self, number: int) -> tuple[int, str, str]:
+        """(exit status, what else was on stdout, stderr), within a few seconds."""
+        self.process.send_signal(number)
+        out, errors = self.process.communicate(timeout=5)
+        return self.process.returncode, out, errors
+
+
+@contextlib.contextmanager
+def served(*words: str, **options: Any) -> Iterator[Served]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crossloop", "serve", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate(timeout=5)
+        yield Served(process, json.loads(line))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def exchange(client: socket.socket, message: bytes) -> None:
+    """Send, and require the same bytes back."""
+    client.sendall(message)
+    assert received(client, len(message)) == message
+
+
+def received(client: socket.socket, size: int) -> bytes:
+    parts = b""
+    while len(parts) < size:
+        data = client.recv(size - len(parts))
+        assert data, f"the server closed the connection after {len(parts)} of {size} bytes"
+        parts += data
+    return parts
+
+
+def reset(client: socket.socket) -> None:
+    """Close with RST instead of FIN (SO_LINGER with no time, socket(7))."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@POSIX
+@ALL
+def test_one_client_a_thousand_and_the_end(adapter: str, style: str) -> None:
+    with served(adapter, "tcp-echo", "--style", style) as server, contextlib.ExitStack() as stack:
+        assert server.ready["ready"] is True
+        assert server.ready["pid"] == server.process.pid, (
+            "a signal to the pid of the ready line must reach it"
+        )
+        assert server.ready["host"] == "127.0.0.1"
+        with server.connect() as client:
+            for size in (1, 1024, 300_000):
+                exchange(client, os.urandom(size))
+
+        clients = [stack.enter_context(server.connect()) for _ in range(MANY)]
+        messages = [b"%06d " % number + os.urandom(64) for number in range(MANY)]
+        for client, message in zip(clients, messages, strict=True):
+            client.sendall(message)
+        answers = [received(client, len(message)) for client, message in zip(clients, messages, strict=True)]
+        assert answers == messages
+
+        for client in clients[::2]:
+            client.sendall(b"unread" * 10)
+            reset(client)
+        for number, client in enumerate(clients[1::2]):
+            exchange(client, b"still here %d" % number)
+        with server.connect() as late:
+            exchange(late, b"and so is the listener")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+        assert clients[1].recv(1) == b"", "what was connected is closed"
+
+
+@POSIX
+@ALL
+def test_ctrl_c_ends_it_too_with_and_without_clients(adapter: str, style: str) -> None:
+    with served(adapter, "tcp-echo", "--style", style) as server, server.connect() as client:
+        exchange(client, b"hello")
+        assert server.end(signal.SIGINT) == (0, "", "")
+
+
+@POSIX
+def test_the_first_style_and_a_given_port_are_taken() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with served("asyncio", "tcp-echo", "--port", str(port)) as server, server.connect() as client:
+        assert server.ready["port"] == port
+        exchange(client, b"hello")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+
+
+@POSIX
+@pytest.mark.parametrize("style", [style for adapter, style in STYLES if adapter == "asyncio-select"])
+def test_more_clients_than_select_can_name_disturb_nobody(style: str) -> None:
+    """FD_SETSIZE is 1,024: the 1,100 connect all (the kernel accepts), and those that are served go on."""
+    with served("asyncio-select", "tcp-echo", "--style", style) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(MANY + 100)]
+        for turn in range(2):
+            for number, client in enumerate(clients[: MANY - 50]):
+                exchange(client, b"%d/%d" % (number, turn))
+        for client in clients[: MANY - 50]:
+            reset(client)
+        exchange(clients[-1], b"my turn has come")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("adapter", "style"),
+    [one for one in STYLES if one[1] in {"protocol", "native", "iostream", "streamserver"}],
+)
+def test_a_server_out_of_descriptors_goes_on(adapter: str, style: str) -> None:
+    """With room for about a hundred, 160 come: those that are served go on, and nothing is printed."""
+    if sys.platform == "win32":
+        pytest.skip("no such limit")
+    import resource
+
+    def few() -> None:
+        assert sys.platform != "win32"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+
+    with (
+        served(adapter, "tcp-echo", "--style", style, preexec_fn=few) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        first = [stack.enter_context(server.connect()) for _ in range(60)]
+        for client in first:
+            exchange(client, b"before")
+        for _ in range(100):
+            stack.enter_context(server.connect())
+        for client in first:
+            exchange(client, b"after")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+
+
+# The load --------------------------------------------------------------------------------------------
+
+
+def load(server: Served, *words: str) -> subprocess.CompletedProcess[str]:
+    address = f"{server.ready['host']}:{server.ready['port']}"
+    return subprocess.run(
+        [sys.executable, "-m", "crossloop", "load", "tcp-echo", "--connect", address, *words],
+        capture_output=True, text=True, timeout=LIMIT_S, check=False,
+    )  # fmt: skip
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--connections", "200", "--size", "16"),
+        ("--connections", "2", "--size", "1000000"),
+        ("--rate", "500", "--connections", "20"),
+    ],
+    ids=["closed", "closed-many", "closed-large", "open"],
+)
+def test_load_answers_one_document(words: tuple[str, ...]) -> None:
+    with served("asyncio", "tcp-echo") as server:
+        done = load(server, "--duration", "0.4", "--json", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+    found = json.loads(done.stdout)
+    assert set(found) >= {
+        "messages",
+        "duration_s",
+        "messages_per_s",
+        "verified",
+        "errors",
+        "engine",
+        "latency_us",
+    }
+    assert found["messages"] == found["verified"] > 0
+    assert found["errors"] == 0
+    assert found["engine"]
+    assert 0.3 < found["duration_s"] < 5
+    assert found["messages_per_s"] == pytest.approx(found["messages"] / found["duration_s"], rel=0.01)
+    latency = found["latency_us"]
+    assert list(latency) == ["p50", "p90", "p99", "p99.9", "max"]
+    assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p99.9"] <= latency["max"]
+
+
+@POSIX
+def test_load_for_people_says_the_same() -> None:
+    with served("asyncio", "tcp-echo") as server:
+        done = load(server, "--duration", "0.2")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert " messages in 0." in first
+    assert ", 0 errors (" in first
+    assert second.startswith("latency in µs: p50 ")
+
+
+@POSIX
+def test_load_of_a_server_that_goes_away_says_so() -> None:
+    with served("asyncio", "tcp-echo") as server:
+        address = f"127.0.0.1:{server.ready['port']}"
+        with subprocess.Popen(
+            [sys.executable, "-m", "crossloop", "load", "tcp-echo", "--connect", address, "--duration", "20"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as client:  # fmt: skip
+            while not _established(server):
+                assert client.poll() is None, client.communicate()
+            server.process.kill()
+            out, errors = client.communicate(timeout=LIMIT_S)
+    assert client.returncode == 2
+    assert out == ""
+    (line,) = errors.splitlines()
+    assert line.startswith("crossloop: connection ")
+
+
+def _established(server: Served) -> bool:
+    import psutil
+
+    return any(
+        one.status == "ESTABLISHED" for one in psutil.Process(server.process.pid).net_connections("tcp")
+    )

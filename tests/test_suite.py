@@ -1,0 +1,283 @@
+"""Discovery of adapters and scenarios: ids, what is read of a file, what is left out, and selection."""
+
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossloop.api.about import AdapterAbout, ScenarioAbout
+from crossloop.suite import (
+    AdapterEntry,
+    SuiteError,
+    content_id,
+    load_suite,
+    own_folder,
+    read_declaration,
+    select,
+)
+
+ADAPTER = 'ABOUT = AdapterAbout(family="x", library="none", binding="x", summary="{}")\n'
+SCENARIO = 'ABOUT = ScenarioAbout(levels=("Readiness",), title="t", question="q", unit="u", profiles={})\n'
+
+STEMS = st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z0-9]{1,5}){0,3}_{0,2}", fullmatch=True)
+IDS = st.from_regex(r"[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", fullmatch=True)
+
+
+def entry(id_: str) -> AdapterEntry:
+    about = AdapterAbout(family="x", library="none", binding="x", summary="x")
+    return AdapterEntry(id_, f"adapters.{id_.replace('-', '_')}", Path(id_), about)
+
+
+def known(ids: set[str]) -> dict[str, AdapterEntry]:
+    return {id_: entry(id_) for id_ in sorted(ids)}
+
+
+# Ids -------------------------------------------------------------------------------------------------
+
+
+@given(STEMS)
+def test_an_id_is_the_files_name_for_typing(stem: str) -> None:
+    id_ = content_id(stem)
+    assert set(id_) <= set(string.ascii_lowercase + string.digits + "-")
+    assert id_.replace("-", "_") == stem.rstrip("_"), "the way back, but for what tells it from the library"
+    assert content_id(stem + "_") == id_
+
+
+@pytest.mark.parametrize(
+    ("stem", "id_"),
+    [("uvloop_", "uvloop"), ("gevent_libev_cffi", "gevent-libev-cffi"), ("tcp_echo", "tcp-echo")],
+)
+def test_ids_of_the_contract(stem: str, id_: str) -> None:
+    assert content_id(stem) == id_
+
+
+# The suite that comes with crossloop -----------------------------------------------------------------
+
+
+def test_every_file_of_the_own_suite_is_read() -> None:
+    suite = load_suite()
+    assert suite.problems == ()
+    for kind, found in (("adapters", suite.adapters), ("scenarios", suite.scenarios)):
+        files = {path for path in (own_folder() / kind).glob("*.py") if not path.name.startswith("_")}
+        assert {one.path for one in found.values()} >= files
+    for id_, adapter in suite.adapters.items():
+        assert adapter.module == f"adapters.{adapter.path.stem}"
+        assert adapter.path.stem != adapter.about.binding, f"{id_}: a module is never named as what it wraps"
+
+
+def test_the_own_suite_named_again_is_no_conflict() -> None:
+    assert load_suite([own_folder(), own_folder() / "tests" / ".."]) == load_suite()
+
+
+def test_reading_the_suite_imports_none_of_it() -> None:
+    program = (
+        "import sys; from crossloop.suite import load_suite; load_suite();"
+        "print(sorted(name for name in sys.modules if name.partition('.')[0] in"
+        "{'adapters', 'scenarios', 'uvloop', 'gevent', 'tornado', 'pyev', 'cffi', 'pycares', 'asyncio'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+# A suite of one's own --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for kind in ("adapters", "scenarios"):
+        (tmp_path / kind).mkdir()
+    return tmp_path
+
+
+def test_a_dropped_file_is_found(folder: Path) -> None:
+    (folder / "adapters" / "my_loop.py").write_text(ADAPTER.format("mine"))
+    (folder / "scenarios" / "my_work.py").write_text(SCENARIO)
+    (folder / "adapters" / "_shared.py").write_text("not content")
+    (folder / "adapters" / "notes.txt").write_text("not content")
+    suite = load_suite([folder])
+    mine = suite.adapters["my-loop"]
+    assert (mine.module, mine.path, mine.about.summary) == (
+        "adapters.my_loop", folder.resolve() / "adapters" / "my_loop.py", "mine",
+    )  # fmt: skip
+    assert suite.scenarios["my-work"].about.levels == ("Readiness",)
+    assert suite.problems == ()
+    assert suite.paths == (own_folder(), folder.resolve())
+
+
+def test_a_suite_may_hold_one_kind_only(folder: Path) -> None:
+    (folder / "scenarios").rmdir()
+    (folder / "adapters" / "mine.py").write_text(ADAPTER.format("mine"))
+    assert "mine" in load_suite([folder]).adapters
+
+
+def test_a_folder_without_content_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=r"--suite .*: expected a folder that holds adapters/ or scenarios/"):
+        load_suite([tmp_path])
+
+
+HOSTILE: dict[str, tuple[str | bytes, str]] = {
+    "syntax.py": ("def (", "cannot be read as Python: invalid syntax"),
+    "bytes.py": (b"\xff\xfe\x00", "cannot be read as Python"),
+    "zeros.py": (b"x = 1\0", "cannot be read as Python"),
+    "deep.py": ("x = " + "(" * 100_000, "cannot be read as Python"),
+    "deeper.py": ("x = " + "-" * 100_000 + "1", "cannot be read as Python"),
+    "digits.py": ("x = " + "9" * 50_000, "cannot be read as Python"),
+    "huge.py": (b"#" * ((1 << 20) + 1), "larger than 1,048,576 bytes"),
+    "nothing.py": ("x = 1", "expected `ABOUT = AdapterAbout(…)` at the top level"),
+    "other.py": (SCENARIO, "expected `ABOUT = AdapterAbout(…)`"),
+    "inner.py": ("if True:\n    " + ADAPTER, "expected `ABOUT = AdapterAbout(…)` at the top level"),
+    "positional.py": ('ABOUT = AdapterAbout("x")', "expected `ABOUT = AdapterAbout(…)`"),
+    "code.py": ("ABOUT = AdapterAbout(\n    family=open('/etc/passwd').read())", "line 2: family of ABOUT must be"),
+    "formatted.py": ('ABOUT = AdapterAbout(family=f"{1}")', "line 1: family of ABOUT must be a literal"),
+    "unhashable.py": ("ABOUT = AdapterAbout(family={[]: 1})", "family of ABOUT must be a literal"),
+    "stars.py": ('ABOUT = AdapterAbout(**{"family": "x"})', "'**' of ABOUT is not one of family"),
+    "unknown.py": ('ABOUT = AdapterAbout(famly="x")', "'famly' of ABOUT is not one of family, library"),
+    "types.py": ('ABOUT = AdapterAbout(family=1, library="n", binding="x", summary="x")', "Expected `str`, got `int`"),
+    "short.py": ('ABOUT = AdapterAbout(family="x")', "missing required field `library`"),
+    "a,b.py": (ADAPTER, "'a,b' cannot be an id"),
+    "a.b.py": (ADAPTER, "'a.b' cannot be an id"),
+    "a b.py": (ADAPTER, "'a b' cannot be an id"),
+    "import.py": (ADAPTER, "'import' cannot be an id"),
+    "größe.py": (ADAPTER, "'größe' cannot be an id"),
+    "new\nline\x1b[2J.py": (ADAPTER, "cannot be an id"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_costs_only_itself(folder: Path, name: str) -> None:
+    content, wanted = HOSTILE[name]
+    try:
+        (folder / "adapters" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    except OSError:
+        pytest.skip("no file of this name can be made here")
+    (folder / "adapters" / "good.py").write_text(ADAPTER.format("good"))
+    suite = load_suite([folder])
+    (problem,) = suite.problems
+    assert wanted in problem
+    assert problem.isprintable(), "one line, and nothing that a terminal would obey"
+    assert set(suite.adapters) == {*load_suite().adapters, "good"}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (SCENARIO.replace('("Readiness",)', "()"), "levels is empty"),
+        (SCENARIO.replace("profiles={}", 'profiles={"smoke": 3}'), "Expected `array`, got `int`"),
+        (SCENARIO.replace("profiles={}", 'profiles={"smoke": [{"a": {1}}]}'), "not JSON serializable"),
+        (SCENARIO.replace("profiles={}", 'profiles={"smoke": [{"connections": "x"}]}'), "could not convert"),
+        (SCENARIO.replace("profiles={}", 'profiles={"smoke": [{"a": 1e999}]}'), "not JSON compliant"),
+    ],
+)
+def test_a_scenario_no_plan_can_be_made_of(folder: Path, text: str, wanted: str) -> None:
+    (folder / "scenarios" / "bad.py").write_text(text)
+    suite = load_suite([folder])
+    assert wanted in suite.problems[0]
+    assert "bad" not in suite.scenarios
+
+
+def test_files_that_are_none(folder: Path) -> None:
+    (folder / "adapters" / "folder.py").mkdir()
+    try:
+        (folder / "adapters" / "dangling.py").symlink_to("nowhere")
+        (folder / "adapters" / "device.py").symlink_to("/dev/zero")
+    except OSError:
+        pytest.skip("no symbolic links here")
+    suite = load_suite([folder])
+    assert len(suite.problems) == 3
+    assert all(problem.endswith("expected a file") for problem in suite.problems)
+
+
+def test_the_first_of_an_id_wins_and_the_second_is_said(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "adapters").mkdir()
+    (folder / "adapters" / "mine.py").write_text(ADAPTER.format("first"))
+    (folder / "adapters" / "mine_.py").write_text(ADAPTER.format("second"))
+    (folder / "adapters" / "asyncio.py").write_text(ADAPTER.format("not the standard library's"))
+    (other / "adapters" / "mine.py").write_text(ADAPTER.format("third"))
+    suite = load_suite([folder, other])
+    assert suite.adapters["mine"].about.summary == "first"
+    assert suite.adapters["asyncio"] == load_suite().adapters["asyncio"]
+    assert [problem.partition(": ")[2].partition(" is that of ")[0] for problem in suite.problems] == [
+        "the id 'asyncio'", "the id 'mine'", "the id 'mine'",
+    ]  # fmt: skip
+
+
+def test_a_warning_of_the_parser_stays_its_authors(folder: Path, recwarn: pytest.WarningsRecorder) -> None:
+    file = folder / "adapters" / "slashes.py"
+    file.write_text(ADAPTER.format(r"back\slash"))
+    assert read_declaration(file, AdapterAbout).summary == r"back\slash"
+    assert not list(recwarn)
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=3).map(tuple))
+def test_what_is_declared_is_what_is_read(
+    tmp_path_factory: pytest.TempPathFactory, text: str, more: tuple[str, ...]
+) -> None:
+    file = tmp_path_factory.mktemp("any") / "any.py"
+    about = AdapterAbout(family="x", library="none", binding="x", summary=text, requires=more)
+    file.write_bytes(f"from crossloop.api import AdapterAbout\n\nABOUT = {about!r}\n".encode())
+    assert read_declaration(file, AdapterAbout) == about
+
+
+def test_a_scenario_is_read_with_its_parameters(tmp_path: Path) -> None:
+    about = ScenarioAbout(
+        levels=("StreamServer", "Tasks"), title="t", question="q", unit="u",
+        profiles={"smoke": [{"size": 1, "mode": "x", "deep": True}]}, limits={"size": (1, 2.5)}, companion=True,
+    )  # fmt: skip
+    (tmp_path / "s.py").write_text(f"ABOUT = {about!r}\n")
+    assert read_declaration(tmp_path / "s.py", ScenarioAbout) == about
+
+
+# Selection -------------------------------------------------------------------------------------------
+
+
+@given(st.sets(IDS, min_size=1, max_size=8))
+def test_nothing_wanted_is_everything(ids: set[str]) -> None:
+    assert select("adapter", known(ids), None) == known(ids)
+
+
+@given(st.sets(IDS, min_size=1, max_size=8), st.data())
+def test_ids_choose_themselves_in_the_listings_order(ids: set[str], data: st.DataObject) -> None:
+    words = data.draw(st.lists(st.sampled_from(sorted(ids)), min_size=1, max_size=6))
+    chosen = select("adapter", known(ids), " , ".join(words))
+    assert list(chosen) == sorted(set(words)), "each once, and an exact id never as a prefix of another"
+
+
+@given(st.sets(IDS, min_size=1, max_size=8), st.data())
+def test_a_prefix_chooses_all_that_begin_so(ids: set[str], data: st.DataObject) -> None:
+    whole = data.draw(st.sampled_from(sorted(ids)))
+    prefix = whole[: data.draw(st.integers(1, len(whole)))]
+    expected = {prefix} if prefix in ids else {id_ for id_ in ids if id_.startswith(prefix)}
+    assert set(select("adapter", known(ids), prefix)) == expected
+
+
+@given(st.sets(IDS, min_size=1, max_size=8), st.text(max_size=8).filter(lambda text: "," not in text))
+def test_what_is_neither_is_refused_with_a_hint(ids: set[str], word: str) -> None:
+    stripped = word.strip()
+    if stripped and any(id_.startswith(stripped) for id_ in ids):
+        assert select("adapter", known(ids), word)
+        return
+    with pytest.raises(SuiteError) as caught:
+        select("adapter", known(ids), word)
+    text = str(caught.value)
+    assert repr(stripped) in text
+    assert "`crossloop list`" in text
+    assert any(id_ in text for id_ in ids)
+
+
+def test_the_nearest_is_suggested() -> None:
+    adapters = load_suite().adapters
+    for word, nearest in (("uvlop", "uvloop"), ("libeven_t", "libevent"), ("gevent_libuv", "gevent-libuv")):
+        with pytest.raises(SuiteError, match=f"unknown adapter '{word}'; did you mean '{nearest}'"):
+            select("adapter", adapters, word)
