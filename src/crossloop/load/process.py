@@ -184,7 +184,7 @@ class Sets:
             elapsed_ns=stretch.elapsed_ns,
             cpu_ns=readings.cpu_ns,
             # A load that spins is always busy: what it spent on looking in vain is not work.
-            load_cpu_ns=max(0, readings.load_cpu_ns - stretch.looking_ns),
+            load_cpu_ns=min(readings.load_cpu_ns, stretch.elapsed_ns - stretch.looking_ns),
             sleeps=readings.sleeps,
             steal_ns=readings.steal_ns,
             user_ns=user_system[0],

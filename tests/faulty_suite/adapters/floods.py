@@ -23,7 +23,7 @@ class Adapter(StandardLoop):
 
     @staticmethod
     def _fail(*_: object) -> bytes:
-        for _ in range(100):
+        for _turn in range(100):
             os.write(2, b"flood " * 174_763)
         return b""
 
