@@ -287,7 +287,8 @@ def test_expectations_that_are_none(tmp_path: Path, text: str, wanted: str) -> N
 
 
 def _limited(soft: int, hard: int) -> Any:
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        pytest.skip("no such limit")
     import resource
 
     return functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
@@ -319,7 +320,8 @@ def test_too_few_descriptors(
 @POSIX
 def test_a_low_soft_limit_is_raised(tmp_path: Path) -> None:
     """256 is what macOS gives; the hard limit is what counts."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        pytest.skip("no such limit")
     import resource
 
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
