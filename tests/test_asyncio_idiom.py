@@ -247,7 +247,7 @@ def test_select_refuses_what_lies_past_its_set(pair: tuple[socket.socket, socket
 def test_select_refuses_more_than_its_set_holds(pair: tuple[socket.socket, socket.socket]) -> None:
     select_module = importlib.import_module("adapters.asyncio_select")
     ours, theirs = pair
-    with select_module.SelectSelector(1) as selector:
+    with select_module.SelectSelector(1, counted=True) as selector:
         selector.register(ours, 1)
         with pytest.raises(UnsupportedError, match="FD_SETSIZE is 1 and so many are watched already"):
             selector.register(theirs, 1)
