@@ -1,6 +1,7 @@
 """Carrying a plan out: generations, rounds in random order, one journal; and going on after an interruption."""
 
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -288,11 +289,9 @@ def _words(comparison: Comparison) -> str:
 
 def peak_rss_bytes() -> int | None:
     """Highest resident memory of this process so far (getrusage(2)); None where the platform has none."""
-    try:
-        import resource  # POSIX only
-    except ImportError:
+    if sys.platform == "win32":
         return None
-    import sys
+    import resource  # POSIX only
 
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
