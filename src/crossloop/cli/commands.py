@@ -3,7 +3,6 @@
 import difflib
 import errno
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
