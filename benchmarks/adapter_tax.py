@@ -17,6 +17,7 @@ import argparse
 import itertools
 import os
 import random
+import signal
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -228,6 +229,8 @@ def main() -> int:
     if len(cpus) < 2:
         print(f"adapter_tax: needs 2 CPUs, this process may use {len(cpus)}", file=sys.stderr)
         return 3
+    # Controls do not know whose they are: told to end, this process ends them first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     suite = load_suite()
     try:
         chosen = select("adapter", suite.adapters, options.adapters)
