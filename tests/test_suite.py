@@ -70,7 +70,7 @@ def test_every_file_of_the_own_suite_is_read() -> None:
 
 
 def test_the_own_suite_named_again_is_no_conflict() -> None:
-    assert load_suite([own_folder(), own_folder() / "tests" / ".."]) == load_suite()
+    assert load_suite([own_folder(), own_folder() / "adapters" / ".."]) == load_suite()
 
 
 def test_reading_the_suite_imports_none_of_it() -> None:
