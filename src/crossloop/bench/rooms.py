@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from crossloop.bench.plan import Comparison, Profile, Row, Stage
-from crossloop.outcomes import Failed, Outcome, TimedOut
+from crossloop.outcomes import Failed, Outcome, TimedOut, Unsupported
 from crossloop.suite import Suite
 from crossloop.supervise.child import (
     MEMORY_BYTES,
@@ -83,10 +83,13 @@ class Room(ABC):
         """Take one slice for each (phase, offered rate); answers as the journal's slice records name them.
 
         Starts the row's worker when it is not there (after a failure on other parameters). Raises
-        ChildError; the row's worker is gone then.
+        ChildError; the row's worker is gone then, unless it only cannot do what *comparison* asks for.
         """
         if row not in self._workers:
             self.start(row)
+        beyond = self._beyond(row, comparison)
+        if beyond is not None:
+            raise ChildError(beyond)
         child = self._workers[row]
         child.resume()
         try:
@@ -102,6 +105,10 @@ class Room(ABC):
 
     def _started(self, row: Row, answer: Mapping[str, Any]) -> None:  # noqa: B027  (a hook, not a duty)
         """Note what a worker said when it was ready."""
+
+    def _beyond(self, row: Row, comparison: Comparison) -> Outcome | None:
+        """Why a worker that is ready cannot do what *comparison* asks for, as far as it has said."""
+        return None
 
     @abstractmethod
     def _take(
@@ -193,6 +200,7 @@ class ServedRoom(Room):
     def __init__(self, suite: Suite, stage: Stage, profile: Profile, conditions: Conditions):
         super().__init__(suite, stage, profile, conditions)
         self._addresses: dict[Row, tuple[str, int]] = {}
+        self._bounds: dict[Row, tuple[int, str]] = {}
         self._load = self._start_load()
 
     def _start_load(self) -> Child:
@@ -213,6 +221,12 @@ class ServedRoom(Room):
 
     def _started(self, row: Row, answer: Mapping[str, Any]) -> None:
         self._addresses[row] = (str(answer["host"]), int(answer["port"]))
+        bound = answer.get("most_connections")
+        if bound is not None:
+            self._bounds[row] = (int(bound[0]), str(bound[1]))
+
+    def _beyond(self, row: Row, comparison: Comparison) -> Outcome | None:
+        return beyond_bound(int(comparison.parameters["connections"]), self._bounds.get(row))
 
     def _take(
         self,
@@ -275,6 +289,13 @@ class ServedRoom(Room):
     def close(self) -> None:
         super().close()
         self._load.end()
+
+
+def beyond_bound(connections: int, bound: tuple[int, str] | None) -> Outcome | None:
+    """`Unsupported`, with the reason, when an adapter holds fewer than *connections* (`most_connections`)."""
+    if bound is None or connections <= bound[0]:
+        return None
+    return Unsupported(f"{connections} connections are more than the {bound[0]} it can hold: {bound[1]}")
 
 
 def open_room(suite: Suite, stage: Stage, profile: Profile, conditions: Conditions) -> Room:
