@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -80,9 +81,12 @@ class Server:
     def line(self) -> str:
         """Its next line of output."""
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], WAIT_S)
-        assert ready, "the server says nothing"
-        return self.process.stdout.readline()
+        silence = threading.Timer(WAIT_S, self.process.kill)
+        silence.start()
+        line = self.process.stdout.readline()
+        silence.cancel()
+        assert line, "the server said nothing and was ended, or ended by itself"
+        return line
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
