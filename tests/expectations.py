@@ -26,6 +26,13 @@ EXPECTATIONS = (
         ASYNCIO_PLATFORMS,
     ),
     Expectation(
+        "select",
+        "stream-1000-connections@*",
+        WINDOWS,
+        "select() there takes 512 sockets; the other connections are closed",
+        "https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-select",
+    ),
+    Expectation(
         "asyncio",
         "readiness-*",
         WINDOWS,

@@ -241,13 +241,13 @@ class _Server:
                 self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self.open)
                 return
             peer.setblocking(False)
-            connection = _Connection(self, self._loop, peer, self._application())
+            connection = _Connection(self, self._loop, peer)
+            self.connections.add(connection)
+            connection.receive = self._application()
             try:
                 self._loop.watch(connection.fd, connection.readable)
             except (UnsupportedError, OSError):
-                peer.close()  # it cannot be watched (see `most_connections`); those that are there go on
-            else:
-                self.connections.add(connection)
+                connection.close()  # it cannot be watched (see `most_connections`); those that are there go on
 
     def close(self) -> None:
         if self._pause is not None:
@@ -262,8 +262,10 @@ class _Connection:
 
     __slots__ = ("fd", "loop", "peer", "receive", "recv", "send", "server", "unsent")
 
-    def __init__(self, server: _Server, loop: Multiplexing, peer: socket.socket, receive: Receive) -> None:
-        self.server, self.loop, self.peer, self.receive = server, loop, peer, receive
+    receive: Receive
+
+    def __init__(self, server: _Server, loop: Multiplexing, peer: socket.socket) -> None:
+        self.server, self.loop, self.peer = server, loop, peer
         self.fd, self.recv, self.send = peer.fileno(), peer.recv, peer.send
         self.unsent = memoryview(b"")
 

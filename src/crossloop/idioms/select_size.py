@@ -6,26 +6,36 @@ Windows a set is a list of socket handles, so that what counts is how many are w
 """
 
 import contextlib
+import functools
 import os
 import select
 import socket
 import sys
 
 
+@functools.cache
 def set_size() -> int:
     """FD_SETSIZE of this interpreter, asked: the most entries that `select.select` takes in one list."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        taken, refused = 1, 1 << 20
+        taken, refused = 1, 2
+        while refused < 1 << 20 and _taken([ours] * refused):
+            taken, refused = refused, 2 * refused
         while refused - taken > 1:
             count = (taken + refused) // 2
-            try:
-                select.select([ours] * count, (), (), 0)
-            except ValueError:
-                refused = count
-            else:
+            if _taken([ours] * count):
                 taken = count
+            else:
+                refused = count
     return taken
+
+
+def _taken(entries: list[socket.socket]) -> bool:
+    try:
+        select.select(entries, (), (), 0)
+    except ValueError:
+        return False
+    return True
 
 
 def places_left(size: int, watched: int) -> tuple[int, str]:
