@@ -5,6 +5,10 @@ that can be read or written without blocking. They *report readiness*; the readi
 own system calls. What differs is how the kernel is told and asked: two functions, which an adapter gives as
 a `Mechanism`. Everything else is the same for all four, and is here.
 
+*What differs most is the price of the silent.* select and poll tell everything with every ask, epoll and kqueue
+tell changes. One active among 1000 pairs cost 130 µs an event with poll and 7.4 with epoll, among 10 pairs 5.6 and
+4.6 (`crossloop bench --scenarios pipe-pairs --adapters poll,epoll`, Linux 6.18, 2 virtual CPUs).
+
 *An answer is a snapshot.* One ask may report a hundred descriptors, and the first callback may close the
 fiftieth, whose number the next `accept` gives to a stranger. So callbacks are looked up at the moment of the
 call, and a descriptor that somebody began to watch during the turn (`Watched.fresh`) is left for the next
@@ -57,6 +61,8 @@ from crossloop.api import (
 from crossloop.idioms.timer_heap import Timer, TimerHeap
 
 READ_BYTES = 65536
+"""Most that one `recv` takes. Below 128 KiB: beyond it malloc may map the buffer and unmap it again for each
+message (mallopt(3), M_MMAP_THRESHOLD); a `recv(262144)` of 1 KiB took 25 µs so, a `recv(65536)` 4.4."""
 ACCEPTS_PER_TURN = 128
 """A storm of new connections must not keep those waiting that are there already."""
 ACCEPT_PAUSE_S = 0.1
