@@ -12,7 +12,11 @@ Windows (`iocp`) is the same model.
 `crossloop.bindings.io_uring` says how. One system call, `io_uring_enter`, hands over all requests prepared so far,
 waits, and returns when something has completed. So a turn of this loop is *one* system call, however many
 connections had data and got answers in it, where a loop on epoll makes one for the wait and two for each
-message. That is what the model has to offer a network server; copying and TCP cost what they always did.
+message. That is what the model has to offer a network server; copying and TCP cost what they always did. (Seen
+here, 1 KiB echo: 0.04 calls a message with 1,000 busy connections, 0.26 with 100, against 2.04 on epoll. With a
+single connection it is 2: a send completes within the call that hands it over, which ends the wait.)
+What a program in C gains by that Python spends again: filling in requests and reading completions is bytecode,
+where `recv` and `send` are one call into C each.
 
 **Multishot** (accept in Linux 5.19, receive in 6.0). A request may stay: one accept yields all connections, one
 receive per connection all its data, each as a completion with the flag "more to come". A completion

@@ -97,11 +97,6 @@ _BUFFER = struct.Struct("=QIH")
 _BUFFER_BYTES = 16
 _BUFFER_REGISTRATION = struct.Struct("=QIHH3Q")
 
-_address_of_bytes = ctypes.pythonapi.PyBytes_AsString
-"""Where the data of a `bytes` lies, by CPython's documented call; anything else is a TypeError."""
-_address_of_bytes.restype = ctypes.c_void_p
-_address_of_bytes.argtypes = [ctypes.py_object]
-
 
 class Ring:
     """One io_uring of the thread that makes it.
@@ -133,6 +128,8 @@ class Ring:
         self._tail = self._words[self._sq_tail]
         self._head = self._words[self._cq_head]
         self._free = self.entries
+        self._mask = self.entries - 1
+        self._header_bytes = _header_bytes()
         self._enter = self._libc["syscall"]  # a function object of its own
         self._enter.restype = ctypes.c_long
         self._enter.argtypes = [ctypes.c_long] * 7
@@ -221,10 +218,20 @@ class Ring:
         """Send *data* from *start* on; the caller keeps it referenced until the completion.
 
         MSG_WAITALL has the kernel go on by itself when a peer is slow; less than everything may still be sent.
+        Raises TypeError for anything but `bytes`.
         """
-        address: int = _address_of_bytes(data) + start
-        length = len(data) - start
-        self._prepare(_SEND, 0, 0, fd, 0, address, length, _MSG_WAITALL | _MSG_NOSIGNAL, number, 0)
+        if data.__class__ is not bytes:
+            raise TypeError(f"bytes are needed, whose address is known: {type(data).__name__}")
+        if not self._free:
+            self._make_room()
+        # As _prepare does, without a call of its own: this is done for every message.
+        _SQE.pack_into(
+            self._sqes, (self._tail & self._mask) * 64,
+            _SEND, 0, 0, fd, 0, id(data) + self._header_bytes + start, len(data) - start,
+            _MSG_WAITALL | _MSG_NOSIGNAL, number, 0, 0, 0, 0, 0,
+        )  # fmt: skip
+        self._tail = (self._tail + 1) & _WRAP
+        self._free -= 1
 
     def read(self, fd: int, address: int, length: int, number: int) -> None:
         """Read into memory at *address*."""
@@ -273,7 +280,7 @@ class Ring:
     ) -> None:
         if not self._free:
             self._make_room()
-        place = (self._tail & (self.entries - 1)) * 64
+        place = (self._tail & self._mask) * 64
         _SQE.pack_into(
             self._sqes, place, opcode, flags, ioprio, fd, offset, address, length, operation_flags,
             number, group, 0, 0, 0, 0,
@@ -285,7 +292,7 @@ class Ring:
         """Put a time beside the submission that is prepared next; returns its address."""
         if not self._free:
             self._make_room()
-        place = (self._tail & (self.entries - 1)) * _TIMESPEC.size
+        place = (self._tail & self._mask) * _TIMESPEC.size
         _TIMESPEC.pack_into(self._times, place, *divmod(due_ns, 1_000_000_000))
         return self._times_address + place
 
@@ -320,8 +327,9 @@ class Buffers:
         self._ring, self.group, self.count, self.size = ring, group, count, size
         self._memory = mmap.mmap(-1, count * size)
         self._entries = mmap.mmap(-1, count * _BUFFER_BYTES)
-        self._address = address_of(self._memory)
-        self._tail = 0
+        address = address_of(self._memory)
+        self._records = [_BUFFER.pack(address + number * size, size, number) for number in range(count)]
+        self._tail, self._mask = 0, count - 1
         registration = _BUFFER_REGISTRATION.pack(address_of(self._entries), count, group, 0, 0, 0, 0)
         try:
             ring.register(_REGISTER_PBUF_RING, registration)
@@ -337,15 +345,18 @@ class Buffers:
         number = flags >> CQE_BUFFER_SHIFT
         start = number * self.size
         data = self._memory[start : start + length]
-        self.give_back(number)
+        # As give_back does, without a call of its own: this is done for every message.
+        tail = self._tail
+        place = (tail & self._mask) * _BUFFER_BYTES
+        self._entries[place : place + _BUFFER.size] = self._records[number]
+        self._tail = self._tails[7] = (tail + 1) & 0xFFFF
         return data
 
     def give_back(self, number: int) -> None:
         """Put a buffer at the ring's end. Takes effect at once, without a system call."""
-        tail = self._tail
-        place = (tail & (self.count - 1)) * _BUFFER_BYTES
-        _BUFFER.pack_into(self._entries, place, self._address + number * self.size, self.size, number)
-        self._tail = self._tails[7] = (tail + 1) & 0xFFFF  # bytes 14 and 15 of the first entry
+        place = (self._tail & self._mask) * _BUFFER_BYTES
+        self._entries[place : place + _BUFFER.size] = self._records[number]
+        self._tail = self._tails[7] = (self._tail + 1) & 0xFFFF  # bytes 14 and 15 of the first entry
 
     def close(self) -> None:
         """Take the buffers back; no request may be using them."""
@@ -356,6 +367,16 @@ class Buffers:
     def _unmap(self) -> None:
         self._memory.close()
         self._entries.close()
+
+
+def _header_bytes() -> int:
+    """How far behind its `id` the data of a `bytes` begins, by CPython's documented call for its address."""
+    address_of_bytes = ctypes.pythonapi.PyBytes_AsString
+    address_of_bytes.restype = ctypes.c_void_p
+    address_of_bytes.argtypes = [ctypes.py_object]
+    example = b"example"
+    address: int = address_of_bytes(example)
+    return address - id(example)
 
 
 def _map(fd: int, size: int, offset: int) -> mmap.mmap:
