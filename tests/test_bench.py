@@ -169,7 +169,10 @@ def _until_slices(folder: Path, wanted: int, process: subprocess.Popen[bytes]) -
 
 
 def _slices(journal: Path) -> list[str]:
-    lines = journal.read_text().splitlines()
+    try:
+        lines = journal.read_text().splitlines()
+    except FileNotFoundError:  # just replaced by the journal of the new run
+        return []
     if any('"kind":"end"' in line for line in lines):
         return []  # still the journal of the run before
     return [line for line in lines if '"kind":"slice"' in line]
