@@ -68,7 +68,8 @@ from crossloop.api import (
     holds_io_uring,
     module_file,
 )
-from crossloop.idioms.blocking import Refused, arrivals, converse
+from crossloop.idioms.blocking import arrivals, converse
+from crossloop.idioms.task_limits import Need, Refused, once_more, room
 
 if sys.platform == "win32":
     raise ImportError("Windows has no fork")
@@ -83,6 +84,7 @@ ABOUT = AdapterAbout(
     homepage="https://docs.python.org/3/library/os.html#os.fork",
 )
 
+PROCESS = Need(name="process")
 FAILED = 1
 """Exit status of a child whose application raised."""
 LARGEST_WORD_BYTES = 16 * 1024
@@ -114,6 +116,9 @@ class Adapter(StreamServer):
 
     def close(self) -> None:
         """Nothing is open: processes and sockets end with the call that they belong to."""
+
+    def most_connections(self) -> tuple[int, str] | None:
+        return room(PROCESS)
 
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
@@ -178,7 +183,7 @@ class Adapter(StreamServer):
                     try:
                         children.add(self._fork(partial(answer, arrival), above))
                     except OSError as error:
-                        refused = Refused.once_more(refused, "process", error)
+                        refused = once_more(refused, PROCESS, error)
         finally:
             for child in children:
                 os.kill(child, signal.SIGKILL)
@@ -257,15 +262,19 @@ def _close_all_but(keep: set[int]) -> None:
 
 def _say(above: socket.socket, word: BaseException | Refused) -> None:
     """Send *word* to the worker: an exception with the stack that it had here, or what can be said of it."""
+    stack = ""
     if isinstance(word, BaseException):
-        word.add_note("".join(traceback.format_exception(word)))
+        stack = "".join(traceback.format_exception(word))[-LARGEST_WORD_BYTES // 4 :]
+        word.add_note(stack)
     try:
         data = pickle.dumps(word)
         pickle.loads(data)  # noqa: S301  (our own; an exception may be pickled and still not come back)
     except Exception:  # whatever an application's exception does when it is pickled
         data = b""
     if not 0 < len(data) <= LARGEST_WORD_BYTES:
-        data = pickle.dumps(RuntimeError(f"{type(word).__name__}: {word}"[: LARGEST_WORD_BYTES // 4]))
+        stand_in = RuntimeError(f"{type(word).__name__}: {word}"[: LARGEST_WORD_BYTES // 4])
+        stand_in.add_note(stack)
+        data = pickle.dumps(stand_in)
     with contextlib.suppress(OSError):  # the worker is gone
         above.send(data)
 

@@ -6,35 +6,40 @@ most of the time, in the queue of its own socket. When data comes the kernel mak
 nobody searches, so the cost of a message does not grow with the connections that are idle. What grows is memory.
 
 *What a thread costs.* The stack is the famous part, and the misleading one. The default (`ulimit -s`, mostly 8 MiB;
-CPython asks for 16 on macOS) is address space: pages become memory when they are first touched, and a thread
-that sits in `recv` has touched five or so. Ten thousand stacks of 8 MiB are 80 GB of addresses, which 64 bits
-have, yet RLIMIT_AS or strict overcommit (vm.overcommit_memory 2) may forbid; and a stack of 2 MiB or more may be
-given whole huge pages where these are set to `always`, which makes the addresses real memory after all
-(JDK-8312182 tells that story). STACK_BYTES stays below: room for some thousand frames of C, regular
-expressions and JSON included, and small enough that ten thousand are 5 GB of addresses. In the kernel each has
-its task structure and a stack of 16 KiB; in CPython a thread state, a first chunk of 16 KiB for frames, and
-the receive buffer that waits with it.
+CPython asks for 16 on macOS) is address space: a page becomes memory when it is first touched, and a thread that
+sits in `recv` has touched few. Ten thousand stacks of 8 MiB are 80 GB of addresses, which 64 bits have,
+yet RLIMIT_AS or strict overcommit (vm.overcommit_memory 2) may forbid; and before Linux 6.7 a stack of 2 MiB or
+more could be given whole huge pages where these are set to `always`, which makes the addresses real memory
+after all (JDK-8312182 tells that story). STACK_BYTES stays below that, with room for some thousand frames of C,
+regular expressions and JSON included. Beside the stack each has a chunk of 16 KiB for Python's frames, the
+receive buffer that waits with it, and in the kernel a task structure and a stack of 16 KiB. Measured with ten thousand
+connections, after one small message on each: 24 KiB resident a connection, 0.7 MiB of addresses.
 
-*What stops it.* `clone` fails with EAGAIN at RLIMIT_NPROC (all threads of the user; root is exempt), at
-kernel.threads-max, at kernel.pid_max (a thread has a number from the processes' space: 32,768 unless raised), at
-the pids.max of a control group (a container's usual bound), and mmap fails at vm.max_map_count (65,530: a
-stack and its guard are two mappings, so about 32,000 threads). Python says "can't start new thread" for all
-of them. That connection is closed, the others stay served, and `refused` holds how many, with the limits.
+*What stops it.* `clone` fails with EAGAIN at RLIMIT_NPROC, kernel.threads-max, kernel.pid_max or a container's
+pids.max, and mmap at vm.max_map_count: stack, guard page and frames are three mappings, so that the usual 65,530
+end at 21,800 threads. Python says "can't start new thread" for all of them. That connection is closed,
+the others stay served, and `refused` holds how many, with the limit that had no room (`idioms.task_limits`).
 
-*The GIL.* A thread gives it up around each system call and takes it back after. With one busy thread nobody contends.
-With many runnable ones every message pays for two hand-overs, and one that computes keeps the others from
-their next byte for the switch interval (`sys.getswitchinterval()`, 5 ms): those that do I/O give the lock
-away after microseconds, the one that computes only when asked, so it wins every round. That is the convoy effect
-(Beazley, "Understanding the Python GIL", 2010; bpo-7946, which was closed unfixed). Threads here wait in
-parallel and compute in turn. On a free-threaded build (PEP 703) they compute in parallel; nothing in this file
-relies on the lock, whatever two threads touch is touched under `_Crew`'s guard.
+*The GIL.* A thread gives it up around each system call and takes it back after. With one busy thread nobody
+contends. One that computes keeps the others from their next byte for the switch interval (5 ms): those that do
+I/O give the lock away after microseconds, the one that computes only when asked, so it wins every round. That is
+the convoy effect (Beazley, "Understanding the Python GIL", 2010; bpo-7946). And the
+asking itself does not scale: who waits for the lock wakes at every interval to see whether it changed hands. A few
+waiters cost nothing. When a message arrives for each of 3000 threads, 600,000 wake-ups a second leave little
+of the machine: that round took 4 to 7 s, and with 10,000 threads some 80 messages a second got through. With an
+interval of 0.5 s the same rounds took 0.2 s and 0.8 s. So the interval grows with the threads here (SWITCH_S
+each, above the default from 100 on). It is the interpreter that fails at C10K by default, and not the kernel.
+On a free-threaded build (PEP 703) there is no such lock; nothing in this file relies on it, whatever two
+threads touch is touched under `_Crew`'s guard.
 
-*Ending.* No one can end a thread from outside; it must come back from its system call. `shutdown(SHUT_RDWR)` on
-its socket brings it back at once, `recv` with an end of file and `sendall` with EPIPE; `close` would not
-(the call holds the file open and sleeps on) and would free the number for another file while the
-thread still uses it. Hence a thread alone closes its socket, and until then it is listed under a lock. A thread
-that computes is waited for. Threads are daemons although all are joined: for others CPython up to 3.12 goes
-through the list of all living ones at each start (`_maintain_shutdown_locks`), which is quadratic.
+*Ending.* No one can end a thread from outside; it must come back from its system call. `shutdown(SHUT_RDWR)` on its
+socket brings it back at once, `recv` with an end of file and `sendall` with EPIPE; `close` would not (the call
+holds the file open and sleeps on), and would free the number for another file while the thread still uses
+it. Hence a thread alone closes its socket, and until then it is listed under a lock. On Windows it is the other
+way round: `shutdown` leaves a blocked `recv` asleep (cpython issue 91913) and `closesocket` fails it, so there the
+socket is closed, at a time when nobody opens another. A thread that computes is waited for. Threads are
+daemons although all are joined: for others CPython up to 3.12 goes through the list of all living ones
+at each start (`_maintain_shutdown_locks`), which is quadratic.
 
 *Tasks* are threads, too: `receive`, `send_all` and `sleep` block, and an `async def` runs through by one
 `send(None)`. A socket that a scenario hands over non-blocking is made to block at its first use, for good. When a
@@ -44,6 +49,7 @@ task fails, those that are blocked in one of the three are brought back and unwo
 import contextlib
 import platform
 import socket
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
@@ -60,7 +66,8 @@ from crossloop.api import (
     holds_io_uring,
     module_file,
 )
-from crossloop.idioms.blocking import Refused, arrivals, converse, limits_on_tasks
+from crossloop.idioms.blocking import READ_BYTES, arrivals, converse
+from crossloop.idioms.task_limits import Need, Refused, once_more, room, why
 
 ABOUT = AdapterAbout(
     family="model",
@@ -71,6 +78,11 @@ ABOUT = AdapterAbout(
 )
 
 STACK_BYTES = 512 * 1024
+FRAMES_BYTES = 16 * 1024
+"""First chunk for Python's frames, a mapping of its own (DATA_STACK_CHUNK_SIZE in CPython's pystate.c)."""
+THREAD = Need(name="thread", mappings=3, address_bytes=STACK_BYTES + FRAMES_BYTES + READ_BYTES)
+SWITCH_S = 50e-6
+"""Switch interval for each thread: waiters that look at the GIL together wake once in this time, not more often."""
 
 
 class Adapter(StreamServer, Tasks):
@@ -101,6 +113,9 @@ class Adapter(StreamServer, Tasks):
 
     # StreamServer
 
+    def most_connections(self) -> tuple[int, str] | None:
+        return room(THREAD)
+
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
@@ -115,7 +130,7 @@ class Adapter(StreamServer, Tasks):
                 finally:
                     crew.release()
 
-        with listener, failed, alarm, _small_stacks():
+        with listener, failed, alarm, _settings_for_many():
             try:
                 for arrival in arrivals(listener, stop, failed):
                     if arrival is stop or arrival is failed:
@@ -123,8 +138,8 @@ class Adapter(StreamServer, Tasks):
                     try:
                         crew.start(partial(serve, arrival))
                     except (RuntimeError, MemoryError) as error:
+                        self.refused = once_more(self.refused, THREAD, error)
                         arrival.close()
-                        self.refused = Refused.once_more(self.refused, "thread", error)
             finally:
                 crew.interrupt()
                 crew.join()
@@ -162,12 +177,12 @@ class Adapter(StreamServer, Tasks):
             self._crew.start(partial(_drive, task))
         except (RuntimeError, MemoryError) as error:
             task.close()
-            raise UnsupportedError(f"no thread for another task: {error}; {limits_on_tasks()}") from error
+            raise UnsupportedError(f"no thread for another task: {why(THREAD, error)}") from error
         return task
 
     def run_main(self, main: Coroutine[Any, Any, None]) -> None:
         crew = self._crew
-        with _small_stacks():
+        with _settings_for_many():
             crew.run(partial(_drive, main))
             try:
                 crew.join()
@@ -189,6 +204,7 @@ class _Crew:
     def __init__(self, on_failure: Callable[[], object] = lambda: None) -> None:
         self.interrupted = threading.Event()
         self._on_failure = on_failure
+        self._interval_s = sys.getswitchinterval()
         self._guard = threading.Lock()
         self._members: set[threading.Thread] = set()
         self._last_to_leave: threading.Thread | None = None
@@ -201,6 +217,7 @@ class _Crew:
         with self._guard:  # nobody joins what has not started, nor leaves before it is listed
             thread.start()
             self._members.add(thread)
+            sys.setswitchinterval(max(self._interval_s, len(self._members) * SWITCH_S))
 
     def run(self, work: Callable[[], None]) -> None:
         """Do *work* in this thread. What it raises interrupts the others; the first such is kept."""
@@ -244,7 +261,10 @@ class _Crew:
             self.interrupted.set()
             for sock in self._held.values():
                 with contextlib.suppress(OSError):  # its peer has reset it
-                    sock.shutdown(socket.SHUT_RDWR)
+                    if sys.platform == "win32":
+                        sock.close()
+                    else:
+                        sock.shutdown(socket.SHUT_RDWR)
 
     def fail(self, error: BaseException) -> None:
         """Keep the first error for `raise_failure`, and interrupt all."""
@@ -288,10 +308,11 @@ def _drive(task: Coroutine[Any, Any, None]) -> None:
 
 
 @contextlib.contextmanager
-def _small_stacks() -> Iterator[None]:
-    """The size of a new thread's stack is a setting of the whole process: leave it as it was."""
-    before = threading.stack_size(STACK_BYTES)
+def _settings_for_many() -> Iterator[None]:
+    """Stack size and switch interval are settings of the whole process: leave them as they were."""
+    interval_s, stack_bytes = sys.getswitchinterval(), threading.stack_size(STACK_BYTES)
     try:
         yield
     finally:
-        threading.stack_size(before)
+        threading.stack_size(stack_bytes)
+        sys.setswitchinterval(interval_s)

@@ -20,14 +20,10 @@ connections; here each has its own, whether anything ever comes or not. Only the
 resident, so an idle connection costs address space at first and up to READ_BYTES later.
 """
 
-import os
 import selectors
 import socket
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
-from pathlib import Path
 
 from crossloop.api import Receive
 
@@ -36,24 +32,6 @@ ACCEPTS_PER_WAKE = 128
 """The word to stop is not to wait behind an accept storm."""
 ACCEPT_PAUSE_S = 0.1
 OUT_OF_RESOURCES = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Refused:
-    """Connections that were accepted and closed unserved, because there was nothing left to serve them with."""
-
-    count: int
-    wanted: str
-    """What each of them needed: `thread`, `process`."""
-    reason: str
-    """The first refusal in the words of the interpreter, and the limits that may have caused it."""
-
-    @staticmethod
-    def once_more(before: "Refused | None", wanted: str, error: Exception) -> "Refused":
-        """*before* and one more."""
-        if before is None:
-            return Refused(count=1, wanted=wanted, reason=f"{error}; {limits_on_tasks()}")
-        return Refused(count=before.count + 1, wanted=wanted, reason=before.reason)
 
 
 def converse(connection: socket.socket, receive: Receive) -> None:
@@ -102,45 +80,3 @@ def arrivals(listener: socket.socket, *others: socket.socket) -> Iterator[socket
             waiting.unregister(listener)
             yield from (key.fileobj for key, _ in waiting.select(ACCEPT_PAUSE_S) if key.fileobj in others)
             waiting.register(listener, selectors.EVENT_READ)
-
-
-def limits_on_tasks() -> str:
-    """What bounds the number of threads and processes here, beside what this process has, in one line.
-
-    EAGAIN of clone(2) does not say which limit it was (pthread_create(3), fork(2) list them). A stack and its
-    guard page are two mappings, so vm.max_map_count ends at half as many threads; RLIMIT_NPROC counts all
-    threads of the user and does not bind root.
-    """
-    if sys.platform == "win32":
-        return "Windows has no limit of its own: memory and address space end it"
-    import resource  # (POSIX only)
-
-    soft = {name: resource.getrlimit(getattr(resource, name))[0] for name in ("RLIMIT_NPROC", "RLIMIT_AS")}
-    found = [f"{name} {'none' if limit == resource.RLIM_INFINITY else limit}" for name, limit in soft.items()]
-    if sys.platform == "linux":
-        for name in ("kernel/threads-max", "kernel/pid_max", "vm/max_map_count"):
-            found.append(f"{name.replace('/', '.')} {_text(f'/proc/sys/{name}')}")
-        found.append(f"cgroup pids.max {_cgroup_pids_max()}")
-        tasks, maps = _text("/proc/self/stat").rpartition(")")[2].split(), _text("/proc/self/maps")
-        found.append(f"this process has {tasks[17] if len(tasks) > 17 else '?'} threads")
-        found.append(f"{len(maps.splitlines())} mappings")
-    return ", ".join(found)
-
-
-def _cgroup_pids_max() -> str:
-    """The pids controller's limit for this process's own group (cgroups(7)); `?` where it is not mounted here."""
-    for line in _text("/proc/self/cgroup").splitlines():
-        _number, controllers, path = line.split(":", 2)
-        folder = {"": "/sys/fs/cgroup", "pids": "/sys/fs/cgroup/pids"}.get(
-            controllers
-        )  # version 2, version 1
-        if folder is not None and os.path.exists(file := f"{folder}{path}/pids.max"):  # noqa: PTH110  (paths join otherwise)
-            return _text(file)
-    return "?"
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError:  # not there, or no descriptor left to look
-        return "?"
