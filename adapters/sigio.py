@@ -6,8 +6,7 @@ change the owner gets a signal. In its first form, SIGIO from 4.2BSD, it is hard
 says neither which socket nor what, and any number of them merge into one. Linux mended that around 1999, with
 the queue of POSIX real-time signals: `F_SETSIG` picks such a signal, each change queues one of its own, and
 its `siginfo_t` names the descriptor (`si_fd`) and what happened (`si_band`, in poll's bits). Its cost does not grow
-with the number of descriptors, the first on Linux of which that was true: it was the answer to C10K there until
-epoll came (2002).
+with the number of descriptors: it was Linux's answer to C10K until epoll came (2002).
 
 **Why no handler.** A signal handler interrupts the program between any two instructions and may call almost
 nothing (signal-safety(7)). Python's are no such handlers: C code notes the *number*, one flag for
@@ -20,8 +19,8 @@ program has time: sigtimedwait(2). Python's own leaves `si_fd` out; `crossloop.b
 after them; of the rest, the first that the kernel calls unused in this process. A signal *to the process* goes
 to any thread that does not block it, and kills the process by its default action. The process has threads
 that we did not start. Hence `F_SETOWN_EX` with this thread as the owner, and nobody else sees them. For the
-overflow's SIGIO fcntl(2) says otherwise, "delivered to the entire process"; since Linux 2.6.32 it goes to the
-owner alone, like the others (`send_sigio_to_task` in fs/fcntl.c; seen as pending in the thread's SigPnd).
+overflow's SIGIO fcntl(2) says otherwise, "delivered to the entire process"; the kernel sends it to that owner
+like the others (`send_sigio_to_task` in fs/fcntl.c; on 6.18 it was pending in the thread's SigPnd).
 
 **Edges.** A signal says that something *changed*. It comes once, so what is there has to be read until EAGAIN:
 a `recv` more per message than with poll or epoll. A short read will not do as a sign that nothing is left, for a
@@ -51,7 +50,7 @@ or the descriptor closed first, then the queue is emptied, then the mask restore
 **Readiness** is level-triggered by contract: called back as long as the descriptor is ready. Signals do not say
 that, so they only tell *where to look*: descriptors of which one was taken are asked with poll(2), and asked
 again each turn until they are no longer ready. It is honest and dearer, two system calls a turn; what is idle
-costs nothing still. libevent's first versions drove real-time signals in this way. A kind of file that sends none
+costs nothing still. libevent 1 had a backend of this kind (rtsig.c). A kind of file that sends none
 (epoll, eventfd, timerfd; O_ASYNC is passed over there in silence) is refused. One gap is bridged by asking every
 millisecond: Unix stream sockets announce room again only if a `send` was refused while O_ASYNC was on, and
 whoever begins to watch for room has been refused before (TCP's poll method notes the wish, `unix_poll` in
