@@ -54,7 +54,6 @@ from typing import Any
 from crossloop.api import (
     AdapterAbout,
     Facts,
-    Receive,
     StreamApplication,
     StreamServer,
     gil_enabled,
@@ -191,7 +190,7 @@ class Server:
         except OSError:  # reset before it was accepted, or cancelled
             sock.close()
         else:
-            Connection(self, sock, self.application())
+            Connection(self, sock)
 
     def stopped(self, _overlapped_: Any) -> None:
         self.stopping = True
@@ -210,12 +209,13 @@ class Server:
 class Connection:
     """One accepted socket. Either a receive is under way, or a send."""
 
-    __slots__ = ("application", "server", "socket", "unsent")
+    __slots__ = ("receive", "server", "socket", "unsent")
 
-    def __init__(self, server: Server, sock: socket.socket, application: Receive) -> None:
-        self.server, self.socket, self.application = server, sock, application
+    def __init__(self, server: Server, sock: socket.socket) -> None:
+        self.server, self.socket = server, sock
         self.unsent = memoryview(b"")
         server.connections.add(self)
+        self.receive = server.application()
         self.go_on()
 
     def go_on(self) -> None:
@@ -240,7 +240,7 @@ class Connection:
         if not data or self.server.stopping:
             self.close()
             return
-        self.unsent = memoryview(self.application(data))
+        self.unsent = memoryview(self.receive(data))
         self.go_on()
 
     def sent(self, overlapped: Any) -> None:

@@ -81,7 +81,6 @@ from crossloop.api import (
     Callback,
     Facts,
     Readiness,
-    Receive,
     StreamApplication,
     StreamServer,
     UnsupportedError,
@@ -245,7 +244,7 @@ class Server:
             if self.stopping:
                 self.ring.close_descriptor(result)
             else:
-                Connection(self, result, self.application())
+                Connection(self, result)
         if flags & CQE_MORE or self.stopping:
             return
         if -result in NO_LISTENER:
@@ -280,14 +279,14 @@ class Connection:
     """
 
     __slots__ = (
-        "application", "buffers", "closing", "ended", "fd", "held", "number", "receiving", "ring", "sending",
+        "buffers", "closing", "ended", "fd", "held", "number", "receive", "receiving", "ring", "sending",
         "sent_bytes", "server", "unsent", "unsent_bytes",
     )  # fmt: skip
 
-    def __init__(self, server: Server, fd: int, application: Receive) -> None:
-        self.server, self.fd, self.application = server, fd, application
+    def __init__(self, server: Server, fd: int) -> None:
+        self.server, self.fd = server, fd
         self.ring, self.buffers = server.ring, server.buffers
-        self.closing = self.ended = self.held = False
+        self.receiving = self.closing = self.ended = self.held = False
         self.sending = b""
         self.sent_bytes = 0
         self.unsent: list[bytes] = []
@@ -297,14 +296,12 @@ class Connection:
         loop.handlers[self.number] = self.received
         loop.handlers[next(loop.numbers)] = self.sent
         server.connections.add(self)
+        self.receive = server.application()
         self.start_receiving()
 
     def start_receiving(self) -> None:
         self.receiving = True
         self.ring.receive(self.fd, self.buffers.group, self.number, self.server.loop.multishot)
-
-    def start_sending(self) -> None:
-        self.ring.send(self.fd, self.sending, self.sent_bytes, self.number + 1)
 
     def received(self, result: int, flags: int) -> None:
         if not flags & CQE_MORE:
@@ -312,7 +309,7 @@ class Connection:
         if result > 0:
             data = self.buffers.take(flags, result)
             if not self.closing:
-                answer = self.application(data)
+                answer = self.receive(data)
                 if answer:
                     self.send(answer)
         elif flags & CQE_BUFFER:
@@ -331,8 +328,8 @@ class Connection:
 
     def send(self, answer: bytes) -> None:
         if not self.sending:
+            self.ring.send(self.fd, answer, 0, self.number + 1)
             self.sending = answer
-            self.start_sending()
             return
         self.unsent.append(answer)
         self.unsent_bytes += len(answer)
@@ -353,7 +350,7 @@ class Connection:
             self.unsent.clear()
             self.unsent_bytes = 0
         if self.sending:
-            self.start_sending()
+            self.ring.send(self.fd, self.sending, self.sent_bytes, self.number + 1)
         elif self.ended:
             self.close()
         elif self.held:

@@ -107,7 +107,7 @@ class Ring:
     """
 
     def __init__(self, entries: int, completions: int, setups: tuple[tuple[str, int], ...] = SETUPS) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc = _libc()
         self.fd, self.setup, words = self._open(entries, completions, setups)
         self.entries, self.completions = words[0], words[1]
         sq_head, sq_tail, sq_array = words[10], words[11], words[16]
@@ -141,8 +141,6 @@ class Ring:
     def _open(
         self, entries: int, completions: int, setups: tuple[tuple[str, int], ...]
     ) -> tuple[int, str, tuple[int, ...]]:
-        if sys.platform != "linux":
-            raise OSError(errno.ENOSYS, f"no io_uring on {sys.platform}")
         syscall = self._libc["syscall"]
         always = SETUP_CQSIZE | SETUP_CLAMP | SETUP_SUBMIT_ALL
         trouble = errno.EINVAL
@@ -377,6 +375,12 @@ def _header_bytes() -> int:
     example = b"example"
     address: int = address_of_bytes(example)
     return address - id(example)
+
+
+def _libc() -> ctypes.CDLL:
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, f"no io_uring on {sys.platform}")
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _map(fd: int, size: int, offset: int) -> mmap.mmap:
