@@ -161,14 +161,7 @@ def echoes(client: socket.socket) -> bool:
 
 
 def opened(name: str) -> StreamServer:
-    adapter: StreamServer
-    match name:
-        case "threads":
-            adapter = threads.Adapter()
-        case "spin":
-            adapter = spin.Adapter()
-        case _:
-            adapter = opened("processes")
+    adapter: StreamServer = import_module(f"adapters.{name}").Adapter()
     return adapter
 
 
