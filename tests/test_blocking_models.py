@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Iterator
+from importlib import import_module
 from mmap import PAGESIZE
 from pathlib import Path
 from typing import Any
