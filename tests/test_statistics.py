@@ -73,7 +73,7 @@ def test_the_slopes_interval_by_hand() -> None:
     assert found is not None
     half = math.hypot(math.log(1.1), math.log(1.3))
     assert found.value == pytest.approx(1)
-    assert (found.low, found.high) == (pytest.approx(1 - half), pytest.approx(1 + half))
+    assert [found.low, found.high] == pytest.approx([1 - half, 1 + half])
 
 
 @pytest.mark.parametrize(
