@@ -10,14 +10,13 @@ two numbers. Apart from the selector all is as in `asyncio`.
 """
 
 import asyncio
-import select
 import selectors
-import socket
 import sys
 from typing import Any
 
 from crossloop.api import AdapterAbout, UnsupportedError
 from crossloop.idioms.asyncio_ import StandardLoop
+from crossloop.idioms.select_size import places_left, set_size
 
 ABOUT = AdapterAbout(
     family="asyncio",
@@ -32,9 +31,12 @@ class Adapter(StandardLoop):
     """asyncio's API on a SelectorEventLoop over select."""
 
     def __init__(self) -> None:
-        super().__init__(
-            asyncio.SelectorEventLoop(SelectSelector(set_size(), counted=sys.platform == "win32"))
-        )
+        self._selector = SelectSelector(set_size(), counted=sys.platform == "win32")
+        super().__init__(asyncio.SelectorEventLoop(self._selector))
+
+    def most_connections(self) -> tuple[int, str]:
+        # asyncio watches its own socket pair already; the listener and the one that ends it come on top.
+        return places_left(self._selector.limit, len(self._selector.get_map()) + 2)
 
 
 class SelectSelector(selectors.SelectSelector):
@@ -58,19 +60,3 @@ class SelectSelector(selectors.SelectSelector):
                 f"select cannot watch descriptor {key.fd}: FD_SETSIZE is {self.limit} and {trouble}"
             )
         return key
-
-
-def set_size() -> int:
-    """FD_SETSIZE of this interpreter, asked: the most entries that `select.select` takes in one list."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        taken, refused = 1, 1 << 20
-        while refused - taken > 1:
-            count = (taken + refused) // 2
-            try:
-                select.select([ours] * count, (), (), 0)
-            except ValueError:
-                refused = count
-            else:
-                taken = count
-    return taken

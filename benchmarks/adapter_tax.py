@@ -124,8 +124,8 @@ class Session:
         comparison = Comparison(self._scenario, parameters, rows, self._options.rounds, ())
         taken: dict[Row, list[tuple[int, int, float]]] = {row: [] for row in rows}
         for generation in range(self._options.generations):
-            stage = Stage(self._scenario, (comparison,))
-            with ControlledRoom(self._suite, stage, PROFILE, self._conditions) as room:
+            stage = Stage(self._scenario, (comparison,), PROFILE.pace)
+            with ControlledRoom(self._suite, stage, self._conditions) as room:
                 for row in self._random.sample(rows, len(rows)):
                     room.start(row)
                 for turn in range(self._options.rounds):

@@ -76,6 +76,7 @@ ABOUT = ScenarioAbout(
             {"pairs": 10000, "active": 100, "writes": 2000, "timeouts": True},
         ),
     },
+    ladder="pairs",
     limits={"pairs": (2, 100000), "active": (1, 100000), "writes": (0, 1000000)},
 )
 

@@ -1,15 +1,21 @@
 """Journals built in code: records with plausible figures, made by arithmetic from the names alone."""
 
+import msgspec
+
 from crossloop.journal import (
+    LADDER_RUN_IN_MS,
+    LADDER_SLICE_MS,
     SCHEMA_VERSION,
     AdapterRecord,
     CellRecord,
     CheckRecord,
+    Connecting,
     EndRecord,
     Estimate,
     Figures,
     Latency,
     Machine,
+    Objective,
     RateFigures,
     Record,
     Regime,
@@ -277,3 +283,89 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
         EndRecord(elapsed_s=492.4, cells={"measured": 17}, peak_rss_bytes=88_000_000),
     ]
     return records
+
+
+LADDER_ABOUT = {
+    "c10k": ScenarioTexts("C10K", "What do ten thousand connections cost?", "request", "connections")
+}
+CLIMBS = {
+    "uvloop": ("libuv", 28.0, 0.02, 10_000, None),
+    "asyncio": ("none", 41.0, 0.05, 10_000, None),
+    "pyev": ("libev", 30.0, -0.01, 10_000, None),
+    "poll": ("none", 22.0, 0.9, 1_000, None),
+    "select": (
+        "none", 21.0, 0.8, 100, CellRecord("select", "native", "c10k", {}, "unsupported", "1,014 | FD_SETSIZE")
+    ),
+    "processes": (
+        "none", 60.0, 0.3, 100, CellRecord("processes", "native", "c10k", {}, "failed", "held 2,050 MiB of memory")
+    ),
+}  # fmt: skip
+"""Adapter → library, µs at 100 connections, exponent, highest rung, and what became of the next one (None: the
+objective was missed on the highest, or the ladder ended)."""
+RUNGS = (100, 1_000, 10_000)
+
+
+def ladder_cells() -> list[Record]:
+    """The scenario `c10k` of six adapters that get to different heights."""
+    cells: list[Record] = []
+    for name, (_library, cost_us, exponent, top, end) in CLIMBS.items():
+        stopped = ""
+        for connections in RUNGS:
+            parameters: dict[str, int | float | bool | str] = {
+                "connections": connections,
+                "rate": 1000,
+                "size": 64,
+            }
+            if connections <= top:
+                missed = connections == top < RUNGS[-1] and end is None
+                values = _rung(cost_us * (connections / 100) ** exponent, connections, missed=missed)
+                cells.append(CellRecord(name, "native", "c10k", parameters, "measured", figures=values))
+                stopped = "too slow, p99 143 ms where 100 ms are allowed" if missed else ""
+            elif end is not None and not stopped:
+                cells.append(CellRecord(name, "native", "c10k", parameters, end.outcome, end.reason))
+                stopped = end.reason
+            else:
+                reason = f"stopped at {top:,} connections: {stopped}"
+                outcome: OutcomeName = "timed-out" if end is None else end.outcome
+                cells.append(CellRecord(name, "native", "c10k", parameters, outcome, reason))
+    return cells
+
+
+def _rung(cost_us: float, connections: int, *, missed: bool) -> Figures:
+    p99_us = 143_000 if missed else 900 + connections / 10
+    return Figures(
+        cpu_ns_per_operation=estimate(cost_us * 1000),
+        user_share=0.3,
+        operations_per_s=estimate(1000),
+        regime=Regime("idle", cost_us / 1000, 0.04, operations_per_sleep=1.1),
+        tier=1,
+        ratio_to_best=estimate(cost_us / 20, 0.005),
+        latency_us=latency(p99_us / 4.2, 3_000),
+        rss_bytes=20_000_000 + 900 * connections,
+        offered_per_s=1000,
+        connecting=Connecting(
+            connections=connections,
+            accepted_per_s=estimate(20_000 / cost_us * 28),
+            cpu_ns_per_connection=estimate(cost_us * 1300),
+            latency_us=latency(150, connections),
+            rss_bytes_per_connection=900 + cost_us * 10,
+            kernel_bytes_per_connection=8_100 + cost_us,
+        ),
+        objective=Objective(allowed_p99_us=100_000, p99_us=p99_us, met=not missed),
+    )
+
+
+def ladder_run() -> list[Record]:
+    """A complete run of one ladder."""
+    record = run_record(adapters=tuple(CLIMBS), scenarios=("c10k",))
+    return [
+        msgspec.structs.replace(record, settings={LADDER_SLICE_MS: 370, LADDER_RUN_IN_MS: 30}),
+        *(
+            msgspec.structs.replace(
+                adapter_record(name), library=library, family="model" if library == "none" else library
+            )
+            for name, (library, *_rest) in CLIMBS.items()
+        ),
+        *ladder_cells(),
+        EndRecord(elapsed_s=52, cells={"measured": 14, "unsupported": 2, "failed": 2, "timed-out": 1}),
+    ]

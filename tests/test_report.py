@@ -38,7 +38,8 @@ from crossloop.journal import (
     WarningRecord,
 )
 from crossloop.report import Rendered, ScenarioTexts, digits, render, render_matrix, write
-from crossloop.report.drawing import draw, family_styles
+from crossloop.report.canvas import family_styles
+from crossloop.report.drawing import draw
 from crossloop.report.escaping import Markdown, block, code, file_stem, inline, one_line, plot_text
 from crossloop.report.page import ROWS_PER_PAGE
 from crossloop.report.run import gather

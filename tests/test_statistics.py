@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossloop.statistics import ROUNDS_TO_SEPARATE, Slices, estimate, paired_ratio, tiers
+from crossloop.journal import Estimate
+from crossloop.statistics import ROUNDS_TO_SEPARATE, Slices, estimate, log_slope, paired_ratio, tiers
 
 SLICES = st.dictionaries(
     st.tuples(st.integers(0, 3), st.integers(0, 9)), st.floats(1e-3, 1e9), min_size=1, max_size=25
@@ -52,6 +53,44 @@ def test_estimate_is_the_median_with_its_counts() -> None:
     found = estimate([(0, 0, 3.0), (0, 1, 1.0), (1, 0, 2.0), (1, 1, 100.0)], seed=1)
     assert (found.value, found.slices, found.generations) == (2.5, 4, 2)
     assert 1.0 <= found.low <= found.value <= found.high <= 100.0
+
+
+def around(value: float, spread: float = 0.1) -> Estimate:
+    return Estimate(value, value / (1 + spread), value * (1 + spread), slices=3, generations=2)
+
+
+@pytest.mark.parametrize("exponent", [-0.5, 0.0, 0.5, 1.0, 2.0])
+def test_the_slope_of_a_power_law_is_its_exponent(exponent: float) -> None:
+    found = log_slope([(x, around(7 * x**exponent)) for x in (100, 300, 1000, 3000, 10000)])
+    assert found is not None
+    assert found.value == pytest.approx(exponent, abs=1e-9)
+    assert (found.slices, found.generations) == (15, 2)
+
+
+def test_the_slopes_interval_by_hand() -> None:
+    """Two points a factor e apart: the slope is the difference of the logarithms, its variance their sum."""
+    found = log_slope([(1.0, around(1.0, 0.1)), (math.e, around(math.e, 0.3))])
+    assert found is not None
+    half = math.hypot(math.log(1.1), math.log(1.3))
+    assert found.value == pytest.approx(1)
+    assert [found.low, found.high] == pytest.approx([1 - half, 1 + half])
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [],
+        [(1.0, around(1))],
+        [(2.0, around(1)), (2.0, around(3))],
+        [(0.0, around(1)), (2.0, around(3))],
+        [(1.0, around(1)), (2.0, Estimate(math.nan, 1, 1, 1, 1))],
+        [(1.0, around(1)), (2.0, Estimate(1, 0, 1, 1, 1))],
+        [(1.0, around(1)), (math.inf, around(3))],
+    ],
+    ids=["none", "one", "same", "zero", "nan", "low-zero", "infinite"],
+)
+def test_no_slope_without_two_places_and_positive_figures(points: list[tuple[float, Estimate]]) -> None:
+    assert log_slope(points) is None
 
 
 def test_one_slice_has_no_width() -> None:

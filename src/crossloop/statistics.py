@@ -40,6 +40,8 @@ ROUNDS_TO_SEPARATE = 6
 median with probability 2 · 2⁻ⁿ, which is 3.1 % at n = 6 and 6.3 % at n = 5 (the sign test)."""
 
 _QUANTILES = (0.025, 0.975)
+_NORMAL_97_5 = 1.959964
+"""The 97.5 % quantile of the standard normal distribution."""
 _CHUNK = 1 << 20
 """Drawn values held at a time (8 MiB of floats), so that memory does not grow with the rounds."""
 
@@ -116,6 +118,33 @@ def tiers(rows: Mapping[Row, Slices], seed: int, floor: float = 0.0) -> dict[Row
             tier, leader = tier + 1, row
         standings[row] = Standing(tier, to_best)
     return standings
+
+
+def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:
+    """Exponent of a power law through *points* (x, y): the slope of ln y over ln x, by least squares.
+
+    0 where y does not depend on x, 1 where it grows in proportion. The interval propagates those of the
+    points, each taken for that of a normal distribution on the logarithm (a sum of independent ones; it does
+    not hold how far the points lie off the line: of a law that bends, the slope of the last step says more).
+    `slices` is the sum, `generations` the least of the points'. None for fewer than two different x, and where
+    a point is not positive and finite.
+    """
+    ends = [(x, one.value, one.low, one.high) for x, one in points]
+    if len({x for x, *_ in ends}) < 2 or not all(0 < end < math.inf for point in ends for end in point):
+        return None
+    logs = np.log(np.array(ends))
+    weights = logs[:, 0] - logs[:, 0].mean()
+    weights /= (weights**2).sum()
+    deviations = (logs[:, 3] - logs[:, 2]) / (2 * _NORMAL_97_5)
+    slope = float(weights @ logs[:, 1])
+    half = _NORMAL_97_5 * float(np.sqrt((weights**2) @ (deviations**2)))
+    return Estimate(
+        value=slope,
+        low=slope - half,
+        high=slope + half,
+        slices=sum(one.slices for _x, one in points),
+        generations=min(one.generations for _x, one in points),
+    )
 
 
 def _costlier(ratio: Estimate, floor: float) -> bool:

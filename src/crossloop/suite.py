@@ -221,9 +221,21 @@ def _sensible(path: Path, about: About) -> About:
                 try:
                     json.dumps(parameters, allow_nan=False)
                     float(str(parameters.get("connections", 0)))
+                    _expect_rung(about, parameters)
                 except (TypeError, ValueError) as error:
                     raise SuiteError(f"{path}: ABOUT: profiles: {parameters!r}: {error}") from error
     return about
+
+
+def _expect_rung(about: ScenarioAbout, parameters: Mapping[str, object]) -> None:
+    """Raise TypeError where a set lacks the number that it is a rung by, or a served one its rate."""
+    wanted = [about.ladder] if about.ladder else []
+    if about.ladder and "StreamServer" in about.levels:
+        wanted += ["connections", "rate", "size"]
+    for name in wanted:
+        value = parameters.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{name} is {value!r}, expected a number: the scenario has a ladder")
 
 
 def select(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[str, Entry]:

@@ -52,5 +52,13 @@ class ScenarioAbout:
     companion: bool = False
     """True: the module has `companion(ready, stop)`, a server process that the workload talks to:
     it calls `ready(host, port)` once it listens and returns when the socket *stop* is readable."""
-    primary_styles_only_beyond: int = 0
-    """After this many parameter sets of a profile only each adapter's first style runs; 0: all styles."""
+    primary_styles_only_beyond: int | None = None
+    """After this many parameter sets of a profile only each adapter's first style runs; 0: in all of them,
+    None: in none."""
+    ladder: str = ""
+    """The number among the parameters that the sets of a profile climb, such as `connections`. Sets that differ
+    in nothing else are the rungs of one ladder, and the report draws curves over it. A `StreamServer`'s ladder
+    is climbed rung by rung from the lowest, each rung with processes of its own, until one fails."""
+    objective_p99_ms: float = 0.0
+    """Of a ladder: the last rung of an adapter is the one where the slowest hundredth of its answers takes longer
+    than this; 0: it climbs as long as it answers."""

@@ -69,7 +69,18 @@ class StreamServer(Adapter):
         At a peer's end of file what came before is answered, then the connection is closed. Stopping
         does not wait for what a peer has not read. The listener is closed on return; with another
         one the method may be called again. An exception of *application* ends the call and is raised.
+        Past `most_connections` a connection is closed, or the call ends with UnsupportedError: nobody is
+        left waiting.
         """
+
+    def most_connections(self) -> tuple[int, str] | None:
+        """How many connections the server can hold at once, as this process is now, and why not more.
+
+        None, unless overridden: the model sets no bound of its own. What bounds every adapter alike, such as
+        the limit of open descriptors, does not count. Asked once the listener is open; whoever wants more
+        connections is refused with the reason before the first is opened.
+        """
+        return None
 
 
 class Readiness(Adapter):

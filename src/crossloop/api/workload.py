@@ -16,6 +16,9 @@ class StreamScenario(ABC):
 
     The load generator speaks request and response: a message of `size` bytes goes out, the same number
     comes back; each carries connection id and sequence and is compared in full.
+
+    Parameters: `connections`, `size`, and for a fixed load `rate`, messages a second over all connections: an
+    open loop then takes the place of the closed one, each message on a connection drawn at random.
     """
 
     @abstractmethod

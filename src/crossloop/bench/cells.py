@@ -2,12 +2,17 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
+import msgspec
+
 from crossloop import statistics
+from crossloop.bench.ladder import judged
 from crossloop.bench.plan import Comparison, Row
 from crossloop.journal import (
     CellRecord,
+    Connecting,
     Estimate,
     Figures,
     Latency,
@@ -36,20 +41,24 @@ def cells_of(
     slices: Sequence[SliceRecord],
     failures: Mapping[Row, Outcome],
     seed: int,
+    objective_p99_ms: float = 0.0,
 ) -> list[CellRecord]:
     """One cell per row of *comparison*, in the plan's order.
 
     *failures* are rows that have no figure because something happened to them; a single wrong answer
-    outweighs every slice that went well.
+    outweighs every slice that went well. *objective_p99_ms* is a ladder's.
     """
     main: dict[Row, list[SliceRecord]] = {}
     rates: dict[Row, dict[str, list[SliceRecord]]] = {}
+    connecting: dict[Row, list[SliceRecord]] = {}
     for one in slices:
         row = Row(one.adapter, one.style)
         if row in failures:
             continue
         if one.phase.startswith("rate:"):
             rates.setdefault(row, {}).setdefault(one.phase.removeprefix("rate:"), []).append(one)
+        elif one.phase == "connect":
+            connecting.setdefault(row, []).append(one)
         elif one.operations:
             main.setdefault(row, []).append(one)
     costs = {(row.adapter, row.style): _values(found, _cost) for row, found in main.items()}
@@ -62,7 +71,12 @@ def cells_of(
             reason = Failed("no operation was completed in any slice")
             cells.append(_without_figures(comparison, row, failures.get(row, reason)))
         else:
-            figures = _figures(main[row], rates.get(row, {}), standing, row_seed(seed, str(row)))
+            own_seed = row_seed(seed, str(row))
+            figures = _figures(main[row], rates.get(row, {}), standing, own_seed)
+            if main[row][0].phase == "load":
+                figures = _with_ladder(
+                    figures, main[row], connecting.get(row, ()), objective_p99_ms, own_seed
+                )
             cells.append(_cell(comparison, row, Measured(), figures))
     return cells
 
@@ -98,6 +112,41 @@ def _figures(
         latency_us=latency(slices),
         rss_bytes=next((one.rss_bytes for one in reversed(slices) if one.rss_bytes is not None), None),
         counters=_counters(slices),
+    )
+
+
+def _with_ladder(
+    figures: Figures,
+    slices: Sequence[SliceRecord],
+    connecting: Sequence[SliceRecord],
+    objective_p99_ms: float,
+    seed: int,
+) -> Figures:
+    """*figures* with what only a rung of a ladder has."""
+    return msgspec.structs.replace(
+        figures,
+        offered_per_s=sum(one.offered_per_s for one in slices) / len(slices),
+        connecting=_connecting(connecting, seed) if connecting else None,
+        objective=judged(latencies(slices), objective_p99_ms),
+    )
+
+
+def _connecting(slices: Sequence[SliceRecord], seed: int) -> Connecting:
+    merged = latency(slices)
+    kernel = [
+        (counters["kernel_bytes"] - counters["kernel_before_bytes"]) / one.operations
+        for one in slices
+        if "kernel_bytes" in (counters := one.counters)
+    ]
+    return Connecting(
+        connections=slices[0].operations,
+        accepted_per_s=statistics.estimate(_values(slices, _speed), seed),
+        cpu_ns_per_connection=statistics.estimate(_values(slices, _cost), seed),
+        latency_us=merged if merged is not None else Latency(0, 0, 0, 0, 0, 0),
+        rss_bytes_per_connection=median(
+            ((one.rss_bytes or 0) - one.counters["rss_before_bytes"]) / one.operations for one in slices
+        ),
+        kernel_bytes_per_connection=median(kernel) if kernel else None,
     )
 
 
@@ -162,12 +211,17 @@ def _regime_name(phase: str, server: float, load: float) -> Any:
         return "self-driven"
     if server >= SERVER_BOUND_SHARE and server >= load:
         return "server-bound"
-    return "client-bound" if load >= CLIENT_BUSY_SHARE and phase == "capacity" else "idle"
+    return "client-bound" if load >= CLIENT_BUSY_SHARE and phase in {"capacity", "load"} else "idle"
 
 
 def latency(slices: Sequence[SliceRecord]) -> Latency | None:
     """Percentiles over the merged histograms of *slices*; None when they hold no sample."""
     return latency_of(one.latency for one in slices)
+
+
+def latencies(slices: Sequence[SliceRecord]) -> list[Latency]:
+    """Percentiles of each slice that holds a sample."""
+    return [found for one in slices if (found := latency([one])) is not None]
 
 
 def _counters(slices: Sequence[SliceRecord]) -> dict[str, float]:

@@ -20,6 +20,19 @@ BETWEEN_S = 0.018
 """Time between two slices (stopping, resuming, asking), for the estimate; measured likewise."""
 
 
+CONNECT_S = 0.0002
+"""Time to make, serve once and close one of many connections, for the estimate; measured likewise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Sets of fresh processes, and the length of a slice and of its run-in."""
+
+    generations: int
+    slice_ms: float
+    run_in_ms: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """How much is measured. Rounds are per generation; the headline set of a scenario gets more."""
@@ -33,6 +46,16 @@ class Profile:
     rates_headline: tuple[str, ...]
     """Offered loads at the headline parameter set: `common`, or a share of the row's own capacity."""
     rates: tuple[str, ...]
+    climb: Pace = Pace(generations=1, slice_ms=370, run_in_ms=30)
+    """Of a ladder. Latency at a fixed rate takes samples: slices are longer; thousands of connections are made
+    for each visit, so that all its slices are taken in one: generations are fewer."""
+    climb_slices: int = 3
+    """Slices of each rung, row and generation."""
+
+    @property
+    def pace(self) -> Pace:
+        """Of what is no ladder."""
+        return Pace(generations=self.generations, slice_ms=self.slice_ms, run_in_ms=self.run_in_ms)
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -47,6 +70,8 @@ PROFILES: Mapping[str, Profile] = {
             run_in_ms=10,
             rates_headline=("common",),
             rates=(),
+            climb=Pace(generations=1, slice_ms=100, run_in_ms=20),
+            climb_slices=3,
         ),
         Profile(
             name="quick",
@@ -57,6 +82,8 @@ PROFILES: Mapping[str, Profile] = {
             run_in_ms=20,
             rates_headline=("common",),
             rates=(),
+            climb=Pace(generations=1, slice_ms=370, run_in_ms=30),
+            climb_slices=3,
         ),
         Profile(
             name="standard",
@@ -67,6 +94,8 @@ PROFILES: Mapping[str, Profile] = {
             run_in_ms=30,
             rates_headline=("common", "50%", "80%", "95%"),
             rates=("common",),
+            climb=Pace(generations=3, slice_ms=600, run_in_ms=50),
+            climb_slices=6,
         ),
         Profile(
             name="full",
@@ -77,6 +106,8 @@ PROFILES: Mapping[str, Profile] = {
             run_in_ms=30,
             rates_headline=("common", "50%", "80%", "95%"),
             rates=("common", "50%", "80%", "95%"),
+            climb=Pace(generations=5, slice_ms=600, run_in_ms=50),
+            climb_slices=6,
         ),
     )
 }
@@ -103,7 +134,7 @@ class Comparison:
     rounds: int
     """Rounds in each generation."""
     rates: tuple[str, ...]
-    """Offered loads beside capacity; empty for workloads that drive themselves."""
+    """Offered loads beside capacity; empty for workloads that drive themselves, and on ladders."""
 
     @property
     def key(self) -> str:
@@ -122,6 +153,29 @@ class Stage:
 
     scenario: ScenarioEntry
     comparisons: tuple[Comparison, ...]
+    pace: Pace
+    objective_p99_ms: float = 0.0
+    """Of a ladder (`ScenarioAbout.objective_p99_ms`)."""
+
+    @property
+    def climbs(self) -> bool:
+        """Whether its comparisons are the rungs of ladders, climbed until one fails."""
+        return climbs(self.scenario)
+
+    @property
+    def slices(self) -> int:
+        """Slices in all generations."""
+        return self.pace.generations * sum(one.slices_per_round * one.rounds for one in self.comparisons)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time, from the number of slices, of processes, and of connections on ladders."""
+        one = (self.pace.slice_ms + self.pace.run_in_ms) / 1e3 + BETWEEN_S
+        starts, connections = len(self.rows), 0
+        if self.climbs:
+            starts = sum(len(rung.rows) for rung in self.comparisons)
+            connections = sum(len(rung.rows) * rung.parameters["connections"] for rung in self.comparisons)
+        return self.slices * one + self.pace.generations * (starts * START_S + connections * CONNECT_S)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -137,6 +191,8 @@ class Excluded:
     scenario: str
     parameters: Mapping[str, Any]
     outcome: Outcome
+    forbidden: bool = False
+    """By this machine, to every adapter alike."""
 
 
 @dataclass(frozen=True)
@@ -150,18 +206,12 @@ class Plan:
     @property
     def slices(self) -> int:
         """Slices in all."""
-        return self.profile.generations * sum(
-            comparison.slices_per_round * comparison.rounds
-            for stage in self.stages
-            for comparison in stage.comparisons
-        )
+        return sum(stage.slices for stage in self.stages)
 
     @property
     def seconds(self) -> float:
-        """Estimated time, from the number of slices and of processes."""
-        one = (self.profile.slice_ms + self.profile.run_in_ms) / 1e3 + BETWEEN_S
-        starts = self.profile.generations * sum(len(stage.rows) for stage in self.stages)
-        return self.slices * one + starts * START_S
+        """Estimated time."""
+        return sum(stage.seconds for stage in self.stages)
 
 
 def parameter_key(parameters: Mapping[str, Any]) -> str:
@@ -169,20 +219,47 @@ def parameter_key(parameters: Mapping[str, Any]) -> str:
     return json.dumps(parameters, sort_keys=True, separators=(",", ":"))
 
 
-def make_plan(profile: Profile, scenarios: Sequence[ScenarioEntry], probed: Sequence[Probed]) -> Plan:
-    """The plan of a bench over *probed* adapters; cells that cannot be had are listed with their reason."""
+def climbs(scenario: ScenarioEntry) -> bool:
+    """Whether a scenario's sets are climbed as ladders: it has one, and is a server's."""
+    return bool(scenario.about.ladder) and "StreamServer" in scenario.about.levels
+
+
+def make_plan(
+    profile: Profile,
+    scenarios: Sequence[ScenarioEntry],
+    probed: Sequence[Probed],
+    *,
+    most_connections: tuple[int, str] | None = None,
+    objective_p99_ms: float | None = None,
+) -> Plan:
+    """The plan of a bench over *probed* adapters; cells that cannot be had are listed with their reason.
+
+    *most_connections*: how many the load, and a server, can open on this machine, and why not more.
+    *objective_p99_ms* takes the place of what scenarios with a ladder declare.
+    """
     stages, excluded = [], []
     for scenario in scenarios:
         sets = parameter_sets(scenario, profile.name)
+        if climbs(scenario):
+            sets = sorted(sets, key=lambda one: float(one[scenario.about.ladder]))
         present = [one for one in probed if isinstance(_styles(one, scenario), tuple)]
         excluded += list(_excluded(scenario, sets, probed))
-        comparisons = tuple(
-            comparison
-            for position, parameters in enumerate(sets)
-            if (comparison := _comparison(profile, scenario, parameters, position, present)).rows
-        )
+        comparisons = []
+        for position, parameters in enumerate(sets):
+            comparison = _comparison(profile, scenario, parameters, position, present)
+            forbidden = _forbidden(parameters, most_connections)
+            if forbidden is not None:
+                excluded += [
+                    Excluded(row, scenario.id, parameters, forbidden, forbidden=True)
+                    for row in comparison.rows
+                ]
+            elif comparison.rows:
+                comparisons.append(comparison)
         if comparisons:
-            stages.append(Stage(scenario, comparisons))
+            pace = profile.climb if climbs(scenario) else profile.pace
+            declared = scenario.about.objective_p99_ms
+            objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
+            stages.append(Stage(scenario, tuple(comparisons), pace, objective))
     return Plan(profile, tuple(stages), tuple(excluded))
 
 
@@ -195,6 +272,14 @@ def parameter_sets(scenario: ScenarioEntry, profile: str) -> Sequence[Mapping[st
     return ()
 
 
+def _forbidden(parameters: Mapping[str, Any], most: tuple[int, str] | None) -> Outcome | None:
+    """Why a parameter set cannot be had on this machine by any adapter; None: nothing is known against it."""
+    wanted = int(parameters.get("connections", 0))
+    if most is None or wanted <= most[0]:
+        return None
+    return Unsupported(f"{wanted:,} connections asked for, {most[0]:,} are possible: {most[1]}")
+
+
 def _comparison(
     profile: Profile,
     scenario: ScenarioEntry,
@@ -203,7 +288,7 @@ def _comparison(
     probed: Sequence[Probed],
 ) -> Comparison:
     beyond = scenario.about.primary_styles_only_beyond
-    primary_only = bool(beyond) and position >= beyond
+    primary_only = beyond is not None and position >= beyond
     rows = []
     for one in probed:
         styles = _styles(one, scenario)
@@ -212,6 +297,8 @@ def _comparison(
     served = "StreamServer" in scenario.about.levels
     rates = (profile.rates if position else profile.rates_headline) if served else ()
     rounds = profile.rounds if position else profile.headline_rounds
+    if climbs(scenario):
+        rates, rounds = (), profile.climb_slices
     return Comparison(scenario, parameters, tuple(rows), rounds, rates)
 
 

@@ -1,8 +1,8 @@
 """Rooms: the live processes of one stage and generation, and how one slice is taken in them.
 
-Two kinds with one face: `ServedRoom` (servers in workers, the load from a process beside them) and
-`WorkRoom` (workers that drive themselves). Outside its slice every worker is stopped, so that one that
-spins or ticks disturbs nobody.
+Kinds with one face: `ServedRoom` (servers in workers, the load from a process beside them), `LadderRoom` (the
+same, with a fresh server for each visit) and `WorkRoom` (workers that drive themselves). Outside its slice
+every worker is stopped, so that one that spins or ticks disturbs nobody.
 """
 
 import contextlib
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from crossloop.bench.plan import Comparison, Profile, Row, Stage
-from crossloop.outcomes import Failed, Outcome, TimedOut
+from crossloop.bench.plan import Comparison, Row, Stage
+from crossloop.outcomes import Failed, Outcome, TimedOut, Unsupported
 from crossloop.suite import Suite
 from crossloop.supervise.child import (
     MEMORY_BYTES,
+    BesideError,
     Child,
     ChildError,
     memory_bytes,
@@ -28,6 +29,10 @@ from crossloop.supervise.child import (
 READY_LIMIT_S = 30.0
 SLICE_LIMIT_S = 40.0
 """Longest a slice may take, unless `--limit` says otherwise; a worker that needs longer hangs."""
+CONNECT_SHARE = 0.75
+"""Part of that limit in which all connections of a rung must have been answered once: 30 s unless told."""
+FIRST_CONNECTIONS = 8
+"""Connections that a server of a ladder has had before it is measured."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,9 @@ class Conditions:
 class Room(ABC):
     """The processes of one stage in one generation."""
 
-    def __init__(self, suite: Suite, stage: Stage, profile: Profile, conditions: Conditions):
+    def __init__(self, suite: Suite, stage: Stage, conditions: Conditions):
         self._suite = suite
         self._stage = stage
-        self._profile = profile
         self._conditions = conditions
         self._workers: dict[Row, Child] = {}
 
@@ -83,10 +87,13 @@ class Room(ABC):
         """Take one slice for each (phase, offered rate); answers as the journal's slice records name them.
 
         Starts the row's worker when it is not there (after a failure on other parameters). Raises
-        ChildError; the row's worker is gone then.
+        ChildError; the row's worker is gone then, unless it only cannot do what *comparison* asks for.
         """
         if row not in self._workers:
             self.start(row)
+        beyond = self._beyond(row, comparison)
+        if beyond is not None:
+            raise ChildError(beyond)
         child = self._workers[row]
         child.resume()
         try:
@@ -102,6 +109,10 @@ class Room(ABC):
 
     def _started(self, row: Row, answer: Mapping[str, Any]) -> None:  # noqa: B027  (a hook, not a duty)
         """Note what a worker said when it was ready."""
+
+    def _beyond(self, row: Row, comparison: Comparison) -> Outcome | None:
+        """Why a worker that is ready cannot do what *comparison* asks for, as far as it has said."""
+        return None
 
     @abstractmethod
     def _take(
@@ -128,8 +139,8 @@ class Room(ABC):
 class WorkRoom(Room):
     """Workers that drive themselves, and the companion that they talk to, if the scenario has one."""
 
-    def __init__(self, suite: Suite, stage: Stage, profile: Profile, conditions: Conditions):
-        super().__init__(suite, stage, profile, conditions)
+    def __init__(self, suite: Suite, stage: Stage, conditions: Conditions):
+        super().__init__(suite, stage, conditions)
         self._companion: Child | None = None
         self._server: tuple[str, int] | None = None
         if stage.scenario.about.companion:
@@ -172,8 +183,8 @@ class WorkRoom(Room):
             order = {
                 "do": "slice",
                 "parameters": comparison.parameters,
-                "run_in_ms": self._profile.run_in_ms,
-                "duration_ms": self._profile.slice_ms,
+                "run_in_ms": self._stage.pace.run_in_ms,
+                "duration_ms": self._stage.pace.slice_ms,
             }
             answer = child.ask(order, self._conditions.limit_s)
             if "outcome" in answer:
@@ -190,9 +201,10 @@ class WorkRoom(Room):
 class ServedRoom(Room):
     """Servers in workers, and the load generator in a process of its own on the other CPU."""
 
-    def __init__(self, suite: Suite, stage: Stage, profile: Profile, conditions: Conditions):
-        super().__init__(suite, stage, profile, conditions)
+    def __init__(self, suite: Suite, stage: Stage, conditions: Conditions):
+        super().__init__(suite, stage, conditions)
         self._addresses: dict[Row, tuple[str, int]] = {}
+        self._bounds: dict[Row, tuple[int, str]] = {}
         self._load = self._start_load()
 
     def _start_load(self) -> Child:
@@ -213,6 +225,12 @@ class ServedRoom(Room):
 
     def _started(self, row: Row, answer: Mapping[str, Any]) -> None:
         self._addresses[row] = (str(answer["host"]), int(answer["port"]))
+        bound = answer.get("most_connections")
+        if bound is not None:
+            self._bounds[row] = (int(bound[0]), str(bound[1]))
+
+    def _beyond(self, row: Row, comparison: Comparison) -> Outcome | None:
+        return beyond_bound(int(comparison.parameters["connections"]), self._bounds.get(row))
 
     def _take(
         self,
@@ -243,8 +261,8 @@ class ServedRoom(Room):
                 **connections,
                 "phase": "rate" if rate else "capacity",
                 "rate": rate,
-                "run_in_ms": self._profile.run_in_ms,
-                "duration_ms": self._profile.slice_ms,
+                "run_in_ms": self._stage.pace.run_in_ms,
+                "duration_ms": self._stage.pace.slice_ms,
                 "seed": seed + number,
             }
             answers.append({**self._ask_load(child, order), "phase": phase})
@@ -254,7 +272,12 @@ class ServedRoom(Room):
     def _ask_load(self, server: Child, order: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the load process; what goes wrong is laid at the door of whoever it belongs to."""
         try:
-            answer = self._load.ask(order, self._conditions.limit_s)
+            # Only while connections are made can a server outgrow its limit; a slice is left in peace.
+            beside = server if order["do"] == "open" else None
+            answer = self._load.ask(order, self._conditions.limit_s, beside)
+        except BesideError:
+            self._load = self._start_load()
+            raise
         except ChildError as error:
             self._load = self._start_load()
             server.check()
@@ -277,10 +300,80 @@ class ServedRoom(Room):
         self._load.end()
 
 
-def open_room(suite: Suite, stage: Stage, profile: Profile, conditions: Conditions) -> Room:
+def beyond_bound(connections: int, bound: tuple[int, str] | None) -> Outcome | None:
+    """`Unsupported`, with the reason, when an adapter holds fewer than *connections* (`most_connections`)."""
+    if bound is None or connections <= bound[0]:
+        return None
+    return Unsupported(f"{connections} connections are more than the {bound[0]} it can hold: {bound[1]}")
+
+
+class LadderRoom(ServedRoom):
+    """A served room in which each visit has a server of its own, on as many connections as the rung has.
+
+    Fresh processes, because memory per connection is a difference: what a rung before has left in the heap
+    would be taken for free. A few connections come and go first, so that what a server allocates only once is
+    there before the difference begins.
+    """
+
+    def slices(
+        self, row: Row, comparison: Comparison, phases: Sequence[tuple[str, float]], seed: int
+    ) -> list[dict[str, Any]]:
+        """As `Room.slices`, with an answer of phase `connect` before the others; the worker is gone after it."""
+        try:
+            return super().slices(row, comparison, phases, seed)
+        finally:
+            self.drop(row)
+
+    def _take(
+        self,
+        row: Row,
+        child: Child,
+        comparison: Comparison,
+        phases: Sequence[tuple[str, float]],
+        seed: int,
+    ) -> list[dict[str, Any]]:
+        connections = {key: comparison.parameters[key] for key in ("connections", "size")}
+        self._connect(row, child, {**connections, "connections": FIRST_CONNECTIONS})
+        answers = [{**self._connect(row, child, connections), "phase": "connect"}]
+        for number, (phase, rate) in enumerate(phases):
+            order = {
+                "do": "slice",
+                "target": str(row),
+                **connections,
+                "phase": "rate",
+                "rate": rate,
+                "choice": "random",
+                "run_in_ms": self._stage.pace.run_in_ms,
+                "duration_ms": self._stage.pace.slice_ms,
+                "seed": seed + number,
+            }
+            answers.append({**self._ask_load(child, order), "phase": phase})
+        self._ask_load(child, {"do": "close", "target": str(row), "reset": True})
+        return answers
+
+    def _connect(self, row: Row, child: Child, connections: Mapping[str, int]) -> dict[str, Any]:
+        """Connect, in place of what was connected before; each connection is answered once."""
+        host, port = self._addresses[row]
+        self._ask_load(child, {"do": "close", "target": str(row), "reset": True})
+        opening = {
+            "do": "open",
+            "target": str(row),
+            "host": host,
+            "port": port,
+            "pid": child.pid,
+            "timeout_s": CONNECT_SHARE * self._conditions.limit_s,
+            "proven": True,
+            **connections,
+        }
+        return self._ask_load(child, opening)
+
+
+def open_room(suite: Suite, stage: Stage, conditions: Conditions) -> Room:
     """The room that a stage needs. Raises ChildError when its companion or load cannot be started."""
+    if stage.climbs:
+        return LadderRoom(suite, stage, conditions)
     served = "StreamServer" in stage.scenario.about.levels
-    return (ServedRoom if served else WorkRoom)(suite, stage, profile, conditions)
+    return (ServedRoom if served else WorkRoom)(suite, stage, conditions)
 
 
 def journal_path(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Carrying a plan out: generations, rounds in random order, one journal; and going on after an interruption."""
 
+import dataclasses
 import random
 import sys
 import time
@@ -10,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from crossloop.bench.cells import capacity_estimate, cells_of, row_seed
+from crossloop.bench.cells import capacity_estimate, cells_of, latencies, row_seed
+from crossloop.bench.ladder import judged, stops, too_slow
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
 from crossloop.bench.rooms import Conditions, Room, open_room
 from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
@@ -114,7 +116,7 @@ class Bench:
         open_ones = [one for one in stage.comparisons if not self._past.has(one)]
         if not open_ones:
             return
-        session = _StageSession(self, Stage(stage.scenario, tuple(open_ones)))
+        session = _StageSession(self, dataclasses.replace(stage, comparisons=tuple(open_ones)))
         try:
             session.run()
         except ChildError as error:  # the companion or the load cannot be had: no cell of this stage can
@@ -127,7 +129,7 @@ class Bench:
 
     def open_room(self, stage: Stage) -> Room:
         """Processes for one generation of *stage*."""
-        return open_room(self._suite, stage, self._plan.profile, self._conditions)
+        return open_room(self._suite, stage, self._conditions)
 
     def record(self, one: SliceRecord) -> None:
         """Write a slice. It need not reach the disk at once: it outlives this process as it is."""
@@ -176,13 +178,17 @@ class _StageSession:
 
     def run(self) -> None:
         """All generations. Raises ChildError when the stage as such cannot be run."""
-        for generation in range(self._bench.plan.profile.generations):
+        for generation in range(self._stage.pace.generations):
             turns = self._turns(generation)
             if turns:
                 self._run_generation(self._first_generation + generation, turns)
 
     def _turns(self, generation: int) -> list[tuple[int, Comparison]]:
         """(round, comparison) of a generation in random order within each round, less what is done."""
+        if self._stage.climbs:  # from the lowest rung up; all rounds of a rung are taken in one visit
+            return [
+                (0, one) for one in self._stage.comparisons if generation * one.rounds >= self._done[one.key]
+            ]
         order = random.Random(row_seed(self._bench.seed, self._stage.scenario.id, str(generation)))  # noqa: S311
         turns = []
         for turn in range(max(one.rounds for one in self._stage.comparisons)):
@@ -195,12 +201,19 @@ class _StageSession:
     def _run_generation(self, generation: int, turns: Sequence[tuple[int, Comparison]]) -> None:
         order = random.Random(row_seed(self._bench.seed, self._stage.scenario.id, "rows", str(generation)))  # noqa: S311
         with self._bench.open_room(self._stage) as room:
-            self._start_all(room)
+            if not self._stage.climbs:
+                self._start_all(room)
             for turn, comparison in turns:
-                rows = [row for row in comparison.rows if row not in self._failures[comparison.key]]
+                out = {*self._failures[comparison.key], *self._stops()[comparison.key]}
+                rows = [row for row in comparison.rows if row not in out]
                 order.shuffle(rows)
                 for row in rows:
                     self._visit(room, row, comparison, generation, turn, order.randrange(2**31))
+                # A neighbour on the machine can make anybody late: who was gets one chance more, some time after.
+                for row in rows if self._stage.climbs else ():
+                    if row in self._too_slow(comparison):
+                        again = turn + comparison.rounds
+                        self._visit(room, row, comparison, generation, again, order.randrange(2**31))
 
     def _start_all(self, room: Room) -> None:
         """Start and warm every row, so that no first slice pays for what happens once."""
@@ -224,17 +237,43 @@ class _StageSession:
         except ChildError as error:
             self._failures[comparison.key][row] = error.outcome
             return
+        taken: Counter[str] = Counter()
         for answer in answers:
-            record = _slice_record(row, comparison, generation, turn, answer)
+            record = _slice_record(row, comparison, generation, turn + taken[answer["phase"]], answer)
+            taken[answer["phase"]] += 1
             self._slices[comparison.key].append(record)
             self._bench.record(record)
-        self._bench.tell(f"{self._stage.scenario.id} {_words(comparison)}: {row}", len(answers))
+        slices = len(answers) - taken["connect"]
+        self._bench.tell(f"{self._stage.scenario.id} {_words(comparison)}: {row}", slices)
+
+    def _stops(self) -> dict[str, dict[Row, Outcome]]:
+        """By comparison: rows that climb no further than a rung below it, by all that is known so far."""
+        if not self._stage.climbs:
+            return {one.key: {} for one in self._stage.comparisons}
+        ended = {
+            one.key: {**self._too_slow(one), **self._failures[one.key]} for one in self._stage.comparisons
+        }
+        return stops(self._stage.comparisons, self._stage.scenario.about.ladder, ended)
+
+    def _too_slow(self, comparison: Comparison) -> dict[Row, Outcome]:
+        found: dict[Row, list[SliceRecord]] = {}
+        for one in self._slices[comparison.key]:
+            if one.phase == "load":
+                found.setdefault(Row(one.adapter, one.style), []).append(one)
+        allowed_ms = self._stage.objective_p99_ms
+        slow = {row: too_slow(judged(latencies(slices), allowed_ms)) for row, slices in found.items()}
+        return {row: outcome for row, outcome in slow.items() if outcome is not None}
 
     def _main_phase(self, comparison: Comparison) -> tuple[str, float]:
         return ("capacity" if "StreamServer" in comparison.scenario.about.levels else "work", 0.0)
 
     def _phases(self, row: Row, comparison: Comparison) -> list[tuple[str, float]]:
-        """Capacity first, then the offered loads that are known: shares need a capacity to be shares of."""
+        """Capacity first, then the offered loads that are known: shares need a capacity to be shares of.
+
+        On a ladder: the scenario's own load, as often as there are rounds.
+        """
+        if self._stage.climbs:
+            return [("load", float(comparison.parameters["rate"]))] * comparison.rounds
         phases = [self._main_phase(comparison)]
         known = capacity_estimate(self._slices[comparison.key], row) if comparison.rates else None
         for label in comparison.rates:
@@ -252,7 +291,10 @@ class _StageSession:
     def cells(self, comparison: Comparison) -> list[CellRecord]:
         """The cells of a comparison, from everything that was measured of it."""
         key = comparison.key
-        return cells_of(comparison, self._slices[key], self._failures[key], self._bench.seed)
+        failures = {**self._failures[key], **self._stops()[key]}
+        return cells_of(
+            comparison, self._slices[key], failures, self._bench.seed, self._stage.objective_p99_ms
+        )
 
 
 def _slice_record(

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from crossloop.bench.header import run_header
-from crossloop.bench.plan import PROFILES, Comparison, Plan, Profile, make_plan
+from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan
 from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
@@ -21,6 +21,8 @@ from crossloop.cli.progress import ProgressView
 from crossloop.cli.refusing import probe_writable, require_loopback, unwritable
 from crossloop.installing import recorded_setup
 from crossloop.journal import (
+    LADDER_RUN_IN_MS,
+    LADDER_SLICE_MS,
     AdapterRecord,
     EndRecord,
     JournalError,
@@ -30,6 +32,7 @@ from crossloop.journal import (
     WarningRecord,
     read_journal,
 )
+from crossloop.load.target import OWN_DESCRIPTORS, most_connections
 from crossloop.outcomes import outcome_name, outcome_reason
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
 from crossloop.supervise.probe import Probed, probe_all
@@ -49,6 +52,7 @@ class Request:
     seed: int
     limit: float
     memory: int
+    objective: float | None
 
     @property
     def limits(self) -> tuple[float, int]:
@@ -63,16 +67,24 @@ def run(suites: Sequence[Path], request: Request) -> int:
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
-    header = _header(profile, adapters, scenarios, request.seed)
+    header = _header(profile, adapters, scenarios, request)
     if not request.dry_run:
         _refuse_folder(folder, header, resume=request.resume)
         _refuse_no_loopback(scenarios)
     click.echo("crossloop: asking each adapter what it is", err=True)
     probed = list(probe_all(suite, adapters))
-    plan = make_plan(profile, list(scenarios.values()), probed)
+    raise_descriptor_limit()
+    plan = make_plan(
+        profile,
+        list(scenarios.values()),
+        probed,
+        most_connections=most_connections(),
+        objective_p99_ms=request.objective,
+    )
     _refuse_unreachable(plan)
     if request.dry_run:
         return _print_plan(plan, folder)
+    _say_forbidden(plan)
     with _terminated_is_interrupted():
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
@@ -106,20 +118,33 @@ def _header(
     profile: Profile,
     adapters: dict[str, AdapterEntry],
     scenarios: dict[str, ScenarioEntry],
-    seed: int,
+    request: Request,
 ) -> RunRecord:
+    settings: dict[str, int | float] = {
+        "generations": profile.generations,
+        "headline-rounds": profile.headline_rounds,
+        "rounds": profile.rounds,
+    }
+    if ladders := [scenario for scenario in scenarios.values() if climbs(scenario)]:
+        settings |= {
+            "ladder-generations": profile.climb.generations,
+            "ladder-slices": profile.climb_slices,
+            LADDER_SLICE_MS: profile.climb.slice_ms,
+            LADDER_RUN_IN_MS: profile.climb.run_in_ms,
+        }
+        settings |= {
+            f"{scenario.id}-objective-p99-ms": declared if request.objective is None else request.objective
+            for scenario in ladders
+            if (declared := scenario.about.objective_p99_ms)
+        }
     return run_header(
         profile.name,
         list(adapters),
         list(scenarios),
-        seed=seed,
+        seed=request.seed,
         slice_ms=profile.slice_ms,
         run_in_ms=profile.run_in_ms,
-        settings={
-            "generations": profile.generations,
-            "headline-rounds": profile.headline_rounds,
-            "rounds": profile.rounds,
-        },
+        settings=settings,
     )
 
 
@@ -229,21 +254,24 @@ def _refuse_no_loopback(scenarios: Mapping[str, ScenarioEntry]) -> None:
 
 
 def _refuse_unreachable(plan: Plan) -> None:
-    """Say beforehand that descriptors will not do, with both numbers."""
+    """Say beforehand that the supervisor's own descriptors, its workers' pipes, will not do: both numbers."""
     limit = raise_descriptor_limit()
     for stage in plan.stages:
-        for comparison in stage.comparisons:
-            wanted = _descriptors(comparison)
-            if limit and wanted > limit:
-                raise StopError(
-                    f"{stage.scenario.id} needs about {wanted} descriptors, the limit is {limit}; "
-                    f"`ulimit -n {wanted}` as an administrator allows it, or choose other --scenarios"
-                )
+        wanted = 3 * len(stage.rows) + OWN_DESCRIPTORS
+        if limit and wanted > limit:
+            raise StopError(
+                f"{stage.scenario.id} needs about {wanted} descriptors, the limit is {limit}; "
+                f"`ulimit -n {wanted}` as an administrator allows it, or choose other --scenarios"
+            )
 
 
-def _descriptors(comparison: Comparison) -> int:
-    connections = int(comparison.parameters.get("connections", 0))
-    return max(connections, 3 * len(comparison.rows)) + 64
+def _say_forbidden(plan: Plan) -> None:
+    """Say before anything is measured which parameter sets this machine does not allow to anybody."""
+    seen = set()
+    for one in plan.excluded:
+        if one.forbidden and (words := f"{one.scenario}: {outcome_reason(one.outcome)}") not in seen:
+            seen.add(words)
+            click.echo(f"crossloop: no figure in {words}", err=True)
 
 
 def _print_plan(plan: Plan, folder: Path) -> int:
@@ -251,9 +279,9 @@ def _print_plan(plan: Plan, folder: Path) -> int:
         for comparison in stage.comparisons:
             words = " ".join(f"{name}={value}" for name, value in comparison.parameters.items())
             rates = f", offered loads: {', '.join(comparison.rates)}" if comparison.rates else ""
-            rounds = comparison.rounds * plan.profile.generations
+            rounds = comparison.rounds * stage.pace.generations
             click.echo(f"{stage.scenario.id} {words}: {len(comparison.rows)} rows × {rounds} rounds{rates}")
-    for one in {(one.row.adapter, one.scenario): one for one in plan.excluded}.values():
+    for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
         click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
     click.echo(f"{plan.slices} slices, about {plan.seconds / 60:.1f} minutes, into {folder}")
     return DONE

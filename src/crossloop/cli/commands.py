@@ -151,6 +151,12 @@ def doctor(as_json: bool) -> int:
     metavar="MIB",
     help="A worker that holds more is ended.",
 )
+@click.option(
+    "--objective",
+    type=click.FloatRange(0, 60_000, min_open=True),
+    metavar="MS",
+    help="p99 that ends a climb on a ladder (c10k); default: what the scenario says.",
+)
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""

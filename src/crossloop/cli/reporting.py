@@ -16,7 +16,7 @@ from crossloop.report import ScenarioTexts, render, render_matrix, write
 def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> int:
     """Render one journal as its page, or several as one matrix."""
     about = {
-        id_: ScenarioTexts(entry.about.title, entry.about.question, entry.about.unit)
+        id_: ScenarioTexts(entry.about.title, entry.about.question, entry.about.unit, entry.about.ladder)
         for id_, entry in suite_or_stop(suites).scenarios.items()
     }
     journals = [(_label(folder), _records(folder)) for folder in folders]

@@ -2,15 +2,19 @@
 
 from crossloop.journal.files import JournalError, JournalWriter, read_journal
 from crossloop.journal.records import (
+    LADDER_RUN_IN_MS,
+    LADDER_SLICE_MS,
     SCHEMA_VERSION,
     AdapterRecord,
     CellRecord,
     CheckRecord,
+    Connecting,
     EndRecord,
     Estimate,
     Figures,
     Latency,
     Machine,
+    Objective,
     RateFigures,
     Record,
     Regime,
@@ -20,10 +24,13 @@ from crossloop.journal.records import (
 )
 
 __all__ = [
+    "LADDER_RUN_IN_MS",
+    "LADDER_SLICE_MS",
     "SCHEMA_VERSION",
     "AdapterRecord",
     "CellRecord",
     "CheckRecord",
+    "Connecting",
     "EndRecord",
     "Estimate",
     "Figures",
@@ -31,6 +38,7 @@ __all__ = [
     "JournalWriter",
     "Latency",
     "Machine",
+    "Objective",
     "RateFigures",
     "Record",
     "Regime",

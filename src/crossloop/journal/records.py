@@ -14,6 +14,8 @@ from msgspec import Meta, Struct
 from crossloop.outcomes import OutcomeName
 
 SCHEMA_VERSION = 1
+LADDER_SLICE_MS, LADDER_RUN_IN_MS = "ladder-slice-ms", "ladder-run-in-ms"
+"""Names of settings: how long the slices of a run's ladders are, which are others than those of the rest."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$")]
 Style = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_.+-]*$")]
@@ -69,15 +71,45 @@ class RateFigures(Struct, frozen=True, gc=False):
     regime: Regime
 
 
+class Connecting(Struct, frozen=True, gc=False):
+    """What connections cost to make and to hold, on one rung of a ladder."""
+
+    connections: Count
+    accepted_per_s: Estimate
+    """Connections ÷ time from the first packet until each was answered one verified message; a hundred at most
+    are under way at a time, and the load's own work is part of that time."""
+    cpu_ns_per_connection: Estimate
+    """CPU of the measured process tree for accepting one and answering its first message."""
+    latency_us: Latency
+    """From before a connection was made until its first answer was compared."""
+    rss_bytes_per_connection: float
+    """(resident memory of the process tree with all connections, each used once − before the first) ÷ number.
+    Median of the visits. Forked children share pages, which count once (PSS)."""
+    kernel_bytes_per_connection: float | None = None
+    """Likewise of the kernel's own memory, which is the whole machine's (Linux: Slab, KernelStack and PageTables
+    of /proc/meminfo, TCP mem of /proc/net/sockstat): both ends of each connection are in it. None where it is
+    not shown."""
+
+
+class Objective(Struct, frozen=True, gc=False):
+    """What a rung of a ladder was asked for beside right answers."""
+
+    allowed_p99_us: Positive
+    p99_us: Positive
+    """Median of the slices' own p99: one slice that a neighbour disturbed does not decide."""
+    met: bool
+    """False: the rung has its figures, and none above it was tried."""
+
+
 class Figures(Struct, frozen=True, gc=False):
     """Everything measured of one cell."""
 
     cpu_ns_per_operation: Estimate
-    """CPU of the whole measured process tree, user and system, per operation, at capacity."""
+    """CPU of the whole measured process tree, user and system, per operation, at capacity or at `offered_per_s`."""
     user_share: float | None
     """Part of that CPU time spent in user mode, 0 to 1; from the kernel's tick-based split."""
     operations_per_s: Estimate
-    """Closed loop (capacity) or the rate at which the workload ran."""
+    """Closed loop (capacity), the rate at which the workload ran, or what was answered of `offered_per_s`."""
     regime: Regime
     tier: Annotated[int, Meta(ge=1)]
     """Rank group within the comparison by CPU per operation, 1 the leanest; ties share a number."""
@@ -85,10 +117,15 @@ class Figures(Struct, frozen=True, gc=False):
     """CPU per operation ÷ that of the leanest row: median of paired ratios."""
     rates: list[RateFigures] = []
     latency_us: Latency | None = None
-    """Of the workload's own samples (lateness, wake-up latency), or of the closed loop's answers."""
+    """Of the workload's own samples (lateness, wake-up latency), or of the loop's answers."""
     rss_bytes: Count | None = None
     """Resident memory of the measured process tree after its last slice."""
     counters: dict[Name, float] = {}
+    offered_per_s: Positive | None = None
+    """Rate of the open loop that all these figures were made at (arrivals by a Poisson process, each on a
+    connection drawn at random, latency from the scheduled time); None: closed loop, or self-driven."""
+    connecting: Connecting | None = None
+    objective: Objective | None = None
 
 
 class Machine(Struct, frozen=True, gc=False):
@@ -155,7 +192,9 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     scenario: Name
     parameters: Parameters
     phase: Annotated[str, Meta(max_length=40)]
-    """`capacity` (closed loop), `work` (the process drives itself), or `rate:LABEL` (open loop)."""
+    """`capacity` (closed loop), `work` (the process drives itself), `rate:LABEL` (open loop beside one of these),
+    `load` (open loop at a scenario's own rate, on connections drawn at random), or `connect` (operations are
+    connections made and answered once; memory before that is among the counters)."""
     generation: Count
     round: Count
     operations: Count

@@ -13,9 +13,9 @@ import math
 import random
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Literal, TypeAlias, assert_never
 
@@ -24,6 +24,8 @@ from crossloop.load.polling import Poller
 from crossloop.load.target import Connection, Target
 
 Arrivals: TypeAlias = Literal["poisson", "constant"]
+Choice: TypeAlias = Literal["idle", "random"]
+"""Which connection an arrival takes: the one that has been idle longest, or any, drawn at random."""
 
 DRAIN_S = 2.0
 """Beyond run-in and duration no stretch takes longer than this."""
@@ -32,6 +34,9 @@ QUIET_NS = 2_000_000
 LOST_NS = 100_000_000
 """A request older than this, while others were answered, is lost; when all are silent, the server is."""
 MAX_ARRIVALS = 20_000_000
+LOOK_NS = 20_000
+"""A look that finds nothing takes about 1 µs. One that took longer than this was interrupted: the rest was
+somebody else's time on the CPU, not the load's."""
 EVENTS_AT_ONCE = 256
 """Most answers taken between two looks at the clock: about 2 ms of work."""
 _ROOM = 1 << 15
@@ -84,7 +89,7 @@ def closed_loop(
     """
     hooks = hooks or Hooks()
     _check_times(run_in_s, duration_s)
-    with _measuring(target) as poller:
+    with measuring(target) as poller:
         latencies = array("q", bytes(8 * _ROOM))
         _expect_silence(target, poller)
         start = perf_counter_ns()
@@ -121,8 +126,8 @@ def _closed_turns(
         events = poll(0 if spin else (until_ns - now) / 1e9, limit)
         if not events:
             before, now = now, clock()
-            if waiting:
-                looking += now - before
+            if waiting and spin:
+                looking += min(now - before, LOOK_NS)
             waiting = True
             continue
         waiting = False
@@ -174,12 +179,19 @@ class _Schedule:
     answered: int = 0
     looking_ns: int = 0
     """Spent on looking in vain, since the stretch began."""
+    chosen: "list[Connection]" = field(default_factory=list)
+    """Connection of each arrival, by place, where each has one of its own."""
+    queues: "dict[int, deque[int]]" = field(default_factory=dict)
+    """Places of arrivals whose own connection is busy, by its number: they wait for it and for no other."""
+    in_flight: int = 0
+    """Requests on chosen connections that were sent and not answered."""
 
 
 def open_loop(
     target: Target,
     rate: float,
     arrivals: Arrivals = "poisson",
+    choice: Choice = "idle",
     *,
     run_in_s: float,
     duration_s: float,
@@ -192,8 +204,12 @@ def open_loop(
 
     Latency counts from the scheduled time, so a server that stalls is charged for everyone who had to
     wait (no coordinated omission). An arrival takes the connection that has been idle longest; when none
-    is, it waits its turn and the wait counts. Raises as `closed_loop`; also when a request that *was*
-    sent has no answer at the end of the drain and of its grace.
+    is, it waits its turn and the wait counts. With *choice* `random` each arrival has a connection of its
+    own, drawn with *seed*: of many connections most are idle most of the time, and what a request needs lies
+    anywhere in the server's memory. One whose connection is busy waits for it, and that wait counts too.
+
+    Raises as `closed_loop`; also when a request that *was* sent has no answer at the end of the drain and
+    of its grace.
     """
     hooks = hooks or Hooks()
     _check_times(run_in_s, duration_s)
@@ -204,24 +220,30 @@ def open_loop(
     first = sum(1 for at in due if at < run_in_ns)
     last = sum(1 for at in due if at < end_ns)
     latencies = array("q", [-1]) * len(due)
-    with _measuring(target) as poller:
+    with measuring(target) as poller:
         _expect_silence(target, poller)
         plan = _Schedule(due, perf_counter_ns(), latencies, deque(target.connections))
-        _open_turns(target, poller, plan, len(due), plan.origin_ns + run_in_ns, spin=spin)
+        turns = _open_turns
+        if choice == "random":
+            draw = random.Random(f"connections {seed}")  # noqa: S311  (a schedule, no secret)
+            plan.chosen = draw.choices(target.connections, k=len(due))
+            turns = _chosen_turns
+            plan.origin_ns = perf_counter_ns()
+        turns(target, poller, plan, len(due), plan.origin_ns + run_in_ns, spin=spin)
         hooks.at_start()
         start = perf_counter_ns()
         # The hook's time is no delay of the server's: what is still to come is put off by it.
         plan.origin_ns = start - run_in_ns
         answered, looking = plan.answered, plan.looking_ns
         end = plan.origin_ns + end_ns
-        _open_turns(target, poller, plan, len(due), end, spin=spin)
-        _open_turns(target, poller, plan, len(due), end + QUIET_NS, spin=spin, until_quiet=True)
+        turns(target, poller, plan, len(due), end, spin=spin)
+        turns(target, poller, plan, len(due), end + QUIET_NS, spin=spin, until_quiet=True)
         elapsed = perf_counter_ns() - start
         operations = plan.answered - answered
         looking = plan.looking_ns - looking
         hooks.at_end()
         drained = perf_counter_ns() + _ns(drain_s)
-        _open_turns(target, poller, plan, last, drained, spin=spin, until_quiet=True)
+        turns(target, poller, plan, last, drained, spin=spin, until_quiet=True)
         given_up = perf_counter_ns()
         answers = latencies[first:last]
         _drain(target, poller, given_up + _ns(DRAIN_S - drain_s))
@@ -268,8 +290,8 @@ def _open_turns(
         events = poll(0 if spin else _nap_s(plan, place, last, until_ns, now), limit)
         if not events:
             before, now = now, clock()
-            if waiting and place == sent:
-                plan.looking_ns += now - before
+            if spin and waiting and place == sent:
+                plan.looking_ns += min(now - before, LOOK_NS)
             waiting, sent = True, place
             continue
         waiting = False
@@ -292,9 +314,81 @@ def _open_turns(
     plan.next = place
 
 
+def _chosen_turns(
+    target: Target,
+    poller: Poller,
+    plan: _Schedule,
+    last: int,
+    until_ns: int,
+    *,
+    spin: bool,
+    until_quiet: bool = False,
+) -> None:
+    """As `_open_turns`, with a connection of its own for each arrival.
+
+    A function apart: this one keeps a queue for each connection, and the other one's speed is needed.
+    """
+    poll, clock = poller.poll, perf_counter_ns
+    due, latencies, origin = plan.due_ns, plan.latency_ns, plan.origin_ns
+    limit = min(target.count, EVENTS_AT_ONCE)
+    waiting, sent = False, plan.next
+    now = clock()
+    while now < until_ns:
+        while plan.next < last and due[plan.next] <= now - origin:
+            connection = plan.chosen[plan.next]
+            if connection.sent_ns:
+                plan.queues.setdefault(connection.number, deque()).append(plan.next)
+            else:
+                _send_arrival(target, plan, plan.next, connection)
+            plan.next += 1
+        if until_quiet and not plan.in_flight:
+            break
+        events = poll(0 if spin else _nap_s(plan, plan.next, last, until_ns, now), limit)
+        if not events:
+            before, now = now, clock()
+            if spin and waiting and plan.next == sent:
+                plan.looking_ns += min(now - before, LOOK_NS)
+            waiting, sent = True, plan.next
+            continue
+        waiting = False
+        for connection in complete(target, events):
+            latencies[connection.index] = clock() - connection.due_ns
+            connection.sent_ns = 0
+            plan.answered += 1
+            plan.in_flight -= 1
+            queue = plan.queues.get(connection.number)
+            if queue:
+                _send_arrival(target, plan, queue.popleft(), connection)
+        now = clock()
+
+
+def _send_arrival(target: Target, plan: _Schedule, place: int, connection: Connection) -> None:
+    connection.index = place
+    connection.due_ns = plan.due_ns[place] + plan.origin_ns
+    plan.in_flight += 1
+    send_next(target, connection)
+
+
+def send_next(target: Target, connection: Connection) -> None:
+    """Send the target's next message on an idle connection."""
+    target.sent += 1
+    connection.sequence[0] = target.sent
+    connection.sent_ns = perf_counter_ns()
+    _send(connection)
+
+
+def complete(target: Target, events: Sequence[tuple[int, int]]) -> Iterator[Connection]:
+    """Connections among *events* whose answer is whole, each once it was read and compared."""
+    table, want = target.by_descriptor, target.size + 1
+    for descriptor, _event in events:
+        if _answered(table[descriptor], want):
+            yield table[descriptor]
+
+
 def _nap_s(plan: _Schedule, place: int, last: int, until_ns: int, now: int) -> float:
     """How long poll may wait without missing an arrival: to a millisecond before it, as epoll rounds up."""
-    wake = min(until_ns, plan.origin_ns + plan.due_ns[place]) if place < last and plan.idle else until_ns
+    sends = place < last and (plan.idle or plan.chosen)
+    wake = min(until_ns, plan.origin_ns + plan.due_ns[place]) if sends else until_ns
     return max(0.0, (wake - now) / 1e9 - 0.001)
 
 
@@ -380,7 +474,7 @@ def _expect_silence(target: Target, poller: Poller) -> None:
 
 
 @contextmanager
-def _measuring(target: Target) -> Iterator[Poller]:
+def measuring(target: Target) -> Iterator[Poller]:
     """Collector off; an error closes the target, whose streams nobody can trust any more."""
     if target.poller is None:
         raise LoadUsageError(

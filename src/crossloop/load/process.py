@@ -3,9 +3,10 @@
     {"do": "pin", "cpu": 1}                                                  → {"cpu": 1}
     {"do": "open", "target": "a", "host": "127.0.0.1", "port": 7, "connections": 10, "size": 1024,
      "pid": 4711}                                                            → {"connections": 10}
+    {"do": "open", …, "proven": true}        → figures of connecting: each connection was answered once
     {"do": "slice", "target": "a", "connections": 10, "size": 1024, "phase": "capacity" | "rate",
      "rate": 5000, "run_in_ms": 30, "duration_ms": 100, "seed": 1}           → figures, as `SliceFigures`
-    {"do": "close", "target": "a"}                                           → {"closed": 1}
+    {"do": "close", "target": "a", "reset": true}                            → {"closed": 1}
 
 A target holds one set of connections for each pair (connections, size) that was opened. What goes wrong is
 {"error": text, "kind": …} and ends that set alone: `open` makes it anew. The process lives until its
@@ -19,10 +20,12 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import BinaryIO, Literal, TypeAlias, assert_never
 
 import msgspec
 
+from crossloop.load.connecting import connect_proven
 from crossloop.load.errors import ConnectionLostError, LoadError, LoadUsageError
 from crossloop.load.histogram import pairs_of
 from crossloop.load.loops import Hooks, Stretch, closed_loop, open_loop
@@ -45,6 +48,8 @@ class Open(msgspec.Struct, frozen=True, tag_field="do", tag="open", forbid_unkno
     """Process whose CPU time counts, with its descendants."""
     seed: int = 0
     timeout_s: float = 10.0
+    proven: bool = False
+    """Each connection is answered one verified message before the next hundred is made; see `connecting`."""
 
 
 class Slice(msgspec.Struct, frozen=True, tag_field="do", tag="slice", forbid_unknown_fields=True):
@@ -59,14 +64,16 @@ class Slice(msgspec.Struct, frozen=True, tag_field="do", tag="slice", forbid_unk
     seed: int
     rate: float = 0.0
     arrivals: Literal["poisson", "constant"] = "poisson"
+    choice: Literal["idle", "random"] = "idle"
     drain_ms: float = 1000.0
     spin: bool = True
 
 
 class Close(msgspec.Struct, frozen=True, tag_field="do", tag="close", forbid_unknown_fields=True):
-    """Close every connection of a target."""
+    """Close every connection of a target, in the usual way or by a reset."""
 
     target: str
+    reset: bool = False
 
 
 class Pin(msgspec.Struct, frozen=True, tag_field="do", tag="pin", forbid_unknown_fields=True):
@@ -94,6 +101,25 @@ class SliceFigures(msgspec.Struct, frozen=True):
     offered_per_s: float
     unanswered: int
     scheduled: int
+
+
+class OpenFigures(msgspec.Struct, frozen=True):
+    """What making the connections took; names and units as in the journal's SliceRecord."""
+
+    operations: int
+    """Connections that were made and answered."""
+    elapsed_ns: int
+    cpu_ns: int
+    load_cpu_ns: int
+    sleeps: int | None
+    steal_ns: int | None
+    user_ns: int | None
+    system_ns: int | None
+    rss_bytes: int
+    latency: list[tuple[int, int]]
+    counters: dict[str, float]
+    """Memory before the first connection: `rss_before_bytes`, and of the kernel before and with all of them,
+    where it can be seen: `kernel_before_bytes`, `kernel_bytes` (whole machine, see `clocks.kernel_bytes`)."""
 
 
 class _Readings:
@@ -151,7 +177,7 @@ class Sets:
         self._sets: dict[str, dict[tuple[int, int], tuple[Target, int]]] = {}
         self._next_id = 0
 
-    def open(self, command: Open) -> dict[str, int]:
+    def open(self, command: Open) -> dict[str, int] | OpenFigures:
         """Connect, replacing a set of the same shape. Connection ids are never used twice."""
         shapes = self._sets.setdefault(command.target, {})
         shape = (command.connections, command.size)
@@ -159,6 +185,10 @@ class Sets:
             shapes.pop(shape)[0].close()
         target = Target(command.host, command.port, *shape, seed=command.seed, first_id=self._next_id)
         self._next_id = (self._next_id + command.connections) % 2**31
+        if command.proven:
+            figures = _proven(target, command)
+            shapes[shape] = (target, command.pid)
+            return figures
         target.connect(command.timeout_s)
         shapes[shape] = (target, command.pid)
         return {"connections": command.connections}
@@ -200,8 +230,47 @@ class Sets:
         """Close a target's sets; an unknown target has none."""
         shapes = self._sets.pop(command.target, {})
         for target, _pid in shapes.values():
-            target.close()
+            target.close(reset=command.reset)
         return {"closed": len(shapes)}
+
+
+def _proven(target: Target, command: Open) -> OpenFigures:
+    readings = _Readings(command.pid)
+    rss, kernel = clocks.rss_bytes(readings.pids), clocks.kernel_bytes()
+    proven = connect_proven(
+        target,
+        command.timeout_s,
+        at_start=readings.at_start,
+        at_end=readings.at_end,
+        exhausted=lambda: _exhausted(clocks.tree(command.pid)),
+    )
+    user_system = readings.user_system_ns or (None, None)
+    counters: dict[str, float] = {"rss_before_bytes": rss}
+    later = clocks.kernel_bytes()
+    if kernel is not None and later is not None:
+        counters |= {"kernel_before_bytes": kernel, "kernel_bytes": later}
+    return OpenFigures(
+        operations=proven.connections,
+        elapsed_ns=proven.elapsed_ns,
+        cpu_ns=readings.cpu_ns,
+        load_cpu_ns=max(0, readings.load_cpu_ns - proven.looking_ns),
+        sleeps=readings.sleeps,
+        steal_ns=readings.steal_ns,
+        user_ns=user_system[0],
+        system_ns=user_system[1],
+        rss_bytes=clocks.rss_bytes(readings.pids),
+        latency=pairs_of(proven.latency_ns),
+        counters=counters,
+    )
+
+
+def _exhausted(pids: Sequence[int]) -> str:
+    """That one of a server's processes has no descriptor left, with both numbers; empty when none is so."""
+    for pid in pids:
+        held, limit = clocks.descriptors(pid) or (0, 1)
+        if held >= limit:
+            return f"the server is out of descriptors: it holds {held:,}, and its limit is {limit:,}"
+    return ""
 
 
 def _stretch(target: Target, command: Slice, hooks: Hooks) -> Stretch:
@@ -212,6 +281,7 @@ def _stretch(target: Target, command: Slice, hooks: Hooks) -> Stretch:
         target,
         command.rate,
         command.arrivals,
+        command.choice,
         run_in_s=run_in_s,
         duration_s=duration_s,
         drain_s=command.drain_ms / 1000,

@@ -8,6 +8,7 @@ part, any mistake) goes through its other methods, which cost only those to whom
 import contextlib
 import errno
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable
@@ -21,13 +22,20 @@ from crossloop.load.errors import (
     VerificationError,
 )
 from crossloop.load.message import EXCERPT, MAX_SIZE, MIN_SIZE, mismatch, new_message, sequence_of
-from crossloop.load.polling import Poller, new_poller
+from crossloop.load.polling import WINDOWS_SELECT_LIMIT, Poller, new_poller
 
 LARGE = 16 * 1024
 """From this size on answers are gathered in a buffer of the connection instead of fresh bytes objects."""
 MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
 """Messages and buffers of all connections of a target together."""
 SPARE_DESCRIPTORS = 16
+OWN_DESCRIPTORS = 64
+"""What a server or a load holds beside its connections: interpreter, pipes, listener, loop; generously."""
+MACOS_OPEN_MAX = 10_240
+IP_BIND_ADDRESS_NO_PORT = 24
+"""linux/in.h; Python names it from 3.12 on."""
+_LINGER = "HH" if sys.platform == "win32" else "ii"
+"""`struct linger`: two shorts in Winsock, two ints in POSIX."""
 _NOTHING_YET = bytearray()
 """Returned by the slower receivers when the answer is not complete; told from end of file by identity."""
 
@@ -144,6 +152,8 @@ class Target:
         self.first_id = first_id
         self.sent = 0
         """Sequence of the last message."""
+        self.proven = 0
+        """Connections that were answered while all were being made (`connecting`)."""
         self.connections: list[Connection] = []
         self.by_descriptor: dict[int, Connection] = {}
         self.poller: Poller | None = None
@@ -154,30 +164,44 @@ class Target:
         Raises `DescriptorsError`, `ConnectionLostError` (refused, unreachable, reset) or
         `SilentServerError` (the server's backlog is full and it accepts nothing).
         """
-        self.close()
-        allow_descriptors(self.count)
-        deadline = time.monotonic() + timeout_s
-        self.poller = new_poller(self.count)
+        self.prepare()
+        until_ns = time.perf_counter_ns() + round(timeout_s * 1e9)
         try:
-            for number in range(self.count):
-                sock = self._open(deadline, timeout_s)
-                message = new_message(self.first_id + number, self.size, self.seed)
-                connection = Connection(self.first_id + number, sock, message, self.poller)
-                self.connections.append(connection)
-                self.by_descriptor[connection.descriptor] = connection
-                self.poller.add(sock)
+            for _number in range(self.count):
+                self.add(until_ns)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, deadline: float, timeout_s: float) -> socket.socket:
+    def prepare(self) -> None:
+        """Close what is open and see that all connections can be. Raises `DescriptorsError`, `LoadUsageError`."""
+        self.close()
+        allow_descriptors(self.count)
+        self.poller = new_poller(self.count)
+
+    def add(self, until_ns: int, source: str = "") -> Connection:
+        """Open one connection more, from the address *source* if it matters, by *until_ns* (perf_counter_ns).
+
+        Raises as `connect`.
+        """
+        assert self.poller is not None
+        number = self.first_id + len(self.connections)
+        sock = self._open(until_ns, source)
+        connection = Connection(number, sock, new_message(number, self.size, self.seed), self.poller)
+        self.connections.append(connection)
+        self.by_descriptor[connection.descriptor] = connection
+        self.poller.add(sock)
+        return connection
+
+    def _open(self, until_ns: int, source: str) -> socket.socket:
         where = f"{self.host}:{self.port}"
         made = len(self.connections)
+        limit_s = max(0.001, (until_ns - time.perf_counter_ns()) / 1e9)
         try:
-            sock = socket.create_connection((self.host, self.port), max(0.001, deadline - time.monotonic()))
+            sock = self._connected(limit_s, source)
         except TimeoutError as error:
             raise SilentServerError(
-                f"{where}: {made} of {self.count} connections made in {timeout_s:g} s;"
+                f"{where}: {made} of {self.count} connections made, the next not in {limit_s:.3g} s;"
                 " the server does not accept any more"
             ) from error
         except OSError as error:
@@ -200,15 +224,69 @@ class Target:
             ) from error
         return sock
 
-    def close(self) -> None:
-        """Close every connection. Harmless when repeated."""
+    def _connected(self, limit_s: float, source: str) -> socket.socket:
+        """A connected socket. The name is looked up for the first one; the others go where that one went."""
+        if not self.connections:
+            return socket.create_connection(
+                (self.host, self.port), limit_s, source_address=(source, 0) if source else None
+            )
+        first = self.connections[0].sock
+        sock = socket.socket(first.family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(limit_s)
+            bind_source(sock, source)
+            sock.connect(first.getpeername())
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def close(self, *, reset: bool = False) -> None:
+        """Close every connection. Harmless when repeated.
+
+        With *reset* by a reset (SO_LINGER of no time, socket(7)): thousands that are closed in the usual way
+        would each hold a port and some of the kernel's memory for another minute (TIME_WAIT, RFC 9293).
+        """
         if self.poller is not None:
             self.poller.close()
             self.poller = None
         for connection in self.connections:
+            if reset:
+                with contextlib.suppress(OSError):
+                    connection.sock.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0)
+                    )
             connection.sock.close()
         self.connections.clear()
         self.by_descriptor.clear()
+
+
+def bind_source(sock: socket.socket, source: str) -> None:
+    """Connect from *source*, at a port that is chosen when the other end is known (ip(7)).
+
+    Without IP_BIND_ADDRESS_NO_PORT bind(2) would take a port that no other socket of that address has,
+    wherever it leads.
+    """
+    if source and sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((source, 0))
+
+
+def most_connections() -> tuple[int, str] | None:
+    """How many connections this process could open at most, and what limits that; None: nothing known.
+
+    The limit of descriptors is the hard one: the soft one is raised when it is needed.
+    """
+    if sys.platform == "win32":
+        return WINDOWS_SELECT_LIMIT, f"select on Windows watches {WINDOWS_SELECT_LIMIT} sockets"
+    import resource  # not on Windows
+
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if sys.platform == "darwin":  # the hard limit may be infinite there; OPEN_MAX holds all the same
+        hard = MACOS_OPEN_MAX if hard == resource.RLIM_INFINITY else min(hard, MACOS_OPEN_MAX)
+    if hard == resource.RLIM_INFINITY:
+        return None
+    return hard - OWN_DESCRIPTORS, f"a process may hold {hard:,} descriptors here (hard limit, `ulimit -Hn`)"
 
 
 def allow_descriptors(wanted: int) -> None:

@@ -116,15 +116,80 @@ def steal_ns() -> int | None:
 
 
 def rss_bytes(pids: Iterable[int]) -> int:
-    """Resident memory of *pids* in bytes, summed; pages that they share count once for each."""
-    total = 0
-    for pid in pids:
-        if sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                total += int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        else:
+    """Resident memory of *pids* in bytes, together.
+
+    Of several processes on Linux each page counts once, shared out among those that have it mapped (PSS,
+    `/proc/PID/smaps_rollup`): forked children share most of theirs, and a plain sum would count it once for
+    each. Elsewhere it is that plain sum.
+    """
+    several = list(pids)
+    if sys.platform == "linux":
+        total = sum(map(_resident_bytes if len(several) == 1 else _proportional_bytes, several))
+    else:
+        total = 0
+        for pid in several:
             with contextlib.suppress(psutil.Error):
                 total += int(psutil.Process(pid).memory_info().rss)
+    return total
+
+
+def _resident_bytes(pid: int) -> int:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _proportional_bytes(pid: int) -> int:
+    """Proportional set size; resident memory where the kernel has no smaps_rollup (before 4.14)."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
+    except ProcessLookupError:
+        return 0
+    except OSError:
+        return _resident_bytes(pid)
+    _head, found, tail = rollup.partition(b"\nPss:")
+    return int(tail.split(None, 1)[0]) * 1024 if found else _resident_bytes(pid)
+
+
+def descriptors(pid: int) -> tuple[int, int] | None:
+    """(open descriptors, soft limit) of a process; None where it is gone, or the platform does not show it."""
+    if sys.platform != "linux":
+        return None
+    try:
+        held = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208  (Path costs twice the call)
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    except OSError:
+        return None
+    for line in limits.splitlines():
+        if line.startswith("Max open files"):
+            soft = line.removeprefix("Max open files").split()[0]
+            return held, int(soft) if soft.isdigit() else sys.maxsize
+    return None
+
+
+def kernel_bytes() -> int | None:
+    """Memory that the kernel itself holds, on the whole machine; None where it is not shown.
+
+    Linux: `Slab`, `KernelStack` and `PageTables` of `/proc/meminfo` (proc_meminfo(5)), and the buffers of TCP
+    sockets (`mem` of `/proc/net/sockstat`, in pages). In the slabs lie sockets, their inodes, entries and file
+    structures, and what epoll keeps for each; a thread has a stack, a process page tables. A difference of
+    two readings holds both ends of each connection that was made in between, and what else the machine did.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        memory = Path("/proc/meminfo").read_text()
+        sockets = Path("/proc/net/sockstat").read_text()
+    except OSError:
+        return None
+    kilobytes = {
+        name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in memory.splitlines())
+    }
+    total = sum(kilobytes.get(name, 0) for name in ("Slab", "KernelStack", "PageTables")) * 1024
+    for line in sockets.splitlines():
+        if line.startswith("TCP:"):
+            total += int(line.split()[-1]) * os.sysconf("SC_PAGE_SIZE")
     return total
 
 

@@ -8,7 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from crossloop.journal import Record
 from crossloop.report import summary
 from crossloop.report.escaping import Markdown, inline
-from crossloop.report.plots import Plot, scenario_plots, stems
+from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
+from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.portability import portability
 from crossloop.report.run import Run, ScenarioTexts, gather
 from crossloop.report.scenario import ComparisonTables, comparison_tables
@@ -50,7 +51,8 @@ class ScenarioSection:
     main: ComparisonTables
     more: tuple[ComparisonTables, ...]
     further: tuple[FurtherPage, ...]
-    plots: tuple[Plot, ...]
+    plots: tuple[Plot | Curves, ...]
+    ladders: tuple[LadderTables, ...]
 
 
 def environment() -> Environment:
@@ -87,6 +89,7 @@ def render(
     """Render one journal. Raises ValueError when the records hold no run."""
     run = gather(records)
     texts = texts_for(run.scenario_ids, about or {})
+    run = from_the_top(run, texts)
     sections = _sections(run, texts)
     found = incidents(run)
     page = environment().get_template("run.md.j2")
@@ -108,7 +111,7 @@ def render(
     return Rendered(markdown, files)
 
 
-def _pictures(plots: Sequence[Plot]) -> dict[str, bytes]:
+def _pictures(plots: Sequence[Plot | Curves]) -> dict[str, bytes]:
     if not plots:
         return {}
     from crossloop.report.drawing import draw  # imports matplotlib
@@ -145,6 +148,10 @@ def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSect
                 more=tuple(more) if fits else (),
                 further=() if fits else _paged(more, names[scenario]),
                 plots=scenario_plots(comparisons, texts[scenario], run, names[scenario]),
+                ladders=tuple(
+                    ladder_tables(ladder, texts[scenario])
+                    for ladder in ladders_of(comparisons, texts[scenario].ladder)
+                ),
             )
         )
     return sections

@@ -5,17 +5,20 @@ was left out is said under the plot.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import Latency
+from crossloop.journal import Figures, Latency
 from crossloop.report.digits import integer, number
 from crossloop.report.escaping import file_stem, plot_text
-from crossloop.report.run import Comparison, Row, Run, ScenarioTexts
+from crossloop.report.ladder import Ladder, kernel_bytes, ladders_of
+from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, row_label
 from crossloop.report.scenario import SAMPLES, shown_latency
 
 CPU_PANELS = 6
 LATENCY_PANELS = 2
+CURVE_PANELS = 4
 ROWS = 30
 
 
@@ -79,6 +82,41 @@ class Plot:
     """Whether all panels have one scale; otherwise each its own."""
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One line: a row over the rungs of a ladder."""
+
+    label: str
+    family: str
+    points: tuple[tuple[float, float], ...]
+    """(rung, value), ascending, all of them positive."""
+    ended: bool
+    """Whether its climb ended before the ladder did."""
+
+
+@dataclass(frozen=True)
+class CurvePanel:
+    """One figure over one ladder."""
+
+    title: str
+    across: str
+    """What the horizontal scale counts."""
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One picture of curves, both scales logarithmic."""
+
+    file: str
+    title: str
+    axis: str
+    panels: tuple[CurvePanel, ...]
+    families: tuple[str, ...]
+    alternative: str
+    left_out: str = ""
+
+
 def family_of(adapter: str, run: Run) -> str:
     """The C library under an adapter, or its family where there is none."""
     record = run.adapters.get(adapter)
@@ -89,10 +127,110 @@ def family_of(adapter: str, run: Run) -> str:
 
 def scenario_plots(
     comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, stem: str
-) -> tuple[Plot, ...]:
-    """The plots of one scenario: CPU per operation, and latency where it was measured."""
-    plots = (_cpu(comparisons, texts, run, stem), _latency(comparisons, texts, run, stem))
+) -> tuple[Plot | Curves, ...]:
+    """The plots of one scenario: CPU per operation, latency where it was measured, curves over ladders.
+
+    Where all sets are one ladder, its curves say what the plot of CPU would, and take its place.
+    """
+    ladders = ladders_of(comparisons, texts.ladder)
+    curves = (_cost_curves(ladders, texts, run, stem), _memory_curves(ladders, texts, run, stem))
+    whole = len(ladders) == 1 and len(ladders[0].rungs) == len(comparisons)
+    cpu = None if whole and curves[0] is not None else _cpu(comparisons, texts, run, stem)
+    plots = (cpu, *curves, _latency(comparisons, texts, run, stem))
     return tuple(plot for plot in plots if plot is not None)
+
+
+def _cost_curves(ladders: Sequence[Ladder], texts: ScenarioTexts, run: Run, stem: str) -> Curves | None:
+    """CPU per operation over each ladder; of one at a fixed load also the p99."""
+    panels = [
+        _curve_panel(ladder, run, ladder.others or texts.title, _cpu_us) for ladder in ladders[:CURVE_PANELS]
+    ]
+    if len(ladders) == 1 and ladders[0].fixed_load:
+        panels = [
+            _curve_panel(ladders[0], run, f"CPU µs per {texts.unit}", _cpu_us),
+            _curve_panel(ladders[0], run, "p99 of the answers [µs], median of the slices", _p99_us),
+        ]
+    return _curves(
+        panels,
+        file=f"{stem}-curves.svg",
+        title=f"{texts.title}: what grows with {texts.ladder.replace('_', ' ')}?",
+        axis=f"CPU per {texts.unit} [µs], both scales logarithmic; level: the cost is that of what is active",
+        alternative=f"CPU time per {texts.unit} over {texts.ladder}, one line an adapter",
+        left_out=f"{integer(len(ladders) - CURVE_PANELS)} further ladders"
+        if len(ladders) > CURVE_PANELS
+        else "",
+    )
+
+
+def _memory_curves(ladders: Sequence[Ladder], texts: ScenarioTexts, run: Run, stem: str) -> Curves | None:
+    """Bytes per connection over a ladder of connections."""
+    if len(ladders) != 1:
+        return None
+    panels = [
+        _curve_panel(ladders[0], run, "the measured processes", _process_bytes),
+        _curve_panel(ladders[0], run, "the kernel, both ends of each connection", _kernel_bytes),
+    ]
+    return _curves(
+        panels,
+        file=f"{stem}-memory.svg",
+        title=f"{texts.title}: what does a connection hold in memory?",
+        axis="bytes per connection, both scales logarithmic; lower is better",
+        alternative="Memory per connection over the number of connections, one line an adapter",
+    )
+
+
+def _curves(
+    panels: Sequence[CurvePanel], *, file: str, title: str, axis: str, alternative: str, left_out: str = ""
+) -> Curves | None:
+    drawn = tuple(panel for panel in panels if panel.curves)
+    if not drawn:
+        return None
+    ended = "; ×: the climb ended here" if any(one.ended for panel in drawn for one in panel.curves) else ""
+    return Curves(
+        file=file,
+        title=plot_text(title, 110),
+        axis=plot_text(axis + ended, 130),
+        panels=drawn,
+        families=tuple(sorted({curve.family for panel in drawn for curve in panel.curves})),
+        alternative=alternative,
+        left_out=f"Not drawn, but in the tables: {left_out}." if left_out else "",
+    )
+
+
+def _curve_panel(
+    ladder: Ladder, run: Run, title: str, figure: Callable[[Figures], float | None]
+) -> CurvePanel:
+    found = ladder.rows()
+    top = max((value for points in found.values() for value, _row in points), default=0.0)
+    styled = Counter(adapter for adapter, _style in found)
+    curves = []
+    for (adapter, style), points in found.items():
+        values = [(value, shown) for value, row in points if (shown := figure(row.figures)) is not None]
+        kept = tuple((value, shown) for value, shown in values if 1e-9 < shown < 1e12 and value < 1e12)
+        if kept:
+            label = adapter if styled[adapter] == 1 else row_label(adapter, style)
+            ended = ladder.fixed_load and kept[-1][0] < top
+            curves.append(Curve(plot_text(label, 24), family_of(adapter, run), kept, ended))
+    curves.sort(key=lambda curve: (curve.points[-1][1], curve.label))
+    return CurvePanel(
+        plot_text(title, 60), plot_text(ladder.parameter.replace("_", " "), 40), tuple(curves[:ROWS])
+    )
+
+
+def _cpu_us(figures: Figures) -> float | None:
+    return figures.cpu_ns_per_operation.value / 1000
+
+
+def _p99_us(figures: Figures) -> float | None:
+    return figures.objective.p99_us if figures.objective else None
+
+
+def _process_bytes(figures: Figures) -> float | None:
+    return figures.connecting.rss_bytes_per_connection if figures.connecting else None
+
+
+def _kernel_bytes(figures: Figures) -> float | None:
+    return kernel_bytes(figures.connecting) if figures.connecting else None
 
 
 def stems(scenarios: Sequence[str]) -> dict[str, str]:
@@ -163,8 +301,11 @@ def _latency(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, 
         Panel(plot_text(one.heading + _rate_text(one, texts)), tuple(rows[:ROWS]))
         for one, rows in usable[:LATENCY_PANELS]
     )
-    question = "how long does an answer take at a common rate?" if open_loop else "how late does it come?"
-    source = "from the scheduled time (open loop)" if open_loop else "the workload's own samples"
+    fixed = any(row.figures.offered_per_s is not None for one in comparisons for row in one.rows)
+    question = "how late does it come?"
+    if open_loop or fixed:
+        question = f"how long does an answer take at a {'fixed' if fixed else 'common'} rate?"
+    source = "from the scheduled time (open loop)" if open_loop or fixed else "the workload's own samples"
     return Plot(
         file=f"{stem}-latency.svg",
         title=plot_text(f"{texts.title}: {question}", 110),

@@ -29,6 +29,8 @@ class ScenarioTexts:
     title: str
     question: str = ""
     unit: str = "operation"
+    ladder: str = ""
+    """The parameter that its sets climb (`ScenarioAbout.ladder`)."""
 
     @property
     def units(self) -> str:

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import Latency, RateFigures, RunRecord
+from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Latency, RateFigures, RunRecord
 from crossloop.report import digits
 from crossloop.report.digits import MISSING
+from crossloop.report.ladder import connecting_table
 from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts
 from crossloop.report.tables import Column, Table, table
 
@@ -22,12 +23,13 @@ _US = 1e-3
 
 @dataclass(frozen=True)
 class ComparisonTables:
-    """The tables of one parameter set; the last two may be left out of a long report."""
+    """The tables of one parameter set; all but the first may be left out of a long report, or be empty."""
 
     heading: str
     main: Table
     rates: Table
     evidence: Table
+    connecting: Table
 
 
 def comparison_tables(
@@ -40,6 +42,7 @@ def comparison_tables(
         main=_main(comparison.rows, texts, run),
         rates=_rates(rows, texts),
         evidence=_evidence(rows, texts),
+        connecting=connecting_table(rows),
     )
 
 
@@ -79,7 +82,7 @@ def _main_row(row: Row, open_loop: bool) -> tuple[str, ...]:
     latency = shown_latency(row, open_loop)
     user, system = _split(cpu.value, figures.user_share)
     regime = figures.regime
-    bound = "≥ " if regime.name in {"client-bound", "idle"} else ""
+    bound = "≥ " if _lower_bound(row) else ""
     shares = digits.share(regime.server_share)
     if regime.name != "self-driven":
         shares += f" / {digits.share(regime.load_share)}"
@@ -108,6 +111,11 @@ def shown_latency(row: Row, open_loop: bool) -> Latency | None:
     return rate.latency_us if rate else None
 
 
+def _lower_bound(row: Row) -> bool:
+    """Whether its rate is only a lower bound of what it can do; of a fixed load nobody asks for that."""
+    return row.figures.offered_per_s is None and row.figures.regime.name in {"client-bound", "idle"}
+
+
 def _split(cpu_ns: float, user_share: float | None) -> tuple[str, str]:
     if user_share is None or not math.isfinite(user_share):
         return MISSING, MISSING
@@ -120,11 +128,22 @@ def kept_up(rate: RateFigures) -> bool:
 
 
 def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> str:
+    fixed = [given for row in rows if (given := row.figures.offered_per_s) is not None]
+    slice_ms, run_in_ms = run.slice_ms, run.run_in_ms
+    if fixed:
+        slice_ms, run_in_ms = (_number(run, name) for name in (LADDER_SLICE_MS, LADDER_RUN_IN_MS))
     parts = [
         f"CPU time of the whole measured process tree per {texts.unit} (µs, median, 95 % interval "
-        f"in brackets) in slices of {digits.setting(run.slice_ms)} ms, each after "
-        f"{digits.setting(run.run_in_ms)} ms unmeasured."
+        f"in brackets) in slices of {digits.setting(slice_ms)} ms, each after "
+        f"{digits.setting(run_in_ms)} ms unmeasured."
     ]
+    if fixed:
+        counts = _span([float(row.figures.latency_us.count) for row in rows if row.figures.latency_us])
+        parts.append(
+            f"Open loop at {_span(fixed)} {texts.units}/s in all, each on a connection drawn at random; "
+            f"p50 to p99.9 from the scheduled time, {counts} samples a row."
+        )
+        return " ".join(parts)
     offered = [rate for row in rows if (rate := row.common_rate)]
     if offered:
         rates = _span([rate.offered_per_s for rate in offered])
@@ -138,14 +157,20 @@ def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> 
     return " ".join(parts)
 
 
+def _number(run: RunRecord, name: str) -> float:
+    """A number among the settings of a run; a journal from elsewhere may have anything there."""
+    value = run.settings.get(name)
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
 def _span(values: Sequence[float]) -> str:
-    low, high = digits.number(min(values)), digits.number(max(values))
+    low, high = digits.number(min(values, default=0.0)), digits.number(max(values, default=0.0))
     return low if low == high else f"{low} to {high}"
 
 
 def _notes(rows: Sequence[Row], open_loop: bool) -> list[str]:
     notes = []
-    if any(row.figures.regime.name in {"client-bound", "idle"} for row in rows):
+    if any(map(_lower_bound, rows)):
         notes.append("≥: the load, not the subject, was the limit; the subject's capacity is at least this.")
     if open_loop and any(row.common_rate and not kept_up(row.common_rate) for row in rows):
         notes.append(
@@ -237,9 +262,11 @@ def _evidence(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
                 *(digits.tally(figures.counters.get(name)) for name in names),
             )
         )
+    fixed = any(row.figures.offered_per_s is not None for row in rows)
+    load, loop = ("the fixed load", "open") if fixed else ("capacity", "closed")
     caption = (
-        f"Evidence at capacity: {texts.units} per voluntary context switch of the subject, CPU time taken by "
-        "the hypervisor, the rate with its interval, latencies of the closed loop or of the workload's own "
+        f"Evidence at {load}: {texts.units} per voluntary context switch of the subject, CPU time taken by "
+        f"the hypervisor, the rate with its interval, latencies of the {loop} loop or of the workload's own "
         "samples, and the scenario's counters."
     )
     return table(columns, cells, caption)

@@ -74,7 +74,8 @@ def serve(
     announce: Callable[[dict[str, Any]], object],
     on_end: Callable[[Callable[[], None]], object],
 ) -> None:
-    """Serve until told to stop. *announce* gets host, port and pid; *on_end* gets what to call to stop.
+    """Serve until told to stop. *announce* gets host, port, pid and the adapter's own bound on connections,
+    if it has one; *on_end* gets what to call to stop.
 
     Raises UnsupportedError for a style that the adapter does not have, and what the adapter raises.
     """
@@ -87,7 +88,11 @@ def serve(
         on_end(lambda: tell(writing))
         arrange_stop(writing)
         host, port = listener.getsockname()[:2]
-        announce({"ready": True, "host": host, "port": port, "pid": os.getpid()})
+        ready: dict[str, Any] = {"ready": True, "host": host, "port": port, "pid": os.getpid()}
+        bound = adapter.most_connections()
+        if bound is not None:
+            ready["most_connections"] = list(bound)
+        announce(ready)
         try:
             adapter.serve_streams(listener, scenario.application(), style, readable)
         finally:

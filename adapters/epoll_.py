@@ -1,0 +1,108 @@
+"""epoll(7): the kernel remembers the interest. Linux 2.5.44, 2002; the answer to ten thousand connections.
+
+*Telling and asking are two calls.* `epoll_create1` makes an object in the kernel that keeps the set;
+`epoll_ctl` adds, changes and removes one descriptor; `epoll_wait` returns those that are ready and only those.
+That division was proposed as the cure for select by Banga, Mogul and Druschel (USENIX 1999).
+
+*What that costs.* With `epoll_ctl` the object's callback joins the file's wait queue and stays there. When data
+arrives, the callback puts the descriptor on a ready list: O(1) for each event, whoever else is watched.
+`epoll_wait` hands the list out: O(active), and ten thousand silent connections cost memory and no time. The
+price is a system call per change of interest, which poll has for nothing; a connection that lives for
+one message pays two. Python asks for at most 1023 at a time; the kernel gives the others at the next ask, in turn.
+
+*Level or edge.* Level-triggered here, as by default: a descriptor that was handed out goes back to the end of the
+list, and the next `epoll_wait` asks once more whether it is still ready. With EPOLLET it leaves the list and
+returns with the next arrival only. That saves this second look, and obliges the program to read until EAGAIN:
+one more `recv` per message, dearer than what is saved; one that stops short waits for ever.
+libevent, libev, libuv and asyncio are level-triggered for that reason.
+
+*For several threads or processes.* EPOLLONESHOT disarms a descriptor once it is handed out, until EPOLL_CTL_MOD arms it
+again: with several threads in `epoll_wait` on one object no two get the same connection. EPOLLEXCLUSIVE (Linux
+4.5) is for several objects that watch one listener: an arriving client wakes one of them (or some), not
+the whole herd. One thread with one object needs neither.
+
+*Files, not numbers.* What is registered is the open file under a number. It leaves the set when the *last*
+descriptor of the file is closed: after a `dup` or a `fork` a closed number goes on being reported, and cannot be
+removed any more. So interest is removed first, at the cost of one call per connection. After a fork the
+object itself is shared: a child that changes it changes the parent's.
+
+*Always ready.* A regular file or a directory has no wait queue: `epoll_ctl` refuses it with EPERM, where select and
+poll report it ready at once. EPOLLHUP and EPOLLERR come whether they were wanted or not.
+
+*Timeouts* are whole milliseconds, rounded up by Python: a timer is late by up to one. (`epoll_pwait2`, Linux 5.11, has
+nanoseconds; CPython does not use it.)
+
+*Against `asyncio`* on Linux: the same calls. There a turn also makes a key and a `Handle` for what is ready, runs it in
+a context of its own, and a transport stands between socket and protocol; here a callback is a function in a dict.
+
+Sources: epoll(7), epoll_ctl(2), epoll_wait(2); the kernel's fs/eventpoll.c; Kerrisk, "The Linux Programming
+Interface", 63.4. Not in Stevens, who knew its relatives: UNP 14.9.
+"""
+
+import select
+import sys
+
+from crossloop.api import AdapterAbout, UnsupportedError
+from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="select",
+    summary="Multiplexing by epoll(7): Linux keeps the interest; waiting costs what is active, not what is watched.",
+    platforms=("linux",),
+    elsewhere="epoll is Linux's; macOS has kqueue, Windows has select and completion ports",
+    homepage="https://docs.python.org/3/library/select.html#select.epoll",
+)
+
+
+def open_epoll(watched: Watched) -> Mechanism:
+    """The kernel's object. Raises UnsupportedError where Python has no epoll."""
+    if sys.platform != "linux" or not hasattr(select, "epoll"):
+        raise UnsupportedError(f"this Python has no select.epoll on {sys.platform}")
+    readers, writers, fresh = watched.readers, watched.writers, watched.fresh
+    kernel = select.epoll()
+    wait = kernel.poll
+    told: dict[int, int] = {}
+    reading, writing = select.EPOLLIN, select.EPOLLOUT
+    not_reading, not_writing = ~reading, ~writing  # trouble (EPOLLHUP, EPOLLERR) is for both
+
+    def tell(fd: int) -> None:
+        """One mask for both directions, and one system call for each change of it."""
+        wanted = (reading if fd in readers else 0) | (writing if fd in writers else 0)
+        if not wanted:
+            if told.pop(fd, 0):
+                kernel.unregister(fd)
+        elif fd in told:
+            kernel.modify(fd, wanted)
+            told[fd] = wanted
+        else:
+            try:
+                kernel.register(fd, wanted)
+            except PermissionError as error:
+                raise UnsupportedError(
+                    f"epoll does not take descriptor {fd}: it is a regular file or a directory (epoll_ctl(2), EPERM)"
+                ) from error
+            told[fd] = wanted
+
+    def ask(timeout_s: float | None) -> None:
+        ready = wait(timeout_s)
+        fresh.clear()
+        for fd, events in ready:
+            if events & not_writing:
+                callback = readers.get(fd)
+                if callback is not None and fd not in fresh:
+                    callback()
+            if events & not_reading:
+                callback = writers.get(fd)
+                if callback is not None and fd not in fresh:
+                    callback()
+
+    return Mechanism(type(kernel).__name__, tell, ask, kernel.close)
+
+
+class Adapter(Multiplexing):
+    """The loop of multiplexing on epoll."""
+
+    def __init__(self) -> None:
+        super().__init__(open_epoll)

@@ -1,0 +1,256 @@
+"""Completion ports: asynchronous I/O on Windows, where it is the system's own way since NT 3.5.
+
+**The model.** Every read and write of NT is asynchronous underneath. A call marked *overlapped* starts the operation
+and returns; what the kernel knows of it stands in an OVERLAPPED structure, which belongs to the kernel until the
+operation is complete, as does the buffer. A *completion port* is a queue. Each handle is associated with one
+port, once and for life, and whatever completes on it is queued there, in whatever order it completes. One
+call takes the next completion out. The same model came to Linux 25 years later as io_uring (`iouring`), in which
+many requests and completions share one system call; here each has its own.
+
+**Four calls a message**: WSARecv, the completion taken from the port, WSASend, its completion taken. (An
+operation that succeeds at once queues its completion none the less.) GetQueuedCompletionStatusEx would take
+many at a time; `_overlapped`, the private module of CPython on which asyncio's Proactor stands, lacks it.
+
+**What it buys.** No set of descriptors and no readiness: nothing is registered, scanned or limited to FD_SETSIZE,
+and the cost is that of what completes. The port was made for several threads: any of them may wait on it, the
+kernel wakes as many as there are CPUs, the last one to sleep first. A Python program has its lock, and uses one.
+
+**What it costs.** A receive that waits holds its buffer, on all connections that are idle, and Windows locks its
+pages in memory. So the buffers here are small. (Receiving zero bytes into none and then reading without
+waiting makes readiness out of completion; servers with very many connections do that.)
+
+**Buffers and structures must live** until the completion, also of what was cancelled. `under_way` holds each
+operation by its OVERLAPPED's address, which is what the port hands back; nothing is closed before what
+is under way on it has ended. CancelIoEx asks for that, and the completion comes all the same.
+
+**Backpressure** is the order of things: either a receive is under way or a send, never both. An overlapped send
+completes when the last byte has been taken over, so while a peer does not read, it is not read from.
+
+**Accepting** is AcceptEx: the socket is made beforehand, and several wait for connections to come. The new socket
+learns its addresses and options by SO_UPDATE_ACCEPT_CONTEXT. A peer that resets before it is accepted makes
+that operation fail with ERROR_NETNAME_DELETED (64) or WSAECONNRESET. Such an error ends *one* accept;
+asyncio's Proactor takes it for the listener's and closes that (cpython 93821).
+
+**Errors.** A reset shows as 64 here and not as WSAECONNRESET, a cancelled operation as ERROR_OPERATION_ABORTED (995).
+All of them end the connection and nothing else.
+
+**Stopping.** A wait on the port hears neither sockets nor signals, only completions: so a receive of zero bytes is
+under way on the stop socket, completes when something is there to be read, and leaves it there.
+
+There is no `Readiness`: a port has no answer to "is it readable?".
+
+Sources: "I/O Completion Ports", "AcceptEx", "WSARecv" and "CancelIoEx" on learn.microsoft.com; Russinovich, Solomon,
+Ionescu, "Windows Internals", on the I/O system; Lib/asyncio/windows_events.py and Modules/overlapped.c of CPython.
+"""
+
+import functools
+import platform
+import socket
+import struct
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from crossloop.api import (
+    AdapterAbout,
+    Facts,
+    StreamApplication,
+    StreamServer,
+    gil_enabled,
+    module_file,
+)
+from crossloop.api.facts import holds_io_uring
+
+_overlapped: Any = import_module("_overlapped")  # CPython's own, on Windows; it has no published types
+_winapi: Any = import_module("_winapi")
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="_overlapped",
+    summary="Windows' completion ports: operations are started, and a queue says which are complete.",
+    platforms=("win32",),
+    elsewhere="completion ports are part of Windows; on Linux io_uring (iouring) is the same model",
+    homepage="https://learn.microsoft.com/windows/win32/fileio/i-o-completion-ports",
+)
+
+RECEIVE_BYTES = 16384
+ACCEPTS = 32
+"""How many accepts wait at a time: a burst of connections finds that many sockets ready."""
+ACCEPT_PAUSE_MS = 100
+FOREVER_MS = 0xFFFFFFFF
+"""INFINITE of the Windows API."""
+RESET_BEFORE_ACCEPT = frozenset({64, 10054})
+"""ERROR_NETNAME_DELETED and WSAECONNRESET."""
+
+Completed = Callable[[Any], object]
+"""Called with the operation (`_overlapped.Overlapped`) that has completed."""
+
+
+class Adapter(StreamServer):
+    """One completion port, one thread that waits on it."""
+
+    def __init__(self) -> None:
+        # The last argument: how many threads may run at once with what they took from the port.
+        self.port = _overlapped.CreateIoCompletionPort(_overlapped.INVALID_HANDLE_VALUE, 0, 0, 1)
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        """As `StreamServer` says. Neither socket may have been associated with a completion port before."""
+        server = Server(self.port, listener, application)
+        try:
+            server.start(stop)
+            while not server.stopping:
+                server.turn()
+        finally:
+            server.close()
+            listener.close()
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding=ABOUT.binding,
+            binding_version=platform.python_version(),
+            library=ABOUT.library,
+            library_version="",
+            mechanism="iocp",
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(_overlapped),
+        )
+
+    def close(self) -> None:
+        _winapi.CloseHandle(self.port)
+
+
+class Server:
+    """The operations under way, the accepts among them, and the connections."""
+
+    def __init__(self, port: int, listener: socket.socket, application: StreamApplication) -> None:
+        self.port, self.listener, self.application = port, listener, application
+        self.under_way: dict[int, tuple[Any, Completed]] = {}
+        self.connections: set[Connection] = set()
+        self.accepting = 0
+        self.stopping = False
+
+    def start(self, stop: socket.socket) -> None:
+        """Begin to accept and to listen for *stop*. Raises OSError."""
+        self.associate(stop)
+        self.begin("WSARecv", self.stopped, stop.fileno(), 0)
+        self.associate(self.listener)
+        self.accept()
+
+    def associate(self, sock: socket.socket) -> None:
+        """Have what completes on *sock* queued at the port."""
+        _overlapped.CreateIoCompletionPort(sock.fileno(), self.port, 0, 0)
+
+    def begin(self, operation: str, completed: Completed, *arguments: object) -> None:
+        """Start an operation. Raises OSError when it fails at once: then there is no completion."""
+        overlapped = _overlapped.Overlapped(0)  # 0: no event, the port will say
+        getattr(overlapped, operation)(*arguments)
+        self.under_way[overlapped.address] = overlapped, completed
+
+    def turn(self) -> None:
+        """Wait for one completion and call who is concerned."""
+        limit_ms = FOREVER_MS
+        if self.accepting < ACCEPTS and not self.stopping:  # there was no socket to be had for another one
+            self.accept()
+            limit_ms = FOREVER_MS if self.accepting == ACCEPTS else ACCEPT_PAUSE_MS
+        status = _overlapped.GetQueuedCompletionStatus(self.port, limit_ms)
+        if status is not None:
+            _error, _transferred, _key, address = status
+            overlapped, completed = self.under_way.pop(address)
+            completed(overlapped)
+
+    def accept(self) -> None:
+        """Start accepts until `ACCEPTS` are under way or there are no more sockets (WSAEMFILE, WSAENOBUFS)."""
+        while self.accepting < ACCEPTS:
+            try:
+                sock = socket.socket(self.listener.family, self.listener.type, self.listener.proto)
+            except OSError:
+                return
+            try:
+                accepted = functools.partial(self.accepted, sock)
+                self.begin("AcceptEx", accepted, self.listener.fileno(), sock.fileno())
+            except OSError as error:
+                sock.close()
+                if getattr(error, "winerror", 0) not in RESET_BEFORE_ACCEPT:
+                    raise
+            else:
+                self.accepting += 1
+
+    def accepted(self, sock: socket.socket, overlapped: Any) -> None:
+        self.accepting -= 1
+        try:
+            overlapped.getresult()
+            listener = struct.pack("@P", self.listener.fileno())
+            sock.setsockopt(socket.SOL_SOCKET, _overlapped.SO_UPDATE_ACCEPT_CONTEXT, listener)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.associate(sock)
+        except OSError:  # reset before it was accepted, or cancelled
+            sock.close()
+        else:
+            Connection(self, sock)
+
+    def stopped(self, _overlapped_: Any) -> None:
+        self.stopping = True
+
+    def close(self) -> None:
+        """Cancel everything, wait until the kernel has let go of it, close."""
+        self.stopping = True
+        for overlapped, _completed in self.under_way.values():
+            overlapped.cancel()
+        while self.under_way:
+            self.turn()
+        for connection in tuple(self.connections):  # whose application raised
+            connection.close()
+
+
+class Connection:
+    """One accepted socket. Either a receive is under way, or a send."""
+
+    __slots__ = ("receive", "server", "socket", "unsent")
+
+    def __init__(self, server: Server, sock: socket.socket) -> None:
+        self.server, self.socket = server, sock
+        self.unsent = memoryview(b"")
+        server.connections.add(self)
+        self.receive = server.application()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Send what there is to send, else receive."""
+        server, handle = self.server, self.socket.fileno()
+        if server.stopping:
+            self.close()
+            return
+        try:
+            if self.unsent:
+                server.begin("WSASend", self.sent, handle, self.unsent, 0)
+            else:
+                server.begin("WSARecv", self.received, handle, RECEIVE_BYTES)
+        except OSError:  # reset by the peer
+            self.close()
+
+    def received(self, overlapped: Any) -> None:
+        try:
+            data = overlapped.getresult()
+        except OSError:  # reset by the peer, or cancelled
+            data = b""
+        if not data or self.server.stopping:
+            self.close()
+            return
+        self.unsent = memoryview(self.receive(data))
+        self.go_on()
+
+    def sent(self, overlapped: Any) -> None:
+        try:
+            self.unsent = self.unsent[overlapped.getresult() :]
+        except OSError:
+            self.close()
+            return
+        self.go_on()
+
+    def close(self) -> None:
+        self.socket.close()
+        self.server.connections.discard(self)

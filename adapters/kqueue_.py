@@ -1,0 +1,147 @@
+"""kqueue(2): the kernel remembers the interest, and more than readiness. FreeBSD 4.1, 2000; macOS; all BSDs.
+
+*Telling and asking are one call with two lists.* `kevent` takes changes and returns events. Changes can be
+collected and ride along with the next wait, so that a connection's whole interest is told without a
+system call of its own, where epoll needs one for each change. Here they are: what is said of a descriptor twice
+between two asks is told once, the last word.
+
+*What that costs.* As with epoll: what is watched sits on the list of its file, an arriving event activates
+it, and the wait returns those that are active. O(active), whatever the number watched.
+
+*Filters.* The thing watched is a pair of descriptor and filter: EVFILT_READ and EVFILT_WRITE are two entries with
+a callback each, not one mask. Others watch timers, signals, child processes, changes of a file or the
+program's own triggers, for which Linux has a kind of descriptor each; this program needs none of them. An event
+says how much there is: bytes to read, room to write, clients in the queue (`data`).
+
+*Ends.* EV_EOF comes with the filter that was asked for, and there may be data yet: the program reads on
+until `recv` gives nothing. Unlike POLLHUP nothing comes that was not asked for.
+
+*Level or edge.* Level-triggered unless EV_CLEAR is set; EV_ONESHOT takes an entry out once it was reported,
+EV_DISPATCH disables it, both for several threads on one queue. None is set here: one thread, and one `recv` per report.
+
+*Numbers.* An entry goes when its *descriptor* is closed, be the file open under another number or not: the
+trap of epoll is not there. But then a change that was collected may come too late: to remove what a
+close has removed is answered by ENOENT or EBADF, which is no error; and an entry for a number that was given
+out again is simply added anew, as EV_ADD of what is there already only changes it. A child of `fork` does not
+get the queue at all.
+
+*Errors* of single changes come back as events with EV_ERROR, if the list has room for them; without room the
+call fails halfway through the changes. Hence the room. As the change is told with the next ask, the
+refusal of a descriptor comes out of `run`, not out of `watch`. macOS refuses /dev/tty (EINVAL) and had trouble
+with more devices, the reason why libev prefers select there.
+
+*Timeouts* are in nanoseconds: a timer is late by what the kernel's own timers are.
+
+*Against `asyncio`* on macOS and the BSDs: `selectors.KqueueSelector` makes a call for each change, and a key for
+each event; then come a `Handle`, a context and a transport. Here a callback is a function in a dict.
+
+Sources: kqueue(2) of FreeBSD and macOS; J. Lemon, "Kqueue: A generic and scalable event notification facility",
+USENIX 2001; Stevens, UNP vol. 1 (3rd ed.), 14.9.
+"""
+
+import errno
+import os
+import select
+import sys
+from typing import TypeAlias
+
+from crossloop.api import AdapterAbout, UnsupportedError
+from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="select",
+    summary="Multiplexing by kqueue(2): the BSDs keep the interest; waiting costs what is active, not what is watched.",
+    platforms=("darwin",),
+    elsewhere="kqueue is macOS's and the BSDs'; Linux has epoll, Windows has select and completion ports",
+    homepage="https://docs.python.org/3/library/select.html#select.kqueue",
+)
+
+EVENTS = 1024
+"""Events that one ask returns at most; the others are returned by the next."""
+
+Entry: TypeAlias = tuple[int, int]
+"""What kqueue watches: a descriptor and a filter."""
+
+
+def open_kqueue(watched: Watched) -> Mechanism:
+    """The kernel's object. Raises UnsupportedError where Python has no kqueue."""
+    if sys.platform == "linux" or sys.platform == "win32" or not hasattr(select, "kqueue"):
+        raise UnsupportedError(f"this Python has no select.kqueue on {sys.platform}")
+    readers, writers, fresh = watched.readers, watched.writers, watched.fresh
+    kernel = select.kqueue()
+    wait, kevent = kernel.control, select.kevent
+    changes = Changes()
+    reading, writing = select.KQ_FILTER_READ, select.KQ_FILTER_WRITE
+    add, delete, error = select.KQ_EV_ADD, select.KQ_EV_DELETE, select.KQ_EV_ERROR
+
+    def tell(fd: int) -> None:
+        """Two entries, one for each direction, and no system call: the next ask tells."""
+        changes.want((fd, reading), fd in readers)
+        changes.want((fd, writing), fd in writers)
+
+    def ask(timeout_s: float | None) -> None:
+        told = changes.take()
+        ready = wait(
+            [kevent(fd, which, add if wanted else delete) for (fd, which), wanted in told.items()],
+            max(EVENTS, len(told)),
+            timeout_s,
+        )
+        fresh.clear()
+        for event in ready:
+            fd = event.ident
+            if event.flags & error:
+                raise_refusal(fd, event.data, wanted=told[fd, event.filter])
+            elif fd not in fresh:
+                callback = (readers if event.filter == reading else writers).get(fd)
+                if callback is not None:
+                    callback()
+
+    return Mechanism(type(kernel).__name__, tell, ask, kernel.close)
+
+
+class Changes:
+    """What the kernel does not know yet: the last word on each entry since the last ask."""
+
+    def __init__(self) -> None:
+        self._wanted: set[Entry] = set()
+        self._untold: dict[Entry, bool] = {}
+
+    def want(self, entry: Entry, wanted: bool) -> None:
+        """*entry* is to be watched from now on, or not. Nothing is to be told when that was said before."""
+        if wanted and entry not in self._wanted:
+            self._wanted.add(entry)
+        elif not wanted and entry in self._wanted:
+            self._wanted.remove(entry)
+        else:
+            return
+        # Said and taken back is told nevertheless: the number may have passed to another file in between,
+        # and only the kernel knows what is still there.
+        self._untold[entry] = wanted
+
+    def take(self) -> dict[Entry, bool]:
+        """The changes to tell now: True adds, False removes."""
+        untold, self._untold = self._untold, {}
+        return untold
+
+
+def raise_refusal(fd: int, number: int, *, wanted: bool) -> None:
+    """Raise what the error *number* of a change means; nothing, when it was to remove what a close removed.
+
+    Raises UnsupportedError for a file that kqueue cannot watch, OSError otherwise.
+    """
+    if not wanted and number in (errno.ENOENT, errno.EBADF):
+        return
+    if wanted and number in (errno.EINVAL, errno.ENODEV, errno.EPERM):
+        raise UnsupportedError(
+            f"kqueue does not take descriptor {fd}: {os.strerror(number)}; terminals and some devices are such"
+        )
+    raise OSError(number, f"kqueue, descriptor {fd}: {os.strerror(number)}")
+
+
+class Adapter(Multiplexing):
+    """The loop of multiplexing on kqueue."""
+
+    def __init__(self) -> None:
+        super().__init__(open_kqueue)

@@ -1,0 +1,87 @@
+"""poll(2): select without its bound. System V Release 3, 1986; POSIX since 2001, and never on Windows.
+
+*Telling and asking are one call* still, but the interest is a list, not an array of bits: one `struct pollfd`
+per descriptor, with its number, the events that are wanted and, in a field of its own, those that came. So a
+number may be as high as it likes, only what is watched is looked at, and the wanted events survive
+the call: the program makes the list once and changes it when its interest changes.
+
+*What that costs.* The kernel copies the list in at every call, asks each file once, puts the process on each
+one's wait queue and takes it off again, and writes the results back; then the program goes through the list for
+those that are not zero. O(watched) at both ends, as with select, at 8 bytes per descriptor instead of 3 bits.
+Python's poll object keeps the interest in a dict and makes the list anew, whole, after any change to it, so that
+a server with many comers pays O(watched) once more for each turn that accepted or closed.
+
+*Ends.* POLLHUP and POLLERR come whether they were wanted or not, for as long as they hold. A descriptor that is
+watched for nothing would make the loop spin once its peer is gone; so it is taken out of the list.
+POLLNVAL says that a number in the list belongs to no file: the program closed before it unregistered.
+
+*Level-triggered*, for the reason of select: the kernel keeps no memory of the call. Timeouts are whole milliseconds,
+rounded up by Python: a timer is late by up to one.
+
+*Bound.* How many may be listed is the limit of open descriptors (EINVAL beyond it), no other. macOS had a
+poll that failed for terminals and other devices; CPython tries at start and removes `select.poll` where it is broken.
+
+*Against `asyncio-poll`*: the same call. There a turn also makes a key and a `Handle` for what is ready, runs it in
+a context of its own, and a transport stands between socket and protocol; here a callback is a function in a dict.
+
+Sources: poll(2); Stevens, UNP vol. 1 (3rd ed.), 6.10 and the server of 6.11; CPython, Modules/selectmodule.c.
+"""
+
+import select
+import sys
+
+from crossloop.api import AdapterAbout, UnsupportedError
+from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="select",
+    summary="Multiplexing by poll(2): POSIX's call for any number of descriptors, at a cost per watched.",
+    platforms=("linux", "darwin"),
+    elsewhere="Python has no select.poll on Windows; the adapter select is the one that runs there",
+    homepage="https://docs.python.org/3/library/select.html#select.poll",
+)
+
+
+def open_poll(watched: Watched) -> Mechanism:
+    """The list that the kernel will be shown. Raises UnsupportedError where Python has no poll."""
+    if sys.platform == "win32" or not hasattr(select, "poll"):
+        raise UnsupportedError(f"this Python has no select.poll on {sys.platform}")
+    readers, writers, fresh = watched.readers, watched.writers, watched.fresh
+    kernel = select.poll()
+    wait = kernel.poll
+    told: dict[int, int] = {}
+    reading, writing = select.POLLIN, select.POLLOUT
+    not_reading, not_writing = ~reading, ~writing  # trouble (POLLHUP, POLLERR, POLLNVAL) is for both
+
+    def tell(fd: int) -> None:
+        """One mask for both directions, kept by Python's object until the next ask."""
+        wanted = (reading if fd in readers else 0) | (writing if fd in writers else 0)
+        if wanted:
+            kernel.register(fd, wanted)
+            told[fd] = wanted
+        elif told.pop(fd, 0):
+            kernel.unregister(fd)
+
+    def ask(timeout_s: float | None) -> None:
+        ready = wait(None if timeout_s is None else timeout_s * 1000)
+        fresh.clear()
+        for fd, events in ready:
+            if events & not_writing:
+                callback = readers.get(fd)
+                if callback is not None and fd not in fresh:
+                    callback()
+            if events & not_reading:
+                callback = writers.get(fd)
+                if callback is not None and fd not in fresh:
+                    callback()
+
+    return Mechanism(type(kernel).__name__, tell, ask, lambda: None)
+
+
+class Adapter(Multiplexing):
+    """The loop of multiplexing on poll."""
+
+    def __init__(self) -> None:
+        super().__init__(open_poll)

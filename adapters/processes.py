@@ -1,0 +1,289 @@
+"""processes: blocking I/O, one forked process for each connection.
+
+The oldest answer, from before threads: `accept`, `fork`, and the child serves the one connection and exits (UNP
+volume 1, 4.8 and 30.5; inetd and the early web servers were made so). Nothing is shared, so nothing can be
+corrupted: a child that crashes costs its connection, and each has an interpreter, and a GIL, of its own, so that
+they compute in parallel. It needs `fork`, hence POSIX.
+
+*Who forks.* A process with threads should not: the child gets a copy of the forking thread alone, and of every
+lock in the state that it was in, held by threads that it does not have (Python says so since 3.12). And a process
+that waits for *any* child takes away the exit statuses of children that are not its own. So the first
+thing forked is a server: a process with one thread, a cleared table of descriptors and no other children, that
+accepts and forks. The process that was asked to serve only waits for it, and forks once whatever threads it has;
+that one warning is silenced.
+
+*What fork costs.* The child's memory is its parent's, page by page, copied when either writes (copy on write), so
+most of it is shared. CPython writes all over: a reference count lies in the object, and using an object writes to
+its page; collecting garbage writes to all, which `gc.freeze` prevents by putting away what is there. Adding
+up the resident sizes of such a family counts a shared page once for each of its members: the proportional
+size (PSS, proc_pid_smaps(5)) is the honest figure.
+
+*What a child inherits* is every descriptor, and a descriptor that stays open in a child is a file that does not
+close: a peer would not see the end of a connection of which a sibling still holds a copy. The server therefore
+closes all that it was not given, and a connection right after the fork; the child the listener and the rest.
+
+*Children that end* stay as zombies until they are waited for. SIGCHLD tells, but signals do not queue: several ends
+may be one signal, so one waits until there is nobody left, without blocking (WNOHANG; UNP 5.9 and 5.10). A signal
+that comes just before the wait would be slept through (the race that pselect was made for), so it writes to a
+socket that is polled along: `set_wakeup_fd`. Since that descriptor is one for the whole process and wakes for
+every signal, this, too, wants a process of its own; in the worker it is the stop socket.
+
+*Parents that end*, even by SIGKILL, must not leave orphans that serve on. Linux sends a signal of our choice when
+the parent dies (prctl(2), PR_SET_PDEATHSIG). It has to be asked for by the child; if the parent was faster, getppid()
+shows it. "Parent" there means the thread that forked. Elsewhere there is the oldest means, an end of file: all
+hold one end of a socket pair whose other end the worker has, and when the worker goes, however it goes, they
+read the end. The server polls it; a child spends a thread that blocks on it, since its first one has only one
+thing to wait for. The same pair carries up the exception of an application, pickled.
+
+*The stop* is SIGKILL for all children: they own nothing but a connection, which the kernel closes, and Python code in
+a signal handler would have to be waited for.
+
+*What stops it*: `fork` fails with EAGAIN at RLIMIT_NPROC (root is exempt), kernel.threads-max, kernel.pid_max or the
+pids.max of a control group, with ENOMEM where memory is not promised twice (vm.overcommit_memory 2 charges the
+child for every page that it could write). The connection is closed; `refused` holds how many, with the limits.
+"""
+
+import contextlib
+import gc
+import io
+import os
+import pickle
+import platform
+import signal
+import socket
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, TypeAlias
+
+from crossloop.api import (
+    AdapterAbout,
+    Facts,
+    StreamApplication,
+    StreamServer,
+    gil_enabled,
+    holds_io_uring,
+    module_file,
+)
+from crossloop.idioms.blocking import arrivals, converse
+from crossloop.idioms.task_limits import Need, Refused, once_more, room
+
+if sys.platform == "win32":
+    raise ImportError("Windows has no fork")
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="os",
+    summary="Blocking calls, one forked process for each connection: nothing shared, nothing to lock.",
+    platforms=("linux", "darwin"),
+    elsewhere="Windows has no fork: a process there starts from nothing instead of as a copy; use threads",
+    homepage="https://docs.python.org/3/library/os.html#os.fork",
+)
+
+PROCESS = Need(name="process")
+FAILED = 1
+"""Exit status of a child whose application raised."""
+LARGEST_WORD_BYTES = 16 * 1024
+"""What several children send at a time does not mix below this size: one send on a local stream is one piece."""
+
+Tie: TypeAlias = Callable[[], object]
+
+
+class Adapter(StreamServer):
+    """`os.fork` and blocking sockets."""
+
+    def __init__(self) -> None:
+        self.refused: Refused | None = None
+        """Connections that no process could be forked for, as far as calls of `serve_streams` have returned."""
+        self.die_with_parent: Tie | None = _death_signal() if sys.platform == "linux" else None
+        """Has the kernel kill the calling process when its parent ends; None: an end of file does it."""
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="os",
+            binding_version=platform.python_version(),
+            library="none",
+            library_version="",
+            mechanism="blocking",
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(os),
+        )
+
+    def close(self) -> None:
+        """Nothing is open: processes and sockets end with the call that they belong to."""
+
+    def most_connections(self) -> tuple[int, str] | None:
+        return room(PROCESS)
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs, listener:
+                work = partial(self._serve, listener, application, stop, theirs)
+                server = self._fork(work, theirs, keep=(listener, stop, theirs))
+            try:
+                _pid, status = os.waitpid(server, 0)
+            except BaseException:  # raised by the handler of a signal
+                os.kill(server, signal.SIGKILL)
+                os.waitpid(server, 0)
+                raise
+            finally:
+                ours.shutdown(socket.SHUT_WR)
+                words = _words(ours)  # up to the end of file: no process is left that could say more
+        for word in words:
+            if isinstance(word, BaseException):
+                raise word
+            self.refused = word
+        if status:
+            raise RuntimeError(
+                f"the process that accepts ended with status {os.waitstatus_to_exitcode(status)}"
+            )
+
+    def _serve(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        stop: socket.socket,
+        above: socket.socket,
+    ) -> None:
+        """The server's process: accept, fork, wait for children; ends all of them at the end."""
+        hearer, teller = socket.socketpair()
+        hearer.setblocking(False)
+        teller.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(teller.fileno(), warn_on_full_buffer=False)
+        gc.freeze()
+        children: set[int] = set()
+        refused = self.refused
+
+        def answer(connection: socket.socket) -> None:
+            for inherited in (listener, stop, hearer, teller):
+                inherited.close()
+            if self.die_with_parent is None:
+                threading.Thread(target=_end_with, args=(above,), daemon=True).start()
+            converse(connection, application())
+
+        try:
+            for arrival in arrivals(listener, stop, above, hearer):
+                if arrival is stop or arrival is above:
+                    break
+                if arrival is hearer:
+                    hearer.recv(4096)
+                    if _wait_for_ended(children):
+                        break
+                    continue
+                with arrival:
+                    try:
+                        children.add(self._fork(partial(answer, arrival), above))
+                    except OSError as error:
+                        refused = once_more(refused, PROCESS, error)
+        finally:
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+            for child in children:
+                os.waitpid(child, 0)
+        if refused is not None:
+            _say(above, refused)
+
+    def _fork(
+        self, work: Callable[[], None], above: socket.socket, keep: Collection[socket.socket] = ()
+    ) -> int:
+        """Fork a child that does *work*, says upwards what it raised, and exits; returns its pid.
+
+        With *keep*, it closes every other descriptor above standard error. Raises OSError.
+        """
+        parent = os.getpid()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # see "Who forks"
+            child = os.fork()
+        if child:
+            return child
+        status = FAILED
+        try:
+            if self.die_with_parent is not None:
+                self.die_with_parent()
+                if os.getppid() != parent:
+                    os._exit(FAILED)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the worker says what it means
+            if keep:
+                _close_all_but({each.fileno() for each in keep})
+            work()
+            status = 0
+        except BaseException as error:  # carried to the worker, raised there
+            _say(above, error)
+        finally:
+            os._exit(status)
+
+
+def _wait_for_ended(children: set[int]) -> bool:
+    """Reap every child that has ended; whether an application failed. One that was killed cost its connection."""
+    failed = False
+    while children:
+        child, status = os.waitpid(-1, os.WNOHANG)
+        if not child:
+            break
+        children.discard(child)
+        failed = failed or os.waitstatus_to_exitcode(status) == FAILED
+    return failed
+
+
+def _end_with(above: socket.socket) -> None:
+    """Block until the worker's end of the pair is closed, then end this process."""
+    with contextlib.suppress(OSError):
+        above.recv(1)
+    os._exit(0)
+
+
+def _death_signal() -> Tie:
+    """`prctl(PR_SET_PDEATHSIG, SIGKILL)`, looked up before any fork."""
+    import ctypes  # (Linux only)
+
+    pr_set_pdeathsig = 1  # <linux/prctl.h>
+    return partial(ctypes.CDLL(None).prctl, pr_set_pdeathsig, int(signal.SIGKILL), 0, 0, 0)
+
+
+def _close_all_but(keep: set[int]) -> None:
+    """Close every descriptor above standard error that is not in *keep*."""
+    for number in (int(name) for name in os.listdir("/dev/fd")):  # noqa: PTH208  (names are all that is wanted)
+        if number > 2 and number not in keep:
+            with contextlib.suppress(OSError):  # that of the listing is closed by now
+                os.close(number)
+
+
+def _say(above: socket.socket, word: BaseException | Refused) -> None:
+    """Send *word* to the worker: an exception with the stack that it had here, or what can be said of it."""
+    stack = ""
+    if isinstance(word, BaseException):
+        stack = "".join(traceback.format_exception(word))[-LARGEST_WORD_BYTES // 4 :]
+        word.add_note(stack)
+    try:
+        data = pickle.dumps(word)
+        pickle.loads(data)  # noqa: S301  (our own; an exception may be pickled and still not come back)
+    except Exception:  # whatever an application's exception does when it is pickled
+        data = b""
+    if not 0 < len(data) <= LARGEST_WORD_BYTES:
+        stand_in = RuntimeError(f"{type(word).__name__}: {word}"[: LARGEST_WORD_BYTES // 4])
+        stand_in.add_note(stack)
+        data = pickle.dumps(stand_in)
+    with contextlib.suppress(OSError):  # the worker is gone
+        above.send(data)
+
+
+def _words(ours: socket.socket) -> list[Any]:
+    """What the processes below have said, once all of them are gone."""
+    stream = io.BytesIO(b"".join(iter(partial(ours.recv, 65536), b"")))
+    words = []
+    with contextlib.suppress(EOFError):
+        while True:
+            words.append(pickle.load(stream))  # noqa: S301  (from our own children alone)
+    return words

@@ -1,0 +1,92 @@
+"""select(2): the first way to wait for many, 4.2BSD, 1983; and the only one on every platform.
+
+*Telling and asking are one call.* The program hands the kernel three sets (for reading, for writing, for
+exceptions) and a timeout; the kernel sleeps until something in them is ready and overwrites the sets with what
+is. Nothing is kept between two calls: the whole interest is told with every ask.
+
+*What that costs.* On POSIX a set is an array of FD_SETSIZE bits, numbered by descriptor. Every call makes the
+sets, copies them in, has the kernel go through all bits up to the highest number, ask each file once and put
+the process on each one's wait queue and take it off again, copies the sets out, and goes through them to
+find the few that matter. All of it is O(watched), whether one descriptor is ready or a thousand. Python makes
+the sets from sequences of integers and lists from the sets: a third of the 41 µs that one ask took among 480
+silent sockets (Linux 6.18); the kernel's part was the rest, and the same as with poll.
+
+*FD_SETSIZE.* 1024 on Linux, macOS and the BSDs, fixed when the C library's headers were written. It bounds the
+*number* of a descriptor, not how many are watched: a process that has a thousand files open can watch
+twenty-four more. In C, FD_SET with a higher number writes past the array; Python raises ValueError. So what
+lies beyond is refused here when it is to be watched; a server closes a connection that it cannot watch and
+goes on with the others, and `most_connections` says beforehand where that begins. Some raise the bound by
+compiling with larger sets (libev does, on macOS); CPython cannot.
+
+*Windows.* The same name for something else: a set is an array of socket handles with a count, 512 of them as
+CPython is built; nothing but sockets can be in it, a pipe is error 10038. With three empty sets it does not sleep
+but fails with error 10022; here the loop's own socket pair is always watched. A connect that failed is
+reported in the third set alone, hence it holds the writers there.
+
+*Level-triggered*, since the kernel could not know what it reported before. Timeouts are in microseconds, finer than
+those of poll and epoll: timers are the least late here.
+
+*Against `asyncio-select`*: the same call. There a turn also makes a key and a `Handle` for what is ready, runs it in
+a context of its own, and a transport stands between socket and protocol; here a callback is a function in a dict.
+
+Sources: select(2); Stevens, UNP vol. 1 (3rd ed.), 6.3 and the server of 6.8; "select function (winsock2.h)" at
+learn.microsoft.com; CPython, Modules/selectmodule.c.
+"""
+
+import select
+import sys
+
+from crossloop.api import AdapterAbout, UnsupportedError
+from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
+from crossloop.idioms.select_size import places_left, set_size
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="select",
+    summary="Multiplexing by select(2): the oldest call, everywhere, up to FD_SETSIZE, at a cost per watched.",
+    homepage="https://docs.python.org/3/library/select.html#select.select",
+)
+
+
+def open_select(watched: Watched) -> Mechanism:
+    """There is nothing to open: the kernel keeps nothing of it."""
+    readers, writers, fresh = watched.readers, watched.writers, watched.fresh
+    wait, size = select.select, set_size()
+    troubled = writers if sys.platform == "win32" else ()
+
+    def tell(fd: int) -> None:
+        """Tell nobody: each ask tells everything. Only see whether it will fit."""
+        if sys.platform == "win32":
+            full = len(readers) > size or len(writers) > size
+        else:
+            full = fd >= size
+        if full:
+            raise UnsupportedError(
+                f"select cannot watch descriptor {fd} beside {len(readers)} others: FD_SETSIZE is {size}"
+            )
+
+    def ask(timeout_s: float | None) -> None:
+        readable, writable, failed = wait(readers, writers, troubled, timeout_s)
+        fresh.clear()
+        for fd in readable:
+            callback = readers.get(fd)
+            if callback is not None and fd not in fresh:
+                callback()
+        for fd in writable + failed if failed else writable:
+            callback = writers.get(fd)
+            if callback is not None and fd not in fresh:
+                callback()
+
+    return Mechanism(wait.__name__, tell, ask, lambda: None)
+
+
+class Adapter(Multiplexing):
+    """The loop of multiplexing on select."""
+
+    def __init__(self) -> None:
+        super().__init__(open_select)
+
+    def most_connections(self) -> tuple[int, str]:
+        # On Windows, where what is watched counts: the listener and the stop are yet to come.
+        return places_left(set_size(), len(self.watched.readers) + 2)

@@ -1,0 +1,408 @@
+"""Signal-driven I/O: the kernel sends a signal when something happens on a descriptor.
+
+**The model.** Stevens' fourth (UNP, chapters 6 and 25): instead of asking again and again what is ready, as
+select and poll do, the program has the kernel tell it. A descriptor gets an owner and the flag O_ASYNC, and at each
+change the owner gets a signal. In its first form, SIGIO from 4.2BSD, it is hardly usable for TCP: the signal
+says neither which socket nor what, and any number of them merge into one. Linux mended that around 1999, with
+the queue of POSIX real-time signals: `F_SETSIG` picks such a signal, each change queues one of its own, and
+its `siginfo_t` names the descriptor (`si_fd`) and what happened (`si_band`, in poll's bits). Its cost does not grow
+with the number of descriptors: it was Linux's answer to C10K until epoll came (2002).
+
+**Why no handler.** A signal handler interrupts the program between any two instructions and may call almost
+nothing (signal-safety(7)). Python's are no such handlers: C code notes the *number*, one flag for
+each, and the function runs later, between two bytecodes, in the main thread. A hundred signals would be
+one call, without a descriptor. So the signal is blocked, stays on its queue, and is taken from there when the
+program has time: sigtimedwait(2). Python's own leaves `si_fd` out; `crossloop.bindings.posix_signals` has it.
+(signalfd(2) reads many at once; by then one has a descriptor that epoll could have watched.)
+
+**Which signal, and who gets it.** glibc takes the first two real-time signals for its threads, SIGRTMIN comes
+after them; of the rest, the first that the kernel calls unused in this process. A signal *to the process* goes
+to any thread that does not block it, and kills the process by its default action. The process has threads
+that we did not start. Hence `F_SETOWN_EX` with this thread as the owner, and nobody else sees them. For the
+overflow's SIGIO fcntl(2) says otherwise, "delivered to the entire process"; the kernel sends it to that owner
+like the others (`send_sigio_to_task` in fs/fcntl.c; on 6.18 it was pending in the thread's SigPnd).
+
+**Edges.** A signal says that something *changed*. It comes once, so what is there has to be read until EAGAIN:
+a `recv` more per message than with poll or epoll. A short read will not do as a sign that nothing is left, for a
+peer's end of file may stand behind the data, and its signal may have come before. And a connection that is not
+read from while its answers are stuck must be read when they are gone, for no signal will come for
+what arrived meanwhile. Here one function does all of it: `advance` sends, receives and answers until
+the kernel refuses, whatever the signal said. One connection with endless data would keep all others waiting;
+after some rounds it goes to the end of a line, and signals have their turn.
+
+**A signal is a hint.** It lies on the queue while the program works. By then the data may have been read along
+with what came before; the descriptor may be closed, and its number belong to another connection. Nothing can be
+done about that, the kernel does not call signals back. It does no harm: a look at a socket that has nothing costs a
+system call, and nothing is concluded from the signal alone. The other gap is before the first
+signal: what arrived before O_ASYNC was set is announced by none, so each new connection is looked at once.
+
+**Overflow.** The queue is bounded, by RLIMIT_SIGPENDING and for all processes of the user together. When it is
+full the kernel falls back to plain SIGIO, of which one is enough: something changed, somewhere. Then every
+descriptor has to be looked at once, which is poll(2), and the model is poll as long as it lasts. SIGIO has
+a lower number than the real-time signals and is taken before them (signal(7)), so the recovery comes first and
+what still lies on the queue is a hint as before. Nothing can be lost: an event before the poll is seen by
+it, and one after it queues a signal, or, if there still is no room, the next SIGIO. The start of the server is the
+same case, nothing being known of any descriptor, and the same code.
+
+**The end.** A real-time signal that is pending when it is unblocked kills the process. So O_ASYNC is taken away
+or the descriptor closed first, then the queue is emptied, then the mask restored.
+
+**Readiness** is level-triggered by contract: called back as long as the descriptor is ready. Signals do not say
+that, so they only tell *where to look*: descriptors of which one was taken are asked with poll(2), and asked
+again each turn until they are no longer ready. It is honest and dearer, two system calls a turn; what is idle
+costs nothing still. libevent 1 had a backend of this kind (rtsig.c). A kind of file that sends none
+(epoll, eventfd, timerfd; O_ASYNC is passed over there in silence) is refused. One gap is bridged by asking every
+millisecond: Unix stream sockets announce room again only if a `send` was refused while O_ASYNC was on, and
+whoever begins to watch for room has been refused before (TCP's poll method notes the wish, `unix_poll` in
+net/unix/af_unix.c does not; tried on 6.18).
+
+**Elsewhere.** macOS and the BSDs have O_ASYNC and SIGIO, but no F_SETSIG and no descriptor in the signal: each
+would mean to poll all, which `poll` does without the detour.
+"""
+
+import contextlib
+import ctypes
+import errno
+import platform
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+
+from crossloop.api import (
+    AdapterAbout,
+    Facts,
+    Receive,
+    StreamApplication,
+    gil_enabled,
+    holds_io_uring,
+    module_file,
+)
+from crossloop.bindings.posix_signals import (
+    SignalTaker,
+    end_signals,
+    free_realtime_signal,
+    signal_readiness,
+    signal_readiness_of_any,
+)
+from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
+
+if sys.platform != "linux":
+    raise ImportError("only Linux has signals that name a descriptor (F_SETSIG)")
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="ctypes",
+    summary="Signal-driven I/O: a real-time signal for each change, taken by sigtimedwait; C10K before epoll.",
+    platforms=("linux",),
+    elsewhere="only Linux says in the signal which descriptor it is about (F_SETSIG); use kqueue or poll there",
+    homepage="https://man7.org/linux/man-pages/man2/fcntl.2.html",
+)
+
+READ_BYTES = 65536
+STEPS_PER_TURN = 32
+"""Calls of `recv` and `send` until the other connections have their turn."""
+ACCEPTS_PER_TURN = 128
+SIGNALS_PER_TURN = 256
+ACCEPT_PAUSE_S = 0.1
+ASK_AGAIN_S = 0.001
+OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+OVERFLOW = int(signal.SIGIO)
+
+
+class Adapter(Multiplexing):
+    """One real-time signal for everything; the thread that opens the adapter is the one that runs it."""
+
+    def __init__(self) -> None:
+        self._number = free_realtime_signal()
+        self._taker = SignalTaker((self._number, OVERFLOW))
+        self._blocked = (self._number, OVERFLOW)
+        self._mask_before = signal.pthread_sigmask(signal.SIG_BLOCK, self._blocked)
+        self._looking: _Looking | None = None
+        self.overflows = 0
+        """How many times the queue of signals ran over so far."""
+        try:
+            super().__init__(self._mechanism)
+        except BaseException:
+            self._end()
+            raise
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="ctypes",
+            binding_version=platform.python_version(),
+            library="none",
+            library_version="",
+            mechanism=self.mechanism.name,
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(ctypes),
+        )
+
+    # StreamServer
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        with _blocked(self._taker, self._blocked), listener:
+            server = _Server(self, self._taker, self._number, listener, application, stop)
+            try:
+                server.run()
+            finally:
+                server.close()
+        if self._looking is not None:
+            self._looking.everywhere()  # signals that were meant for it have been taken
+
+    # Readiness
+
+    def _mechanism(self, watched: Watched) -> Mechanism:
+        self._looking = looking = _Looking(self, self._taker, self._number, watched)
+        return Mechanism("sigio", looking.tell, looking.ask, self._end)
+
+    def _end(self) -> None:
+        if self._looking is not None:
+            self._looking.close()
+        _empty(self._taker)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask_before)
+
+
+@contextlib.contextmanager
+def _blocked(taker: SignalTaker, numbers: tuple[int, ...]) -> Iterator[None]:
+    """Signals *numbers* stay on their queue meanwhile; none is left there when they may be delivered again."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        _empty(taker)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _empty(taker: SignalTaker) -> None:
+    while taker.take(0.0):
+        pass
+
+
+class _Server:
+    """The listener, `stop`, and the connections; edge-triggered, as the signals are."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        taker: SignalTaker,
+        number: int,
+        listener: socket.socket,
+        application: StreamApplication,
+        stop: socket.socket,
+    ) -> None:
+        self.adapter, self.taker, self.number = adapter, taker, number
+        self.listener, self.application, self.stop = listener, application, stop
+        self.stopped = False
+        self.accept_at_s: float | None = None
+        self.connections: dict[int, _Connection] = {}
+        self.line: dict[int, None] = {}
+        """Descriptors that were not read to EAGAIN yet, in the order of their turns."""
+
+    def run(self) -> None:
+        signal_readiness(self.listener.fileno(), self.number)
+        signal_readiness(self.stop.fileno(), self.number)
+        self.look_everywhere()
+        take, info, line, number = self.taker.take, self.taker.info, self.line, self.number
+        while not self.stopped:
+            taken = take(0.0 if line else self.pause_s())
+            if taken == number:
+                if info.si_fd not in line:
+                    self.look_at(info.si_fd)
+            elif taken == OVERFLOW:
+                self.adapter.overflows += 1
+                self.look_everywhere()
+            if line:
+                fd = next(iter(line))
+                del line[fd]
+                self.look_at(fd)
+            if self.accept_at_s is not None and self.pause_s() == 0.0:
+                self.accept()
+
+    def look_at(self, fd: int) -> None:
+        connection = self.connections.get(fd)
+        if connection is not None:
+            connection.advance()
+        elif fd == self.listener.fileno():
+            self.accept()
+        elif fd == self.stop.fileno():
+            self.stopped = _readable(self.stop)
+        # else: a signal from before it was closed
+
+    def look_everywhere(self) -> None:
+        """Ask for the state of every descriptor once, and go on with those that are ready."""
+        poller = select.poll()
+        poller.register(self.stop, select.POLLIN)
+        poller.register(self.listener, select.POLLIN)
+        for fd, connection in self.connections.items():
+            poller.register(fd, select.POLLOUT if connection.unsent else select.POLLIN)
+        for fd, _events in poller.poll(0):
+            self.look_at(fd)
+
+    def accept(self) -> None:
+        self.accept_at_s = None
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                peer, _address = self.listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in OUT_OF_RESOURCES:
+                    continue  # the peer gave up between its SYN and our accept (accept(2), ECONNABORTED)
+                # Those who wait have been announced already, no signal will come for them.
+                self.accept_at_s = time.monotonic() + ACCEPT_PAUSE_S
+                return
+            # Sets O_NONBLOCK, too. Python's own timeout stays "blocking", which means that it does not wait
+            # before the call and hands EAGAIN on: two system calls less.
+            signal_readiness(peer.fileno(), self.number)
+            connection = _Connection(self, peer, self.application())
+            self.connections[connection.fd] = connection
+            connection.advance()  # what came before the flag was set
+        self.line[self.listener.fileno()] = None
+
+    def pause_s(self) -> float | None:
+        return None if self.accept_at_s is None else max(0.0, self.accept_at_s - time.monotonic())
+
+    def close(self) -> None:
+        end_signals(self.stop.fileno())
+        end_signals(self.listener.fileno())
+        for connection in tuple(self.connections.values()):
+            connection.close()
+
+
+class _Connection:
+    """One accepted connection: what it has to send goes before what it reads."""
+
+    __slots__ = ("fd", "peer", "receive", "recv", "send", "server", "unsent")
+
+    def __init__(self, server: _Server, peer: socket.socket, receive: Receive) -> None:
+        self.server, self.peer, self.receive = server, peer, receive
+        self.fd, self.recv, self.send = peer.fileno(), peer.recv, peer.send
+        self.unsent = memoryview(b"")
+
+    def advance(self) -> None:
+        """Send, receive and answer until the kernel refuses: the next signal comes for what it refused."""
+        for _ in range(STEPS_PER_TURN):
+            try:
+                if self.unsent:
+                    self.unsent = self.unsent[self.send(self.unsent) :]
+                    continue
+                data = self.recv(READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:  # reset by the peer
+                data = b""
+            if not data:
+                self.close()
+                return
+            self.unsent = memoryview(self.receive(data))
+        self.server.line[self.fd] = None
+
+    def close(self) -> None:
+        self.server.line.pop(self.fd, None)
+        del self.server.connections[self.fd]
+        self.peer.close()
+
+
+class _Looking:
+    """Readiness: signals tell where to look, poll(2) says what is so."""
+
+    def __init__(self, adapter: Adapter, taker: SignalTaker, number: int, watched: Watched) -> None:
+        self._adapter, self._taker, self._number, self._watched = adapter, taker, number, watched
+        self._signalling: set[int] = set()
+        """Descriptors with O_ASYNC."""
+        self._poller = select.poll()
+        self._places: set[int] = set()
+        """Those in the poller: a signal came, and they were ready when last asked, or were not asked yet."""
+        self._silent: set[int] = set()
+        """Watched for room, of which no signal may come."""
+
+    def tell(self, fd: int) -> None:
+        """Look at *fd* in the next turn: what is there already has sent its signal, or none."""
+        self._silent.discard(fd)
+        if fd in self._watched.writers and _is_unix_socket(fd):
+            self._silent.add(fd)
+        if fd in self._watched.readers or fd in self._watched.writers:
+            if fd not in self._signalling:
+                signal_readiness_of_any(fd, self._number)
+                self._signalling.add(fd)
+            self._look_at(fd)
+        else:
+            self._pass_over(fd)
+            if fd in self._signalling:
+                self._signalling.remove(fd)
+                end_signals(fd)
+
+    def ask(self, timeout_s: float | None) -> None:
+        take, info, number = self._taker.take, self._taker.info, self._number
+        if self._silent:
+            timeout_s = ASK_AGAIN_S if timeout_s is None else min(timeout_s, ASK_AGAIN_S)
+        taken = take(0.0 if self._places else timeout_s)
+        for _ in range(SIGNALS_PER_TURN):
+            if taken == number:
+                if info.si_fd in self._signalling:
+                    self._look_at(info.si_fd)
+            elif taken == OVERFLOW:
+                self._adapter.overflows += 1
+                self.everywhere()
+            else:
+                break
+            taken = take(0.0)
+        for fd in self._silent:
+            self._look_at(fd)
+        self._call_back()
+
+    def everywhere(self) -> None:
+        for fd in self._signalling:
+            self._look_at(fd)
+
+    def close(self) -> None:
+        for fd in self._signalling:
+            end_signals(fd)
+        self._signalling.clear()
+
+    def _call_back(self) -> None:
+        readers, writers, fresh = self._watched.readers, self._watched.writers, self._watched.fresh
+        fresh.clear()
+        ready = dict(self._poller.poll(0))
+        for fd in self._places - ready.keys():
+            self._pass_over(fd)
+        for fd, events in ready.items():
+            if events & ~select.POLLOUT and fd in readers and fd not in fresh:
+                readers[fd]()
+            if events & ~select.POLLIN and fd in writers and fd not in fresh:
+                writers[fd]()
+
+    def _look_at(self, fd: int) -> None:
+        reading = select.POLLIN if fd in self._watched.readers else 0
+        writing = select.POLLOUT if fd in self._watched.writers else 0
+        self._poller.register(fd, reading | writing)
+        self._places.add(fd)
+
+    def _pass_over(self, fd: int) -> None:
+        if fd in self._places:
+            self._places.remove(fd)
+            self._poller.unregister(fd)
+
+
+def _readable(sock: socket.socket) -> bool:
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def _is_unix_socket(fd: int) -> bool:
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError:
+        return False
+    try:
+        return sock.family == socket.AF_UNIX
+    finally:
+        sock.detach()

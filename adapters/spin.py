@@ -1,0 +1,141 @@
+"""spin: non-blocking I/O, every socket asked in turn by a program that never waits.
+
+With O_NONBLOCK a call that would have to wait returns EWOULDBLOCK at once instead (UNP volume 1, 6.2 and chapter 16).
+That is all the model offers: one learns that there is data by trying to read it. So one goes round, listener,
+stop socket, each connection, and round again. Nothing here sleeps, hence nothing has to be woken up: when the
+CPU is there and the connections are few, no other model answers sooner. Programs that own their CPUs do just that
+(DPDK, the busy polling of socket(7), SO_BUSY_POLL), and so does a lock that spins before it sleeps.
+
+What follows:
+
+- *It costs a whole CPU*, idle or not. CPU per message is therefore the time between messages, a figure about the
+  load and not about this program; at capacity alone it means what it means for the others.
+- *A round is O(connections)*: a system call for each, asked in vain for most. In Python "in vain" is dear: the
+  answer is an exception, BlockingIOError, made and thrown away, which costs more than the kernel's part. Latency
+  is half a round on average, and so grows with the connections, idle ones like all others.
+- *Writing is asked the same way.* A send that the kernel takes in part leaves a rest; while there is one the
+  connection is asked to write and not to read, which is the backpressure.
+- *One buffer for all*: memory is needed when data is there, not while waiting for it, unlike in blocking I/O.
+- *Running out of descriptors* needs no pause, as it does in a loop that would be told again at once: asking once more
+  in the next round is what happens anyway.
+
+`Readiness` is not offered. It would have to say that a descriptor *could* be read, and this model has no such
+question: MSG_PEEK asks without taking, but only on sockets, nothing asks whether a write would be taken, and poll
+with a timeout of zero does ask, but is multiplexing, whose kernel looks at all descriptors in one call. See `poll`.
+"""
+
+import platform
+import socket
+
+from crossloop.api import (
+    AdapterAbout,
+    Facts,
+    Receive,
+    StreamApplication,
+    StreamServer,
+    gil_enabled,
+    holds_io_uring,
+    module_file,
+)
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="socket",
+    summary="Non-blocking calls tried on every socket in turn, without ever waiting: lowest latency, a whole CPU.",
+    homepage="https://docs.python.org/3/library/socket.html",
+)
+
+READ_BYTES = 65536
+ACCEPTS_PER_ROUND = 128
+"""An accept storm must not keep the connections waiting that are there already."""
+
+
+class Adapter(StreamServer):
+    """Non-blocking sockets and a loop that asks."""
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="socket",
+            binding_version=platform.python_version(),
+            library="none",
+            library_version="",
+            mechanism="non-blocking polling",
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(socket),
+        )
+
+    def close(self) -> None:
+        """Nothing is open: sockets end with the call that they belong to."""
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        buffer = memoryview(bytearray(READ_BYTES))
+        connections: list[_Connection] = []
+        with listener:
+            try:
+                while not _readable(stop):
+                    for _ in range(ACCEPTS_PER_ROUND):
+                        try:
+                            accepted, _address = listener.accept()
+                        except (
+                            OSError
+                        ):  # nobody there, somebody gone again, or no descriptor left: asked again anyway
+                            break
+                        accepted.setblocking(False)
+                        connections.append(_Connection(accepted, application(), buffer))
+                    connections = [each for each in connections if each.turn()]
+            finally:
+                for each in connections:
+                    each.socket.close()
+
+
+class _Connection:
+    """One accepted connection: reads, hands on, answers; while an answer is stuck it does not read."""
+
+    __slots__ = ("buffer", "receive", "recv_into", "send", "socket", "unsent")
+
+    def __init__(self, connection: socket.socket, receive: Receive, buffer: memoryview) -> None:
+        self.socket, self.receive, self.buffer = connection, receive, buffer
+        self.recv_into, self.send = connection.recv_into, connection.send
+        self.unsent = memoryview(b"")
+
+    def turn(self) -> bool:
+        """Try what is to be done next; False once the connection is over and closed."""
+        try:
+            if self.unsent:
+                self.unsent = self.unsent[self.send(self.unsent) :]
+                return True
+            size = self.recv_into(self.buffer)
+        except BlockingIOError:
+            return True
+        except OSError:  # reset by the peer
+            size = 0
+        if not size:
+            return self.over()
+        answer = self.receive(bytes(self.buffer[:size]))
+        try:
+            sent = self.send(answer) if answer else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return self.over()
+        if sent < len(answer):
+            self.unsent = memoryview(answer)[sent:]
+        return True
+
+    def over(self) -> bool:
+        """Close; False, for `turn` to return."""
+        self.socket.close()
+        return False
+
+
+def _readable(sock: socket.socket) -> bool:
+    """Ask without taking (MSG_PEEK)."""
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,318 @@
+"""threads: blocking I/O, one thread for each connection.
+
+The second oldest answer, and the easiest program to read: the acceptor starts a thread, the thread does
+`recv`, works, `sendall`, until its peer is done (UNP volume 1, 26.4 and 30.10). Each is asleep in the kernel
+most of the time, in the queue of its own socket. When data comes the kernel makes exactly that thread runnable:
+nobody searches, so the cost of a message does not grow with the connections that are idle. What grows is memory.
+
+*What a thread costs.* The stack is the famous part, and the misleading one. The default (`ulimit -s`, mostly 8 MiB;
+CPython asks for 16 on macOS) is address space: a page becomes memory when it is first touched, and a thread that
+sits in `recv` has touched few. Ten thousand stacks of 8 MiB are 80 GB of addresses, which 64 bits have,
+yet RLIMIT_AS or strict overcommit (vm.overcommit_memory 2) may forbid; and before Linux 6.7 a stack of 2 MiB or
+more could be given whole huge pages where these are set to `always`, which makes the addresses real memory
+after all (JDK-8312182 tells that story). STACK_BYTES stays below that, with room for some thousand frames of C,
+regular expressions and JSON included. Beside the stack each has a chunk of 16 KiB for Python's frames, the
+receive buffer that waits with it, and in the kernel a task structure and a stack of 16 KiB. Measured with ten thousand
+connections, after one small message on each: 24 KiB resident a connection, 0.7 MiB of addresses.
+
+*What stops it.* `clone` fails with EAGAIN at RLIMIT_NPROC, kernel.threads-max, kernel.pid_max or a container's
+pids.max, and mmap at vm.max_map_count: stack, guard page and frames are three mappings, so that the usual 65,530
+end at 21,800 threads. Python says "can't start new thread" for all of them. That connection is closed,
+the others stay served, and `refused` holds how many, with the limit that had no room (`idioms.task_limits`).
+
+*The GIL.* A thread gives it up around each system call and takes it back after. With one busy thread nobody
+contends. One that computes keeps the others from their next byte for the switch interval (5 ms): those that do
+I/O give the lock away after microseconds, the one that computes only when asked, so it wins every round. That is
+the convoy effect (Beazley, "Understanding the Python GIL", 2010; bpo-7946). And the
+asking itself does not scale: who waits for the lock wakes at every interval to see whether it changed hands. A few
+waiters cost nothing. When a message arrives for each of 3000 threads, 600,000 wake-ups a second leave little
+of the machine: that round took 4 to 7 s, and with 10,000 threads some 80 messages a second got through. With an
+interval of 0.5 s the same rounds took 0.2 s and 0.8 s. So the interval grows with the threads here (SWITCH_S
+each, above the default from 100 on). It is the interpreter that fails at C10K by default, and not the kernel.
+On a free-threaded build (PEP 703) there is no such lock; nothing in this file relies on it, whatever two
+threads touch is touched under `_Crew`'s guard.
+
+*Ending.* No one can end a thread from outside; it must come back from its system call. `shutdown(SHUT_RDWR)` on its
+socket brings it back at once, `recv` with an end of file and `sendall` with EPIPE; `close` would not (the call
+holds the file open and sleeps on), and would free the number for another file while the thread still uses
+it. Hence a thread alone closes its socket, and until then it is listed under a lock. On Windows it is the other
+way round: `shutdown` leaves a blocked `recv` asleep (cpython issue 91913) and `closesocket` fails it, so there the
+socket is closed, at a time when nobody opens another. A thread that computes is waited for. Threads are
+daemons although all are joined: for others CPython up to 3.12 goes through the list of all living ones
+at each start (`_maintain_shutdown_locks`), which is quadratic.
+
+*Tasks* are threads, too: `receive`, `send_all` and `sleep` block, and an `async def` runs through by one
+`send(None)`. A socket that a scenario hands over non-blocking is made to block at its first use, for good. When a
+task fails, those that are blocked in one of the three are brought back and unwound; then all are joined.
+"""
+
+import contextlib
+import platform
+import socket
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from typing import Any
+
+from crossloop.api import (
+    AdapterAbout,
+    Facts,
+    StreamApplication,
+    StreamServer,
+    Tasks,
+    UnsupportedError,
+    gil_enabled,
+    holds_io_uring,
+    module_file,
+)
+from crossloop.idioms.blocking import READ_BYTES, arrivals, converse
+from crossloop.idioms.task_limits import Need, Refused, once_more, room, why
+
+ABOUT = AdapterAbout(
+    family="model",
+    library="none",
+    binding="threading",
+    summary="Blocking calls, one thread for each connection: the program that reads like its protocol.",
+    homepage="https://docs.python.org/3/library/threading.html",
+)
+
+STACK_BYTES = 512 * 1024
+FRAMES_BYTES = 16 * 1024
+"""First chunk for Python's frames, a mapping of its own (DATA_STACK_CHUNK_SIZE in CPython's pystate.c)."""
+THREAD = Need(name="thread", mappings=3, address_bytes=STACK_BYTES + FRAMES_BYTES + READ_BYTES)
+SWITCH_S = 50e-6
+"""Switch interval for each thread: waiters that look at the GIL together wake once in this time, not more often."""
+
+
+class Adapter(StreamServer, Tasks):
+    """`threading.Thread` and blocking sockets."""
+
+    def __init__(self) -> None:
+        self.refused: Refused | None = None
+        """Connections that no thread could be started for, since the adapter was made."""
+        self._crew = _Crew()
+        self.receive = self._receive
+        self.send_all = self._send_all
+        self.sleep = self._sleep
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="threading",
+            binding_version=platform.python_version(),
+            library="none",
+            library_version="",
+            mechanism="blocking",
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(threading),
+        )
+
+    def close(self) -> None:
+        """Nothing is open: threads and sockets end with the call that they belong to."""
+
+    # StreamServer
+
+    def most_connections(self) -> tuple[int, str] | None:
+        return room(THREAD)
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        failed, alarm = socket.socketpair()
+        crew = _Crew(on_failure=lambda: alarm.send(b"!"))
+
+        def serve(connection: socket.socket) -> None:
+            with connection:
+                crew.hold(connection)
+                try:
+                    converse(connection, application())
+                finally:
+                    crew.release()
+
+        with listener, failed, alarm, _settings_for_many():
+            try:
+                for arrival in arrivals(listener, stop, failed):
+                    if arrival is stop or arrival is failed:
+                        break
+                    try:
+                        crew.start(partial(serve, arrival))
+                    except (RuntimeError, MemoryError) as error:
+                        self.refused = once_more(self.refused, THREAD, error)
+                        arrival.close()
+            finally:
+                crew.interrupt()
+                crew.join()
+        crew.raise_failure()
+
+    # Tasks
+
+    async def _receive(self, sock: socket.socket, n: int) -> bytes:
+        crew = self._crew
+        _make_blocking(sock)
+        crew.hold(sock)
+        try:
+            data = sock.recv(n)
+        finally:
+            crew.release()
+        crew.check()
+        return data
+
+    async def _send_all(self, sock: socket.socket, data: bytes) -> None:
+        crew = self._crew
+        _make_blocking(sock)
+        crew.hold(sock)
+        try:
+            sock.sendall(data)
+        finally:
+            crew.release()
+        crew.check()
+
+    async def _sleep(self, seconds: float) -> None:
+        self._crew.interrupted.wait(seconds)
+        self._crew.check()
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        try:
+            self._crew.start(partial(_drive, task))
+        except (RuntimeError, MemoryError) as error:
+            task.close()
+            raise UnsupportedError(f"no thread for another task: {why(THREAD, error)}") from error
+        return task
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        crew = self._crew
+        with _settings_for_many():
+            crew.run(partial(_drive, main))
+            try:
+                crew.join()
+            except BaseException as error:  # raised by the handler of a signal
+                crew.fail(error)
+                crew.join()
+            finally:
+                self._crew = _Crew()
+        crew.raise_failure()
+
+
+class _EndedError(BaseException):
+    """Unwinds a thread whose blocking call was interrupted."""
+
+
+class _Crew:
+    """Threads that are waited for together, and the sockets that they are blocked on."""
+
+    def __init__(self, on_failure: Callable[[], object] = lambda: None) -> None:
+        self.interrupted = threading.Event()
+        self._on_failure = on_failure
+        self._interval_s = sys.getswitchinterval()
+        self._guard = threading.Lock()
+        self._members: set[threading.Thread] = set()
+        self._last_to_leave: threading.Thread | None = None
+        self._held: dict[int, socket.socket] = {}
+        self._failure: BaseException | None = None
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Do *work* in a thread of its own. Raises RuntimeError or MemoryError where there is none to be had."""
+        thread = threading.Thread(target=self._run_and_leave, args=(work,), daemon=True)
+        with self._guard:  # nobody joins what has not started, nor leaves before it is listed
+            thread.start()
+            self._members.add(thread)
+            sys.setswitchinterval(max(self._interval_s, len(self._members) * SWITCH_S))
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do *work* in this thread. What it raises interrupts the others; the first such is kept."""
+        try:
+            work()
+        except _EndedError:
+            pass
+        except BaseException as error:
+            self.fail(error)
+
+    def _run_and_leave(self, work: Callable[[], None]) -> None:
+        self.run(work)
+        # A thread cannot take itself off the list as the very last thing it does. So each waits for the one
+        # that left before it, and `join` for the last.
+        thread = threading.current_thread()
+        with self._guard:
+            before, self._last_to_leave = self._last_to_leave, thread
+            self._members.discard(thread)
+        if before is not None:
+            before.join()
+
+    def hold(self, sock: socket.socket) -> None:
+        """From here to `release` this thread may block on *sock*, and does not close it."""
+        with self._guard:
+            self.check()
+            self._held[threading.get_ident()] = sock
+
+    def release(self) -> None:
+        """This thread has no socket to block on."""
+        with self._guard:
+            self._held.pop(threading.get_ident(), None)
+
+    def check(self) -> None:
+        """Unwind this thread if the crew was interrupted."""
+        if self.interrupted.is_set():
+            raise _EndedError
+
+    def interrupt(self) -> None:
+        """Bring every thread back from the call that it is blocked in, and let none block again."""
+        with self._guard:
+            self.interrupted.set()
+            for sock in self._held.values():
+                with contextlib.suppress(OSError):  # its peer has reset it
+                    if sys.platform == "win32":
+                        sock.close()
+                    else:
+                        sock.shutdown(socket.SHUT_RDWR)
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first error for `raise_failure`, and interrupt all."""
+        with self._guard:
+            if self._failure is None:
+                self._failure = error
+        self.interrupt()
+        self._on_failure()
+
+    def join(self) -> None:
+        """Wait until every thread is gone, those that were started meanwhile, too."""
+        while True:
+            with self._guard:
+                members, last = tuple(self._members), self._last_to_leave
+            if not members:
+                break
+            for thread in members:
+                thread.join()
+        if last is not None:
+            last.join()
+
+    def raise_failure(self) -> None:
+        """Raise the first error, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+
+def _make_blocking(sock: socket.socket) -> None:
+    if sock.gettimeout() is not None:  # known without a system call
+        sock.setblocking(True)
+
+
+def _drive(task: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that only ever awaits what blocks."""
+    try:
+        task.send(None)
+    except StopIteration:
+        return
+    task.close()
+    raise RuntimeError("a task was suspended by something other than this adapter's receive, send_all, sleep")
+
+
+@contextlib.contextmanager
+def _settings_for_many() -> Iterator[None]:
+    """Stack size and switch interval are settings of the whole process: leave them as they were."""
+    interval_s, stack_bytes = sys.getswitchinterval(), threading.stack_size(STACK_BYTES)
+    try:
+        yield
+    finally:
+        threading.stack_size(stack_bytes)
+        sys.setswitchinterval(interval_s)

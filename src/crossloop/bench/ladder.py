@@ -1,0 +1,80 @@
+"""Ladders: which parameter sets are rungs of one, what ends an adapter's climb, and what is said above that. Pure."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median_low
+from typing import Any
+
+from crossloop.bench.plan import Comparison, Row, parameter_key
+from crossloop.journal import Latency, Objective
+from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, TimedOut, Unsupported
+
+
+def ladders(comparisons: Sequence[Comparison], ladder: str) -> list[list[Comparison]]:
+    """Comparisons that differ in the parameter *ladder* alone, each group from its lowest rung up."""
+    groups: dict[str, list[Comparison]] = {}
+    for one in comparisons:
+        others = {name: value for name, value in one.parameters.items() if name != ladder}
+        groups.setdefault(parameter_key(others), []).append(one)
+    return [sorted(group, key=lambda one: float(one.parameters[ladder])) for group in groups.values()]
+
+
+def judged(latencies: Sequence[Latency], objective_p99_ms: float) -> Objective | None:
+    """How a rung stands to its objective: by the median of the slices' p99, of an even number the lower one.
+
+    The median, as everywhere: a neighbour that takes the CPU for a tenth of a second makes the p99 of all
+    slices together, and says nothing about who was measured. None without a slice or an objective.
+    """
+    if not latencies or not objective_p99_ms:
+        return None
+    p99_us = median_low(one.p99 for one in latencies)
+    allowed_us = objective_p99_ms * 1000
+    return Objective(allowed_p99_us=allowed_us, p99_us=p99_us, met=p99_us <= allowed_us)
+
+
+def too_slow(objective: Objective | None) -> Outcome | None:
+    """What ends a climb where a rung misses its objective; None where it keeps it, or has none.
+
+    The rung itself has its figures; this is what the rungs above it get.
+    """
+    if objective is None or objective.met:
+        return None
+    got_ms, allowed_ms = objective.p99_us / 1000, objective.allowed_p99_us / 1000
+    return TimedOut(f"too slow, p99 {got_ms:,.0f} ms where {allowed_ms:,g} ms are allowed", allowed_ms / 1000)
+
+
+def stops(
+    comparisons: Sequence[Comparison], ladder: str, ended: Mapping[str, Mapping[Row, Outcome]]
+) -> dict[str, dict[Row, Outcome]]:
+    """By comparison: rows that climb no further, and why.
+
+    *ended*, by comparison, are the rows whose climb ended on it. A rung above that is not tried any more; its
+    outcome is of the kind that ended the climb, and names the rung.
+    """
+    found: dict[str, dict[Row, Outcome]] = {one.key: {} for one in comparisons}
+    for rungs in ladders(comparisons, ladder):
+        last: dict[Row, Outcome] = {}
+        for rung in rungs:
+            for row in rung.rows:
+                if row in last:
+                    found[rung.key][row] = last[row]
+                elif row in ended.get(rung.key, {}):
+                    last[row] = _beyond(ended[rung.key][row], ladder, rung.parameters[ladder])
+    return found
+
+
+def _beyond(outcome: Outcome, ladder: str, value: Any) -> Outcome:
+    """The outcome of the rungs above one that ended with *outcome*."""
+    reason = f"stopped at {value:,} {ladder}"
+    match outcome:
+        case Unsupported():
+            return Unsupported(f"{reason}: {outcome.reason}")
+        case NotInstalled():
+            return NotInstalled(f"{reason}: {outcome.reason}")
+        case Crashed():
+            return Crashed(f"{reason}: {outcome.reason}")
+        case TimedOut():
+            return TimedOut(f"{reason}: {outcome.reason}", outcome.limit_s)
+        case Failed():
+            return Failed(f"{reason}: {outcome.reason}")
+        case _:  # a climb does not end with a figure alone
+            raise ValueError(f"{outcome!r} ends no climb")

@@ -1,0 +1,340 @@
+"""The idiom of multiplexing: tell the kernel what to watch, ask what is ready, call back; over and over.
+
+select, poll, epoll and kqueue do one thing: a single thread sleeps on many descriptors and wakes for those
+that can be read or written without blocking. They *report readiness*; the reading and writing remain the program's
+own system calls. What differs is how the kernel is told and asked: two functions, which an adapter gives as
+a `Mechanism`. Everything else is the same for all four, and is here.
+
+*What differs most is the price of the silent.* select and poll tell everything with every ask, epoll and kqueue
+tell changes. One active among 1000 pairs cost 130 µs an event with poll and 7.4 with epoll, among 10 pairs 5.6 and
+4.6 (`crossloop bench --scenarios pipe-pairs --adapters poll,epoll`, Linux 6.18, 2 virtual CPUs).
+
+*An answer is a snapshot.* One ask may report a hundred descriptors, and the first callback may close the
+fiftieth, whose number the next `accept` gives to a stranger. So callbacks are looked up at the moment of the
+call, and a descriptor that somebody began to watch during the turn (`Watched.fresh`) is left for the next
+one: what was reported under its number may have been said of another file.
+
+*Level-triggered, all four.* A descriptor is reported as long as it is ready, not once when it becomes so. One
+`recv` per report is enough then: what it leaves is reported again, and so is what a turn did not come
+to because a callback raised. Edge-triggered programs must read until EAGAIN, a further system call per message.
+
+*Non-blocking, nevertheless.* Ready a moment ago is not ready now: a datagram with a bad checksum is dropped after
+the report, a client in the accept queue resets (Stevens, UNP 16.6). A blocking call would stop every connection.
+
+*Backpressure.* What `send` does not take is kept, and the connection is watched for writing *instead of*
+reading. Watched for both, a peer that only sends would fill this process's memory with answers. Watched for
+writing without need, it would be ready all the time, and the loop would never sleep.
+
+*Out of descriptors.* A listener with someone in its queue stays readable while `accept` fails with EMFILE: without
+a pause the loop would spin. So it is not watched for a while; whoever ends meanwhile makes room.
+
+*Other threads and signals.* Neither can be watched, a socket can: whoever wants the loop's attention writes a byte to
+a socket pair that it always watches (the self-pipe trick, D. J. Bernstein), and what is to be done
+travels in a deque. A byte is due only when none is on its way. Python runs signal handlers between
+bytecodes and resumes an interrupted wait (PEP 475); a signal that arrives just *before* the wait would
+sleep with it, and Windows does not interrupt it at all, so signals write such a byte, too.
+"""
+
+import contextlib
+import errno
+import platform
+import select
+import signal
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from crossloop.api import (
+    Callback,
+    Facts,
+    Readiness,
+    Receive,
+    StreamApplication,
+    StreamServer,
+    UnsupportedError,
+    gil_enabled,
+    holds_io_uring,
+    module_file,
+)
+from crossloop.idioms.timer_heap import Timer, TimerHeap
+
+READ_BYTES = 65536
+"""Most that one `recv` takes. Below 128 KiB: beyond it malloc may map the buffer and unmap it again for each
+message (mallopt(3), M_MMAP_THRESHOLD); a `recv(262144)` of 1 KiB took 25 µs so, a `recv(65536)` 4.4."""
+ACCEPTS_PER_TURN = 128
+"""A storm of new connections must not keep those waiting that are there already."""
+ACCEPT_PAUSE_S = 0.1
+OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Who is called for what: written by the loop, read by its mechanism."""
+
+    readers: dict[int, Callback] = field(default_factory=dict)
+    writers: dict[int, Callback] = field(default_factory=dict)
+    fresh: set[int] = field(default_factory=set)
+    """Descriptors that have been watched anew since the kernel was asked; `ask` empties it."""
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One of the four, open: what an adapter gives to the loop."""
+
+    name: str
+    tell: Callable[[int], object]
+    """`tell(fd)`: the interest in *fd* has changed to what `Watched` says. Raises UnsupportedError, OSError."""
+    ask: Callable[[float | None], object]
+    """`ask(timeout_s)`: wait for readiness, no longer than that (None: for ever), and call back."""
+    close: Callable[[], object]
+
+
+class Multiplexing(StreamServer, Readiness):
+    """An adapter on the mechanism that *opened* makes for what is watched."""
+
+    def __init__(self, opened: Callable[[Watched], Mechanism]) -> None:
+        self.watched = Watched()
+        self.mechanism = opened(self.watched)
+        self.watch, self.unwatch = self._watching(self.watched.readers)
+        self.watch_write, self.unwatch_write = self._watching(self.watched.writers)
+        self._timers = timers = TimerHeap()
+        self.call_later = timers.call_later
+        self.cancel = timers.cancel
+        self.rearm = timers.rearm
+        self.call_every = timers.call_every
+        self._hearer, self._teller = socket.socketpair()
+        self._hearer.setblocking(False)
+        self._teller.setblocking(False)
+        self._running = False
+        self.run = self._run
+        self.stop = self._stop
+        try:
+            self.wake = self._waking()
+        except BaseException:
+            self.close()
+            raise
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="select",
+            binding_version=platform.python_version(),
+            library="none",
+            library_version="",
+            mechanism=self.mechanism.name,
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(select),
+        )
+
+    def close(self) -> None:
+        self.mechanism.close()
+        self._hearer.close()
+        self._teller.close()
+
+    # StreamServer
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        with listener:
+            server = _Server(self, listener, application)
+            try:
+                server.open()
+                self.watch(stop.fileno(), self._stop)
+                self._run()
+            finally:
+                self.unwatch(stop.fileno())
+                server.close()
+
+    # Readiness
+
+    def _watching(
+        self, callbacks: dict[int, Callback]
+    ) -> tuple[Callable[[int, Callback], None], Callable[[int], None]]:
+        tell, fresh = self.mechanism.tell, self.watched.fresh
+
+        def watch(fd: int, callback: Callback) -> None:
+            known = fd in callbacks
+            callbacks[fd] = callback
+            if known:
+                return
+            fresh.add(fd)
+            try:
+                tell(fd)
+            except BaseException:
+                del callbacks[fd]
+                raise
+
+        def unwatch(fd: int) -> None:
+            if callbacks.pop(fd, None) is not None:
+                tell(fd)
+
+        return watch, unwatch
+
+    def _waking(self) -> Callable[[Callback], None]:
+        calls: deque[Callback] = deque()
+        append, popleft, send, recv = calls.append, calls.popleft, self._teller.send, self._hearer.recv
+        told = False
+
+        def tell() -> None:
+            nonlocal told
+            told = True
+            with contextlib.suppress(BlockingIOError):  # full of signals' bytes: they wake the loop as well
+                send(b"w")
+
+        def hear() -> None:
+            nonlocal told
+            recv(4096)
+            # From here on a new call tells again. One that came before saw `told` and kept silent, but it
+            # is in the deque already, for it was put there first.
+            told = False
+            try:
+                for _ in range(len(calls)):  # not what they add: descriptors have their turn in between
+                    popleft()()
+            finally:
+                if calls and not told:
+                    tell()
+
+        def wake(callback: Callback) -> None:
+            append(callback)
+            if not told:
+                tell()
+
+        self.watch(self._hearer.fileno(), hear)
+        return wake
+
+    def _run(self) -> None:
+        ask, fire, wait_s, timers = (
+            self.mechanism.ask,
+            self._timers.fire,
+            self._timers.wait_s,
+            self._timers.entries,
+        )
+        self._running = True
+        with _signals_told_to(self._teller):
+            while self._running:
+                ask(wait_s() if timers else None)
+                if timers:
+                    fire()
+
+    def _stop(self) -> None:
+        self._running = False
+
+
+class _Server:
+    """The listener and the connections that it led to."""
+
+    def __init__(self, loop: Multiplexing, listener: socket.socket, application: StreamApplication) -> None:
+        self._loop, self._listener, self._application = loop, listener, application
+        self._pause: Timer | None = None
+        self.connections: set[_Connection] = set()
+
+    def open(self) -> None:
+        self._loop.watch(self._listener.fileno(), self.accept)
+
+    def accept(self) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                peer, _address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in OUT_OF_RESOURCES:
+                    continue  # the peer gave up between its SYN and our accept (accept(2), ECONNABORTED)
+                self._loop.unwatch(self._listener.fileno())
+                self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self.open)
+                return
+            peer.setblocking(False)
+            connection = _Connection(self, self._loop, peer)
+            self.connections.add(connection)
+            connection.receive = self._application()
+            try:
+                self._loop.watch(connection.fd, connection.readable)
+            except (UnsupportedError, OSError):
+                connection.close()  # it cannot be watched (see `most_connections`); those that are there go on
+
+    def close(self) -> None:
+        if self._pause is not None:
+            self._loop.cancel(self._pause)
+        self._loop.unwatch(self._listener.fileno())
+        for connection in tuple(self.connections):
+            connection.close()
+
+
+class _Connection:
+    """One accepted connection: it is read from, or it has something left to send; never both."""
+
+    __slots__ = ("fd", "loop", "peer", "receive", "recv", "send", "server", "unsent")
+
+    receive: Receive
+
+    def __init__(self, server: _Server, loop: Multiplexing, peer: socket.socket) -> None:
+        self.server, self.loop, self.peer = server, loop, peer
+        self.fd, self.recv, self.send = peer.fileno(), peer.recv, peer.send
+        self.unsent = memoryview(b"")
+
+    def readable(self) -> None:
+        try:
+            data = self.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # reset by the peer
+            data = b""
+        if not data:
+            self.close()
+            return
+        answer = self.receive(data)
+        if not answer:
+            return
+        try:
+            sent = self.send(answer)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent < len(answer):
+            self.unsent = memoryview(answer)[sent:]
+            self.turn(self.loop.watched.readers, self.loop.watched.writers, self.writable)
+
+    def writable(self) -> None:
+        try:
+            self.unsent = self.unsent[self.send(self.unsent) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        if not self.unsent:
+            self.turn(self.loop.watched.writers, self.loop.watched.readers, self.readable)
+
+    def turn(self, old: dict[int, Callback], new: dict[int, Callback], callback: Callback) -> None:
+        """Be watched for the other thing instead; the kernel is told once, not twice."""
+        del old[self.fd]
+        new[self.fd] = callback
+        self.loop.mechanism.tell(self.fd)
+
+    def close(self) -> None:
+        # First the interest, then the descriptor: its number may belong to the next connection.
+        self.loop.unwatch(self.fd)
+        self.loop.unwatch_write(self.fd)
+        self.peer.close()
+        self.server.connections.discard(self)
+
+
+@contextlib.contextmanager
+def _signals_told_to(teller: socket.socket) -> Iterator[None]:
+    """Have each signal write a byte to *teller*, where nobody else has asked for that already."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # handlers run in the main thread
+        return
+    previous = signal.set_wakeup_fd(teller.fileno(), warn_on_full_buffer=False)
+    if previous != -1:
+        signal.set_wakeup_fd(previous, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        if previous == -1:
+            signal.set_wakeup_fd(-1)

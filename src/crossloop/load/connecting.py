@@ -1,0 +1,157 @@
+"""Connecting many: every connection proves itself by one verified answer, within bounds of time and number.
+
+A connection that the kernel has made is not one that the server has *accepted*: on Linux the handshake is the
+kernel's, and the connection waits in the listener's queue until `accept` takes it out (listen(2)). Hence each
+one sends a message as soon as it is made, and counts from its answer on: then the server has accepted it, has
+whatever it needs per connection, and serves it.
+
+At most `AT_ONCE` connections are between their first packet and their answer. That is less than any system's
+listen queue (128 by default on macOS), so that the queue cannot overflow: Linux drops the handshake then, and
+the client tries again after a second, which would be the kernel's figure and not the server's.
+
+One address has one range of ephemeral ports for a given server (ip(7), `ip_local_port_range`: 28,232 of them on
+Linux). What goes beyond that comes from 127.0.0.2, 127.0.0.3, …, which on Linux are loopback as well.
+"""
+
+import ipaddress
+import sys
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter_ns
+
+from crossloop.load.errors import DescriptorsError, LoadError, SilentServerError
+from crossloop.load.loops import LOOK_NS, complete, measuring, send_next
+from crossloop.load.target import Target
+
+AT_ONCE = 100
+STALL_NS = 5_000_000_000
+"""A server that has answered none of the connections that wait for so long is not going to."""
+PORTS_SHARE = 0.7
+"""Part of the range of ports that is used of one address: others need some, and a full range is slow to
+search (each connect(2) then tries port after port)."""
+WINDOWS_AND_BSD_PORTS = 16_384
+"""Of an address: 49152 to 65535 (RFC 6335, "Dynamic Ports"), the default of macOS and of Windows."""
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What it took to make all connections of a target."""
+
+    connections: int
+    elapsed_ns: int
+    """From the first packet to the last answer."""
+    latency_ns: "array[int]"
+    """Of each connection: from before it was made until its first answer was compared."""
+    looking_ns: int
+    """Of the time: spent on looking in vain, with as many under way as are allowed."""
+
+
+def _nothing() -> None:
+    pass
+
+
+def _no_words() -> str:
+    return ""
+
+
+def connect_proven(
+    target: Target,
+    timeout_s: float,
+    *,
+    at_start: Callable[[], None] = _nothing,
+    at_end: Callable[[], None] = _nothing,
+    exhausted: Callable[[], str] = _no_words,
+    spin: bool = True,
+) -> Proven:
+    """Connect all of *target* within *timeout_s*, each connection answered once.
+
+    Raises as `Target.connect` and as the loops do, with how far it got; the target is closed then. A server
+    that answers nothing for five seconds is left before the time is up. *exhausted* is asked at an error,
+    while all is still as it was: when it says that the server lacks descriptors, that is the error.
+    """
+    target.prepare()
+    with measuring(target):
+        at_start()
+        try:
+            proven = _connect(target, perf_counter_ns() + round(timeout_s * 1e9), timeout_s, spin)
+        except LoadError as error:
+            got = f"{target.proven:,} of {target.count:,} connections answered"
+            words = exhausted()
+            if words:
+                raise DescriptorsError(f"{got}; {words}") from error
+            raise type(error)(f"{got}; {error}") from error
+        at_end()
+    return proven
+
+
+def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Proven:
+    assert target.poller is not None
+    poll, clock = target.poller.poll, perf_counter_ns
+    sources = sources_for(target.host, target.count)
+    latencies = array("q")
+    waiting = looking = 0
+    start = progress = now = clock()
+    while len(latencies) < target.count:
+        if len(target.connections) < target.count and waiting < AT_ONCE:
+            connection = target.add(
+                min(until_ns, now + STALL_NS), sources[len(target.connections) % len(sources)]
+            )
+            connection.due_ns = now
+            send_next(target, connection)
+            waiting += 1
+        idle = waiting == AT_ONCE or len(target.connections) == target.count
+        events = poll(0 if spin or not idle else 0.01, AT_ONCE)
+        for answered in complete(target, events):
+            latencies.append(clock() - answered.due_ns)
+            answered.sent_ns = 0
+            waiting -= 1
+            target.proven += 1
+        before, now = now, clock()
+        if events:
+            progress = now
+        elif idle:
+            looking += min(now - before, LOOK_NS) if spin else 0
+            _expect_progress(waiting, now - progress, now - until_ns, timeout_s)
+    return Proven(target.count, now - start, latencies, looking)
+
+
+def _expect_progress(waiting: int, silent_ns: int, late_ns: int, timeout_s: float) -> None:
+    """Raise when a server takes too long over the connections that wait."""
+    if late_ns > 0:
+        raise SilentServerError(f"the others had none within {timeout_s:g} s, too slow for this many")
+    if silent_ns > STALL_NS:
+        raise SilentServerError(
+            f"none of the {waiting:,} that were made since was answered in {STALL_NS / 1e9:g} s:"
+            " the server does not accept them, or does not serve them"
+        )
+
+
+def sources_for(host: str, count: int) -> list[str]:
+    """Addresses to connect from, as many as *count* connections to *host* take; an empty one is the system's choice.
+
+    Only the loopback network has several, and only Linux has all of it without being told.
+    """
+    needed = -(-count // round(ports_of_an_address() * PORTS_SHARE))
+    if needed < 2 or sys.platform != "linux" or not _is_loopback(host):
+        return [""]
+    return [f"127.0.0.{number}" for number in range(1, needed + 1)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.version == 4 and address.is_loopback
+
+
+def ports_of_an_address() -> int:
+    """How many ephemeral ports one address has."""
+    path = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    try:
+        low, high = map(int, path.read_text().split())
+    except (OSError, ValueError):
+        return WINDOWS_AND_BSD_PORTS
+    return high - low + 1

@@ -1,0 +1,289 @@
+"""What a report says of a ladder: how far each adapter got, what grows with the rungs, and what connections cost."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from crossloop import statistics
+from crossloop.journal import CellRecord, Connecting, Estimate
+from crossloop.report import digits
+from crossloop.report.digits import MISSING
+from crossloop.report.escaping import Markdown, inline
+from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, parameters_text, row_label
+from crossloop.report.tables import Column, Table, table
+
+KERNEL_FROM = 1000
+"""Connections from which on the kernel's memory for each is shown: of fewer it drowns in what else the machine
+does meanwhile."""
+_HIGHEST = 1e12
+"""A number beyond this is no rung: a journal from elsewhere may hold any."""
+_MS = 1e-3
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Comparisons of one scenario that differ in one number alone, from the lowest rung up."""
+
+    parameter: str
+    others: str
+    """The other parameters in words; empty when there are none."""
+    rungs: tuple[Comparison, ...]
+
+    def value(self, rung: Comparison) -> float:
+        """Where a rung stands."""
+        return float(rung.parameters[self.parameter])
+
+    @property
+    def fixed_load(self) -> bool:
+        """Whether its figures were made at a fixed rate: what is climbed until it fails."""
+        return any(row.figures.offered_per_s is not None for rung in self.rungs for row in rung.rows)
+
+    def rows(self) -> dict[tuple[str, str], list[tuple[float, Row]]]:
+        """(adapter, style) → its measured rungs."""
+        found: dict[tuple[str, str], list[tuple[float, Row]]] = {}
+        for rung in self.rungs:
+            for row in rung.rows:
+                found.setdefault((row.adapter, row.style), []).append((self.value(rung), row))
+        return found
+
+
+@dataclass(frozen=True)
+class LadderTables:
+    """The tables of one ladder; either may be empty."""
+
+    parameter: str
+    heading: str
+    how_far: Table
+    slopes: Table
+
+
+def ladders_of(comparisons: Sequence[Comparison], parameter: str) -> tuple[Ladder, ...]:
+    """Ladders of two rungs and more among the parameter sets of one scenario."""
+    groups: dict[str, list[Comparison]] = {}
+    for one in comparisons:
+        if parameter and _is_rung(one.parameters.get(parameter)):
+            others = {name: value for name, value in one.parameters.items() if name != parameter}
+            groups.setdefault(repr(sorted(others.items())), []).append(one)
+    return tuple(
+        Ladder(
+            parameter=parameter,
+            others=_others(rungs[0], parameter),
+            rungs=tuple(sorted(rungs, key=lambda one: float(one.parameters[parameter]))),
+        )
+        for rungs in groups.values()
+        if len(rungs) > 1
+    )
+
+
+def _is_rung(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _HIGHEST
+
+
+def _others(rung: Comparison, parameter: str) -> str:
+    others = {name: value for name, value in rung.parameters.items() if name != parameter}
+    return parameters_text(others) if others else ""
+
+
+def from_the_top(run: Run, about: Mapping[str, ScenarioTexts]) -> Run:
+    """*run* with the highest rung that anybody was measured on first, where a scenario is one fixed load's ladder.
+
+    That rung is what its question asks for; who did not get there stands in the table of how far all got.
+    """
+    comparisons = dict(run.comparisons)
+    for scenario, found in run.comparisons.items():
+        for ladder in ladders_of(found, about[scenario].ladder):
+            if ladder.fixed_load and len(ladder.rungs) == len(found):
+                top = max((rung for rung in ladder.rungs if rung.rows), key=ladder.value)
+                comparisons[scenario] = (top, *(rung for rung in ladder.rungs if rung is not top))
+    return replace(run, comparisons=comparisons)
+
+
+def ladder_tables(ladder: Ladder, texts: ScenarioTexts) -> LadderTables:
+    """Both tables of one ladder."""
+    empty = table([Column("Adapter")], [])
+    return LadderTables(
+        parameter=ladder.parameter,
+        heading=ladder.others or "all sets",
+        how_far=_how_far(ladder) if ladder.fixed_load else empty,
+        slopes=_slopes(ladder, texts),
+    )
+
+
+# How far each got ---------------------------------------------------------------------------------
+
+
+def _how_far(ladder: Ladder) -> Table:
+    keys: dict[tuple[str, str], None] = {}
+    for rung in ladder.rungs:
+        keys.update(dict.fromkeys((row.adapter, row.style) for row in rung.rows))
+        keys.update(dict.fromkeys((cell.adapter, cell.style) for cell in rung.others if cell.style))
+    climbs = [_Climb.of(ladder, adapter, style) for adapter, style in keys]
+    climbs.sort(key=lambda one: (-one.reached, one.label))
+    columns = [
+        Column("Adapter (style)"),
+        *(Column(digits.setting(ladder.value(rung)), "right") for rung in ladder.rungs),
+        Column("got to", "right"),
+        Column("what stopped it"),
+    ]
+    rows = [
+        (one.label, *one.cells, digits.setting(one.reached) if one.reached else "none", one.stop)
+        for one in climbs
+    ]
+    objectives = {
+        row.figures.objective.allowed_p99_us
+        for rung in ladder.rungs
+        for row in rung.rows
+        if row.figures.objective
+    }
+    allowed = f" Allowed: {digits.number(max(objectives) * _MS)} ms." if objectives else ""
+    caption = (
+        f"How far each got, by {ladder.parameter}: p99 of the answers in ms, the median of the slices'. "
+        f"A climb ends on the first rung that fails or is too slow.{allowed}"
+    )
+    return table(columns, rows, caption, [f"{MISSING}: not tried, because the climb had ended."])
+
+
+@dataclass(frozen=True)
+class _Climb:
+    """One row's way up."""
+
+    label: str
+    cells: tuple[str, ...]
+    reached: float
+    """The highest rung that it did; 0 for none."""
+    stop: str
+
+    @classmethod
+    def of(cls, ladder: Ladder, adapter: str, style: str) -> "_Climb":
+        """Read off the cells of a row, rung by rung."""
+        cells: list[str] = []
+        reached, stop = 0.0, ""
+        for rung in ladder.rungs:
+            text, why = _rung_cell(rung, adapter, style)
+            cells.append(MISSING if stop else text)
+            if why:
+                stop = stop or why
+            elif not stop:
+                reached = ladder.value(rung)
+        return cls(row_label(adapter, style), tuple(cells), reached, stop or "the ladder ends")
+
+
+def _rung_cell(rung: Comparison, adapter: str, style: str) -> tuple[str, str]:
+    """What stands for a row on one rung, and why its climb ends there; empty when it does not."""
+    for row in rung.rows:
+        if (row.adapter, row.style) == (adapter, style):
+            return _measured_cell(row)
+    for cell in rung.others:
+        if (cell.adapter, cell.style) == (adapter, style):
+            return cell.outcome, _why(cell)
+    return MISSING, "not part of this run"
+
+
+def _measured_cell(row: Row) -> tuple[str, str]:
+    objective = row.figures.objective
+    if objective is None:
+        return "measured", ""
+    p99 = f"{digits.number(objective.p99_us * _MS)}"
+    if objective.met:
+        return p99, ""
+    allowed = digits.number(objective.allowed_p99_us * _MS)
+    return Markdown(f"**{inline(p99)}**"), f"too slow: p99 {p99} ms where {allowed} ms are allowed"
+
+
+def _why(cell: CellRecord) -> str:
+    return f"{cell.outcome}: {cell.reason}" if cell.reason else cell.outcome
+
+
+# What grows with the rungs ------------------------------------------------------------------------
+
+
+def _slopes(ladder: Ladder, texts: ScenarioTexts) -> Table:
+    columns = [
+        Column("Adapter (style)"),
+        Column("rungs", "right"),
+        Column(f"CPU µs per {texts.unit}, lowest rung", "right"),
+        Column("highest rung", "right"),
+        Column("slope", "right"),
+        Column("slope of the last step", "right"),
+    ]
+    rows = sorted(_slope_rows(ladder), key=lambda row: (row[0], row[1][0]))
+    caption = (
+        f"Slope of CPU per {texts.unit} over {ladder.parameter}, both logarithmic: 0 is level (the cost is that of "
+        "what is active), 1 grows in proportion (the cost is that of what is watched). Least squares over the "
+        "rungs, with the 95 % interval that follows from those of the rungs. Computed, and asserted nowhere."
+    )
+    return table(columns, [row for _slope, row in rows], caption)
+
+
+def _slope_rows(ladder: Ladder) -> Iterator[tuple[float, tuple[str, ...]]]:
+    for (adapter, style), found in ladder.rows().items():
+        points = [(value, row.figures.cpu_ns_per_operation) for value, row in found]
+        slope, last = statistics.log_slope(points), statistics.log_slope(points[-2:])
+        if slope is not None and last is not None:
+            yield (
+                slope.value,
+                (
+                    row_label(adapter, style),
+                    f"{digits.setting(points[0][0])} to {digits.setting(points[-1][0])}",
+                    digits.number(points[0][1].value / 1000),
+                    digits.number(points[-1][1].value / 1000),
+                    _slope_text(slope),
+                    _slope_text(last) if len(points) > 2 else MISSING,
+                ),
+            )
+
+
+def _slope_text(slope: Estimate) -> str:
+    value, low, high = (f"{round(part, 2) + 0.0:.2f}" for part in (slope.value, slope.low, slope.high))
+    return f"{value} ({low} to {high})" if all(map(math.isfinite, (slope.low, slope.high))) else value
+
+
+# What connections cost ----------------------------------------------------------------------------
+
+
+def connecting_table(rows: Sequence[Row]) -> Table:
+    """Making and holding connections, on one rung."""
+    columns = [
+        Column("Adapter (style)"),
+        Column("accepted /s", "right"),
+        Column("CPU µs per connection", "right"),
+        Column("p50 µs", "right"),
+        Column("p99 µs", "right"),
+        Column("process bytes per connection", "right"),
+        Column("kernel bytes per connection", "right", optional=True),
+        Column("visits", "right"),
+    ]
+    cells = [_connecting_row(row, one) for row in rows if (one := row.figures.connecting)]
+    caption = (
+        "Making and holding the connections: each was answered one verified message, a hundred at most under way "
+        "at a time, so that the rate holds the load's work as well; p50 and p99 are the time from before a "
+        "connection was made until its answer. Bytes: what the measured processes had more with all "
+        "connections than before the first; of the kernel (Linux: Slab, KernelStack and PageTables of "
+        "/proc/meminfo, TCP mem of /proc/net/sockstat) what the machine had more, both ends of each connection."
+    )
+    notes = []
+    if any(one.connections < KERNEL_FROM for row in rows if (one := row.figures.connecting)):
+        notes.append(
+            f"Kernel bytes are shown from {digits.integer(KERNEL_FROM)} connections on, and where there are any."
+        )
+    return table(columns, cells, caption, notes)
+
+
+def _connecting_row(row: Row, one: Connecting) -> tuple[str, ...]:
+    kernel = kernel_bytes(one)
+    return (
+        row.label,
+        digits.estimate(one.accepted_per_s),
+        digits.estimate(one.cpu_ns_per_connection, 1e-3),
+        digits.number(one.latency_us.p50),
+        digits.number(one.latency_us.p99) if one.latency_us.count >= 1000 else MISSING,
+        digits.number(one.rss_bytes_per_connection),
+        digits.number(kernel),
+        digits.integer(one.accepted_per_s.slices),
+    )
+
+
+def kernel_bytes(one: Connecting) -> float | None:
+    """The kernel's memory per connection, where it can be seen beside what else the machine does."""
+    found = one.kernel_bytes_per_connection
+    return found if found is not None and found > 0 and one.connections >= KERNEL_FROM else None
