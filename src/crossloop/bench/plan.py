@@ -31,6 +31,8 @@ class Pace:
     generations: int
     slice_ms: float
     run_in_ms: float
+    connect_s: float = 15.0
+    """Of a ladder: time in which all connections of a rung must have been answered once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ PROFILES: Mapping[str, Profile] = {
             run_in_ms=30,
             rates_headline=("common", "50%", "80%", "95%"),
             rates=("common",),
-            climb=Pace(generations=3, slice_ms=600, run_in_ms=50),
+            climb=Pace(generations=3, slice_ms=600, run_in_ms=50, connect_s=30),
             climb_slices=6,
         ),
         Profile(
@@ -106,7 +108,7 @@ PROFILES: Mapping[str, Profile] = {
             run_in_ms=30,
             rates_headline=("common", "50%", "80%", "95%"),
             rates=("common", "50%", "80%", "95%"),
-            climb=Pace(generations=5, slice_ms=600, run_in_ms=50),
+            climb=Pace(generations=5, slice_ms=600, run_in_ms=50, connect_s=60),
             climb_slices=6,
         ),
     )

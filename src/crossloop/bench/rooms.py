@@ -29,8 +29,6 @@ from crossloop.supervise.child import (
 READY_LIMIT_S = 30.0
 SLICE_LIMIT_S = 40.0
 """Longest a slice may take, unless `--limit` says otherwise; a worker that needs longer hangs."""
-CONNECT_SHARE = 0.75
-"""Part of that limit in which all connections of a rung must have been answered once: 30 s unless told."""
 FIRST_CONNECTIONS = 8
 """Connections that a server of a ladder has had before it is measured."""
 
@@ -274,7 +272,8 @@ class ServedRoom(Room):
         try:
             # Only while connections are made can a server outgrow its limit; a slice is left in peace.
             beside = server if order["do"] == "open" else None
-            answer = self._load.ask(order, self._conditions.limit_s, beside)
+            limit_s = max(self._conditions.limit_s, order.get("timeout_s", 0.0) + READY_LIMIT_S)
+            answer = self._load.ask(order, limit_s, beside)
         except BesideError:
             self._load = self._start_load()
             raise
@@ -361,7 +360,7 @@ class LadderRoom(ServedRoom):
             "host": host,
             "port": port,
             "pid": child.pid,
-            "timeout_s": CONNECT_SHARE * self._conditions.limit_s,
+            "timeout_s": self._stage.pace.connect_s,
             "proven": True,
             **connections,
         }

@@ -207,6 +207,13 @@ def scatter(sheet: Axes, places: Sequence[tuple[float, float]], style: tuple[str
     )
 
 
+def shaded(colour: str, amount: float) -> str:
+    """*colour* (`#rrggbb`), so far towards white (to 1) or black (to -1)."""
+    end = 255 if amount > 0 else 0
+    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (end - part) * abs(amount)):02x}" for part in parts)
+
+
 def _towards_white(colour: str, fill: float) -> tuple[float, float, float]:
     red, green, blue = (1 - (1 - int(colour[start : start + 2], 16) / 255) * fill for start in (1, 3, 5))
     return red, green, blue

@@ -2,7 +2,7 @@
 
 Names stand in a column right of the lines, in the order of the lines' ends, pushed apart no further than they
 must be, and tied to their ends by a thin line: a legend of eighteen entries nobody reads. Lines of one family
-have its colour and marker, and differ in their dashes.
+have its colour and marker, and differ in how dark they are and in their dashes.
 """
 
 import math
@@ -27,6 +27,7 @@ from crossloop.report.canvas import (
     legend_height,
     new_sheet,
     scatter,
+    shaded,
     svg_of,
     tick_text,
     ticks,
@@ -39,9 +40,11 @@ NAME_LINE = 0.15
 LEAST_HEIGHT = 2.9
 PANEL_HEAD = 0.34
 PANEL_FOOT = 0.5
-TICK_COLUMN = 0.55
+TICK_COLUMN = 0.64
 TIE = 0.3
 """Between the lines and their names."""
+_SHADES = (0.0, 0.45, -0.55)
+"""Of a family's members in turn: its colour, towards white, towards black."""
 _Dash: TypeAlias = str | tuple[int, tuple[float, ...]]
 _DASHES: tuple[_Dash, ...] = (
     "-",
@@ -63,12 +66,12 @@ def curves_svg(plot: Curves) -> bytes:
     height = head + sum(heights) + len(lines) * (PANEL_HEAD + PANEL_FOOT)
     sheet = new_sheet(height)
     words = legend(sheet, plot.title, plot.axis, styles)
-    dashes = _dashes(plot)
+    strokes = _strokes(plot, styles)
     top = head
     for line, line_height in zip(lines, heights, strict=True):
         for column, panel in enumerate(line):
             frame = _frame(panel, column * WIDTH / columns, WIDTH / columns, top + PANEL_HEAD, line_height)
-            words += _panel(sheet, frame, styles, dashes)
+            words += _panel(sheet, frame, strokes)
         top += line_height + PANEL_HEAD + PANEL_FOOT
     return svg_of(sheet, words, height, plot.title)
 
@@ -116,13 +119,24 @@ def _frame(panel: CurvePanel, corner: float, width: float, top: float, height: f
     )
 
 
-def _dashes(plot: Curves) -> dict[tuple[str, str], _Dash]:
-    """Of each line, by family and name: one line has the same in all panels."""
+@dataclass(frozen=True)
+class _Stroke:
+    """How a line looks."""
+
+    colour: str
+    marker: str
+    dashes: _Dash
+
+
+def _strokes(plot: Curves, styles: Mapping[str, tuple[str, str]]) -> dict[tuple[str, str], _Stroke]:
+    """Of each line, by family and name: one line looks the same in all panels."""
     names = sorted({(curve.family, curve.label) for panel in plot.panels for curve in panel.curves})
     members: Counter[str] = Counter()
     found = {}
     for family, label in names:
-        found[family, label] = _DASHES[members[family] % len(_DASHES)]
+        colour, marker = styles[family]
+        turn, shade = divmod(members[family], len(_SHADES))
+        found[family, label] = _Stroke(shaded(colour, _SHADES[shade]), marker, _DASHES[turn % len(_DASHES)])
         members[family] += 1
     return found
 
@@ -130,22 +144,22 @@ def _dashes(plot: Curves) -> dict[tuple[str, str], _Dash]:
 def _panel(
     sheet: Axes,
     frame: _Frame,
-    styles: Mapping[str, tuple[str, str]],
-    dashes: Mapping[tuple[str, str], _Dash],
+    strokes: Mapping[tuple[str, str], _Stroke],
 ) -> list[Word]:
     """Scales, lines, markers and names of one panel."""
     words = _scales(sheet, frame)
     ends = [frame.y(curve.points[-1][1]) for curve in frame.panel.curves]
     places = dict(zip(frame.panel.curves, apart(ends, NAME_LINE, frame.top, frame.bottom), strict=True))
     for curve in frame.panel.curves:
-        colour, _marker = styles[curve.family]
-        dash = dashes[curve.family, curve.label]
+        stroke = strokes[curve.family, curve.label]
         spots = [(frame.x(x), frame.y(y)) for x, y in curve.points]
-        sheet.plot(*zip(*spots, strict=True), color=colour, linewidth=1.2, linestyle=dash, zorder=2)
-        scatter(sheet, spots, styles[curve.family], 1.0)
+        sheet.plot(
+            *zip(*spots, strict=True), color=stroke.colour, linewidth=1.2, linestyle=stroke.dashes, zorder=2
+        )
+        scatter(sheet, spots, (stroke.colour, stroke.marker), 1.0)
         name = places[curve]
         tie = [spots[-1], (frame.right + 0.06, spots[-1][1]), (frame.right + TIE - 0.06, name)]
-        sheet.plot(*zip(*tie, strict=True), color=colour, linewidth=0.5, linestyle=":", zorder=1)
+        sheet.plot(*zip(*tie, strict=True), color=stroke.colour, linewidth=0.5, linestyle=":", zorder=1)
         if curve.ended:
             sheet.scatter(
                 [spots[-1][0]], [spots[-1][1]], s=90, marker="x", color=INK, linewidths=1.1, zorder=4
