@@ -90,7 +90,7 @@ REFUSED = {
     "unknown profile": ("bench --profile smok", "'smok'", "expected one of smoke, quick, standard, full"),
     "unknown adapter": ("bench --adapters uvlop", "unknown adapter 'uvlop'; did you mean 'uvloop'?"),
     "second adapter": ("bench --adapters asyncio,pyve", "unknown adapter 'pyve'; did you mean 'pyev'?"),
-    "empty adapter": ("bench --adapters asyncio,", "unknown adapter ''; known: asyncio,", "crossloop list"),
+    "empty adapter": ("bench --adapters asyncio,", "unknown adapter ''; known: aio,", "crossloop list"),
     "unknown scenario": ("bench --scenarios tcp-eco", "unknown scenario 'tcp-eco'; did you mean 'tcp-echo'?"),
     "adapter to check": ("check --adapters uvlop", "did you mean 'uvloop'?", "`crossloop list`"),
     "adapter to set up": ("setup tornad-uvloop", "did you mean 'tornado-uvloop'?"),

@@ -39,6 +39,10 @@ from crossloop.supervise.probe import Probed, probe_all
 from crossloop.worker.process import raise_descriptor_limit
 
 
+LEAST_DESCRIPTORS = 64
+"""Below this not even the interpreters of one comparison can be started and spoken to."""
+
+
 @dataclass(frozen=True)
 class Request:
     """The options of `crossloop bench`, as typed."""
@@ -256,11 +260,11 @@ def _refuse_no_loopback(scenarios: Mapping[str, ScenarioEntry]) -> None:
 def _refuse_unreachable(plan: Plan) -> None:
     """Say beforehand that the supervisor's own descriptors, its workers' pipes, will not do: both numbers."""
     limit = raise_descriptor_limit()
-    for stage in plan.stages:
-        wanted = 3 * len(stage.rows) + OWN_DESCRIPTORS
+    needs = {stage.scenario.id: 3 * len(stage.rows) + OWN_DESCRIPTORS for stage in plan.stages}
+    for name, wanted in {"a bench": LEAST_DESCRIPTORS, **needs}.items():
         if limit and wanted > limit:
             raise StopError(
-                f"{stage.scenario.id} needs about {wanted} descriptors, the limit is {limit}; "
+                f"{name} needs about {wanted} descriptors, the limit is {limit}; "
                 f"`ulimit -n {wanted}` as an administrator allows it, or choose other --scenarios"
             )
 
