@@ -38,7 +38,6 @@ from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
 from crossloop.supervise.probe import Probed, probe_all
 from crossloop.worker.process import raise_descriptor_limit
 
-
 LEAST_DESCRIPTORS = 64
 """Below this not even the interpreters of one comparison can be started and spoken to."""
 
