@@ -16,7 +16,8 @@ that one warning is silenced.
 most of it is shared. CPython writes all over: a reference count lies in the object, and using an object writes to
 its page; collecting garbage writes to all, which `gc.freeze` prevents by putting away what is there. Adding
 up the resident sizes of such a family counts a shared page once for each of its members: the proportional
-size (PSS, proc_pid_smaps(5)) is the honest figure.
+size (PSS, proc_pid_smaps(5)) is the honest figure. Measured with a thousand connections: 12 MiB a child by the
+first, 1.0 MiB by the second; 1.3 to 1.9 s until all were forked and had answered, 0.4 s to end them.
 
 *What a child inherits* is every descriptor, and a descriptor that stays open in a child is a file that does not
 close: a peer would not see the end of a connection of which a sibling still holds a copy. The server therefore

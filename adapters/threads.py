@@ -39,7 +39,7 @@ it. Hence a thread alone closes its socket, and until then it is listed under a 
 way round: `shutdown` leaves a blocked `recv` asleep (cpython issue 91913) and `closesocket` fails it, so there the
 socket is closed, at a time when nobody opens another. A thread that computes is waited for. Threads are
 daemons although all are joined: for others CPython up to 3.12 goes through the list of all living ones
-at each start (`_maintain_shutdown_locks`), which is quadratic.
+at each start (`_maintain_shutdown_locks`), which is quadratic: 3.6 s of user time instead of 0.6 s for 10,000.
 
 *Tasks* are threads, too: `receive`, `send_all` and `sleep` block, and an `async def` runs through by one
 `send(None)`. A socket that a scenario hands over non-blocking is made to block at its first use, for good. When a
