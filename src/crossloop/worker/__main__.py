@@ -10,7 +10,8 @@ import os
 import sys
 from typing import Any
 
-from crossloop.api.levels import Adapter, styles_of
+from crossloop.api.errors import UnsupportedError
+from crossloop.api.levels import Adapter, level_names, styles_of
 from crossloop.api.workload import Workload
 from crossloop.worker.channel import Channel, stop_pair
 from crossloop.worker.opening import describe, open_adapter, refusal_of
@@ -72,7 +73,10 @@ def _work(channel: Channel, request: dict[str, Any]) -> None:
 
     adapter = open_adapter(request["module"])
     server = request.get("server")
-    kind = importlib.import_module(request["scenario"]).Scenario
+    module = importlib.import_module(request["scenario"])
+    kind, wanted, offered = module.Scenario, module.ABOUT.levels, level_names(type(adapter))
+    if not set(wanted) & set(offered):
+        raise UnsupportedError(f"the adapter offers {', '.join(offered)}; this needs {' or '.join(wanted)}")
     room = WorkRoom(adapter, kind, request["style"], None if server is None else (server[0], server[1]))
     channel.answer({"ready": True, "pid": os.getpid()})
     while (order := channel.receive()) is not None:
