@@ -106,7 +106,7 @@ class Aside:
 
     def join(self) -> None:
         """Wait for the end and raise what the function raised."""
-        self._thread.join(2 * WAIT_S)
+        self.await_end()
         if self._error is not None:
             raise self._error
         require(
@@ -114,6 +114,10 @@ class Aside:
             f"the other side, thread {self._thread.name!r}, done",
             f"still in {self._place()}",
         )
+
+    def await_end(self) -> None:
+        """Wait for the end, whatever it is, but not for ever."""
+        self._thread.join(2 * WAIT_S)
 
     def failed(self) -> bool:
         """Whether the function has raised."""

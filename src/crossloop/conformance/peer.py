@@ -78,11 +78,18 @@ class Server:
         for client in self._clients:
             client.close()
 
+    def give_up(self) -> None:
+        """End what a client still waits for from a server that has failed; its thread closes the sockets."""
+        for client in tuple(self._clients):
+            with contextlib.suppress(OSError):  # not connected, or closed meanwhile
+                client.shutdown(socket.SHUT_RDWR)
+
 
 def serve(subject: Subject, client: Callable[[Server], None], application: StreamApplication = Echo) -> None:
     """Have the subject serve *application* in this thread and *client* use it from another one.
 
-    Raises what the server raised, else what the client raised.
+    Raises what the server raised, else what the client raised. Either way the client's thread has ended, and
+    its sockets are closed, so that what is open afterwards is the server's.
     """
     adapter = subject.adapter
     assert isinstance(adapter, StreamServer)
@@ -101,6 +108,11 @@ def serve(subject: Subject, client: Callable[[Server], None], application: Strea
         aside.start()
         try:
             adapter.serve_streams(listener, application, subject.style, readable)
+        except BaseException:
+            listener.close()
+            server.give_up()
+            aside.await_end()
+            raise
         finally:
             listener.close()
             server.returned.set()
