@@ -91,8 +91,6 @@ def serve(subject: Subject, client: Callable[[Server], None], application: Strea
     Raises what the server raised, else what the client raised. Either way the client's thread has ended, and
     its sockets are closed, so that what is open afterwards is the server's.
     """
-    adapter = subject.adapter
-    assert isinstance(adapter, StreamServer)
     listener = open_listener("127.0.0.1", 0)
     readable, writing = stop_pair()
     with listener, readable, writing:
@@ -107,18 +105,30 @@ def serve(subject: Subject, client: Callable[[Server], None], application: Strea
         aside = Aside(drive, "client")
         aside.start()
         try:
-            adapter.serve_streams(listener, application, subject.style, readable)
+            _serve_until_returned(server, subject, listener, application, readable)
         except BaseException:
-            listener.close()
             server.give_up()
             aside.await_end()
             raise
-        finally:
-            listener.close()
-            server.returned.set()
         if not server.stopping and not aside.failed():
             raise ViolationError("serves until the stop", "returned by itself")
         aside.join()
+
+
+def _serve_until_returned(
+    server: Server,
+    subject: Subject,
+    listener: socket.socket,
+    application: StreamApplication,
+    stop: socket.socket,
+) -> None:
+    """Serve, and have the client know when that is over, however it ended."""
+    assert isinstance(subject.adapter, StreamServer)
+    try:
+        subject.adapter.serve_streams(listener, application, subject.style, stop)
+    finally:
+        listener.close()
+        server.returned.set()
 
 
 def receive_exactly(client: socket.socket, size: int) -> bytes:
