@@ -163,6 +163,30 @@ def test_every_outcome_of_the_journal_is_on_the_page() -> None:
             assert cell.outcome in page
 
 
+def test_too_few_rounds_rank_nobody() -> None:
+    def run(pairs: int) -> str:
+        cells = [
+            journals.measured("epoll", "c10k", journals.figures(5.8), connections=10),
+            journals.measured("aio", "c10k", journals.figures(58.0), connections=10),
+        ]
+        head = journals.run_record(adapters=("epoll", "aio"), scenarios=("c10k",))
+        return render([head, *(with_pairs(cell, pairs) for cell in cells)]).markdown
+
+    def with_pairs(cell: CellRecord, pairs: int) -> CellRecord:
+        assert cell.figures is not None
+        few = msgspec.structs.replace(cell.figures.ratio_to_best, slices=pairs)
+        figures = msgspec.structs.replace(cell.figures, ratio_to_best=few)
+        return msgspec.structs.replace(cell, figures=figures)
+
+    few, enough = run(5), run(6)
+    words = "5 paired rounds, 6 are needed to tell rows apart"
+    assert f"| epoll (not ranked) | 5.80 per operation | not ranked: {words} | aio: × 10.0 |" in few
+    assert f"No tiers: {words}." in few
+    assert "\n| – | aio |" in few
+    assert words not in enough
+    assert "\n| 1 | aio |" in enough
+
+
 # Determinism.
 
 

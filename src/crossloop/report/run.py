@@ -17,6 +17,7 @@ from crossloop.journal import (
     WarningRecord,
 )
 from crossloop.report import digits
+from crossloop.statistics import ROUNDS_TO_SEPARATE
 
 COMMON = "common"
 """Label of the offered rate that all rows of a comparison are given."""
@@ -73,6 +74,16 @@ class Comparison:
         """The parameters in words."""
         return parameters_text(self.parameters)
 
+    @property
+    def paired_rounds(self) -> int:
+        """Most rounds that any row shares with the leanest one."""
+        return max((row.figures.ratio_to_best.slices for row in self.rows), default=0)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether there are rounds enough to open a tier; with fewer all rows share the first, proving nothing."""
+        return len(self.rows) == 1 or self.paired_rounds >= ROUNDS_TO_SEPARATE
+
 
 @dataclass(frozen=True)
 class Run:
@@ -105,6 +116,12 @@ class Run:
             name = machine.virtual if "wine" in machine.virtual.lower() else "Wine"
             return f"{name} ({machine.architecture})"
         return f"{machine.system} {machine.release} ({machine.architecture})"
+
+
+def too_few_rounds(comparison: Comparison) -> str:
+    """Why a comparison is not ranked."""
+    rounds = comparison.paired_rounds
+    return f"{rounds} paired round{'' if rounds == 1 else 's'}, {ROUNDS_TO_SEPARATE} are needed to tell rows apart"
 
 
 def row_label(adapter: str, style: str) -> str:

@@ -8,7 +8,7 @@ from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Latency, RateFi
 from crossloop.report import digits
 from crossloop.report.digits import MISSING
 from crossloop.report.ladder import connecting_table
-from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts
+from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts, too_few_rounds
 from crossloop.report.tables import Column, Table, table
 
 BEYOND = 10
@@ -39,7 +39,7 @@ def comparison_tables(
     rows = comparison.rows if detailed else ()
     return ComparisonTables(
         heading=comparison.heading,
-        main=_main(comparison.rows, texts, run),
+        main=_main(comparison, texts, run),
         rates=_rates(rows, texts),
         evidence=_evidence(rows, texts),
         connecting=connecting_table(rows),
@@ -54,7 +54,8 @@ def percentile(latency: Latency | None, name: str) -> str:
     return digits.number(value) if latency.count >= SAMPLES[name] else MISSING
 
 
-def _main(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> Table:
+def _main(comparison: Comparison, texts: ScenarioTexts, run: RunRecord) -> Table:
+    rows = comparison.rows
     open_loop = any(row.common_rate for row in rows)
     columns = [
         Column("Tier", "right"),
@@ -71,11 +72,14 @@ def _main(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> Table:
         Column("memory MB", "right", optional=True),
         Column("slices (generations)", "right"),
     ]
-    cells = [_main_row(row, open_loop) for row in rows]
-    return table(columns, cells, _main_caption(rows, texts, run), _notes(rows, open_loop))
+    cells = [_main_row(row, open_loop, ranked=comparison.ranked) for row in rows]
+    notes = _notes(rows, open_loop)
+    if not comparison.ranked:
+        notes.insert(0, f"No tiers: {too_few_rounds(comparison)}. The order is that of the medians.")
+    return table(columns, cells, _main_caption(rows, texts, run), notes)
 
 
-def _main_row(row: Row, open_loop: bool) -> tuple[str, ...]:
+def _main_row(row: Row, open_loop: bool, *, ranked: bool) -> tuple[str, ...]:
     figures = row.figures
     cpu = figures.cpu_ns_per_operation
     rate = row.common_rate
@@ -87,7 +91,7 @@ def _main_row(row: Row, open_loop: bool) -> tuple[str, ...]:
     if regime.name != "self-driven":
         shares += f" / {digits.share(regime.load_share)}"
     return (
-        digits.integer(figures.tier),
+        digits.integer(figures.tier) if ranked else MISSING,
         row.label,
         digits.estimate(cpu, _US),
         digits.ratio(figures.ratio_to_best),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from crossloop.journal import Machine
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, code, inline
-from crossloop.report.run import Comparison, Row, Run, ScenarioTexts
+from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, too_few_rounds
 from crossloop.report.tables import Column, Table, table
 
 STEAL_NOTED = 0.01
@@ -135,6 +135,8 @@ def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
 
 def _short_row(comparison: Comparison, texts: ScenarioTexts) -> tuple[str, ...]:
     first, *rest = comparison.rows
+    if not comparison.ranked:
+        return _unranked_row(comparison, texts)
     leaders = [row for row in comparison.rows if row.figures.tier == first.figures.tier]
     beyond = [row for row in rest if row.figures.tier > first.figures.tier]
     following = [row for row in beyond if row.figures.tier == beyond[0].figures.tier]
@@ -148,6 +150,20 @@ def _short_row(comparison: Comparison, texts: ScenarioTexts) -> tuple[str, ...]:
         f"{low if low == high else f'{low}–{high}'} per {texts.unit}",
         f"{_names(following)}: {_times(following)}" if following else "none: all are tied",
         f"{costliest.label}: {_times([costliest])}" if beyond else digits.MISSING,
+    )
+
+
+def _unranked_row(comparison: Comparison, texts: ScenarioTexts) -> tuple[str, ...]:
+    """The ends of what was seen, where the rounds are too few to tell rows apart."""
+    first = comparison.rows[0]
+    costliest = max(comparison.rows, key=lambda row: row.figures.ratio_to_best.value)
+    return (
+        texts.title,
+        comparison.heading,
+        f"{first.label} (not ranked)",
+        f"{digits.number(first.figures.cpu_ns_per_operation.value / 1000)} per {texts.unit}",
+        f"not ranked: {too_few_rounds(comparison)}",
+        f"{costliest.label}: {_times([costliest])}",
     )
 
 
