@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from crossloop.installing.compiling import c_compiler
+from crossloop.native import LOAD_ENGINE
+
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 240.0
 
@@ -81,6 +84,10 @@ def test_the_wheel_holds_the_engine_and_the_suite_only(wheel: Path) -> None:
     assert "crossloop/py.typed" in names
     assert any(name.startswith("crossloop/report/templates/") for name in names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert {f"crossloop/load/{name}" for name in LOAD_ENGINE.files} <= set(names)
+    assert not [name for name in names if name.endswith((".so", ".dylib", ".dll"))], (
+        "the wheel is pure Python"
+    )
 
 
 def test_site_packages_gains_crossloop_alone(installed: Installed) -> None:
@@ -127,6 +134,15 @@ def test_it_measures_and_reports(installed: Installed, elsewhere: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert (elsewhere / "again" / "README.md").read_bytes() == page
     assert str(ROOT).encode() not in page
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not c_compiler(), reason="needs a C compiler, not on Windows")
+def test_it_builds_its_native_parts(installed: Installed, elsewhere: Path) -> None:
+    done = installed("setup", "load-engine", cwd=elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("load-engine: built from source in ")
+    builds = list((installed.command.parents[1] / "lib" / "crossloop" / "native").iterdir())
+    assert [one.name for one in builds] == [LOAD_ENGINE.path.name]
 
 
 def _distribution(installed: Installed, name: str, module: str, value: str) -> None:

@@ -26,7 +26,7 @@ import msgspec
 from crossloop.api.about import AdapterAbout, ScenarioAbout
 
 About = TypeVar("About", AdapterAbout, ScenarioAbout)
-Entry = TypeVar("Entry", "AdapterEntry", "ScenarioEntry")
+Entry = TypeVar("Entry")
 
 MAX_BYTES = 1024 * 1024
 """No file of content is larger; one that is, is not read."""

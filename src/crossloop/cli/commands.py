@@ -110,13 +110,13 @@ def list_(suites: tuple[Path, ...], as_json: bool) -> int:
 
 
 @cli.command()
-@click.argument("adapters", nargs=-1)
+@click.argument("wanted", nargs=-1, metavar="[ADAPTER|PART]...")
 @click.pass_obj
-def setup(suites: tuple[Path, ...], adapters: tuple[str, ...]) -> int:
-    """Install bindings one by one and record the outcome of each."""
+def setup(suites: tuple[Path, ...], wanted: tuple[str, ...]) -> int:
+    """Install bindings and native parts one by one and record the outcome of each."""
     from crossloop.cli import installing
 
-    return installing.setup(suites, adapters)
+    return installing.setup(suites, wanted)
 
 
 @cli.command()

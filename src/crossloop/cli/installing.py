@@ -9,22 +9,27 @@ import click
 
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, StopError
-from crossloop.installing import InstallFailed, RecordError, bring_all, examine, install_text
+from crossloop.installing import PARTS, InstallFailed, RecordError, bring_all, examine, install_text
 
 
 def setup(suites: Sequence[Path], wanted: Sequence[str]) -> int:
-    """Bring what the adapters need; one that fails is said and costs only itself.
+    """Bring what the adapters need, and crossloop's own parts; one that fails is said and costs only itself.
 
-    Exit 0 when everything that exists for this platform came, or when adapters were not named: what
+    Exit 0 when everything that exists for this platform came, or when nothing was named: what
     cannot be had is a result. Exit 1 when one that was asked for by name failed.
     """
     suite = suite_or_stop(suites)
-    adapters = chosen("adapter", suite.adapters, ",".join(wanted) or None)
+    names = chosen(
+        "adapter or part", {id_: id_ for id_ in (*suite.adapters, *PARTS)}, ",".join(wanted) or None
+    )
+    adapters = {id_: entry.about for id_, entry in suite.adapters.items() if id_ in names}
     failed = 0
     try:
         for brought in bring_all(
-            [(id_, entry.about) for id_, entry in adapters.items()],
-            [(id_, entry.about) for id_, entry in suite.scenarios.items()],
+            adapters.items(),
+            # Parts alone need nothing of what the scenarios do.
+            [(id_, entry.about) for id_, entry in suite.scenarios.items() if adapters],
+            [(id_, bring) for id_, bring in PARTS.items() if id_ in names],
             progress=lambda id_, what: click.echo(f"crossloop: {id_}: {what}", err=True),
         ):
             failed += isinstance(brought.result, InstallFailed)

@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
+from crossloop.installing.parts import Bring
 from crossloop.installing.pip_runs import (
     NO_PIP,
     NO_PIP_REMEDY,
@@ -51,7 +52,7 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Brought:
-    """What became of one adapter's (or scenario's) needs."""
+    """What became of one adapter's (or scenario's) needs, or of a part."""
 
     id: str
     result: InstallResult
@@ -61,15 +62,16 @@ class Brought:
 def bring_all(
     adapters: Iterable[tuple[str, AdapterAbout]],
     scenarios: Iterable[tuple[str, ScenarioAbout]] = (),
+    parts: Iterable[tuple[str, Bring]] = (),
     *,
     limit_s: float = LIMIT_S,
     progress: Progress = lambda _id, _what: None,
 ) -> Iterator[Brought]:
     """Bring what is declared, in the order given, yielding each as soon as it is done and recorded.
 
-    Scenarios come first: their needs (pycares) are everybody's. Those without any are left out. Nothing
-    that goes wrong with one is raised. Raises `RecordError` before anything is installed when this
-    environment cannot be written to.
+    Scenarios come first: their needs (pycares) are everybody's. Those without any are left out. Parts of
+    crossloop itself come last. Nothing that goes wrong with one is raised. Raises `RecordError` before
+    anything is installed when this environment cannot be written to.
     """
     bringing = _Bringing(limit_s, progress)
     record = SetupRecord()
@@ -79,6 +81,9 @@ def bring_all(
         yield _recorded(record, id_, partial(bringing.scenario, id_, scenario))
     for id_, adapter in adapters:
         yield _recorded(record, id_, partial(bringing.adapter, id_, adapter))
+    for id_, bring in parts:
+        progress(id_, "compiling it, unless it is there")
+        yield _recorded(record, id_, bring)
 
 
 def _recorded(record: SetupRecord, id_: str, bring: Callable[[], InstallResult]) -> Brought:

@@ -1,4 +1,4 @@
-"""`setup.json`: how each adapter came into this environment, kept in the environment itself.
+"""`setup.json`: how each adapter and part came into this environment, kept in the environment itself.
 
 `<sys.prefix>/lib/crossloop/setup.json`, so that it goes when the environment goes, and `list` and the report
 can say `wheel` or `built from source in 14 s` months later. It is validated when it is read; what does
@@ -25,7 +25,7 @@ class RecordError(Exception):
 
 
 class Entry(Struct, frozen=True):
-    """One adapter's or scenario's outcome."""
+    """One adapter's, scenario's or part's outcome."""
 
     outcome: InstallName
     text: Annotated[str, Meta(max_length=1000)]

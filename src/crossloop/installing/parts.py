@@ -1,0 +1,14 @@
+"""Parts of crossloop that `crossloop setup` brings beside the adapters: none has to be there for a run."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeAlias
+
+from crossloop.installing.compiling import bring_native
+from crossloop.installing.results import InstallResult
+from crossloop.native import LOAD_ENGINE
+
+Bring: TypeAlias = Callable[[], InstallResult]
+
+PARTS: Mapping[str, Bring] = {LOAD_ENGINE.id: partial(bring_native, LOAD_ENGINE)}
+"""By the names that the command line knows, in the order in which they are brought."""

@@ -1,0 +1,123 @@
+"""Parts in C: built by the system's compiler, found again, and never taken for another version's."""
+
+import ctypes
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crossloop.installing.compiling import bring_native, c_compiler
+from crossloop.installing.results import AlreadyThere, Built, InstallFailed, NotForThisPlatform
+from crossloop.native import LOAD_ENGINE, NativePart, NotBuiltError, build_of
+
+COMPILES = pytest.mark.skipif(
+    sys.platform == "win32" or not c_compiler(), reason="needs a C compiler, on another system than Windows"
+)
+
+
+@pytest.fixture
+def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NativePart:
+    """A small library of two files, to be built into an environment of its own."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
+    (tmp_path / "answer.c").write_text('#include "answer.h"\nint answer(void) { return ANSWER; }\n')
+    (tmp_path / "answer.h").write_text("#define ANSWER 42\n")
+    return NativePart("answer", tmp_path, ("answer.c", "answer.h"), "library", "it is not for Windows")
+
+
+@COMPILES
+def test_a_library_is_built_once_and_again_when_a_header_changes(part: NativePart) -> None:
+    with pytest.raises(NotBuiltError, match=r"its build is not there; `crossloop setup answer` makes it"):
+        build_of(part)
+    built = bring_native(part)
+    assert isinstance(built, Built)
+    first = build_of(part)
+    assert ctypes.CDLL(str(first)).answer() == 42
+    assert bring_native(part) == AlreadyThere(built.detail)
+    (part.folder / "answer.h").write_text("#define ANSWER 43\n")
+    with pytest.raises(NotBuiltError, match="its build is of another version"):
+        build_of(part)
+    assert isinstance(bring_native(part), Built)
+    assert ctypes.CDLL(str(build_of(part))).answer() == 43
+    assert list(first.parent.iterdir()) == [build_of(part)], "neither the old build nor a temporary is left"
+
+
+@COMPILES
+def test_a_program_is_built_with_headers_and_libraries_from_elsewhere(part: NativePart) -> None:
+    (part.folder / "answer.c").write_text(
+        '#include <math.h>\n#include <stdio.h>\n#include "elsewhere.h"\n'
+        'int main(int count, char **words) { (void)words; printf("%.0f", pow(COUNT, count)); return 0; }\n'
+    )
+    (part.folder / "include").mkdir()
+    (part.folder / "include" / "elsewhere.h").write_text("#define COUNT 7\n")
+    program = replace(part, kind="program")
+    made = bring_native(program, include_folders=[part.folder / "include"], libraries=["-lm"])
+    assert isinstance(made, Built)
+    assert subprocess.run([build_of(program), "x"], capture_output=True, check=True).stdout == b"49"
+
+
+@COMPILES
+def test_what_does_not_compile_is_said_with_its_line_and_leaves_nothing(part: NativePart) -> None:
+    (part.folder / "answer.c").write_text("int answer(void) { return 4 2; }\n")
+    failed = bring_native(part)
+    assert isinstance(failed, InstallFailed)
+    assert failed.why.startswith("…/answer.c:1:")
+    assert "error: " in failed.why
+    assert list(part.path.parent.iterdir()) == []
+
+
+@COMPILES
+def test_a_header_that_is_missing_and_a_library_that_does_not_load_are_failures(part: NativePart) -> None:
+    (part.folder / "answer.c").write_text('#include "nowhere.h"\n')
+    failed = bring_native(part)
+    assert isinstance(failed, InstallFailed)
+    assert "nowhere.h" in failed.why
+    (part.folder / "answer.c").write_text("int nowhere(void); int answer(void) { return nowhere(); }\n")
+    failed = bring_native(part, libraries=["-Wl,-z,now"] if sys.platform == "linux" else ())
+    assert isinstance(failed, InstallFailed)
+    assert "nowhere" in failed.why
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is compiled on Windows")
+def test_a_missing_compiler_is_a_reason_with_a_remedy(
+    part: NativePart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(part.folder))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    failed = bring_native(part)
+    assert isinstance(failed, InstallFailed)
+    assert failed.why == "no C compiler"
+    assert failed.remedy
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is compiled on Windows")
+def test_a_compiler_that_does_not_end_is_ended(part: NativePart, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = part.folder / "slow-cc"
+    slow.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("CC", str(slow))
+    failed = bring_native(part, limit_s=0.3)
+    assert isinstance(failed, InstallFailed)
+    assert "ended after the limit" in failed.why
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="Windows alone does without")
+def test_windows_does_without(part: NativePart) -> None:
+    assert bring_native(part) == NotForThisPlatform("it is not for Windows")
+    with pytest.raises(NotBuiltError, match="it is not for Windows"):
+        build_of(part)
+
+
+@COMPILES
+def test_the_sources_compile_without_a_warning(tmp_path: Path) -> None:
+    sources = [str(LOAD_ENGINE.folder / name) for name in LOAD_ENGINE.files if name.endswith(".c")]
+    words = [*c_compiler(), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    run = subprocess.run(
+        [*words, *sources, "-o", str(tmp_path / "engine.so")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
