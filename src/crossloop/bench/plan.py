@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from crossloop.bench.variants import Variant
 from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.suite import ScenarioEntry
 from crossloop.supervise.probe import Probed
@@ -117,7 +118,7 @@ PROFILES: Mapping[str, Profile] = {
 
 @dataclass(frozen=True, order=True)
 class Row:
-    """One line of a table: an adapter in one style."""
+    """One line of a table: an adapter, or a variant of it (`ID@LABEL`), in one style."""
 
     adapter: str
     style: str
@@ -158,6 +159,8 @@ class Stage:
     pace: Pace
     objective_p99_ms: float = 0.0
     """Of a ladder (`ScenarioAbout.objective_p99_ms`)."""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    """By the adapter's name in a row: what `ID@LABEL` stands for. Each variant among the rows must be there."""
 
     @property
     def climbs(self) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from crossloop.bench.plan import Comparison, Row, Stage
+from crossloop.bench.variants import request_of
+from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.outcomes import Failed, Outcome, TimedOut, Unsupported
 from crossloop.suite import Suite
 from crossloop.supervise.child import (
@@ -51,6 +53,9 @@ class Room(ABC):
         self._stage = stage
         self._conditions = conditions
         self._workers: dict[Row, Child] = {}
+        for row in stage.rows:  # a row measured as what it is not would be a wrong figure under a right name
+            if is_variant(row.adapter) and row.adapter not in stage.variants:
+                raise ValueError(f"{row} names a variant, and the stage does not say what it stands for")
 
     def __enter__(self) -> Self:
         return self
@@ -63,13 +68,14 @@ class Room(ABC):
         child = worker(str(row), limit_bytes=self._conditions.limit_bytes)
         self._workers[row] = child
         try:
-            answer = child.ask(self._request(row), READY_LIMIT_S)
+            request = request_of(self._request(row), self._stage.variants.get(row.adapter))
+            answer = child.ask(request, READY_LIMIT_S)
         except ChildError:
             self.drop(row)
             raise
         if not answer.get("ready"):
             self.drop(row)
-            raise ChildError(refused(answer, row.adapter))
+            raise ChildError(refused(answer, adapter_of(row.adapter)))
         self._started(row, answer)
         child.suspend()
 
@@ -128,7 +134,7 @@ class Room(ABC):
             self.drop(row)
 
     def _module_of(self, row: Row) -> str:
-        return self._suite.adapters[row.adapter].module
+        return self._suite.adapters[adapter_of(row.adapter)].module
 
     def _paths(self) -> list[str]:
         return suite_paths(self._suite.paths)
@@ -186,7 +192,7 @@ class WorkRoom(Room):
             }
             answer = child.ask(order, self._conditions.limit_s)
             if "outcome" in answer:
-                raise ChildError(refused(answer, row.adapter))
+                raise ChildError(refused(answer, adapter_of(row.adapter)))
             answers.append({**answer, "phase": phase, "rss_bytes": memory_bytes(child.pid)})
         return answers
 

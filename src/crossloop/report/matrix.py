@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crossloop.journal import CellRecord, Estimate, Record
+from crossloop.journal.naming import adapter_of
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, file_stem, inline
 from crossloop.report.page import METHOD_LINK, Rendered, environment, texts_for
@@ -125,7 +126,7 @@ def _works(sides: Sequence[Labelled]) -> Table:
     for adapter in adapters:
         cells = []
         for side in sides:
-            own = [cell for cell in side.run.cells if cell.adapter == adapter]
+            own = [cell for cell in side.run.cells if adapter_of(cell.adapter) == adapter]
             cells.append(
                 outcomes_text(own, reasons) if own else absent_text(side.run.adapters.get(adapter), reasons)
             )

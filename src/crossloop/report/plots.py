@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crossloop.journal import Figures, Latency
+from crossloop.journal.naming import adapter_of
 from crossloop.report.digits import integer, number
 from crossloop.report.escaping import file_stem, plot_text
 from crossloop.report.ladder import Ladder, kernel_bytes, ladders_of
@@ -119,7 +120,7 @@ class Curves:
 
 def family_of(adapter: str, run: Run) -> str:
     """The C library under an adapter, or its family where there is none."""
-    record = run.adapters.get(adapter)
+    record = run.adapters.get(adapter) or run.adapters.get(adapter_of(adapter))
     if record is None:
         return "other"
     return plot_text(record.family if record.library in {"none", ""} else record.library, 24)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from crossloop.journal import AdapterRecord, CellRecord, CheckRecord
+from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, inline
 from crossloop.report.run import Run, ScenarioTexts
@@ -72,7 +73,7 @@ def absent_text(record: AdapterRecord | None, reasons: Reasons) -> Markdown:
 def _matrix(run: Run, about: dict[str, ScenarioTexts]) -> Table:
     by_place: dict[tuple[str, str], list[CellRecord]] = {}
     for cell in run.cells:
-        by_place.setdefault((cell.adapter, cell.scenario), []).append(cell)
+        by_place.setdefault((adapter_of(cell.adapter), cell.scenario), []).append(cell)
     reasons = Reasons()
     rows = [
         (
@@ -104,9 +105,8 @@ _FACT_COLUMNS = (
 
 
 def _facts(run: Run) -> Table:
-    rows = [
-        _fact_row(record) for name in run.adapter_ids if (record := run.adapters.get(name)) and record.usable
-    ]
+    names = (*run.adapter_ids, *filter(is_variant, run.adapters))
+    rows = [_fact_row(record) for name in names if (record := run.adapters.get(name)) and record.usable]
     caption = "Asked at run time, in a process of the adapter's own, from the library that is loaded."
     return table(_FACT_COLUMNS, rows, caption)
 

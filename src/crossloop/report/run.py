@@ -16,6 +16,7 @@ from crossloop.journal import (
     SliceRecord,
     WarningRecord,
 )
+from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.report import digits
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 
@@ -93,6 +94,7 @@ class Run:
     adapters: Mapping[str, AdapterRecord]
     """Every adapter that was asked for or appears, in that order; one without a record is not in it."""
     adapter_ids: tuple[str, ...]
+    """Without variants (`uvloop@0.21`): they are rows of comparisons, and no adapters."""
     scenario_ids: tuple[str, ...]
     cells: tuple[CellRecord, ...]
     comparisons: Mapping[str, tuple[Comparison, ...]]
@@ -181,7 +183,11 @@ def gather(records: Sequence[Record]) -> Run:
     return Run(
         record=record,
         adapters=adapters,
-        adapter_ids=_in_order(record.adapters, adapters, (cell.adapter for cell in cells.values())),
+        adapter_ids=_in_order(
+            (name for name in record.adapters if not is_variant(name)),
+            map(adapter_of, adapters),
+            (adapter_of(cell.adapter) for cell in cells.values()),
+        ),
         scenario_ids=scenario_ids,
         cells=tuple(cells.values()),
         comparisons=_comparisons(scenario_ids, cells),

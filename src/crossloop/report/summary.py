@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from crossloop.journal import Machine
+from crossloop.journal.naming import adapter_of
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, code, inline
 from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, too_few_rounds
@@ -107,7 +108,7 @@ class Short:
 def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
     """Counts of outcomes, and the first tier of each scenario at its main parameter set."""
     counts = Counter(cell.outcome for cell in run.cells)
-    measured = {cell.adapter for cell in run.cells if cell.outcome == "measured"}
+    measured = {adapter_of(cell.adapter) for cell in run.cells if cell.outcome == "measured"}
     outcomes = ", ".join(f"{digits.integer(count)} {inline(name)}" for name, count in counts.items())
     sentence = Markdown(
         f"Adapters with figures: {digits.integer(len(measured))} of {digits.integer(len(run.adapter_ids))}. "

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 
 from crossloop.journal import CellRecord
+from crossloop.journal.naming import adapter_of
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, block, code, inline
 from crossloop.report.run import Run, parameters_text, row_label
@@ -51,8 +52,8 @@ class Incident:
     def command(self) -> Markdown:
         """What runs these cells again."""
         if self.outcome == "not-installed":
-            return code(f"crossloop setup {shlex.quote(self.adapter)}")
-        words = ["crossloop", "bench", "--adapters", self.adapter]
+            return code(f"crossloop setup {shlex.quote(adapter_of(self.adapter))}")
+        words = ["crossloop", "bench", "--adapters", adapter_of(self.adapter)]
         if self.cells:
             words += ["--scenarios", ",".join(self.scenarios)]
         return code(shlex.join([*words, "--profile", self.profile]))

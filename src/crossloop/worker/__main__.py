@@ -1,8 +1,9 @@
 """Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
 
 First request: `{"do": "describe" | "serve" | "work" | "companion", "module", "scenario", "style", "paths", "cpu",
-"server"}`. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then takes
-`{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times.
+"server"}`, with "busy_iterations" for a slowed variant. The answer is `{"ready": true, …}` or `{"outcome",
+"reason"}`. A worker that works then takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number
+of times.
 """
 
 import importlib
@@ -59,6 +60,10 @@ def _serve(channel: Channel, request: dict[str, Any]) -> None:
 
     adapter = open_adapter(request["module"])
     scenario = importlib.import_module(request["scenario"]).Scenario()
+    if "busy_iterations" in request:
+        from crossloop.worker.slowing import Slowed  # (of a variant only)
+
+        scenario = Slowed(scenario, request["busy_iterations"])
 
     def on_end(stop: Any) -> None:
         channel.on_end = stop
@@ -71,6 +76,8 @@ def _serve(channel: Channel, request: dict[str, Any]) -> None:
 def _work(channel: Channel, request: dict[str, Any]) -> None:
     from crossloop.worker.working import WorkRoom  # (this role only)
 
+    if "busy_iterations" in request:
+        raise UnsupportedError("a slowed variant needs an application to slow: choose a stream scenario")
     adapter = open_adapter(request["module"])
     server = request.get("server")
     module = importlib.import_module(request["scenario"])

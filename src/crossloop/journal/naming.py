@@ -1,0 +1,22 @@
+"""Names of rows in a journal: an adapter's id, alone or with the variant of it that was measured.
+
+`uvloop` is the adapter as it is installed; `uvloop@0.21` is a variant of it (`crossloop.bench.variants` says which
+there are). What stands before the `@` names the adapter in the suite, what follows is the variant's label.
+"""
+
+MARK = "@"
+
+
+def adapter_of(name: str) -> str:
+    """The adapter's id in the suite: `uvloop@0.21` → `uvloop`."""
+    return name.partition(MARK)[0]
+
+
+def label_of(name: str) -> str:
+    """The variant's label: `uvloop@0.21` → `0.21`; empty for the adapter itself."""
+    return name.partition(MARK)[2]
+
+
+def is_variant(name: str) -> bool:
+    """Whether *name* is a variant of an adapter and not the adapter itself."""
+    return MARK in name

@@ -1,0 +1,161 @@
+"""Variants of an adapter: what their workers are asked, that they do it, and how a report shows them."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crossloop.bench.header import cpus
+from crossloop.bench.plan import Comparison, Pace, Row, Stage
+from crossloop.bench.rooms import Conditions, open_room
+from crossloop.bench.variants import Build, Slowed, Twin, Variant, request_of, variant_name
+from crossloop.journal import EndRecord, Record
+from crossloop.journal.naming import adapter_of, is_variant, label_of
+from crossloop.outcomes import Unsupported
+from crossloop.report import render
+from crossloop.suite import load_suite
+from crossloop.supervise.child import ChildError
+from crossloop.worker.slowing import Slowed as SlowedScenario
+from scenarios import tcp_echo
+from tests.journals import ABOUT, LINUX, adapter_record, figures, measured, run_record
+
+PACE = Pace(generations=1, slice_ms=20, run_in_ms=5)
+ECHO = {"connections": 2, "size": 64}
+
+
+def stage(scenario: str, parameters: dict[str, Any], variants: dict[str, Variant]) -> Stage:
+    """A stage of asyncio and its *variants*."""
+    suite = load_suite()
+    style = "protocol" if scenario == "tcp-echo" else "native"
+    rows = tuple(Row(name, style) for name in ("asyncio", *variants))
+    comparison = Comparison(suite.scenarios[scenario], parameters, rows, 1, ())
+    return Stage(suite.scenarios[scenario], (comparison,), PACE, variants=variants)
+
+
+def visit(scenario: str, parameters: dict[str, Any], variant: Variant) -> list[dict[str, Any]]:
+    """One slice of *variant* of asyncio in a room. Raises ChildError."""
+    name = variant_name("asyncio", variant)
+    staged = stage(scenario, parameters, {name: variant})
+    phase = "capacity" if scenario == "tcp-echo" else "work"
+    with open_room(load_suite(), staged, Conditions(*cpus())) as room:
+        return room.slices(staged.rows[1], staged.comparisons[0], [(phase, 0.0)], 1)
+
+
+def test_names() -> None:
+    assert variant_name("uvloop", Build("0.21+dev", ())) == "uvloop@0.21+dev"
+    assert (adapter_of("uvloop@0.21"), label_of("uvloop@0.21")) == ("uvloop", "0.21")
+    assert (adapter_of("uvloop"), label_of("uvloop")) == ("uvloop", "")
+    assert is_variant("uvloop@0.21")
+    assert not is_variant("uvloop")
+
+
+@pytest.mark.parametrize("label", ["", "a b", "x@y", "é", "x" * 41, "a/b"])
+def test_a_label_that_no_journal_holds_is_refused(label: str) -> None:
+    with pytest.raises(ValueError, match=r"of uvloop: expected 1 to 40 letters"):
+        variant_name("uvloop", Build(label, ()))
+
+
+def test_what_a_worker_is_asked() -> None:
+    request = {"do": "serve", "paths": ["suite"]}
+    assert request_of(request, None) == request_of(request, Twin()) == request
+    assert request_of(request, Slowed("slow", 7)) == {**request, "busy_iterations": 7}
+    built = request_of(request, Build("old", (Path("first"), Path("second"))))
+    assert built == {**request, "paths": ["first", "second", "suite"]}
+
+
+def test_the_slowed_application_is_the_same_application() -> None:
+    """It answers alike; each chunk takes as many turns as it was told to, counted by a trace of its lines."""
+    receive = SlowedScenario(tcp_echo.Scenario(), 5).application()()
+    turns = _lines(lambda: receive(b"abc") == b"abc")
+    frame = _lines(lambda: SlowedScenario(tcp_echo.Scenario(), 0).application()()(b"abc") == b"abc")
+    assert turns.count("pass") == 5
+    assert frame.count("pass") == 0
+    assert frame.count("return receive(data)") == 1
+
+
+def _lines(check: Callable[[], bool]) -> list[str]:
+    """Lines that the slowed frame runs during *check*, which must be true."""
+    source = Path(sys.modules[SlowedScenario.__module__].__file__ or "").read_text().splitlines()
+    seen = []
+
+    def trace(frame: Any, event: str, _argument: object) -> Any:
+        if frame.f_code.co_name == "busy" and event == "line":
+            seen.append(source[frame.f_lineno - 1].strip())
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        right = check()
+    finally:
+        sys.settrace(before)
+    assert right
+    return seen
+
+
+@pytest.mark.parametrize(
+    "variant", [Twin(), Slowed("slow", 3), Build("again", ())], ids=lambda one: one.label
+)
+def test_every_variant_serves(variant: Variant) -> None:
+    (answer,) = visit("tcp-echo", ECHO, variant)
+    assert answer["operations"] > 0
+
+
+@pytest.mark.parametrize("variant", [Twin(), Build("again", ())], ids=lambda one: one.label)
+def test_variants_drive_themselves(variant: Variant) -> None:
+    parameters = dict(load_suite().scenarios["timers"].about.profiles["smoke"][0])
+    (answer,) = visit("timers", parameters, variant)
+    assert answer["operations"] > 0
+
+
+def test_a_slowed_variant_needs_an_application() -> None:
+    parameters = dict(load_suite().scenarios["timers"].about.profiles["smoke"][0])
+    with pytest.raises(ChildError) as refusal:
+        visit("timers", parameters, Slowed("slow", 3))
+    assert refusal.value.outcome == Unsupported(
+        "a slowed variant needs an application to slow: choose a stream scenario"
+    )
+
+
+def test_a_build_takes_the_place_of_what_is_installed(tmp_path: Path) -> None:
+    """The folder stands before the installed package: one with another `asyncio` in it is the one that is used."""
+    package = tmp_path / "asyncio"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('the other build was imported')\n")
+    with pytest.raises(ChildError, match=r"the other build was imported; `crossloop setup asyncio` brings"):
+        visit("tcp-echo", ECHO, Build("other", (tmp_path,)))
+
+
+def test_a_variant_that_the_stage_does_not_explain_is_refused() -> None:
+    staged = stage("tcp-echo", ECHO, {"asyncio@twin": Twin()})
+    unexplained = Stage(staged.scenario, staged.comparisons, staged.pace)
+    with pytest.raises(ValueError, match=r"asyncio@twin/protocol names a variant"):
+        open_room(load_suite(), unexplained, Conditions(None, None))
+
+
+def variant_run() -> list[Record]:
+    """A run of two builds of one binding beside asyncio."""
+    return [
+        run_record(LINUX, adapters=("asyncio", "uvloop@0.21", "uvloop@0.23"), scenarios=("tcp-echo",)),
+        adapter_record("asyncio"),
+        adapter_record("uvloop@0.21"),
+        adapter_record("uvloop@0.23"),
+        measured("asyncio", "tcp-echo", figures(6.8), style="protocol"),
+        measured("uvloop@0.21", "tcp-echo", figures(6.0), style="protocol"),
+        measured("uvloop@0.23", "tcp-echo", figures(5.8), style="protocol"),
+        EndRecord(elapsed_s=3, cells={"measured": 3}),
+    ]
+
+
+def test_a_report_shows_variants_as_rows_and_their_adapter_once() -> None:
+    page = render(variant_run(), ABOUT).markdown
+    assert "Adapters with figures: 2 of 2." in page
+    works = page.split("## What works where")[1].split("## Scenarios")[0]
+    assert "| asyncio | 1 measured |" in works
+    assert "| uvloop | 2 measured |" in works
+    assert "| uvloop@0.21 | 1 measured |" not in works
+    ranked = page.split("## Scenarios")[1]
+    assert "| uvloop@0.21 (protocol) |" in ranked
+    assert "| uvloop@0.23 (protocol) |" in ranked
