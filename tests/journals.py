@@ -9,7 +9,9 @@ from crossloop.journal import (
     AdapterRecord,
     CellRecord,
     CheckRecord,
+    ComparisonRecord,
     Connecting,
+    Control,
     EndRecord,
     Estimate,
     Figures,
@@ -200,7 +202,18 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
             "rsloop", outcome="not-installed", reason="no wheel for CPython 3.13; its sdist needs cargo"
         ),
     ]
+    records.append(
+        ComparisonRecord(
+            "tcp-echo",
+            {"size": 1024, "connections": 50},
+            rounds=90,
+            generations=3,
+            control=Control("asyncio", "protocol", estimate(1.002, 0.006)),
+            noise_floor=0.008,
+        )
+    )
     records += tcp_echo_cells()
+    records.append(ComparisonRecord("tcp-echo", {"size": 1024, "connections": 1}, 90, 3, None, 0.008))
     records += tcp_echo_cells(connections=1)
     records.append(
         measured(
@@ -280,7 +293,12 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
             "slices of one cell differ by 34 %",
             "close other programs, or use --profile full",
         ),
-        EndRecord(elapsed_s=492.4, cells={"measured": 17}, peak_rss_bytes=88_000_000),
+        EndRecord(
+            elapsed_s=492.4,
+            cells={"measured": 17},
+            peak_rss_bytes=88_000_000,
+            noise_floor=estimate(1.002, 0.006),
+        ),
     ]
     return records
 

@@ -155,7 +155,18 @@ def test_the_killed_supervisor_takes_its_workers_along_and_resumes(tmp_path: Pat
     assert set(cells(tmp_path)) == expected
     (end,) = records(tmp_path, "end")
     assert end["resumed"] == kept >= 5
+    _assert_controlled(tmp_path, end)
     assert "incomplete" not in (tmp_path / "README.md").read_text().lower()
+
+
+def _assert_controlled(folder: Path, end: dict[str, Any]) -> None:
+    """Each scenario's row ran twice, under two names, and its twin is neither a cell nor lost by resuming."""
+    assert {one["adapter"] for one in records(folder, "slice")} == {"asyncio", "asyncio@twin"}
+    assert {one["adapter"] for one in records(folder, "cell")} == {"asyncio"}
+    found = {one["scenario"]: one["control"] for one in records(folder, "comparison")}
+    assert set(found) == {"tcp-echo", "timers"}
+    assert all(control["ratio"]["slices"] >= 1 for control in found.values())
+    assert end["noise_floor"] in [control["ratio"] for control in found.values()]
 
 
 def _until_slices(folder: Path, wanted: int, process: subprocess.Popen[bytes]) -> None:

@@ -144,7 +144,7 @@ def test_a_ladder_climbs_in_the_first_style_alone_from_the_lowest_rung() -> None
     ]  # fmt: skip
     assert {one.rows for one in stage.comparisons} == {(Row("asyncio", "protocol"),)}
     assert {one.rates for one in stage.comparisons} == {()}
-    assert plan.slices == stage.pace.generations * 6 * PROFILES["full"].climb_slices
+    assert plan.slices == stage.pace.generations * 6 * 2 * PROFILES["full"].climb_slices, "it and its twin"
     assert stage.objective_p99_ms == 100
 
 

@@ -426,7 +426,7 @@ def test_client_bound_rates_are_lower_bounds() -> None:
 def test_noise_floor_is_printed_when_a_run_has_one() -> None:
     end = EndRecord(elapsed_s=1, cells={}, noise_floor=Estimate(1.002, 0.996, 1.008, 90, 3))
     page = render([journals.run_record(), end]).markdown
-    assert "differed by a factor of 1.00 (1.00–1.01)" in page
+    assert "differed by a factor of 1.002 (0.996–1.008)" in page
     assert "is not part of this run" not in page
 
 

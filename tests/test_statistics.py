@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossloop.journal import Estimate
-from crossloop.statistics import ROUNDS_TO_SEPARATE, Slices, estimate, log_slope, paired_ratio, tiers
+from crossloop.statistics import (
+    ROUNDS_TO_SEPARATE,
+    Slices,
+    costlier,
+    estimate,
+    half_width,
+    inverse,
+    log_slope,
+    noise_floor,
+    paired_ratio,
+    tiers,
+)
 
 SLICES = st.dictionaries(
     st.tuples(st.integers(0, 3), st.integers(0, 9)), st.floats(1e-3, 1e9), min_size=1, max_size=25
@@ -274,6 +285,53 @@ def test_identical_rows_tie_and_a_difference_opens_a_tier() -> None:
 def test_the_floor_joins_what_lies_within_it() -> None:
     rows = {"a": noisy(1, noise=0.001), "b": noisy(2, truth=100.5, noise=0.001)}
     assert [tiers(rows, 1, floor)["b"].tier for floor in (0.0, 0.02)] == [2, 1]
+
+
+def ratio(low: float, value: float, high: float, pairs: int = 60) -> Estimate:
+    return Estimate(value, low, high, pairs, 3)
+
+
+@pytest.mark.parametrize(
+    ("found", "floor", "said"),
+    [
+        (ratio(1.01, 1.03, 1.05), 0.0, True),
+        (ratio(1.01, 1.03, 1.05), 0.029, True),
+        (ratio(1.01, 1.03, 1.05), 0.03, False),  # within the floor
+        (ratio(1.0, 1.03, 1.05), 0.0, False),  # the interval holds 1
+        (ratio(1.01, 1.03, 1.05, 5), 0.0, False),  # too few pairs
+        (ratio(0.95, 0.97, 0.99), 0.0, False),
+    ],
+)
+def test_when_a_row_is_costlier(found: Estimate, floor: float, said: bool) -> None:
+    assert costlier(found, floor) is said
+    assert costlier(inverse(inverse(found)), floor) is said
+
+
+def test_the_floor_and_the_width_of_an_interval() -> None:
+    assert noise_floor(ratio(0.98, 1.0, 1.01)) == pytest.approx(1 / 0.98 - 1)
+    assert noise_floor(ratio(0.99, 1.01, 1.03)) == pytest.approx(0.03)
+    assert noise_floor(ratio(1.0, 1.0, 1.0)) == 0
+    assert half_width(ratio(1.0, 1.0, 1.0)) == 0
+    assert half_width(ratio(2 / 1.02, 2.0, 2 * 1.02)) == pytest.approx(0.02)
+    found = ratio(0.97, 0.98, 1.02)
+    assert noise_floor(inverse(found)) == pytest.approx(noise_floor(found))
+    assert half_width(inverse(found)) == pytest.approx(half_width(found))
+
+
+def test_the_floor_of_twins_keeps_false_alarms_away() -> None:
+    """Three identical rows whose processes differ (k = 1): how often the third is said to differ, either way."""
+    with_floor, without = 0, 0
+    for seed in range(300):
+        a, b, c = (
+            noisy(seed + 10_000 * row, rounds=20, noise=0.03, drift=0.25, generation_effect=0.0084)
+            for row in range(3)
+        )
+        found = paired_ratio(c, a, seed, 300)
+        floor = noise_floor(paired_ratio(b, a, seed, 300))
+        without += costlier(found, 0.0) or costlier(inverse(found), 0.0)
+        with_floor += costlier(found, floor) or costlier(inverse(found), floor)
+    assert with_floor <= 9
+    assert without >= 15  # the interval alone: 5 % by its own account, more where there are three generations
 
 
 def test_memory_stays_small() -> None:

@@ -92,10 +92,9 @@ def tiers(rows: Mapping[Row, Slices], seed: int, floor: float = 0.0) -> dict[Row
     """Group rows that cannot be told apart; the result is ordered from the leanest row on.
 
     Rows are ordered by `_positions`. The first opens tier 1 and leads it. Each next row is compared with
-    the leader of the current tier by `paired_ratio` and opens the next tier only if it is costlier with
-    evidence: the ratio's 95 % interval lies above 1, the ratio exceeds 1 + *floor*, and there are at least
-    `ROUNDS_TO_SEPARATE` paired rounds. Otherwise it ties. Leaders, not neighbours, are compared, so that
-    a chain of small steps cannot join rows that differ much.
+    the leader of the current tier by `paired_ratio` and opens the next tier only if it is `costlier` with
+    evidence. Otherwise it ties. Leaders, not neighbours, are compared, so that a chain of small steps cannot
+    join rows that differ much.
 
     *floor* is the noise floor as a fraction (0.01: one per cent). The result depends neither on the order
     of rows or slices nor on the unit. A row that shares no round with the other is compared unpaired (see
@@ -114,10 +113,39 @@ def tiers(rows: Mapping[Row, Slices], seed: int, floor: float = 0.0) -> dict[Row
         assert leader is not None
         to_best = _any_ratio(logarithms, row, best, seed)
         to_leader = to_best if leader == best else _any_ratio(logarithms, row, leader, seed)
-        if _costlier(to_leader, floor):
+        if costlier(to_leader, floor):
             tier, leader = tier + 1, row
         standings[row] = Standing(tier, to_best)
     return standings
+
+
+def costlier(ratio: Estimate, floor: float) -> bool:
+    """Whether a paired ratio says, with evidence, that its first row costs more than its second.
+
+    The one rule of the project, for tiers, comparisons of two builds and the self-test alike: the 95 % interval
+    lies above 1, the ratio exceeds 1 + *floor* (`noise_floor`, a fraction), and there are at least
+    `ROUNDS_TO_SEPARATE` paired rounds. That it costs less is the same of the reciprocal (`inverse`).
+    """
+    return ratio.slices >= ROUNDS_TO_SEPARATE and ratio.low > 1 and ratio.value > 1 + floor
+
+
+def inverse(ratio: Estimate) -> Estimate:
+    """The ratio the other way round: b ÷ a of a ÷ b."""
+    return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low, ratio.slices, ratio.generations)
+
+
+def noise_floor(twins: Estimate) -> float:
+    """The noise floor, as a fraction, that a ratio of two identical rows shows (A/A control).
+
+    How far from 1 the farther end of the interval lies, on the logarithmic scale: max(|ln low|, |ln high|), as a
+    factor less 1. So it holds both how far the twins came apart and how far they could have.
+    """
+    return math.expm1(max(abs(math.log(twins.low)), abs(math.log(twins.high))))
+
+
+def half_width(ratio: Estimate) -> float:
+    """Half the width of a ratio's interval, on the logarithmic scale, as a fraction: 0.01 is one per cent."""
+    return math.expm1((math.log(ratio.high) - math.log(ratio.low)) / 2)
 
 
 def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:
@@ -145,10 +173,6 @@ def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:
         slices=sum(one.slices for _x, one in points),
         generations=min(one.generations for _x, one in points),
     )
-
-
-def _costlier(ratio: Estimate, floor: float) -> bool:
-    return ratio.slices >= ROUNDS_TO_SEPARATE and ratio.low > 1 and ratio.value > 1 + floor
 
 
 Turn: TypeAlias = tuple[int, int]

@@ -12,7 +12,9 @@ from crossloop.bench.ladder import judged
 from crossloop.bench.plan import Comparison, Row
 from crossloop.journal import (
     CellRecord,
+    ComparisonRecord,
     Connecting,
+    Control,
     Estimate,
     Figures,
     Latency,
@@ -30,6 +32,9 @@ SERVER_BOUND_SHARE = 0.90
 CLIENT_BUSY_SHARE = 0.80
 """From this share of its time spent on messages, not on looking for them, the load is the limit."""
 
+MAIN_PHASES = frozenset({"capacity", "work", "load"})
+"""Phases whose slices make a row's main figures; each row of a comparison has one of them."""
+
 
 def row_seed(seed: int, *words: str) -> int:
     """A seed of its own for each estimate, the same in every run of the same seed."""
@@ -42,18 +47,20 @@ def cells_of(
     failures: Mapping[Row, Outcome],
     seed: int,
     objective_p99_ms: float = 0.0,
+    floor: float = 0.0,
 ) -> list[CellRecord]:
     """One cell per row of *comparison*, in the plan's order.
 
     *failures* are rows that have no figure because something happened to them; a single wrong answer
-    outweighs every slice that went well. *objective_p99_ms* is a ladder's.
+    outweighs every slice that went well. *objective_p99_ms* is a ladder's; differences within the noise *floor*,
+    a fraction, are ties. The twin of an A/A control is no cell.
     """
     main: dict[Row, list[SliceRecord]] = {}
     rates: dict[Row, dict[str, list[SliceRecord]]] = {}
     connecting: dict[Row, list[SliceRecord]] = {}
     for one in slices:
         row = Row(one.adapter, one.style)
-        if row in failures:
+        if row in failures or row == comparison.twin:
             continue
         if one.phase.startswith("rate:"):
             rates.setdefault(row, {}).setdefault(one.phase.removeprefix("rate:"), []).append(one)
@@ -63,7 +70,7 @@ def cells_of(
             main.setdefault(row, []).append(one)
     costs = {(row.adapter, row.style): _values(found, _cost) for row, found in main.items()}
     seed = row_seed(seed, comparison.scenario.id, comparison.key)
-    standings = statistics.tiers(costs, seed) if costs else {}
+    standings = statistics.tiers(costs, seed, floor) if costs else {}
     cells = []
     for row in comparison.rows:
         standing = standings.get((row.adapter, row.style))
@@ -79,6 +86,48 @@ def cells_of(
                 )
             cells.append(_cell(comparison, row, Measured(), figures))
     return cells
+
+
+def comparison_record(
+    comparison: Comparison,
+    slices: Sequence[SliceRecord],
+    failures: Mapping[Row, Outcome],
+    seed: int,
+    headline_floor: float | None = None,
+) -> ComparisonRecord:
+    """What holds for a comparison as a whole; *headline_floor* is the noise floor where it has no control."""
+    control = _control(comparison, slices, failures, row_seed(seed, comparison.scenario.id, comparison.key))
+    turns = {(one.generation, one.round) for one in slices}
+    enough = control is not None and control.ratio.slices >= statistics.ROUNDS_TO_SEPARATE
+    return ComparisonRecord(
+        scenario=comparison.scenario.id,
+        parameters=dict(comparison.parameters),
+        rounds=len(turns),
+        generations=len({generation for generation, _round in turns}),
+        control=control,
+        noise_floor=statistics.noise_floor(control.ratio) if control and enough else headline_floor,
+    )
+
+
+def _control(
+    comparison: Comparison, slices: Sequence[SliceRecord], failures: Mapping[Row, Outcome], seed: int
+) -> Control | None:
+    row, twin = comparison.control, comparison.twin
+    if row is None or twin is None or row in failures or twin in failures:
+        return None
+    own, other = (
+        [
+            (one.generation, one.round, _cost(one))
+            for one in slices
+            if (one.adapter, one.style) == (which.adapter, which.style)
+            and one.phase in MAIN_PHASES
+            and one.operations
+        ]
+        for which in (row, twin)
+    )
+    if not {turn[:2] for turn in own} & {turn[:2] for turn in other}:
+        return None
+    return Control(row.adapter, row.style, statistics.paired_ratio(other, own, row_seed(seed, str(twin))))
 
 
 def _without_figures(comparison: Comparison, row: Row, outcome: Outcome) -> CellRecord:

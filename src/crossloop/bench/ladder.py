@@ -54,7 +54,7 @@ def stops(
     for rungs in ladders(comparisons, ladder):
         last: dict[Row, Outcome] = {}
         for rung in rungs:
-            for row in rung.rows:
+            for row in rung.measured:
                 if row in last:
                     found[rung.key][row] = last[row]
                 elif row in ended.get(rung.key, {}):

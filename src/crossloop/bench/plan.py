@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossloop.bench.variants import Variant
+from crossloop.bench.variants import Twin, Variant, variant_name
 from crossloop.outcomes import Measured, Outcome, Unsupported
+from crossloop.statistics import ROUNDS_TO_SEPARATE
 from crossloop.suite import ScenarioEntry
 from crossloop.supervise.probe import Probed
 
@@ -14,6 +15,9 @@ COMMON_RATE_PER_S = 5_000.0
 COMMON_BYTES_PER_S = 100e6
 """The offered load common to all adapters: 5,000 requests or 100 MB a second, whichever is less. Every
 adapter reaches it on one CPU of a small virtual machine, so that latencies are compared at equal work."""
+
+CONTROLLED = "asyncio"
+"""Adapter whose primary style runs twice, where it is among the rows: it is everywhere, and depends on no binding."""
 
 START_S = 0.35
 """Time to start one worker, for the estimate; measured on two CPUs of a virtual machine."""
@@ -54,6 +58,8 @@ class Profile:
     for each visit, so that all its slices are taken in one: generations are fewer."""
     climb_slices: int = 3
     """Slices of each rung, row and generation."""
+    controls_everywhere: bool = False
+    """Whether each set of parameters has an A/A control of its own; otherwise the headline of each scenario."""
 
     @property
     def pace(self) -> Pace:
@@ -99,6 +105,7 @@ PROFILES: Mapping[str, Profile] = {
             rates=("common",),
             climb=Pace(generations=3, slice_ms=600, run_in_ms=50, connect_s=30),
             climb_slices=6,
+            controls_everywhere=True,
         ),
         Profile(
             name="full",
@@ -111,6 +118,7 @@ PROFILES: Mapping[str, Profile] = {
             rates=("common", "50%", "80%", "95%"),
             climb=Pace(generations=5, slice_ms=600, run_in_ms=50, connect_s=60),
             climb_slices=6,
+            controls_everywhere=True,
         ),
     )
 }
@@ -138,6 +146,20 @@ class Comparison:
     """Rounds in each generation."""
     rates: tuple[str, ...]
     """Offered loads beside capacity; empty for workloads that drive themselves, and on ladders."""
+    control: Row | None = None
+    """The row that runs twice (A/A control)."""
+
+    @property
+    def twin(self) -> Row | None:
+        """The second one of the control, which is measured and not ranked."""
+        if self.control is None:
+            return None
+        return Row(variant_name(self.control.adapter, Twin()), self.control.style)
+
+    @property
+    def measured(self) -> tuple[Row, ...]:
+        """Every row that takes slices."""
+        return self.rows if self.twin is None else (*self.rows, self.twin)
 
     @property
     def key(self) -> str:
@@ -147,7 +169,7 @@ class Comparison:
     @property
     def slices_per_round(self) -> int:
         """Slices that one round takes."""
-        return len(self.rows) * (1 + len(self.rates))
+        return len(self.measured) * (1 + len(self.rates))
 
 
 @dataclass(frozen=True)
@@ -178,14 +200,16 @@ class Stage:
         one = (self.pace.slice_ms + self.pace.run_in_ms) / 1e3 + BETWEEN_S
         starts, connections = len(self.rows), 0
         if self.climbs:
-            starts = sum(len(rung.rows) for rung in self.comparisons)
-            connections = sum(len(rung.rows) * rung.parameters["connections"] for rung in self.comparisons)
+            starts = sum(len(rung.measured) for rung in self.comparisons)
+            connections = sum(
+                len(rung.measured) * rung.parameters["connections"] for rung in self.comparisons
+            )
         return self.slices * one + self.pace.generations * (starts * START_S + connections * CONNECT_S)
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Every row that takes part in any comparison."""
-        return tuple(dict.fromkeys(row for comparison in self.comparisons for row in comparison.rows))
+        """Every row that takes part in any comparison, twins included."""
+        return tuple(dict.fromkeys(row for comparison in self.comparisons for row in comparison.measured))
 
 
 @dataclass(frozen=True)
@@ -264,7 +288,8 @@ def make_plan(
             pace = profile.climb if climbs(scenario) else profile.pace
             declared = scenario.about.objective_p99_ms
             objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
-            stages.append(Stage(scenario, tuple(comparisons), pace, objective))
+            twins = {one.twin.adapter: Twin() for one in comparisons if one.twin is not None}
+            stages.append(Stage(scenario, tuple(comparisons), pace, objective, twins))
     return Plan(profile, tuple(stages), tuple(excluded))
 
 
@@ -304,7 +329,21 @@ def _comparison(
     rounds = profile.rounds if position else profile.headline_rounds
     if climbs(scenario):
         rates, rounds = (), profile.climb_slices
-    return Comparison(scenario, parameters, tuple(rows), rounds, rates)
+    control = _control(profile, scenario, position, rows)
+    return Comparison(scenario, parameters, tuple(rows), rounds, rates, control)
+
+
+def _control(profile: Profile, scenario: ScenarioEntry, position: int, rows: Sequence[Row]) -> Row | None:
+    """The row that runs twice: asyncio's primary style, or else the first row. None where there is no control.
+
+    A climb of thousands of connections is not made twice where its rungs could not be told apart anyway.
+    """
+    if climbs(scenario):
+        if profile.climb.generations * profile.climb_slices < ROUNDS_TO_SEPARATE:
+            return None
+    elif position and not profile.controls_everywhere:
+        return None
+    return next((row for row in rows if row.adapter == CONTROLLED), rows[0] if rows else None)
 
 
 def _styles(one: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:

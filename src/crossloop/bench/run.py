@@ -11,12 +11,21 @@ from typing import Any
 
 import msgspec
 
-from crossloop.bench.cells import capacity_estimate, cells_of, latencies, row_seed
+from crossloop.bench.cells import capacity_estimate, cells_of, comparison_record, latencies, row_seed
 from crossloop.bench.ladder import judged, stops, too_slow
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
 from crossloop.bench.rooms import Conditions, Room, open_room
-from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
+from crossloop.journal import (
+    CellRecord,
+    ComparisonRecord,
+    EndRecord,
+    Estimate,
+    JournalWriter,
+    Record,
+    SliceRecord,
+)
 from crossloop.outcomes import Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
+from crossloop.statistics import noise_floor
 from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError
 
@@ -32,6 +41,7 @@ class Past:
 
     slices: tuple[SliceRecord, ...] = ()
     cells: tuple[CellRecord, ...] = ()
+    comparisons: tuple[ComparisonRecord, ...] = ()
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "Past":
@@ -39,6 +49,7 @@ class Past:
         return cls(
             tuple(one for one in records if isinstance(one, SliceRecord)),
             tuple(one for one in records if isinstance(one, CellRecord)),
+            tuple(one for one in records if isinstance(one, ComparisonRecord)),
         )
 
     def has(self, comparison: Comparison) -> bool:
@@ -62,7 +73,7 @@ class Past:
         )
 
 
-def _belongs(one: SliceRecord | CellRecord, comparison: Comparison) -> bool:
+def _belongs(one: SliceRecord | CellRecord | ComparisonRecord, comparison: Comparison) -> bool:
     return one.scenario == comparison.scenario.id and parameter_key(one.parameters) == comparison.key
 
 
@@ -88,6 +99,7 @@ class Bench:
         self._past = past
         self._progress = progress
         self._outcomes: Counter[OutcomeName] = Counter()
+        self._comparisons = list(past.comparisons)
 
     def run(self) -> EndRecord:
         """Measure everything that is not in the journal yet. Raises KeyboardInterrupt as it comes."""
@@ -104,6 +116,7 @@ class Bench:
             cells=dict(sorted(outcomes.items())),
             resumed=len(self._past.slices),
             peak_rss_bytes=peak_rss_bytes(),
+            noise_floor=highest_floor(self._comparisons),
         )
         self._journal.write(end)
         return end
@@ -122,8 +135,17 @@ class Bench:
         except ChildError as error:  # the companion or the load cannot be had: no cell of this stage can
             session.fail_all(error.outcome)
         for comparison in open_ones:
-            for cell in session.cells(comparison):
+            record = session.summary(comparison, self._headline_floor(stage))
+            self._comparisons.append(record)
+            self._journal.write(record)
+            for cell in session.cells(comparison, record.noise_floor or 0.0):
                 self._write_cell(cell)
+
+    def _headline_floor(self, stage: Stage) -> float | None:
+        """Noise floor of the stage's first comparison, once it is known; it stands in where there is no control."""
+        first = stage.comparisons[0]
+        found = [one.noise_floor for one in self._comparisons if _belongs(one, first)]
+        return found[-1] if found else None
 
     # What a session needs of its bench.
 
@@ -170,7 +192,7 @@ class _StageSession:
 
     def _rounds_done(self, comparison: Comparison) -> int:
         """Rounds that an interrupted run completed for every row."""
-        rows = {(row.adapter, row.style) for row in comparison.rows}
+        rows = {(row.adapter, row.style) for row in comparison.measured}
         seen: dict[tuple[int, int], set[tuple[str, str]]] = {}
         for one in self._slices[comparison.key]:
             seen.setdefault((one.generation, one.round), set()).add((one.adapter, one.style))
@@ -205,7 +227,7 @@ class _StageSession:
                 self._start_all(room)
             for turn, comparison in turns:
                 out = {*self._failures[comparison.key], *self._stops()[comparison.key]}
-                rows = [row for row in comparison.rows if row not in out]
+                rows = [row for row in comparison.measured if row not in out]
                 order.shuffle(rows)
                 for row in rows:
                     self._visit(room, row, comparison, generation, turn, order.randrange(2**31))
@@ -219,7 +241,7 @@ class _StageSession:
         """Start and warm every row, so that no first slice pays for what happens once."""
         for row in self._stage.rows:
             self._bench.tell(f"{self._stage.scenario.id}: starting {row}", 0)
-            comparison = next(one for one in self._stage.comparisons if row in one.rows)
+            comparison = next(one for one in self._stage.comparisons if row in one.measured)
             if row in self._failures[comparison.key]:
                 continue
             try:
@@ -285,16 +307,23 @@ class _StageSession:
     def fail_all(self, outcome: Outcome) -> None:
         """No row of the stage can be measured."""
         for comparison in self._stage.comparisons:
-            for row in comparison.rows:
+            for row in comparison.measured:
                 self._failures[comparison.key].setdefault(row, outcome)
 
-    def cells(self, comparison: Comparison) -> list[CellRecord]:
-        """The cells of a comparison, from everything that was measured of it."""
+    def summary(self, comparison: Comparison, headline_floor: float | None) -> ComparisonRecord:
+        """What holds for a comparison as a whole, from everything that was measured of it."""
+        slices, failures = self._found(comparison)
+        return comparison_record(comparison, slices, failures, self._bench.seed, headline_floor)
+
+    def cells(self, comparison: Comparison, floor: float) -> list[CellRecord]:
+        """The cells of a comparison, likewise."""
+        slices, failures = self._found(comparison)
+        return cells_of(comparison, slices, failures, self._bench.seed, self._stage.objective_p99_ms, floor)
+
+    def _found(self, comparison: Comparison) -> tuple[list[SliceRecord], dict[Row, Outcome]]:
+        """Slices, and the rows that have no figure."""
         key = comparison.key
-        failures = {**self._failures[key], **self._stops()[key]}
-        return cells_of(
-            comparison, self._slices[key], failures, self._bench.seed, self._stage.objective_p99_ms
-        )
+        return self._slices[key], {**self._failures[key], **self._stops()[key]}
 
 
 def _slice_record(
@@ -327,6 +356,12 @@ def _excluded_cell(one: Excluded) -> CellRecord:
 
 def _words(comparison: Comparison) -> str:
     return " ".join(f"{name}={value}" for name, value in comparison.parameters.items())
+
+
+def highest_floor(comparisons: Sequence[ComparisonRecord]) -> Estimate | None:
+    """The A/A ratio of the comparison whose noise floor is highest; None without any control."""
+    ratios = [one.control.ratio for one in comparisons if one.control is not None]
+    return max(ratios, key=noise_floor, default=None)
 
 
 def peak_rss_bytes() -> int | None:

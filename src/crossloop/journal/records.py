@@ -226,6 +226,30 @@ class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):
     figures: Figures | None = None
 
 
+class Control(Struct, frozen=True, gc=False):
+    """A/A control: one row that ran twice, in processes of their own, under two names."""
+
+    adapter: Name
+    style: Style
+    ratio: Estimate
+    """CPU per operation of the twin ÷ that of the row: median of paired ratios."""
+
+
+class ComparisonRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="comparison"):
+    """What holds for one scenario on one set of parameters as a whole; written before its cells."""
+
+    scenario: Name
+    parameters: Parameters
+    rounds: Count
+    """Rounds in all generations, those included that not every row completed."""
+    generations: Count
+    control: Control | None = None
+    """None: this set of parameters has none of its own, or the row or its twin has no figure."""
+    noise_floor: Positive | None = None
+    """As a fraction: differences within it are ties. From the control of this set of parameters, or else of the
+    scenario's headline; None where neither has pairs enough to say anything (`statistics.ROUNDS_TO_SEPARATE`)."""
+
+
 class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):
     """One behaviour of one adapter, by `crossloop check`."""
 
@@ -256,11 +280,19 @@ class EndRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="end"):
     peak_rss_bytes: Count | None = None
     """Highest resident memory of the supervisor itself."""
     noise_floor: Estimate | None = None
-    """A/A control: paired ratio of one adapter that ran under two names; None without that control."""
+    """A/A control: paired ratio of one adapter that ran under two names, of the comparison in which that shows
+    the highest noise floor; None without that control."""
 
 
 Record: TypeAlias = (
-    RunRecord | AdapterRecord | SliceRecord | CellRecord | CheckRecord | WarningRecord | EndRecord
+    RunRecord
+    | AdapterRecord
+    | SliceRecord
+    | CellRecord
+    | ComparisonRecord
+    | CheckRecord
+    | WarningRecord
+    | EndRecord
 )
 
 AnyRecord: TypeAlias = dict[str, Any]

@@ -64,6 +64,15 @@ def ratio(figure: Estimate) -> str:
     return f"{_fixed(value, places)} ({_fixed(low, places)}–{_fixed(high, places)})"
 
 
+def fine_ratio(figure: Estimate) -> str:
+    """A ratio near 1 with its interval, three decimals: `1.002 (0.996–1.008)`."""
+    parts = (figure.value, figure.low, figure.high)
+    if not all(math.isfinite(part) and abs(part) < 100 for part in parts):
+        return estimate(figure)
+    value, low, high = (_fixed(part, 3) for part in parts)
+    return f"{value} ({low}–{high})"
+
+
 def share(value: float | None) -> str:
     """A share of one CPU: `0.97`."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.2f}"

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossloop.journal import Record
 from crossloop.report import summary
+from crossloop.report.control import noise_floor
 from crossloop.report.escaping import Markdown, inline
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
@@ -97,7 +98,7 @@ def render(
         run=run,
         machine=summary.run_table(run),
         doubts=summary.doubts(run),
-        noise_floor=summary.noise_floor(run),
+        noise_floor=noise_floor(run),
         reproduction=summary.reproduction(run),
         short=summary.short(run, texts),
         portability=portability(run, texts),

@@ -8,6 +8,7 @@ from crossloop.journal import (
     AdapterRecord,
     CellRecord,
     CheckRecord,
+    ComparisonRecord,
     EndRecord,
     Figures,
     RateFigures,
@@ -69,6 +70,8 @@ class Comparison:
     parameters: Mapping[str, int | float | bool | str]
     rows: tuple[Row, ...]
     others: tuple[CellRecord, ...]
+    record: ComparisonRecord | None = None
+    """What holds for it as a whole; older journals have none."""
 
     @property
     def heading(self) -> str:
@@ -161,6 +164,7 @@ def gather(records: Sequence[Record]) -> Run:
         raise ValueError("a report needs a record of kind 'run'; these records have none")
     cells: dict[tuple[str, str, str, str], CellRecord] = {}
     adapters: dict[str, AdapterRecord] = {}
+    comparisons: dict[tuple[str, str], ComparisonRecord] = {}
     checks: dict[tuple[str, str], CheckRecord] = {}
     warnings: dict[tuple[str, str], WarningRecord] = {}
     end: EndRecord | None = None
@@ -171,6 +175,8 @@ def gather(records: Sequence[Record]) -> Run:
                 end = None
             case AdapterRecord():
                 adapters[one.adapter] = one
+            case ComparisonRecord():
+                comparisons[one.scenario, parameters_key(one.parameters)] = one
             case CheckRecord():
                 checks[one.adapter, one.behaviour] = one
             case WarningRecord():
@@ -190,7 +196,7 @@ def gather(records: Sequence[Record]) -> Run:
         ),
         scenario_ids=scenario_ids,
         cells=tuple(cells.values()),
-        comparisons=_comparisons(scenario_ids, cells),
+        comparisons=_comparisons(scenario_ids, cells, comparisons),
         checks=tuple(checks.values()),
         warnings=tuple(warnings.values()),
         end=end,
@@ -207,14 +213,18 @@ def _in_order(*names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _comparisons(
-    scenario_ids: tuple[str, ...], cells: Mapping[tuple[str, str, str, str], CellRecord]
+    scenario_ids: tuple[str, ...],
+    cells: Mapping[tuple[str, str, str, str], CellRecord],
+    records: Mapping[tuple[str, str], ComparisonRecord],
 ) -> dict[str, tuple[Comparison, ...]]:
     grouped: dict[str, dict[str, list[CellRecord]]] = {name: {} for name in scenario_ids}
     for (_adapter, _style, scenario, key), cell in cells.items():
         grouped[scenario].setdefault(key, []).append(cell)
     found: dict[str, tuple[Comparison, ...]] = {}
     for scenario, sets in grouped.items():
-        comparisons = [_comparison(scenario, members) for members in sets.values()]
+        comparisons = [
+            _comparison(scenario, members, records.get((scenario, key))) for key, members in sets.items()
+        ]
         if comparisons:
             # `max` takes the first of equals: the set that a profile names first has the most styles.
             main = max(comparisons, key=lambda one: len(one.rows))
@@ -222,10 +232,12 @@ def _comparisons(
     return found
 
 
-def _comparison(scenario: str, members: Sequence[CellRecord]) -> Comparison:
+def _comparison(scenario: str, members: Sequence[CellRecord], record: ComparisonRecord | None) -> Comparison:
     rows = [Row(cell.adapter, cell.style, cell.figures) for cell in members if cell.figures is not None]
     others = tuple(cell for cell in members if cell.figures is None)
-    return Comparison(scenario, members[0].parameters, tuple(sorted(rows, key=_leanest_first)), others)
+    return Comparison(
+        scenario, members[0].parameters, tuple(sorted(rows, key=_leanest_first)), others, record
+    )
 
 
 def _leanest_first(row: Row) -> tuple[int, float, str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Latency, RateFigures, RunRecord
 from crossloop.report import digits
+from crossloop.report.control import control_notes
 from crossloop.report.digits import MISSING
 from crossloop.report.ladder import connecting_table
 from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts, too_few_rounds
@@ -73,7 +74,7 @@ def _main(comparison: Comparison, texts: ScenarioTexts, run: RunRecord) -> Table
         Column("slices (generations)", "right"),
     ]
     cells = [_main_row(row, open_loop, ranked=comparison.ranked) for row in rows]
-    notes = _notes(rows, open_loop)
+    notes = [*_notes(rows, open_loop), *control_notes(comparison.record)]
     if not comparison.ranked:
         notes.insert(0, f"No tiers: {too_few_rounds(comparison)}. The order is that of the medians.")
     return table(columns, cells, _main_caption(rows, texts, run), notes)

@@ -181,20 +181,6 @@ def _times(rows: list[Row]) -> str:
     return f"× {low}" if low == high else f"× {low}–{high}"
 
 
-def noise_floor(run: Run) -> Markdown:
-    """What the A/A control shows, or that this run has none."""
-    floor = run.end.noise_floor if run.end else None
-    if floor is None:
-        return Markdown(
-            "The A/A control (one adapter measured under two names) is not part of this run, "
-            "so that the intervals show only what the slices show."
-        )
-    return Markdown(
-        "A/A control: one adapter measured under two names differed by a factor of "
-        f"{digits.ratio(floor)}; what lies inside that is noise."
-    )
-
-
 def reproduction(run: Run) -> Markdown:
     """The command that makes such a run."""
     return code(f"crossloop bench --profile {run.record.profile} --seed {run.record.seed}")
