@@ -165,6 +165,7 @@ def doctor(as_json: bool) -> int:
     metavar="MS",
     help="p99 that ends a climb on a ladder (c10k); default: what the scenario says.",
 )
+@_engine
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""

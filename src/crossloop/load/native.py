@@ -106,12 +106,12 @@ class NativeEngine:
             self.library.crossloop_load_now.restype = ctypes.c_int64
             version = self.library.crossloop_load_version()
         except (OSError, AttributeError) as error:
-            raise NotBuiltError(f"its build does not load: {error}") from error
+            raise NotBuiltError(f"the build of {LOAD_ENGINE.id} does not load: {error}") from error
         if version != VERSION:
-            raise NotBuiltError(f"its build has version {version}, this is {VERSION}")
+            raise NotBuiltError(f"the build of {LOAD_ENGINE.id} has version {version}, this is {VERSION}")
         before, now, after = perf_counter_ns(), self.library.crossloop_load_now(), perf_counter_ns()
         if not before <= now <= after:
-            raise NotBuiltError("its clock is not that of this Python's perf_counter")
+            raise NotBuiltError("the native engine's clock is not this Python's perf_counter")
         self.mechanism: str = self.library.crossloop_load_mechanism().decode()
         self._states: WeakKeyDictionary[Target, _State] = WeakKeyDictionary()
 

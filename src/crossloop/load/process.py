@@ -370,7 +370,10 @@ def main() -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it closes our input
     answers = private_stdout()
-    sets = Sets(choose_engine(*sys.argv[1:2]))
+    try:
+        sets = Sets(choose_engine(*sys.argv[1:2]))
+    except LoadUsageError as error:
+        sys.exit(f"crossloop.load.process: {error}")
     encoder = msgspec.json.Encoder()
     decoder = msgspec.json.Decoder(Command)
     gc.collect()
