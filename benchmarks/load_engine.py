@@ -1,12 +1,13 @@
-"""What verification and Python cost: crossloop's load against a bare C client, on the same C echo server.
+"""What verification and recording cost: crossloop's load against a bare C client, on the same C echo server.
 
-    python benchmarks/load_engine.py [--pairs N] [--seconds S] [--size BYTES] [--connections 1,10,100]
+    python benchmarks/load_engine.py [--rounds N] [--seconds S] [--size BYTES] [--connections 1,10,100,1000]
 
-Compiles benchmarks/native in a temporary folder, pins the server to the first CPU and both clients to the
-second, and lets them take turns: the machine's state drifts, so only a pair that was measured back to back
-is compared. Prints a markdown table: medians of messages a second, and the median of the paired ratios.
-The C client compares nothing; crossloop compares every byte and records each latency.
-Linux, a C compiler and two CPUs needed.
+Compiles benchmarks/native in a temporary folder, pins the server to the first CPU and the clients to the
+second, and lets the C client, crossloop's native engine and its Python engine take turns in random order: the
+machine's state drifts, so only what was measured in the same round is compared. Prints a markdown table: medians
+of messages a second, and medians of the paired ratios to the C client with the range of their middle half. The C
+client compares nothing; crossloop compares every byte and records each latency.
+Linux, a C compiler, two CPUs and `crossloop setup load-engine` needed.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 NATIVE = Path(__file__).parent / "native"
+CLIENT = "client"
+ENGINES = ("native", "python")
 
 
 def main() -> None:
@@ -28,10 +31,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--size", type=int, default=1024)
-    parser.add_argument("--connections", default="1,10,100")
+    parser.add_argument("--connections", default="1,10,100,1000")
     options = parser.parse_args()
     if sys.platform != "linux":
         sys.exit(f"load_engine: needs epoll and CPU pinning (Linux), this is {sys.platform}")
@@ -40,21 +43,24 @@ def main() -> None:
         sys.exit(f"load_engine: needs 2 CPUs, this process may use {len(cpus)}")
     with tempfile.TemporaryDirectory() as folder:
         server_file, client_file = (build(name, Path(folder)) for name in ("epoll_echo", "epoll_client"))
-        os.sched_setaffinity(0, {cpus[0]})  # children inherit it: the server here, both clients below
+        os.sched_setaffinity(0, {cpus[0]})  # children inherit it: the server here, the clients below
         server = subprocess.Popen([server_file], stdout=subprocess.PIPE)
+        os.sched_setaffinity(0, {cpus[1]})
+        loads = {name: Load(name) for name in ENGINES}
         try:
             assert server.stdout is not None
             ready = json.loads(server.stdout.readline())
-            os.sched_setaffinity(0, {cpus[1]})
-            print("| connections | C client, messages/s | crossloop, messages/s | ratio | spread (pairs) |")
-            print("| ---: | ---: | ---: | ---: | --- |")
+            print("| connections | C client, messages/s | native ÷ C client | Python ÷ C client | rounds |")
+            print("| ---: | ---: | --- | --- | ---: |")
             for connections in map(int, options.connections.split(",")):
-                pairs = [
-                    pair(client_file, ready, connections, options.size, options.seconds)
-                    for _number in range(options.pairs)
+                rounds = [
+                    one_round(client_file, loads, ready, connections, options.size, options.seconds)
+                    for _number in range(options.rounds)
                 ]
-                print(row(connections, pairs), flush=True)
+                print(row(connections, rounds), flush=True)
         finally:
+            for load in loads.values():
+                load.end()
             server.terminate()
             server.wait(10)
 
@@ -66,55 +72,77 @@ def build(name: str, folder: Path) -> Path:
     return result
 
 
-def pair(
-    client_file: Path, ready: dict[str, Any], connections: int, size: int, seconds: float
-) -> tuple[float, float]:
-    """Messages a second of the C client and of crossloop, measured one right after the other."""
+class Load:
+    """A load process with one engine, as in a run."""
+
+    def __init__(self, engine: str):
+        command = [sys.executable, "-m", "crossloop.load.process", engine]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self.ask({"do": "engine"})["engine"] != engine:
+            sys.exit(f"load_engine: no {engine} engine; `crossloop setup load-engine` builds it")
+
+    def ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Send one command and read its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline() or b'{"error": "it ended"}')
+        if "error" in answer:
+            sys.exit(f"load_engine: {answer['error']}")
+        return answer
+
+    def end(self) -> None:
+        """End of input ends it."""
+        self._process.communicate(timeout=20)
+
+    def rate(self, ready: dict[str, Any], connections: int, size: int, seconds: float) -> float:
+        """Messages a second of one slice on fresh connections."""
+        place = {"target": "echo", "connections": connections, "size": size}
+        self.ask({"do": "open", "host": ready["host"], "port": ready["port"], "pid": ready["pid"], **place})
+        figures = self.ask(
+            {
+                "do": "slice",
+                "phase": "capacity",
+                "run_in_ms": seconds * 100,
+                "duration_ms": seconds * 1000,
+                "seed": 1,
+                **place,
+            }
+        )
+        self.ask({"do": "close", "target": "echo", "reset": True})
+        return float(figures["operations"] / (figures["elapsed_ns"] / 1e9))
+
+
+def one_round(
+    client_file: Path,
+    loads: dict[str, Load],
+    ready: dict[str, Any],
+    connections: int,
+    size: int,
+    seconds: float,
+) -> dict[str, float]:
+    """Messages a second of the C client and of both engines, measured one right after the other."""
     rates = {}
-    for who in random.sample(["native", "crossloop"], 2):
-        if who == "native":
+    for who in random.sample([CLIENT, *loads], 1 + len(loads)):
+        if who == CLIENT:
             words = [str(client_file), str(ready["port"]), str(connections), str(size), str(seconds), "spin"]
             ran = subprocess.run(words, check=True, capture_output=True, timeout=seconds * 3 + 10)
             figures = json.loads(ran.stdout)
             rates[who] = figures["messages"] / figures["elapsed_s"]
         else:
-            rates[who] = own_rate(ready, connections, size, seconds)
-    return rates["native"], rates["crossloop"]
+            rates[who] = loads[who].rate(ready, connections, size, seconds)
+    return rates
 
 
-def own_rate(ready: dict[str, Any], connections: int, size: int, seconds: float) -> float:
-    """One slice by the load process, as in a run."""
-    place = {"target": "echo", "connections": connections, "size": size}
-    commands = [
-        {"do": "open", "host": ready["host"], "port": ready["port"], "pid": ready["pid"], **place},
-        {
-            "do": "slice",
-            "phase": "capacity",
-            "run_in_ms": seconds * 100,
-            "duration_ms": seconds * 1000,
-            "seed": 1,
-        }
-        | place,
-    ]
-    ran = subprocess.run(
-        [sys.executable, "-m", "crossloop.load.process"],
-        input="".join(json.dumps(command) + "\n" for command in commands).encode(),
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=seconds * 3 + 20,
-    )
-    figures = json.loads(ran.stdout.splitlines()[-1])
-    if "error" in figures:
-        sys.exit(f"load_engine: {figures['error']}")
-    return float(figures["operations"] / (figures["elapsed_ns"] / 1e9))
-
-
-def row(connections: int, pairs: list[tuple[float, float]]) -> str:
+def row(connections: int, rounds: list[dict[str, float]]) -> str:
     """One line of the table."""
-    ratios = sorted(own / native for native, own in pairs)
-    native, own = (statistics.median(side) for side in zip(*pairs, strict=True))
-    spread = f"{ratios[0]:.2f} – {ratios[-1]:.2f} ({len(pairs)})"
-    return f"| {connections} | {native:,.0f} | {own:,.0f} | {statistics.median(ratios):.2f} | {spread} |"
+    cells = [f"{connections:,}", f"{statistics.median(one[CLIENT] for one in rounds):,.0f}"]
+    for name in ENGINES:
+        ratios = [one[name] / one[CLIENT] for one in rounds]
+        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        cells.append(f"{middle:.3f} ({low:.2f} – {high:.2f})")
+    return f"| {' | '.join(cells)} | {len(rounds)} |"
 
 
 if __name__ == "__main__":

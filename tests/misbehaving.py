@@ -128,6 +128,26 @@ def crossing() -> Handler:
     return handler
 
 
+def replaying(sock: socket.socket, _number: int) -> None:
+    """Answer the third message with the second."""
+    sock.sendall(exactly(sock))
+    second = exactly(sock)
+    sock.sendall(second)
+    exactly(sock)
+    sock.sendall(second)
+    silent(sock, 0)
+
+
+def repeating_the_first(sock: socket.socket, number: int) -> None:
+    """Right answers, and the first of them once more, after a while."""
+    first = exactly(sock)
+    sock.sendall(first)
+    for _message in range(3):
+        sock.sendall(exactly(sock))
+    sock.sendall(first)
+    echo(sock, number)
+
+
 def dropping(connection: int, message: int = 3) -> Handler:
     """Echo, but never answer one message of one connection."""
 

@@ -107,6 +107,8 @@ REFUSED = {
     "seed": ("bench --seed -1", "-1", "0<=x<=2147483647"),
     "limit": ("bench --limit nan", "'nan' is not a number", "crossloop bench --help"),
     "memory": ("bench --memory 1", "1 is not in the range 64<=x"),
+    "load engine": ("load tcp-echo --connect 127.0.0.1:7 --engine fast", "'fast'", "crossloop load --help"),
+    "bench engine": ("bench --engine fast", "'fast'", "crossloop bench --help"),
     "load without address": ("load tcp-echo", "'--connect'", "crossloop load --help"),
     "load of timers": ("load timers --connect 127.0.0.1:1", "'timers'", "crossloop list"),
     "no port": ("load tcp-echo --connect 127.0.0.1", "'127.0.0.1': expected HOST:PORT"),

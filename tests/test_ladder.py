@@ -28,6 +28,8 @@ from crossloop.load import (
     connecting,
     open_loop,
 )
+from crossloop.load.loops import PYTHON
+from crossloop.load.turns import Engine
 from crossloop.outcomes import Crashed, Failed, Measured, Outcome, TimedOut, Unsupported
 from crossloop.suite import ScenarioEntry, SuiteError, load_suite, read_declaration
 from crossloop.supervise.child import BesideError, Child
@@ -263,7 +265,7 @@ def one_slow(sock: socket.socket, number: int) -> None:
         sock.sendall(data)
 
 
-def test_a_request_on_a_busy_connection_waits_for_that_one() -> None:
+def test_a_request_on_a_busy_connection_waits_for_that_one(engine: Engine) -> None:
     """With four connections a quarter of all requests chooses the slow one, and each waits for those before."""
     latencies = {}
     for choice in ("idle", "random"):
@@ -273,19 +275,19 @@ def test_a_request_on_a_busy_connection_waits_for_that_one() -> None:
             try:
                 stretch = open_loop(
                     target, 100, "constant", choice,
-                    run_in_s=0.0, duration_s=0.4, drain_s=1.9, seed=3,
+                    run_in_s=0.0, duration_s=0.4, drain_s=1.9, seed=3, engine=engine,
                 )  # fmt: skip
             finally:
                 target.close()
         assert stretch.unanswered == 0
-        latencies[choice] = sorted(stretch.latency_ns)
+        latencies[choice] = [value for value, _count in stretch.latency]
     assert latencies["random"][-1] > 350e6, "the last of several that wait for the slow connection"
     assert latencies["random"][-1] > latencies["idle"][-1] + 100e6, "others take the place of a busy one"
 
 
-def test_random_choice_reaches_all_and_repeats() -> None:
+def test_random_choice_reaches_all_and_repeats_with_either_engine(native: Engine) -> None:
     counts: list[list[int]] = []
-    for _attempt in range(2):
+    for engine in (PYTHON, native):
         seen = [0] * 20
 
         def counting(sock: socket.socket, number: int, seen: list[int] = seen) -> None:
@@ -296,7 +298,7 @@ def test_random_choice_reaches_all_and_repeats() -> None:
         with serving(counting) as port:
             target = Target("127.0.0.1", port, 20, SIZE, seed=1)
             target.connect(5)
-            open_loop(target, 1000, "constant", "random", run_in_s=0.0, duration_s=0.3, seed=5)
+            open_loop(target, 1000, "constant", "random", run_in_s=0.0, duration_s=0.3, seed=5, engine=engine)
             target.close()
         counts.append(seen)
     assert all(counts[0])

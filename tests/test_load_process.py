@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from crossloop.journal import SliceRecord
+from crossloop.load.turns import Engine
 from crossloop.measure import clocks
 from tests import misbehaving as bad
 from tests.misbehaving import serving
@@ -32,14 +33,14 @@ with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
 class Load:
     """A load process and its pipes."""
 
-    def __init__(self, *, descriptors: int = 0):
+    def __init__(self, *engine: str, descriptors: int = 0):
         code = "import runpy; runpy.run_module('crossloop.load.process', run_name='__main__')"
         if descriptors:
             code = (
                 f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)\n{code}"
             )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", code, *engine],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -68,9 +69,10 @@ class Load:
 
 
 @pytest.fixture
-def load() -> Iterator[Load]:
+def load(engine: Engine) -> Iterator[Load]:
     """A load process; afterwards it ends by itself at the end of its input, with nothing on stderr."""
-    made = Load()
+    made = Load(engine.name)
+    assert made.ask(do="engine") == {"engine": engine.name, "reason": ""}
     yield made
     _out, error = made.process.communicate(timeout=20)
     assert (made.process.returncode, error) == (0, b"")
@@ -169,6 +171,20 @@ def test_a_command_that_makes_no_sense_is_answered(load: Load, line: str, senten
     assert answer["kind"] == "usage"
     assert sentence in answer["error"]
     assert load.ask(do="close", target="nobody") == {"closed": 0}
+
+
+@pytest.mark.usefixtures("native")
+def test_without_a_word_the_engine_is_the_native_one() -> None:
+    load = Load()
+    assert load.ask(do="engine") == {"engine": "native", "reason": ""}
+    load.process.communicate(timeout=20)
+
+
+def test_an_unknown_engine_is_refused_in_one_line() -> None:
+    load = Load("fast")
+    _out, error = load.process.communicate(timeout=20)
+    assert load.process.returncode == 1
+    assert error == b"crossloop.load.process: engine 'fast': expected one of native, python\n"
 
 
 def test_an_endless_line_is_refused_and_the_next_is_answered(load: Load) -> None:

@@ -1,6 +1,7 @@
 """Parts in C: built by the system's compiler, found again, and never taken for another version's."""
 
 import ctypes
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from crossloop.bench.loading import LoadEngine, engine_warning
 from crossloop.installing.compiling import bring_native, c_compiler
 from crossloop.installing.results import AlreadyThere, Built, InstallFailed, NotForThisPlatform
+from crossloop.load import LoadUsageError, native
+from crossloop.load.engines import choose_engine
 from crossloop.native import LOAD_ENGINE, NativePart, NotBuiltError, build_of
 
 COMPILES = pytest.mark.skipif(
@@ -28,7 +32,7 @@ def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NativePart:
 
 @COMPILES
 def test_a_library_is_built_once_and_again_when_a_header_changes(part: NativePart) -> None:
-    with pytest.raises(NotBuiltError, match=r"its build is not there; `crossloop setup answer` makes it"):
+    with pytest.raises(NotBuiltError, match="answer is not built; `crossloop setup answer` makes it"):
         build_of(part)
     built = bring_native(part)
     assert isinstance(built, Built)
@@ -36,7 +40,7 @@ def test_a_library_is_built_once_and_again_when_a_header_changes(part: NativePar
     assert ctypes.CDLL(str(first)).answer() == 42
     assert bring_native(part) == AlreadyThere(built.detail)
     (part.folder / "answer.h").write_text("#define ANSWER 43\n")
-    with pytest.raises(NotBuiltError, match="its build is of another version"):
+    with pytest.raises(NotBuiltError, match="the build of answer is of another version"):
         build_of(part)
     assert isinstance(bring_native(part), Built)
     assert ctypes.CDLL(str(build_of(part))).answer() == 43
@@ -110,9 +114,57 @@ def test_windows_does_without(part: NativePart) -> None:
 
 
 @COMPILES
-def test_the_sources_compile_without_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("int crossloop_load_version(void) { return VERSION + 1; }\n", "has version "),
+        ("int crossloop_load_version(void) { return VERSION; }\n", "not this Python's perf_counter"),
+        ("", "does not load: "),
+    ],
+    ids=["version", "clock", "nothing"],
+)
+def test_a_library_that_is_not_the_engine_of_this_python_is_refused(
+    part: NativePart, source: str, reason: str
+) -> None:
+    rest = "const char *crossloop_load_mechanism(void) { return MECHANISM; }\n#include <stdint.h>\n"
+    rest += "int64_t crossloop_load_now(void) { return 0; }\n"
+    (part.folder / "answer.c").write_text('#include "answer.h"\n' + source + (rest if source else ""))
+    (part.folder / "answer.h").write_text(f'#define VERSION {native.VERSION}\n#define MECHANISM "epoll"\n')
+    assert isinstance(bring_native(part), Built)
+    with pytest.raises(NotBuiltError, match=reason):
+        native.NativeEngine(build_of(part))
+
+
+def test_without_a_build_the_engine_is_pythons_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    chosen = choose_engine()
+    assert chosen.engine.name == "python"
+    assert re.match(
+        r"load-engine is not built; `crossloop setup|the native engine needs epoll", chosen.reason
+    )
+    assert choose_engine("python").reason == ""
+    with pytest.raises(LoadUsageError, match=re.escape(f"engine 'native': {chosen.reason}")):
+        choose_engine("native")
+
+
+def test_the_warning_of_a_run_names_what_setup_met_with() -> None:
+    assert engine_warning(LoadEngine("native"), "built from source in 1 s") is None
+    warning = engine_warning(LoadEngine("python", "load-engine is not built"), "failed: no C compiler")
+    assert warning is not None
+    assert warning.cause.endswith(
+        "its engine in Python: load-engine is not built; the last setup: failed: no C compiler."
+    )
+
+
+@COMPILES
+@pytest.mark.parametrize(
+    "options", [[], ["-DCROSSLOOP_LOAD_POLL"], ["-O0"]], ids=["as built", "poll", "plain"]
+)
+def test_the_sources_compile_without_a_warning(options: list[str], tmp_path: Path) -> None:
     sources = [str(LOAD_ENGINE.folder / name) for name in LOAD_ENGINE.files if name.endswith(".c")]
-    words = [*c_compiler(), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+    words = [*c_compiler(), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *options]
     run = subprocess.run(
         [*words, *sources, "-o", str(tmp_path / "engine.so")],
         capture_output=True,

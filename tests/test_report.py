@@ -24,6 +24,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from crossloop.journal import (
+    LOAD_ENGINE,
+    PYTHON_LOAD,
     AdapterRecord,
     CellRecord,
     CheckRecord,
@@ -389,6 +391,20 @@ def test_wine_is_said_and_never_called_windows() -> None:
     assert page.startswith("# crossloop on Wine 10.0 (AMD64)\n")
     assert "This ran under Wine" in page
     assert re.findall(r"Windows", page.replace("winloop is published for Windows alone", "")) == ["Windows"]
+
+
+def test_the_head_names_the_load_generators_engine_and_why_it_is_pythons() -> None:
+    def head(*more: Record, engine: str) -> str:
+        run = msgspec.structs.replace(journals.run_record(), settings={LOAD_ENGINE: engine})
+        return render([run, *more, *journals.tcp_echo_cells()]).markdown
+
+    reason = "The load generator ran on its engine in Python: load-engine is not built."
+    assert "| Load generator | its native engine, in C |" in head(engine="native")
+    assert "| Load generator | its engine in Python, as was asked for |" in head(engine="python")
+    told = head(WarningRecord(PYTHON_LOAD, reason, "build it"), engine="python")
+    assert f"| Load generator | {reason} |" in told
+    assert f"**python-load**: {reason} *Remedy:* build it" in told
+    assert "| Load generator" not in render([journals.run_record(), *journals.tcp_echo_cells()]).markdown
 
 
 def test_rows_are_sorted_by_tier_then_value() -> None:

@@ -136,13 +136,35 @@ def test_it_measures_and_reports(installed: Installed, elsewhere: Path) -> None:
     assert str(ROOT).encode() not in page
 
 
+def _heads(folder: Path) -> dict[str, Any]:
+    """The first record of a journal, and its warnings by name."""
+    lines = [json.loads(line) for line in (folder / "run.jsonl").read_text("utf-8").splitlines()]
+    return {"run": lines[0], **{one["name"]: one["cause"] for one in lines if one["kind"] == "warning"}}
+
+
 @pytest.mark.skipif(sys.platform == "win32" or not c_compiler(), reason="needs a C compiler, not on Windows")
-def test_it_builds_its_native_parts(installed: Installed, elsewhere: Path) -> None:
+def test_it_builds_its_load_engine_and_says_which_one_a_run_had(
+    installed: Installed, elsewhere: Path
+) -> None:
+    bench = ["bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "tcp-echo", "--out"]
+    refused = installed(*bench, "refused", "--engine", "native", cwd=elsewhere)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert (
+        "--engine native: load-engine is not built; `crossloop setup load-engine` makes it" in refused.stderr
+    )
+    assert installed(*bench, "without", cwd=elsewhere).returncode == 0
+    heads = _heads(elsewhere / "without")
+    assert heads["run"]["settings"]["load-engine"] == "python"
+    assert "in Python: load-engine is not built; `crossloop setup" in heads["python-load"]
     done = installed("setup", "load-engine", cwd=elsewhere)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("load-engine: built from source in ")
     builds = list((installed.command.parents[1] / "lib" / "crossloop" / "native").iterdir())
     assert [one.name for one in builds] == [LOAD_ENGINE.path.name]
+    assert installed(*bench, "with", cwd=elsewhere).returncode == 0
+    heads = _heads(elsewhere / "with")
+    assert heads["run"]["settings"]["load-engine"] == "native"
+    assert "python-load" not in heads
 
 
 def _distribution(installed: Installed, name: str, module: str, value: str) -> None:

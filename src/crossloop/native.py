@@ -70,14 +70,14 @@ def build_of(part: NativePart) -> Path:
     path = part.path
     if path.is_file():
         return path
-    what = "is of another version" if part.builds() else "is not there"
-    raise NotBuiltError(f"its build {what}; `crossloop setup {part.id}` makes it")
+    what = f"the build of {part.id} is of another version" if part.builds() else f"{part.id} is not built"
+    raise NotBuiltError(f"{what}; `crossloop setup {part.id}` makes it")
 
 
 LOAD_ENGINE = NativePart(
     id="load-engine",
     folder=Path(__file__).parent / "load",
-    files=("engine.c",),
+    files=("engine.c", "engine.h", "readiness.h"),
     kind="library",
     elsewhere="the native engine needs epoll, kqueue or poll, and is not built for Windows",
 )

@@ -19,7 +19,7 @@ def run_header(
     seed: int,
     slice_ms: float = 0,
     run_in_ms: float = 0,
-    settings: Mapping[str, int | float] | None = None,
+    settings: Mapping[str, int | float | str] | None = None,
 ) -> RunRecord:
     """The first record of a journal that begins now, on this machine."""
     server_cpu, load_cpu = cpus()

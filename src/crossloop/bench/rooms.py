@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from crossloop.bench.loading import load_command
 from crossloop.bench.plan import Comparison, Row, Stage
 from crossloop.bench.variants import request_of
 from crossloop.journal.naming import adapter_of, is_variant
@@ -43,6 +44,8 @@ class Conditions:
     load_cpu: int | None
     limit_s: float = SLICE_LIMIT_S
     limit_bytes: int = MEMORY_BYTES
+    engine: str = ""
+    """Of the load generator: `native`, `python`, or empty for the best there is."""
 
 
 class Room(ABC):
@@ -212,7 +215,7 @@ class ServedRoom(Room):
         self._load = self._start_load()
 
     def _start_load(self) -> Child:
-        load = Child(["-m", "crossloop.load.process"], name="load")
+        load = Child(load_command(self._conditions.engine), name="load")
         if self._conditions.load_cpu is not None:
             load.ask({"do": "pin", "cpu": self._conditions.load_cpu}, READY_LIMIT_S)
         return load

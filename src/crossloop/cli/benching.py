@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from crossloop.bench.header import run_header
+from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan
 from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
@@ -23,6 +24,7 @@ from crossloop.installing import recorded_setup
 from crossloop.journal import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
+    LOAD_ENGINE,
     AdapterRecord,
     EndRecord,
     JournalError,
@@ -33,8 +35,10 @@ from crossloop.journal import (
     read_journal,
 )
 from crossloop.load.target import OWN_DESCRIPTORS, most_connections
+from crossloop.native import LOAD_ENGINE as PART
 from crossloop.outcomes import outcome_name, outcome_reason
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
+from crossloop.supervise.child import ChildError
 from crossloop.supervise.probe import Probed, probe_all
 from crossloop.worker.process import raise_descriptor_limit
 
@@ -56,6 +60,7 @@ class Request:
     limit: float
     memory: int
     objective: float | None
+    engine: str | None
 
     @property
     def limits(self) -> tuple[float, int]:
@@ -70,7 +75,8 @@ def run(suites: Sequence[Path], request: Request) -> int:
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
-    header = _header(profile, adapters, scenarios, request)
+    engine = _load_engine(request.engine, scenarios, dry_run=request.dry_run)
+    header = _header(profile, adapters, scenarios, request, engine)
     if not request.dry_run:
         _refuse_folder(folder, header, resume=request.resume)
         _refuse_no_loopback(scenarios)
@@ -92,7 +98,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
-                end = _measure(suite, plan, probed, journal, past, header, request.limits)
+                end = _measure(suite, plan, probed, journal, past, header, request.limits, engine)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
@@ -117,17 +123,37 @@ def _profile(name: str) -> Profile:
     return PROFILES[name]
 
 
+def _load_engine(
+    wanted: str | None, scenarios: Mapping[str, ScenarioEntry], *, dry_run: bool
+) -> LoadEngine | None:
+    """The load generator's engine; None where nothing takes a load, or nothing is measured."""
+    if dry_run or not any("StreamServer" in one.about.levels for one in scenarios.values()):
+        return None
+    if wanted == "python":
+        return LoadEngine(wanted)
+    try:
+        engine = ask_load_engine()
+    except ChildError as error:
+        raise StopError(f"the load generator does not start: {error}", NOTHING_MEASURED) from error
+    if wanted and engine.name != wanted:
+        raise StopError(f"--engine {wanted}: {engine.reason}")
+    return engine
+
+
 def _header(
     profile: Profile,
     adapters: dict[str, AdapterEntry],
     scenarios: dict[str, ScenarioEntry],
     request: Request,
+    engine: LoadEngine | None,
 ) -> RunRecord:
-    settings: dict[str, int | float] = {
+    settings: dict[str, int | float | str] = {
         "generations": profile.generations,
         "headline-rounds": profile.headline_rounds,
         "rounds": profile.rounds,
     }
+    if engine is not None:
+        settings[LOAD_ENGINE] = engine.name
     if ladders := [scenario for scenario in scenarios.values() if climbs(scenario)]:
         settings |= {
             "ladder-generations": profile.climb.generations,
@@ -202,14 +228,17 @@ def _measure(
     past: Past,
     header: RunRecord,
     limits: tuple[float, int],
+    engine: LoadEngine | None,
 ) -> EndRecord:
     if not past.cells and not past.slices:
         installed = recorded_setup()
         for one in probed:
             journal.write(_adapter_record(one, installed.get(one.entry.id, "")), sync=False)
-        for warning in _warnings(header):
+        for warning in _warnings(header, engine, installed):
             journal.write(warning, sync=False)
-    conditions = Conditions(header.server_cpu, header.load_cpu, *limits)
+    conditions = Conditions(
+        header.server_cpu, header.load_cpu, *limits, engine=engine.name if engine is not None else ""
+    )
     with ProgressView(plan.slices, len(past.slices)) as view:
         bench = Bench(
             suite, plan, journal, conditions=conditions, seed=header.seed, past=past, progress=view.advance
@@ -234,7 +263,11 @@ def _adapter_record(one: Probed, installed: str) -> AdapterRecord:
     )
 
 
-def _warnings(header: RunRecord) -> Iterator[WarningRecord]:
+def _warnings(
+    header: RunRecord, engine: LoadEngine | None, installed: Mapping[str, str]
+) -> Iterator[WarningRecord]:
+    if engine is not None and (warning := engine_warning(engine, installed.get(PART.id, ""))) is not None:
+        yield warning
     if header.server_cpu is None:
         yield WarningRecord(
             "not-pinned",

@@ -99,6 +99,14 @@ def _selection(command: Any) -> Any:
     return click.option("--scenarios", metavar="X,Y", help="Ids or prefixes; default: all.")(command)
 
 
+def _engine(command: Any) -> Any:
+    return click.option(
+        "--engine",
+        type=click.Choice(["native", "python"]),
+        help="Of the load generator; default: native where `crossloop setup` has built it.",
+    )(command)
+
+
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
@@ -157,6 +165,7 @@ def doctor(as_json: bool) -> int:
     metavar="MS",
     help="p99 that ends a climb on a ladder (c10k); default: what the scenario says.",
 )
+@_engine
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""
@@ -213,6 +222,7 @@ def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), default=1024, show_default=True)
 @click.option("--rate", type=_Finite(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
 @click.option("--duration", type=_Finite(0, 3600, min_open=True), default=5.0, show_default=True)
+@_engine
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def load(suites: tuple[Path, ...], /, **options: Any) -> int:

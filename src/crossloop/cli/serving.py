@@ -62,6 +62,7 @@ def load(
     size: int,
     rate: float | None,
     duration: float,
+    engine: str | None,
     as_json: bool,
 ) -> int:
     """Drive any server; exit 1 when an answer was wrong."""
@@ -75,7 +76,7 @@ def load(
         )
     host, port = _address(connect)
     try:
-        result = run_load(host, port, connections, size, rate, duration)
+        result = run_load(host, port, connections, size, rate, duration, engine=engine or "")
     except LoadError as error:
         raise StopError(str(error)) from error
     if as_json:

@@ -4,6 +4,8 @@ from crossloop.journal.files import JournalError, JournalWriter, read_journal
 from crossloop.journal.records import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
+    LOAD_ENGINE,
+    PYTHON_LOAD,
     SCHEMA_VERSION,
     AdapterRecord,
     CellRecord,
@@ -28,6 +30,8 @@ from crossloop.journal.records import (
 __all__ = [
     "LADDER_RUN_IN_MS",
     "LADDER_SLICE_MS",
+    "LOAD_ENGINE",
+    "PYTHON_LOAD",
     "SCHEMA_VERSION",
     "AdapterRecord",
     "CellRecord",

@@ -16,6 +16,10 @@ from crossloop.outcomes import OutcomeName
 SCHEMA_VERSION = 1
 LADDER_SLICE_MS, LADDER_RUN_IN_MS = "ladder-slice-ms", "ladder-run-in-ms"
 """Names of settings: how long the slices of a run's ladders are, which are others than those of the rest."""
+LOAD_ENGINE = "load-engine"
+"""Name of a setting: the load generator's engine, `native` or `python`; journals of before have it not."""
+PYTHON_LOAD = "python-load"
+"""Name of the warning that says why it is Python's, where nobody asked for that."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$")]
 Style = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_.+-]*$")]

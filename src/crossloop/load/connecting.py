@@ -22,8 +22,9 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from crossloop.load.errors import DescriptorsError, LoadError, SilentServerError
-from crossloop.load.loops import LOOK_NS, complete, measuring, send_next
+from crossloop.load.loops import measuring
 from crossloop.load.target import Target
+from crossloop.load.turns import LOOK_NS, complete, send_next
 
 AT_ONCE = 100
 STALL_NS = 5_000_000_000

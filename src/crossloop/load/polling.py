@@ -29,6 +29,8 @@ class Poller(ABC):
     """How the kernel is asked: `epoll`, `kqueue`, `poll`, `select`."""
     poll: Poll
     """An attribute: no frame of ours stands in front of it."""
+    descriptor: int
+    """Of the kernel's object, which watches every socket by its own descriptor; -1 where there is none."""
 
     @abstractmethod
     def add(self, sock: socket.socket) -> None:
@@ -52,6 +54,7 @@ if sys.platform == "linux":
             self.mechanism = "epoll"
             self._epoll = select.epoll()
             self.poll = self._epoll.poll
+            self.descriptor = self._epoll.fileno()
 
         def add(self, sock: socket.socket) -> None:
             self._epoll.register(sock, select.EPOLLIN)
@@ -69,6 +72,8 @@ class SelectorPoller(Poller):
     def __init__(self, selector: selectors.BaseSelector):
         self.mechanism = type(selector).__name__.removesuffix("Selector").lower()
         self._selector = selector
+        # Epoll and kqueue are descriptors, poll and select are not.
+        self.descriptor = selector.fileno() if hasattr(selector, "fileno") else -1
         select_ready = selector.select
         self.poll = lambda timeout_s, _limit: [(key.fd, events) for key, events in select_ready(timeout_s)]
 

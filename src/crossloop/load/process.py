@@ -1,5 +1,6 @@
-"""The load process: `python -m crossloop.load.process`, JSON lines in, JSON lines out.
+"""The load process: `python -m crossloop.load.process [native|python]`, JSON lines in, JSON lines out.
 
+    {"do": "engine"}                                 → {"engine": "native" | "python", "reason": …}
     {"do": "pin", "cpu": 1}                                                  → {"cpu": 1}
     {"do": "open", "target": "a", "host": "127.0.0.1", "port": 7, "connections": 10, "size": 1024,
      "pid": 4711}                                                            → {"connections": 10}
@@ -10,8 +11,9 @@
 
 A target holds one set of connections for each pair (connections, size) that was opened. What goes wrong is
 {"error": text, "kind": …} and ends that set alone: `open` makes it anew. The process lives until its
-standard input ends. No command takes longer than its limit: a slice run-in + duration + 2 s, an open
-`timeout_s`. Between slices the server may be stopped (SIGSTOP): nothing is sent then.
+standard input ends. Without a word for it, the engine is the native one where that is built. No command
+takes longer than its limit: a slice run-in + duration + 2 s, an open `timeout_s`. Between slices the server
+may be stopped (SIGSTOP): nothing is sent then.
 """
 
 import contextlib
@@ -25,7 +27,9 @@ from typing import BinaryIO, Literal, TypeAlias, assert_never
 
 import msgspec
 
+from crossloop.load import turns
 from crossloop.load.connecting import connect_proven
+from crossloop.load.engines import Chosen, choose_engine
 from crossloop.load.errors import ConnectionLostError, LoadError, LoadUsageError
 from crossloop.load.histogram import pairs_of
 from crossloop.load.loops import Hooks, Stretch, closed_loop, open_loop
@@ -82,7 +86,11 @@ class Pin(msgspec.Struct, frozen=True, tag_field="do", tag="pin", forbid_unknown
     cpu: int
 
 
-Command: TypeAlias = Open | Slice | Close | Pin
+class Engine(msgspec.Struct, frozen=True, tag_field="do", tag="engine", forbid_unknown_fields=True):
+    """Say which engine carries the load, and why it is not the native one if nobody asked for that."""
+
+
+Command: TypeAlias = Open | Slice | Close | Pin | Engine
 
 
 class SliceFigures(msgspec.Struct, frozen=True):
@@ -173,7 +181,8 @@ def _difference(after: int | None, before: int | None) -> int | None:
 class Sets:
     """All connection sets of this process, by target and shape."""
 
-    def __init__(self) -> None:
+    def __init__(self, chosen: Chosen | None = None) -> None:
+        self.chosen = chosen if chosen is not None else choose_engine()
         self._sets: dict[str, dict[tuple[int, int], tuple[Target, int]]] = {}
         self._next_id = 0
 
@@ -204,7 +213,8 @@ class Sets:
         target, pid = known[command.connections, command.size]
         readings = _Readings(pid)
         try:
-            stretch = _stretch(target, command, Hooks(readings.at_start, readings.at_end))
+            hooks = Hooks(readings.at_start, readings.at_end)
+            stretch = _stretch(target, command, hooks, self.chosen.engine)
         finally:
             if target.poller is None:  # it was closed by its error
                 del known[command.connections, command.size]
@@ -220,7 +230,7 @@ class Sets:
             user_ns=user_system[0],
             system_ns=user_system[1],
             rss_bytes=clocks.rss_bytes(readings.pids),
-            latency=pairs_of(stretch.latency_ns),
+            latency=stretch.latency,
             offered_per_s=command.rate if command.phase == "rate" else 0.0,
             unanswered=stretch.unanswered,
             scheduled=stretch.scheduled,
@@ -273,10 +283,10 @@ def _exhausted(pids: Sequence[int]) -> str:
     return ""
 
 
-def _stretch(target: Target, command: Slice, hooks: Hooks) -> Stretch:
+def _stretch(target: Target, command: Slice, hooks: Hooks, engine: turns.Engine) -> Stretch:
     run_in_s, duration_s = command.run_in_ms / 1000, command.duration_ms / 1000
     if command.phase == "capacity":
-        return closed_loop(target, run_in_s, duration_s, hooks, spin=command.spin)
+        return closed_loop(target, run_in_s, duration_s, hooks, spin=command.spin, engine=engine)
     return open_loop(
         target,
         command.rate,
@@ -288,6 +298,7 @@ def _stretch(target: Target, command: Slice, hooks: Hooks) -> Stretch:
         seed=command.seed,
         hooks=hooks,
         spin=command.spin,
+        engine=engine,
     )
 
 
@@ -320,6 +331,8 @@ def obey(sets: Sets, command: Command) -> object:
             return sets.close(command)
         case Pin(cpu=cpu):
             return pin(cpu)
+        case Engine():
+            return {"engine": sets.chosen.engine.name, "reason": sets.chosen.reason}
         case _:
             assert_never(command)
 
@@ -357,7 +370,10 @@ def main() -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it closes our input
     answers = private_stdout()
-    sets = Sets()
+    try:
+        sets = Sets(choose_engine(*sys.argv[1:2]))
+    except LoadUsageError as error:
+        sys.exit(f"crossloop.load.process: {error}")
     encoder = msgspec.json.Encoder()
     decoder = msgspec.json.Decoder(Command)
     gc.collect()

@@ -119,6 +119,12 @@ class Connection:
         self._filled = end % len(self.message)
         return not self._filled
 
+    def expect(self, data: bytes, filled: int) -> None:
+        """Raise what is wrong with *data*, which came after *filled* right bytes of an answer; as `complete`."""
+        self._filled = filled
+        self.complete(data)
+        raise AssertionError(f"{self}: an engine refused {len(data)} bytes at offset {filled} that are right")
+
     def lost(self, error: OSError) -> ConnectionLostError:
         """The error to raise when the socket failed."""
         return ConnectionLostError(f"{self}: {error.strerror or error}{self._missing()}")

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from crossloop.journal import Machine
+from crossloop.journal import LOAD_ENGINE, PYTHON_LOAD, Machine
 from crossloop.journal.naming import adapter_of
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, code, inline
@@ -37,6 +37,8 @@ def run_table(run: Run) -> Table:
             f"{digits.setting(record.slice_ms)} ms, after {digits.setting(record.run_in_ms)} ms of run-in",
         ),
     ]
+    if LOAD_ENGINE in record.settings:
+        rows.append(("Load generator", _load_engine(run)))
     if run.end and run.end.resumed:
         taken = f"{_plural(run.end.resumed, 'slice')} taken over; the duration is that of the last part"
         rows.append(("Resumed", taken))
@@ -44,8 +46,21 @@ def run_table(run: Run) -> Table:
         rows.append(
             ("Memory of the supervisor", f"{digits.megabytes(run.end.peak_rss_bytes)} MB at its highest")
         )
-    rows.extend((f"Setting: {name}", str(value)) for name, value in sorted(record.settings.items()))
+    rows.extend(
+        (f"Setting: {name}", str(value))
+        for name, value in sorted(record.settings.items())
+        if name != LOAD_ENGINE
+    )
     return table([Column("What"), Column("This run")], rows)
+
+
+def _load_engine(run: Run) -> str:
+    """Which engine drove the servers; of the one in Python, why."""
+    name = run.record.settings[LOAD_ENGINE]
+    if name == "native":
+        return "its native engine, in C"
+    reasons = [one.cause for one in run.warnings if one.name == PYTHON_LOAD]
+    return reasons[0] if reasons else "its engine in Python, as was asked for"
 
 
 def _maybe(separator: str, text: str) -> str:

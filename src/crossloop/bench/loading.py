@@ -1,0 +1,46 @@
+"""Which engine the load generator of a run has: asked of a load process, as adapters are asked what they are."""
+
+from dataclasses import dataclass
+
+from crossloop.journal import PYTHON_LOAD, WarningRecord
+from crossloop.supervise.child import Child
+
+ASK_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class LoadEngine:
+    """The engine that load processes are to be started with."""
+
+    name: str
+    """`native` or `python`."""
+    reason: str = ""
+    """Why it is not the native one; empty where it is, or where Python's was asked for."""
+
+
+def load_command(engine: str) -> list[str]:
+    """What a load process is started with; without a word for the engine it takes the best there is."""
+    return ["-m", "crossloop.load.process", *([engine] if engine else [])]
+
+
+def ask_load_engine() -> LoadEngine:
+    """What a load process would take here. Raises ChildError when none can be started."""
+    load = Child(load_command(""), name="load")
+    try:
+        answer = load.ask({"do": "engine"}, ASK_LIMIT_S)
+    finally:
+        load.end()
+    return LoadEngine(str(answer["engine"]), str(answer["reason"]))
+
+
+def engine_warning(engine: LoadEngine, recorded: str) -> WarningRecord | None:
+    """The warning of a run that had to do with Python's engine; *recorded* is what the last setup said of the other."""
+    if not engine.reason:
+        return None
+    setup = f"; the last setup: {recorded}" if recorded.startswith("failed") else ""
+    return WarningRecord(
+        PYTHON_LOAD,
+        f"The load generator ran on its engine in Python: {engine.reason}{setup}.",
+        "crossloop setup load-engine, which takes a C compiler. Python's engine is the limit sooner: a fast server "
+        "on few connections is then client-bound.",
+    )

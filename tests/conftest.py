@@ -1,0 +1,61 @@
+"""Fixtures of several test modules."""
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from crossloop.installing.compiling import bring_native, c_compiler
+from crossloop.installing.results import InstallFailed, NotForThisPlatform, install_text
+from crossloop.load.loops import PYTHON
+from crossloop.load.native import NativeEngine, native_engine
+from crossloop.load.turns import Engine
+from crossloop.native import LOAD_ENGINE
+
+
+@cache
+def _native() -> Engine:
+    """The native engine as `crossloop setup load-engine` builds it; skips with the reason where it cannot."""
+    result = bring_native(LOAD_ENGINE)
+    if isinstance(result, InstallFailed | NotForThisPlatform):
+        pytest.skip(f"no native load engine: {install_text(result)}")
+    return native_engine()
+
+
+@cache
+def _native_on_poll(folder: Path) -> Engine:
+    """The native engine on poll(2), which systems without epoll and kqueue get."""
+    if sys.platform == "win32" or not c_compiler():
+        pytest.skip("no native load engine: no compiler for it here")
+    library = folder / "engine.so"
+    words = [*c_compiler(), "-O2", "-std=gnu11", "-DCROSSLOOP_LOAD_POLL", "-shared", "-fPIC"]
+    subprocess.run([*words, LOAD_ENGINE.folder / "engine.c", "-o", library], check=True, timeout=120)
+    return NativeEngine(library)
+
+
+@pytest.fixture(scope="session")
+def poll_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the engine on poll(2) is built."""
+    return tmp_path_factory.mktemp("native-poll")
+
+
+@pytest.fixture
+def native() -> Engine:
+    """The native engine, built in this environment."""
+    return _native()
+
+
+@pytest.fixture(params=["python", "native"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine of the load, in turn: they are held to the same tests."""
+    return PYTHON if request.param == "python" else _native()
+
+
+@pytest.fixture(params=["python", "native", "native-poll"])
+def every_engine(request: pytest.FixtureRequest, poll_folder: Path) -> Engine:
+    """As `engine`, and the native one as other systems have it."""
+    if request.param == "native-poll":
+        return _native_on_poll(poll_folder)
+    return PYTHON if request.param == "python" else _native()
