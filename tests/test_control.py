@@ -131,9 +131,8 @@ def test_a_floor_takes_six_pairs_and_is_the_headlines_where_there_are_fewer() ->
     assert record.control is not None
     assert (record.control.ratio.slices, record.noise_floor) == (3, None)
     assert comparison_record(comparison(), few, {}, 1, 0.02).noise_floor == 0.02
-    assert comparison_record(comparison(None), few, {}, 1, 0.02) == ComparisonRecord(
-        "tcp-echo", PARAMETERS, rounds=3, generations=3, control=None, noise_floor=0.02
-    )
+    without = comparison_record(comparison(None), few, {}, 1, 0.02)
+    assert (without.control, without.noise_floor) == (None, 0.02)
 
 
 @pytest.mark.parametrize("failed", [ASYNCIO, Row("asyncio@twin", "protocol")], ids=str)

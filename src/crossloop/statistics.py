@@ -39,6 +39,11 @@ ROUNDS_TO_SEPARATE = 6
 """Fewest paired rounds that can tell two rows apart at 95 %: even the whole range of n values misses their
 median with probability 2 · 2⁻ⁿ, which is 3.1 % at n = 6 and 6.3 % at n = 5 (the sign test)."""
 
+GENERATIONS_TO_STOP = 5
+"""Fewest generations after which a narrow interval may end a comparison. Who stops when an interval is narrow stops
+too often on one that is narrow by luck, and three generations are often alike by luck: docs/method.md tables what
+that costs, and that with five the intervals are as good as those of three generations whose number was fixed."""
+
 _QUANTILES = (0.025, 0.975)
 _NORMAL_97_5 = 1.959964
 """The 97.5 % quantile of the standard normal distribution."""
@@ -146,6 +151,19 @@ def noise_floor(twins: Estimate) -> float:
 def half_width(ratio: Estimate) -> float:
     """Half the width of a ratio's interval, on the logarithmic scale, as a fraction: 0.01 is one per cent."""
     return math.expm1((math.log(ratio.high) - math.log(ratio.low)) / 2)
+
+
+def precise(ratios: Sequence[Estimate], wanted: float) -> bool:
+    """Whether each interval is as narrow as *wanted* (its `half_width`), and made of enough to be believed.
+
+    Enough are `GENERATIONS_TO_STOP` and `ROUNDS_TO_SEPARATE`.
+    """
+    return all(
+        one.generations >= GENERATIONS_TO_STOP
+        and one.slices >= ROUNDS_TO_SEPARATE
+        and half_width(one) <= wanted
+        for one in ratios
+    )
 
 
 def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -94,9 +94,17 @@ def comparison_record(
     failures: Mapping[Row, Outcome],
     seed: int,
     headline_floor: float | None = None,
+    precision: float | None = None,
 ) -> ComparisonRecord:
-    """What holds for a comparison as a whole; *headline_floor* is the noise floor where it has no control."""
+    """What holds for a comparison as a whole.
+
+    *headline_floor* is the noise floor where it has no control; *precision* what was asked of its intervals.
+    """
     control = _control(comparison, slices, failures, row_seed(seed, comparison.scenario.id, comparison.key))
+    ratios = ratios_to_best(comparison, slices, failures, seed)
+    stopped: Literal["rounds", "precise", "budget"] = "rounds"
+    if precision is not None:
+        stopped = "precise" if statistics.precise(ratios, precision) else "budget"
     turns = {(one.generation, one.round) for one in slices}
     enough = control is not None and control.ratio.slices >= statistics.ROUNDS_TO_SEPARATE
     return ComparisonRecord(
@@ -106,7 +114,25 @@ def comparison_record(
         generations=len({generation for generation, _round in turns}),
         control=control,
         noise_floor=statistics.noise_floor(control.ratio) if control and enough else headline_floor,
+        stopped=stopped,
+        half_width=max(map(statistics.half_width, ratios), default=None),
+        precision=precision,
     )
+
+
+def ratios_to_best(
+    comparison: Comparison, slices: Sequence[SliceRecord], failures: Mapping[Row, Outcome], seed: int
+) -> list[Estimate]:
+    """Each ranked row's ratio to the leanest, that one left out; none for fewer than two rows."""
+    costs: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
+    for one in slices:
+        row = Row(one.adapter, one.style)
+        if one.phase in MAIN_PHASES and one.operations and row not in failures and row != comparison.twin:
+            costs.setdefault((row.adapter, row.style), []).append((one.generation, one.round, _cost(one)))
+    if not costs:
+        return []
+    standings = statistics.tiers(costs, row_seed(seed, comparison.scenario.id, comparison.key))
+    return [one.ratio_to_best for one in standings.values()][1:]
 
 
 def _control(

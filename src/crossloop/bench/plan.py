@@ -20,7 +20,7 @@ CONTROLLED = "asyncio"
 """Adapter whose primary style runs twice, where it is among the rows: it is everywhere, and depends on no binding."""
 
 START_S = 0.35
-"""Time to start one worker, for the estimate; measured on two CPUs of a virtual machine."""
+"""Time to start and end one worker, for the estimate; measured on two CPUs of a virtual machine."""
 BETWEEN_S = 0.018
 """Time between two slices (stopping, resuming, asking), for the estimate; measured likewise."""
 
@@ -60,6 +60,11 @@ class Profile:
     """Slices of each rung, row and generation."""
     controls_everywhere: bool = False
     """Whether each set of parameters has an A/A control of its own; otherwise the headline of each scenario."""
+    precision: float = 0.03
+    """Half width of the interval of a ratio to the leanest row at which rounds end, as a fraction, in a run whose
+    length is not fixed."""
+    more: float = 0.0
+    """Part of the plan's time that may be added to get there; 0: the rounds are fixed, unless a budget is given."""
 
     @property
     def pace(self) -> Pace:
@@ -96,9 +101,9 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile(
             name="standard",
-            generations=3,
-            headline_rounds=17,
-            rounds=7,
+            generations=5,
+            headline_rounds=10,
+            rounds=4,
             slice_ms=100,
             run_in_ms=30,
             rates_headline=("common", "50%", "80%", "95%"),
@@ -106,6 +111,8 @@ PROFILES: Mapping[str, Profile] = {
             climb=Pace(generations=3, slice_ms=600, run_in_ms=50, connect_s=30),
             climb_slices=6,
             controls_everywhere=True,
+            precision=0.01,
+            more=0.25,
         ),
         Profile(
             name="full",
@@ -119,6 +126,8 @@ PROFILES: Mapping[str, Profile] = {
             climb=Pace(generations=5, slice_ms=600, run_in_ms=50, connect_s=60),
             climb_slices=6,
             controls_everywhere=True,
+            precision=0.005,
+            more=1.0,
         ),
     )
 }
@@ -196,15 +205,18 @@ class Stage:
 
     @property
     def seconds(self) -> float:
-        """Estimated time, from the number of slices, of processes, and of connections on ladders."""
+        """Estimated time: slices, processes and the slice that each is warmed with, connections on ladders."""
         one = (self.pace.slice_ms + self.pace.run_in_ms) / 1e3 + BETWEEN_S
-        starts, connections = len(self.rows), 0
+        starts, connections, first_s = len(self.rows), 0, one
         if self.climbs:
+            first_s = 0.0
             starts = sum(len(rung.measured) for rung in self.comparisons)
             connections = sum(
                 len(rung.measured) * rung.parameters["connections"] for rung in self.comparisons
             )
-        return self.slices * one + self.pace.generations * (starts * START_S + connections * CONNECT_S)
+        return self.slices * one + self.pace.generations * (
+            starts * (START_S + first_s) + connections * CONNECT_S
+        )
 
     @property
     def rows(self) -> tuple[Row, ...]:

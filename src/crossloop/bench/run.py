@@ -11,8 +11,16 @@ from typing import Any
 
 import msgspec
 
-from crossloop.bench.cells import capacity_estimate, cells_of, comparison_record, latencies, row_seed
+from crossloop.bench.cells import (
+    capacity_estimate,
+    cells_of,
+    comparison_record,
+    latencies,
+    ratios_to_best,
+    row_seed,
+)
 from crossloop.bench.ladder import judged, stops, too_slow
+from crossloop.bench.length import FIXED, WORTH_STARTING, Length, allowance_s
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
 from crossloop.bench.rooms import Conditions, Room, open_room
 from crossloop.journal import (
@@ -25,7 +33,7 @@ from crossloop.journal import (
     SliceRecord,
 )
 from crossloop.outcomes import Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
-from crossloop.statistics import noise_floor
+from crossloop.statistics import noise_floor, precise
 from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError
 
@@ -90,6 +98,7 @@ class Bench:
         seed: int,
         past: Past,
         progress: Progress,
+        length: Length = FIXED,
     ):
         self._suite = suite
         self._plan = plan
@@ -98,6 +107,7 @@ class Bench:
         self._seed = seed
         self._past = past
         self._progress = progress
+        self._length = length
         self._outcomes: Counter[OutcomeName] = Counter()
         self._comparisons = list(past.comparisons)
 
@@ -107,8 +117,9 @@ class Bench:
         for one in self._plan.excluded:
             if not self._past.has_excluded(one):
                 self._write_cell(_excluded_cell(one))
-        for stage in self._plan.stages:
-            self._run_stage(stage)
+        for index, stage in enumerate(self._plan.stages):
+            now = time.monotonic()
+            self._run_stage(stage, now + allowance_s(self._length, now - start, self._plan.stages[index:]))
         outcomes = Counter(one.outcome for one in self._past.cells)
         outcomes.update(self._outcomes)
         end = EndRecord(
@@ -125,11 +136,11 @@ class Bench:
         self._outcomes[cell.outcome] += 1
         self._journal.write(cell)
 
-    def _run_stage(self, stage: Stage) -> None:
+    def _run_stage(self, stage: Stage, deadline: float) -> None:
         open_ones = [one for one in stage.comparisons if not self._past.has(one)]
         if not open_ones:
             return
-        session = _StageSession(self, dataclasses.replace(stage, comparisons=tuple(open_ones)))
+        session = _StageSession(self, dataclasses.replace(stage, comparisons=tuple(open_ones)), deadline)
         try:
             session.run()
         except ChildError as error:  # the companion or the load cannot be had: no cell of this stage can
@@ -158,9 +169,9 @@ class Bench:
         self._journal.write(one, sync=False)
 
     @property
-    def plan(self) -> Plan:
-        """The plan that is carried out."""
-        return self._plan
+    def length(self) -> Length:
+        """What ends the run beside its plan."""
+        return self._length
 
     @property
     def seed(self) -> int:
@@ -178,11 +189,12 @@ class Bench:
 
 
 class _StageSession:
-    """One stage under way: its slices so far and the rows that failed."""
+    """One stage under way: its slices so far and the rows that failed. After *deadline* no round is begun."""
 
-    def __init__(self, bench: Bench, stage: Stage):
+    def __init__(self, bench: Bench, stage: Stage, deadline: float):
         self._bench = bench
         self._stage = stage
+        self._deadline = deadline
         self._slices = {one.key: bench.past.slices_of(one) for one in stage.comparisons}
         self._failures: dict[str, dict[Row, Outcome]] = {one.key: {} for one in stage.comparisons}
         # Generations are numbered on from those of an interrupted run: fresh processes are a new one.
@@ -204,6 +216,30 @@ class _StageSession:
             turns = self._turns(generation)
             if turns:
                 self._run_generation(self._first_generation + generation, turns)
+        if self._bench.length.adaptive and not self._stage.climbs:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Further generations of what is not known precisely enough, as long as the time allowed holds one.
+
+        Ladders have none: their slices are taken in one visit, and most of their time is connecting.
+        """
+        generation, took_s = self._stage.pace.generations, 0.0
+        while open_ones := [one for one in self._stage.comparisons if not self._precise(one)]:
+            start = time.monotonic()
+            if self._deadline - start <= WORTH_STARTING * took_s:
+                return
+            turns = self._turns(generation)
+            turns = [(turn, one) for turn, one in turns if one in open_ones]
+            self._run_generation(self._first_generation + generation, turns)
+            generation, took_s = generation + 1, time.monotonic() - start
+
+    def _precise(self, comparison: Comparison) -> bool:
+        """Whether nothing more is to be found out about a comparison: its intervals are narrow, or it has none."""
+        slices, failures = self._found(comparison)
+        ratios = ratios_to_best(comparison, slices, failures, self._bench.seed)
+        wanted = self._bench.length.precision
+        return wanted is None or precise(ratios, wanted)
 
     def _turns(self, generation: int) -> list[tuple[int, Comparison]]:
         """(round, comparison) of a generation in random order within each round, less what is done."""
@@ -224,8 +260,10 @@ class _StageSession:
         order = random.Random(row_seed(self._bench.seed, self._stage.scenario.id, "rows", str(generation)))  # noqa: S311
         with self._bench.open_room(self._stage) as room:
             if not self._stage.climbs:
-                self._start_all(room)
+                self._start_all(room, list(dict.fromkeys(row for _, one in turns for row in one.measured)))
             for turn, comparison in turns:
+                if turn and time.monotonic() > self._deadline:  # its first round each generation gets
+                    break
                 out = {*self._failures[comparison.key], *self._stops()[comparison.key]}
                 rows = [row for row in comparison.measured if row not in out]
                 order.shuffle(rows)
@@ -237,9 +275,9 @@ class _StageSession:
                         again = turn + comparison.rounds
                         self._visit(room, row, comparison, generation, again, order.randrange(2**31))
 
-    def _start_all(self, room: Room) -> None:
+    def _start_all(self, room: Room, rows: Sequence[Row]) -> None:
         """Start and warm every row, so that no first slice pays for what happens once."""
-        for row in self._stage.rows:
+        for row in rows:
             self._bench.tell(f"{self._stage.scenario.id}: starting {row}", 0)
             comparison = next(one for one in self._stage.comparisons if row in one.measured)
             if row in self._failures[comparison.key]:
@@ -313,7 +351,8 @@ class _StageSession:
     def summary(self, comparison: Comparison, headline_floor: float | None) -> ComparisonRecord:
         """What holds for a comparison as a whole, from everything that was measured of it."""
         slices, failures = self._found(comparison)
-        return comparison_record(comparison, slices, failures, self._bench.seed, headline_floor)
+        precision = None if self._stage.climbs else self._bench.length.precision
+        return comparison_record(comparison, slices, failures, self._bench.seed, headline_floor, precision)
 
     def cells(self, comparison: Comparison, floor: float) -> list[CellRecord]:
         """The cells of a comparison, likewise."""

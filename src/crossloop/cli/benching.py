@@ -13,6 +13,7 @@ import click
 
 from crossloop.bench.header import run_header
 from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
+from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
 from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan
 from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
@@ -61,6 +62,8 @@ class Request:
     memory: int
     objective: float | None
     engine: str | None
+    budget: float | None
+    precision: float | None
 
     @property
     def limits(self) -> tuple[float, int]:
@@ -91,14 +94,18 @@ def run(suites: Sequence[Path], request: Request) -> int:
         objective_p99_ms=request.objective,
     )
     _refuse_unreachable(plan)
+    length = length_of(plan, request.budget, request.precision)
+    plan = _fitted(plan, length)
     if request.dry_run:
-        return _print_plan(plan, folder)
+        return _print_plan(plan, length, folder)
     _say_forbidden(plan)
     with _terminated_is_interrupted():
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
-                end = _measure(suite, plan, probed, journal, past, header, request.limits, engine)
+                end = _measure(
+                    suite, plan, length, probed, journal, past, header, request.limits, engine
+                )
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
@@ -166,6 +173,7 @@ def _header(
             for scenario in ladders
             if (declared := scenario.about.objective_p99_ms)
         }
+    settings |= settings_of(request.budget, request.precision)
     return run_header(
         profile.name,
         list(adapters),
@@ -223,6 +231,7 @@ def _refuse_other_run(path: Path, records: Sequence[Record], header: RunRecord) 
 def _measure(
     suite: Suite,
     plan: Plan,
+    length: Length,
     probed: Sequence[Probed],
     journal: JournalWriter,
     past: Past,
@@ -241,7 +250,14 @@ def _measure(
     )
     with ProgressView(plan.slices, len(past.slices)) as view:
         bench = Bench(
-            suite, plan, journal, conditions=conditions, seed=header.seed, past=past, progress=view.advance
+            suite,
+            plan,
+            journal,
+            conditions=conditions,
+            seed=header.seed,
+            past=past,
+            progress=view.advance,
+            length=length,
         )
         return bench.run()
 
@@ -310,15 +326,29 @@ def _say_forbidden(plan: Plan) -> None:
             click.echo(f"crossloop: no figure in {words}", err=True)
 
 
-def _print_plan(plan: Plan, folder: Path) -> int:
+def _fitted(plan: Plan, length: Length) -> Plan:
+    """The plan with as many rounds as its budget holds. Raises StopError where even the fewest do not fit."""
+    plan, shortest = fitted(plan, length), least(plan)
+    if length.budget_s is not None and shortest.seconds > length.budget_s:
+        raise StopError(
+            f"--budget {length.budget_s / 60:g}: this selection takes {shortest.seconds / 60:.1f} minutes at "
+            "least; give it that, or choose fewer --adapters or --scenarios"
+        )
+    return plan
+
+
+def _print_plan(plan: Plan, length: Length, folder: Path) -> int:
     for stage in plan.stages:
         for comparison in stage.comparisons:
             words = " ".join(f"{name}={value}" for name, value in comparison.parameters.items())
             rates = f", offered loads: {', '.join(comparison.rates)}" if comparison.rates else ""
             rounds = comparison.rounds * stage.pace.generations
-            click.echo(f"{stage.scenario.id} {words}: {len(comparison.rows)} rows × {rounds} rounds{rates}")
+            twin = f", {comparison.control} twice" if comparison.control is not None else ""
+            rows = f"{len(comparison.rows)} rows × {rounds} rounds"
+            click.echo(f"{stage.scenario.id} {words}: {rows}{twin}{rates}")
     for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
         click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
+    click.echo(described(plan.profile, length))
     click.echo(f"{plan.slices} slices, about {plan.seconds / 60:.1f} minutes, into {folder}")
     return DONE
 

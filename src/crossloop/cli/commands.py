@@ -166,6 +166,18 @@ def doctor(as_json: bool) -> int:
     help="p99 that ends a climb on a ladder (c10k); default: what the scenario says.",
 )
 @_engine
+@click.option(
+    "--budget",
+    type=_Finite(0, 10_000, min_open=True),
+    metavar="MINUTES",
+    help="Time for measuring: rounds are cut to fit, or go on until --precision. Default: the profile's.",
+)
+@click.option(
+    "--precision",
+    type=_Finite(0, 100, min_open=True),
+    metavar="PERCENT",
+    help="Rounds end when each ratio to the leanest is known within ± so much. Default: the profile's.",
+)
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""

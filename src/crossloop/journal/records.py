@@ -252,6 +252,13 @@ class ComparisonRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="com
     noise_floor: Positive | None = None
     """As a fraction: differences within it are ties. From the control of this set of parameters, or else of the
     scenario's headline; None where neither has pairs enough to say anything (`statistics.ROUNDS_TO_SEPARATE`)."""
+    stopped: Literal["rounds", "precise", "budget"] = "rounds"
+    """Why no more rounds were taken: the plan's number was reached, each interval was as narrow as `precision`, or
+    the budget was spent."""
+    half_width: Positive | None = None
+    """Half width of the widest interval of a ratio to the leanest row, as a fraction; None without two rows."""
+    precision: Positive | None = None
+    """Half width that was enough; None in a run of fixed length."""
 
 
 class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):

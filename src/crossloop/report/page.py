@@ -14,6 +14,7 @@ from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.portability import portability
 from crossloop.report.run import Run, ScenarioTexts, gather
 from crossloop.report.scenario import ComparisonTables, comparison_tables
+from crossloop.report.stopping import stopping_doubts
 from crossloop.report.tables import markdown_table
 from crossloop.report.unmeasured import incident_table, incidents
 
@@ -97,7 +98,7 @@ def render(
     markdown = page.render(
         run=run,
         machine=summary.run_table(run),
-        doubts=summary.doubts(run),
+        doubts=(*summary.doubts(run), *stopping_doubts(run)),
         noise_floor=noise_floor(run),
         reproduction=summary.reproduction(run),
         short=summary.short(run, texts),

@@ -10,6 +10,7 @@ from crossloop.report.control import control_notes
 from crossloop.report.digits import MISSING
 from crossloop.report.ladder import connecting_table
 from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts, too_few_rounds
+from crossloop.report.stopping import stopping_notes
 from crossloop.report.tables import Column, Table, table
 
 BEYOND = 10
@@ -74,7 +75,7 @@ def _main(comparison: Comparison, texts: ScenarioTexts, run: RunRecord) -> Table
         Column("slices (generations)", "right"),
     ]
     cells = [_main_row(row, open_loop, ranked=comparison.ranked) for row in rows]
-    notes = [*_notes(rows, open_loop), *control_notes(comparison.record)]
+    notes = [*_notes(rows, open_loop), *control_notes(comparison.record), *stopping_notes(comparison.record)]
     if not comparison.ranked:
         notes.insert(0, f"No tiers: {too_few_rounds(comparison)}. The order is that of the medians.")
     return table(columns, cells, _main_caption(rows, texts, run), notes)

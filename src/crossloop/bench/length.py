@@ -1,0 +1,110 @@
+"""How long a run goes on: fixed rounds, or until intervals are narrow or a budget is spent. Pure.
+
+The plan's rounds are the least of a run with a budget too; beyond them whole generations are added, because
+what processes get for life is most of what is left after some 50 rounds. Whether to stop is asked only between
+generations, and never of fewer than `statistics.GENERATIONS_TO_STOP`: the oftener one asks, the oftener an interval
+that is narrow by luck is kept (docs/method.md, "When a run stops").
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crossloop.bench.plan import Plan, Profile, Stage
+from crossloop.statistics import ROUNDS_TO_SEPARATE
+
+WORTH_STARTING = 0.25
+"""Part of a generation that the rest of a budget must hold for another one to be begun."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """What ends a run beside its plan."""
+
+    budget_s: float | None = None
+    """Time for measuring; None: as long as the plan's rounds take."""
+    precision: float | None = None
+    """Half width of the interval of each row's ratio to the leanest that is enough, as a fraction; None: not asked."""
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether a run may go on after the plan's rounds."""
+        return self.precision is not None
+
+
+FIXED = Length()
+"""The plan's rounds and no more."""
+
+
+def length_of(plan: Plan, budget_min: float | None, precision_percent: float | None) -> Length:
+    """The length that was asked for, or is the profile's own.
+
+    A profile that adds nothing of itself keeps its fixed rounds when nothing is asked for. A precision without a
+    budget may take as long again as the plan.
+    """
+    profile = plan.profile
+    if budget_min is None and precision_percent is None and not profile.more:
+        return FIXED
+    more = profile.more if precision_percent is None else max(profile.more, 1.0)
+    budget_s = plan.seconds * (1 + more) if budget_min is None else 60 * budget_min
+    return Length(budget_s, profile.precision if precision_percent is None else precision_percent / 100)
+
+
+def fitted(plan: Plan, length: Length) -> Plan:
+    """*plan* with as many rounds as its budget holds, and never more than it had; ladders stay as they are.
+
+    May still take longer than the budget: `least` is what cannot be cut.
+    """
+    if length.budget_s is None or plan.seconds <= length.budget_s:
+        return plan
+    low, high = 0.0, 1.0
+    for _step in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _cut(plan, middle).seconds <= length.budget_s else (low, middle)
+    return _cut(plan, low)
+
+
+def least(plan: Plan) -> Plan:
+    """*plan* with the fewest rounds that can tell rows apart, or its own where they are fewer."""
+    return _cut(plan, 0.0)
+
+
+def _cut(plan: Plan, part: float) -> Plan:
+    return dataclasses.replace(plan, stages=tuple(_cut_stage(stage, part) for stage in plan.stages))
+
+
+def _cut_stage(stage: Stage, part: float) -> Stage:
+    if stage.climbs:
+        return stage
+    fewest = math.ceil(ROUNDS_TO_SEPARATE / stage.pace.generations)
+    comparisons = [
+        dataclasses.replace(one, rounds=max(min(fewest, one.rounds), int(one.rounds * part)))
+        for one in stage.comparisons
+    ]
+    return dataclasses.replace(stage, comparisons=tuple(comparisons))
+
+
+def allowance_s(length: Length, spent_s: float, stages: Sequence[Stage]) -> float:
+    """Seconds for the first of *stages*, all that are still to be run: its share of what is left of the budget."""
+    if length.budget_s is None:
+        return math.inf
+    planned = sum(stage.seconds for stage in stages)
+    share = stages[0].seconds / planned if planned else 1.0
+    return max(0.0, length.budget_s - spent_s) * share
+
+
+def described(profile: Profile, length: Length) -> str:
+    """The length in words, for the plan that is printed."""
+    if length.budget_s is None or length.precision is None:
+        return f"fixed rounds of the profile {profile.name}"
+    return (
+        f"then on until each ratio to the leanest is known within ± {100 * length.precision:g} %, "
+        f"or {length.budget_s / 60:.1f} minutes are spent"
+    )
+
+
+def settings_of(budget_min: float | None, precision_percent: float | None) -> dict[str, float]:
+    """What the head of a journal says of the length that was asked for; nothing for the profile's own."""
+    asked = {"budget-minutes": budget_min, "precision-percent": precision_percent}
+    return {name: value for name, value in asked.items() if value is not None}
