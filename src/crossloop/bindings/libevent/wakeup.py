@@ -2,12 +2,18 @@
 
 libevent has an own way to wake a base, which needs `libevent_pthreads` and a lock round every call. A
 socket pair costs nothing until it is used, and also works on Windows.
+
+Sockets and `set_wakeup_fd` are the C modules' own: where gevent has patched `socket` and `signal`, theirs would
+ask for a loop, which may be the one that is being made here.
 """
 
-import signal
+import _signal  # type: ignore[import-not-found]  # the C module below `signal`; typeshed does not have it
+import _socket
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from crossloop.bindings.libevent.base import EventBase
 from crossloop.bindings.libevent.errors import LibeventError
@@ -23,7 +29,7 @@ class _Doorbell:
         self._connect()
 
     def _connect(self) -> None:
-        self._reader, self.writer = socket.socketpair()
+        self._reader, self.writer = _connected_pair()
         self._reader.setblocking(False)
         self.writer.setblocking(False)
         try:
@@ -40,12 +46,12 @@ class _Doorbell:
         except BlockingIOError:
             pass
 
-    def silence(self) -> None:
+    def silence(self) -> bytes:
         """Take the rings so far; more than 4096 ring once more."""
-        try:  # noqa: SIM105  (as above)
-            self._reader.recv(4096)
+        try:
+            return self._reader.recv(4096)
         except BlockingIOError:
-            pass
+            return b""
 
     def renew(self) -> None:
         """In the child of a fork: leave the parent's sockets alone and watch new ones."""
@@ -59,6 +65,11 @@ class _Doorbell:
         self.event.delete()
         self._reader.close()
         self.writer.close()
+
+
+def _connected_pair() -> tuple[_socket.socket, _socket.socket]:
+    """Two sockets, as the C module makes them; it makes none on Windows."""
+    return _socket.socketpair() if hasattr(_socket, "socketpair") else socket.socketpair()
 
 
 class Wakeup:
@@ -121,13 +132,14 @@ class PythonSignals:
 
     Main thread only. The interpreter's C handler writes the number to a socket; that wakes the loop, whose
     callback is Python code, and before Python code goes on the interpreter runs the handlers. `run` and
-    `dispatch` of a base have one of their own; who drives `EventBase.loop` by hand makes one.
+    `dispatch` of a base have one of their own; who drives `EventBase.loop` by hand makes one. What a program
+    had given to `set_wakeup_fd` before is written to as well.
     """
 
     def __init__(self, base: EventBase) -> None:
         self._base = base
         self._previous: int | None = None
-        self._doorbell = _Doorbell(base, lambda *_: self._doorbell.silence())
+        self._doorbell = _Doorbell(base, self._pass_on)
         base.attachments[self] = None
 
     def add(self) -> bool:
@@ -144,12 +156,21 @@ class PythonSignals:
     def delete(self) -> None:
         """Stop, and give the wake-up descriptor back to whoever had it before."""
         if self._previous is not None:
-            signal.set_wakeup_fd(self._previous)
+            in_place = _signal.set_wakeup_fd(self._previous)
+            if in_place != self._doorbell.writer.fileno():  # somebody else's by now
+                _signal.set_wakeup_fd(in_place)
             self._previous = None
             self._doorbell.event.delete()
 
     def _take_over(self) -> int:
-        return signal.set_wakeup_fd(self._doorbell.writer.fileno(), warn_on_full_buffer=False)
+        previous: int = _signal.set_wakeup_fd(self._doorbell.writer.fileno(), warn_on_full_buffer=False)
+        return previous
+
+    def _pass_on(self, _fd: int, _what: int) -> None:
+        numbers = self._doorbell.silence()
+        if self._previous is not None and self._previous >= 0:
+            with suppress(OSError):  # full, or closed by its owner
+                os.write(self._previous, numbers)
 
     def after_fork(self) -> None:
         self._doorbell.renew()

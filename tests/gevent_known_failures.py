@@ -1,0 +1,42 @@
+"""Tests of gevent's own that fail, by loop, and why; and modules that are not run.
+
+Data for `tests/gevent_suite.py`. An entry whose test passes is an error, unless it says `sometimes`. Most
+entries name gevent's compiled libev core as well: what fails there, too, says nothing about libevent.
+"""
+
+from dataclasses import dataclass
+
+EVERY_LOOP = ("libevent", "libev-cext", "libev-cffi", "libuv-cffi")
+
+
+@dataclass(frozen=True)
+class KnownFailure:
+    """A test that must fail."""
+
+    module: str
+    test: str
+    """`Class.method`; `*`: the module as a whole (no test is counted, or it does not end in time)."""
+    loops: tuple[str, ...]
+    reason: str
+    sometimes: bool = False
+    """It may pass as well: a race, or a matter of the machine."""
+
+
+KNOWN_FAILURES: tuple[KnownFailure, ...] = ()
+
+NOT_RUN: dict[str, str] = {
+    "test__doctests": "needs gevent's documentation",
+    "test__execmodules": "runs every module of gevent as a program, whatever the loop",
+    "test__examples": "needs gevent's examples",
+    "test__example_echoserver": "needs gevent's examples",
+    "test__example_portforwarder": "needs gevent's examples",
+    "test__example_udp_client": "needs gevent's examples",
+    "test__example_udp_server": "needs gevent's examples",
+    "test__example_webproxy": "needs gevent's examples",
+    "test__example_wsgiserver": "needs gevent's examples",
+    "test__example_wsgiserver_ssl": "needs gevent's examples",
+    "test__socket_dns": "asks name servers of the internet",
+    "test__socket_dns6": "asks name servers of the internet",
+    "test__resolver_dnspython": "asks name servers of the internet",
+    "test__ares_timeout": "asks name servers of the internet",
+}
