@@ -94,8 +94,8 @@ def run_module(module: str, loop: str, limit_s: float) -> ModuleRun:
     """Run *module* on *loop* (a value for GEVENT_LOOP)."""
     started = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-u", f"{module}.py"],
-        cwd=folder(),
+        [sys.executable, "-u", "-m", f"gevent.tests.{module}"],
+        cwd=folder(),  # some import their neighbours by bare names
         env={**os.environ, "GEVENT_LOOP": loop},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -108,9 +108,10 @@ def run_module(module: str, loop: str, limit_s: float) -> ModuleRun:
             log, _ = process.communicate(timeout=limit_s)
             how = f"exit status {process.returncode}"
         except subprocess.TimeoutExpired:
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # its children, too: a test that hangs mostly waits for one
+            if sys.platform == "win32":
+                process.kill()
+            else:  # its children, too: a test that hangs mostly waits for one
+                os.killpg(process.pid, signal.SIGKILL)
             log, _ = process.communicate()
             how = f"no end after {limit_s:g} s"
     failed = frozenset(
@@ -179,6 +180,8 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> int:
     """Run them; returns the exit status."""
     options = parse(words)
+    # A test interrupts its child; where this runs in the background, children would ignore that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     import gevent
 
     print(f"gevent {gevent.__version__} on {options.loop}, Python {sys.version.split()[0]}\n")

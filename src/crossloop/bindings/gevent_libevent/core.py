@@ -157,7 +157,9 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._on_event, self._on_prioritised, self._on_timer = (
             base.c_callback("event_callback", function) for function in self._notes()
         )
-        self._wakeup = Wakeup(base)
+        # gevent's thread pool counts on it that a worker which reports a result gets on to say that it is free,
+        # before the hub asks for another one.
+        self._wakeup = Wakeup(base, keep_lock=True)
         self._signals = PythonSignals(base)
 
     def _notes(self) -> tuple[Callable[..., None], ...]:

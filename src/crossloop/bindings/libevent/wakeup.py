@@ -11,6 +11,7 @@ import _signal  # type: ignore[import-not-found]  # the C module below `signal`;
 import _socket
 import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,9 +24,10 @@ from crossloop.bindings.libevent.events import PERSIST, READ, EventCallback, IoE
 class _Doorbell:
     """A socket pair whose reading end is watched; survives a fork with sockets of the child's own."""
 
-    def __init__(self, base: EventBase, on_ring: EventCallback) -> None:
+    def __init__(self, base: EventBase, on_ring: EventCallback, *, keep_lock: bool = False) -> None:
         self._base = base
         self._on_ring = on_ring
+        self._write = _write_with_the_lock() if keep_lock else None
         self._connect()
 
     def _connect(self) -> None:
@@ -41,6 +43,9 @@ class _Doorbell:
 
     def ring(self) -> None:
         """Have the loop wake up; from any thread. A full socket is a bell that rings already."""
+        if self._write is not None:
+            self._write(self.writer.fileno(), b"\0", 1)
+            return
         try:  # noqa: SIM105  (half the cost of contextlib.suppress, and every wake-up passes here)
             self.writer.send(b"\0")
         except BlockingIOError:
@@ -72,20 +77,35 @@ def _connected_pair() -> tuple[_socket.socket, _socket.socket]:
     return _socket.socketpair() if hasattr(_socket, "socketpair") else socket.socketpair()
 
 
+def _write_with_the_lock() -> Callable[[int, bytes, int], int] | None:
+    """write(2), called without letting go of the interpreter's lock; None on Windows, where it takes no socket."""
+    if sys.platform == "win32":
+        return None
+    import ctypes  # costs milliseconds, and not every doorbell needs it
+
+    write = ctypes.PyDLL(None).write
+    write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+    write.restype = ctypes.c_ssize_t
+    return write
+
+
 class Wakeup:
     """Calls from other threads: each `wake(callback)` leads to one `callback()` in the loop's thread.
 
     In order per calling thread. A callback that raises ends the loop with its exception; those behind it
     run when the loop is entered again. Until `close`, it keeps `EventBase.dispatch` waiting. After a fork
     the child has a copy of what was queued, as it has of all other events.
+
+    *keep_lock*: ring without letting go of the interpreter's lock, so that the calling thread goes on, and the
+    loop's has its turn when that one waits or its switch interval is over.
     """
 
-    def __init__(self, base: EventBase) -> None:
+    def __init__(self, base: EventBase, *, keep_lock: bool = False) -> None:
         self._base = base
         self._queue: deque[Callable[..., object]] = deque()
         self._rung = False
         self._closed = False
-        self._doorbell = _Doorbell(base, self._run_queue)
+        self._doorbell = _Doorbell(base, self._run_queue, keep_lock=keep_lock)
         self._doorbell.event.add()
         base.attachments[self] = None
 
