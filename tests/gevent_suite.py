@@ -114,14 +114,19 @@ def run_module(module: str, loop: str, limit_s: float) -> ModuleRun:
                 os.killpg(process.pid, signal.SIGKILL)
             log, _ = process.communicate()
             how = f"no end after {limit_s:g} s"
-    failed = frozenset(
-        f"{where.rpartition('.')[2] if not where.endswith(f'.{name}') else where.split('.')[-2]}.{name}"
-        for name, where in FAILED_TEST.findall(log)
-    )
+    failed = failures_in(log)
     if process.returncode and (not failed or process.returncode < 0):
         failed |= {WHOLE_MODULE}
     counted = sum(map(int, COUNTED.findall(log)))
     return ModuleRun(module, failed, how, counted, time.monotonic() - started, log)
+
+
+def failures_in(log: str) -> frozenset[str]:
+    """`Class.method` of what unittest reports; since Python 3.11 it repeats the method after the class."""
+    return frozenset(
+        f"{where.removesuffix(f'.{name}').rpartition('.')[2]}.{name}"
+        for name, where in FAILED_TEST.findall(log)
+    )
 
 
 def judge(run: ModuleRun, loop: str, known: Sequence[KnownFailure] = KNOWN_FAILURES) -> Verdict:

@@ -175,12 +175,18 @@ class PythonSignals:
 
     def delete(self) -> None:
         """Stop, and give the wake-up descriptor back to whoever had it before."""
-        if self._previous is not None:
-            in_place = _signal.set_wakeup_fd(self._previous)
-            if in_place != self._doorbell.writer.fileno():  # somebody else's by now
+        previous, self._previous = self._previous, None
+        if previous is None:
+            return
+        self._doorbell.event.delete()
+        ours = self._doorbell.writer.fileno()
+        try:
+            in_place = _signal.set_wakeup_fd(previous)
+        except (OSError, ValueError):  # its owner has closed it meanwhile
+            in_place = _signal.set_wakeup_fd(-1)
+        if in_place != ours:  # somebody else's by now
+            with suppress(OSError, ValueError):
                 _signal.set_wakeup_fd(in_place)
-            self._previous = None
-            self._doorbell.event.delete()
 
     def _take_over(self) -> int:
         previous: int = _signal.set_wakeup_fd(self._doorbell.writer.fileno(), warn_on_full_buffer=False)
