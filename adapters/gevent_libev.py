@@ -22,7 +22,7 @@ kqueue nor poll, and on Windows, where gevent itself prefers `gevent-libuv`.
 
 from gevent.libev import corecext
 
-from crossloop.api import AdapterAbout, Facts
+from crossloop.api import AdapterAbout, Facts, module_file
 from crossloop.idioms.gevent_ import GeventHub
 
 ABOUT = AdapterAbout(
@@ -43,5 +43,8 @@ class Adapter(GeventHub):
 
     def facts(self) -> Facts:
         return self.facts_of(
-            library="libev", mechanism=self.loop.backend, version=corecext.get_version(), compiled=corecext
+            library="libev",
+            mechanism=self.loop.backend,
+            version=corecext.get_version(),
+            loaded_from=module_file(corecext),
         )

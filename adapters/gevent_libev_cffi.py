@@ -18,7 +18,7 @@ can be in one process, each with its library. gevent's wheels for Windows do not
 import gevent.libev._corecffi
 from gevent.libev import corecffi
 
-from crossloop.api import AdapterAbout, Facts
+from crossloop.api import AdapterAbout, Facts, module_file
 from crossloop.idioms.gevent_ import GeventHub
 
 ABOUT = AdapterAbout(
@@ -44,5 +44,5 @@ class Adapter(GeventHub):
             library="libev",
             mechanism=self.loop.backend,
             version=corecffi.get_version(),
-            compiled=gevent.libev._corecffi,
+            loaded_from=module_file(gevent.libev._corecffi),
         )

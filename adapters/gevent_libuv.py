@@ -26,7 +26,7 @@ from typing import Any
 import gevent.libuv._corecffi
 from gevent.libuv import loop as libuv
 
-from crossloop.api import AdapterAbout, Callback, Facts
+from crossloop.api import AdapterAbout, Callback, Facts, module_file
 from crossloop.idioms.gevent_ import GeventHub
 
 ABOUT = AdapterAbout(
@@ -50,7 +50,7 @@ class Adapter(GeventHub):
             library="libuv",
             mechanism=_mechanism(self.loop.fileno()),
             version=libuv.get_version(),
-            compiled=gevent.libuv._corecffi,
+            loaded_from=module_file(gevent.libuv._corecffi),
         )
 
     def _call_later(self, delay_s: float, callback: Callback) -> Any:

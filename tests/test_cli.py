@@ -66,6 +66,7 @@ def test_the_list_has_every_adapter_and_scenario_of_the_contract(listed: dict[st
     assert {one["id"] for one in listed["adapters"]} >= {
         "asyncio", "asyncio-select", "asyncio-poll", "uvloop", "winloop", "tornado", "tornado-uvloop",
         "gevent-libev", "gevent-libev-cffi", "gevent-libuv", "pyev", "libevent",
+        "gevent-libevent",
     }  # fmt: skip
     units = {one["id"]: one["unit"] for one in listed["scenarios"]}
     assert units.items() >= {

@@ -27,7 +27,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import gevent
@@ -47,7 +47,6 @@ from crossloop.api import (
     Tasks,
     UnsupportedError,
     gil_enabled,
-    module_file,
 )
 from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.gevent_names import RESOLVERS, resolve_all
@@ -107,7 +106,7 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
         self.send_all = self._send_all
         self.sleep = _sleep
 
-    def facts_of(self, *, library: str, mechanism: str, version: str, compiled: ModuleType) -> Facts:
+    def facts_of(self, *, library: str, mechanism: str, version: str, loaded_from: str) -> Facts:
         """Facts with what is the same for every loop; *version* as `get_version()` says it (`libev-4.33`)."""
         return Facts(
             binding="gevent",
@@ -117,7 +116,7 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
             mechanism=mechanism,
             io_uring=holds_io_uring(),
             gil=gil_enabled(),
-            loaded_from=module_file(compiled),
+            loaded_from=loaded_from,
         )
 
     # Streams

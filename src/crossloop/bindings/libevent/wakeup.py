@@ -2,12 +2,19 @@
 
 libevent has an own way to wake a base, which needs `libevent_pthreads` and a lock round every call. A
 socket pair costs nothing until it is used, and also works on Windows.
+
+Sockets and `set_wakeup_fd` are the C modules' own: where gevent has patched `socket` and `signal`, theirs would
+ask for a loop, which may be the one that is being made here.
 """
 
-import signal
+import _signal  # type: ignore[import-not-found]  # the C module below `signal`; typeshed does not have it
+import _socket
+import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from crossloop.bindings.libevent.base import EventBase
 from crossloop.bindings.libevent.errors import LibeventError
@@ -17,13 +24,14 @@ from crossloop.bindings.libevent.events import PERSIST, READ, EventCallback, IoE
 class _Doorbell:
     """A socket pair whose reading end is watched; survives a fork with sockets of the child's own."""
 
-    def __init__(self, base: EventBase, on_ring: EventCallback) -> None:
+    def __init__(self, base: EventBase, on_ring: EventCallback, *, keep_lock: bool = False) -> None:
         self._base = base
         self._on_ring = on_ring
+        self._write = _write_with_the_lock() if keep_lock else None
         self._connect()
 
     def _connect(self) -> None:
-        self._reader, self.writer = socket.socketpair()
+        self._reader, self.writer = _connected_pair()
         self._reader.setblocking(False)
         self.writer.setblocking(False)
         try:
@@ -35,17 +43,20 @@ class _Doorbell:
 
     def ring(self) -> None:
         """Have the loop wake up; from any thread. A full socket is a bell that rings already."""
+        if self._write is not None:
+            self._write(self.writer.fileno(), b"\0", 1)
+            return
         try:  # noqa: SIM105  (half the cost of contextlib.suppress, and every wake-up passes here)
             self.writer.send(b"\0")
         except BlockingIOError:
             pass
 
-    def silence(self) -> None:
+    def silence(self) -> bytes:
         """Take the rings so far; more than 4096 ring once more."""
-        try:  # noqa: SIM105  (as above)
-            self._reader.recv(4096)
+        try:
+            return self._reader.recv(4096)
         except BlockingIOError:
-            pass
+            return b""
 
     def renew(self) -> None:
         """In the child of a fork: leave the parent's sockets alone and watch new ones."""
@@ -61,20 +72,40 @@ class _Doorbell:
         self.writer.close()
 
 
+def _connected_pair() -> tuple[_socket.socket, _socket.socket]:
+    """Two sockets, as the C module makes them; it makes none on Windows."""
+    return _socket.socketpair() if hasattr(_socket, "socketpair") else socket.socketpair()
+
+
+def _write_with_the_lock() -> Callable[[int, bytes, int], int] | None:
+    """write(2), called without letting go of the interpreter's lock; None on Windows, where it takes no socket."""
+    if sys.platform == "win32":
+        return None
+    import ctypes  # costs milliseconds, and not every doorbell needs it
+
+    write = ctypes.PyDLL(None).write
+    write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
+    write.restype = ctypes.c_ssize_t
+    return write
+
+
 class Wakeup:
     """Calls from other threads: each `wake(callback)` leads to one `callback()` in the loop's thread.
 
     In order per calling thread. A callback that raises ends the loop with its exception; those behind it
     run when the loop is entered again. Until `close`, it keeps `EventBase.dispatch` waiting. After a fork
     the child has a copy of what was queued, as it has of all other events.
+
+    *keep_lock*: ring without letting go of the interpreter's lock, so that the calling thread goes on, and the
+    loop's has its turn when that one waits or its switch interval is over.
     """
 
-    def __init__(self, base: EventBase) -> None:
+    def __init__(self, base: EventBase, *, keep_lock: bool = False) -> None:
         self._base = base
         self._queue: deque[Callable[..., object]] = deque()
         self._rung = False
         self._closed = False
-        self._doorbell = _Doorbell(base, self._run_queue)
+        self._doorbell = _Doorbell(base, self._run_queue, keep_lock=keep_lock)
         self._doorbell.event.add()
         base.attachments[self] = None
 
@@ -121,13 +152,14 @@ class PythonSignals:
 
     Main thread only. The interpreter's C handler writes the number to a socket; that wakes the loop, whose
     callback is Python code, and before Python code goes on the interpreter runs the handlers. `run` and
-    `dispatch` of a base have one of their own; who drives `EventBase.loop` by hand makes one.
+    `dispatch` of a base have one of their own; who drives `EventBase.loop` by hand makes one. What a program
+    had given to `set_wakeup_fd` before is written to as well.
     """
 
     def __init__(self, base: EventBase) -> None:
         self._base = base
         self._previous: int | None = None
-        self._doorbell = _Doorbell(base, lambda *_: self._doorbell.silence())
+        self._doorbell = _Doorbell(base, self._pass_on)
         base.attachments[self] = None
 
     def add(self) -> bool:
@@ -143,13 +175,28 @@ class PythonSignals:
 
     def delete(self) -> None:
         """Stop, and give the wake-up descriptor back to whoever had it before."""
-        if self._previous is not None:
-            signal.set_wakeup_fd(self._previous)
-            self._previous = None
-            self._doorbell.event.delete()
+        previous, self._previous = self._previous, None
+        if previous is None:
+            return
+        self._doorbell.event.delete()
+        ours = self._doorbell.writer.fileno()
+        try:
+            in_place = _signal.set_wakeup_fd(previous)
+        except (OSError, ValueError):  # its owner has closed it meanwhile
+            in_place = _signal.set_wakeup_fd(-1)
+        if in_place != ours:  # somebody else's by now
+            with suppress(OSError, ValueError):
+                _signal.set_wakeup_fd(in_place)
 
     def _take_over(self) -> int:
-        return signal.set_wakeup_fd(self._doorbell.writer.fileno(), warn_on_full_buffer=False)
+        previous: int = _signal.set_wakeup_fd(self._doorbell.writer.fileno(), warn_on_full_buffer=False)
+        return previous
+
+    def _pass_on(self, _fd: int, _what: int) -> None:
+        numbers = self._doorbell.silence()
+        if self._previous is not None and self._previous >= 0:
+            with suppress(OSError):  # full, or closed by its owner
+                os.write(self._previous, numbers)
 
     def after_fork(self) -> None:
         self._doorbell.renew()
