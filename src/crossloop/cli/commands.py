@@ -202,6 +202,28 @@ def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None
 
 
 @cli.command()
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option(
+    "--threshold",
+    "threshold_percent",
+    type=_Finite(0, 1000),
+    default=3.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="What is within it is a tie; never below the noise floor of either run.",
+)
+@click.option("--anchor", metavar="ROW", help="Row that is the reference, as uvloop or uvloop/streams.")
+@click.option("--out", type=_FOLDER, help="Folder for compare.md and compare.json; default: print only.")
+@click.option("--anyway", is_flag=True, help="Compare runs of different machines all the same.")
+def compare(**options: Any) -> int:
+    """Two runs, cell by cell; exit 1 on a regression."""
+    from crossloop.cli import comparing
+
+    return comparing.run(**options)
+
+
+@cli.command()
 @click.argument("adapter")
 @click.argument("scenario")
 @click.option("--style", help="One of the adapter's styles; default: its first.")
