@@ -224,6 +224,18 @@ def compare(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("format_name", metavar="pyperf|github-action-benchmark")
+@click.argument("source", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="[FILE]", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def export(suites: tuple[Path, ...], format_name: str, source: Path, target: Path | None) -> int:
+    """A run in another tool's format; to stdout without a FILE."""
+    from crossloop.cli import exporting
+
+    return exporting.run(suites, format_name, source, target)
+
+
+@cli.command()
 @click.argument("adapter")
 @click.argument("scenario")
 @click.option("--style", help="One of the adapter's styles; default: its first.")
