@@ -94,7 +94,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     if request.dry_run:
         return _print_plan(plan, folder)
     _say_forbidden(plan)
-    with _terminated_is_interrupted():
+    with terminated_is_interrupted():
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
@@ -233,8 +233,8 @@ def _measure(
     if not past.cells and not past.slices:
         installed = recorded_setup()
         for one in probed:
-            journal.write(_adapter_record(one, installed.get(one.entry.id, "")), sync=False)
-        for warning in _warnings(header, engine, installed):
+            journal.write(adapter_record(one, installed.get(one.entry.id, "")), sync=False)
+        for warning in warnings_of(header, engine, installed):
             journal.write(warning, sync=False)
     conditions = Conditions(
         header.server_cpu, header.load_cpu, *limits, engine=engine.name if engine is not None else ""
@@ -246,7 +246,8 @@ def _measure(
         return bench.run()
 
 
-def _adapter_record(one: Probed, installed: str) -> AdapterRecord:
+def adapter_record(one: Probed, installed: str) -> AdapterRecord:
+    """What a journal keeps of an adapter that was asked what it is."""
     about = one.entry.about
     return AdapterRecord(
         adapter=one.entry.id,
@@ -263,9 +264,10 @@ def _adapter_record(one: Probed, installed: str) -> AdapterRecord:
     )
 
 
-def _warnings(
+def warnings_of(
     header: RunRecord, engine: LoadEngine | None, installed: Mapping[str, str]
 ) -> Iterator[WarningRecord]:
+    """What makes figures of this machine, with this load, less sure."""
     if engine is not None and (warning := engine_warning(engine, installed.get(PART.id, ""))) is not None:
         yield warning
     if header.server_cpu is None:
@@ -332,7 +334,7 @@ def _render(suites: Sequence[Path], folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
+def terminated_is_interrupted() -> Iterator[None]:
     """SIGTERM ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

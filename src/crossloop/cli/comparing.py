@@ -24,7 +24,13 @@ from crossloop.journal import JournalError, read_journal
 
 
 def run(
-    base: Path, new: Path, *, threshold_percent: float, anchor: str | None, out: Path | None, anyway: bool
+    base: Path,
+    new: Path,
+    *,
+    threshold_percent: float,
+    anchor: str | None = None,
+    out: Path | None = None,
+    anyway: bool = False,
 ) -> int:
     """Compare two runs; the page goes to stdout, and with *out* to compare.md and compare.json."""
     if out is not None:

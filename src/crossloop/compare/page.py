@@ -66,14 +66,19 @@ def _about(document: Comparison) -> Markdown:
         if document.anchor
         else "the other rows of the same parameters (their median)"
     )
+    compared = (
+        "*Ratio* is CPU per operation, NEW ÷ BASE, from rounds in which both were measured one after the other, with "
+        "the 95 % interval of this one cell."
+        if document.paired
+        else f"*Ratio* is CPU per operation, NEW ÷ BASE, each relative to {inline(reference)} in its own run, with the "
+        "95 % interval of this one cell. What moved the whole machine cancels in it, and so does a change common to "
+        "all rows: that is not seen here."
+    )
     threshold = f"{100 * document.threshold:.3g} % ({document.threshold_reason})"
     return Markdown(
-        f"*Ratio* is CPU per operation, NEW ÷ BASE, each relative to {inline(reference)} in its own run, with the 95 % "
-        "interval of this one cell. What moved the whole machine cancels in it, and so does a change common to all "
-        "rows: that is not seen here. *Raw* is the ratio of the two medians as they are, drift included. *Chance* is "
-        "the probability of a ratio as far from 1 where nothing changed, adjusted for the number of rows and cells "
-        "(Holm). A verdict takes a chance of at most 0.05 and a ratio beyond the threshold, "
-        f"{inline(threshold)}."
+        f"{compared} *Raw* is the ratio of the two medians as they are, drift included. *Chance* is the probability "
+        "of a ratio as far from 1 where nothing changed, adjusted for the number of rows and cells (Holm). A verdict "
+        f"takes a chance of at most 0.05 and a ratio beyond the threshold, {inline(threshold)}."
     )
 
 

@@ -73,6 +73,8 @@ class Comparison(Struct, frozen=True):
     threshold: Positive
     """A ratio within 1 ± this is a tie, whatever its interval; as a part of one."""
     threshold_reason: Text
+    paired: bool
+    """Whether both are of one run, measured in the same rounds: the ratio is theirs and needs no reference."""
     warnings: list[Text]
     rows: list[CellVerdict]
     """Each row of a scenario over all parameters that both runs measured it on; `parameters` is empty."""

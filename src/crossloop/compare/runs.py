@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from crossloop.compare.change import RowKey, Turn
 from crossloop.journal import CellRecord, EndRecord, Estimate, Record, RunRecord, SliceRecord
+from crossloop.journal.naming import adapter_of
 from crossloop.report.run import Run, gather, parameters_key
 
 SetKey: TypeAlias = tuple[str, str]
@@ -47,10 +48,8 @@ class RunData:
 
     def was_asked_for(self, cell: CellRecord) -> bool:
         """Whether this run set out to measure an adapter and a scenario."""
-        adapter = cell.adapter.partition("@")[0]
-        return {adapter, cell.adapter} & set(self.header.adapters) != set() and (
-            cell.scenario in self.header.scenarios
-        )
+        names = {cell.adapter, adapter_of(cell.adapter)}
+        return not names.isdisjoint(self.header.adapters) and cell.scenario in self.header.scenarios
 
 
 def run_data(name: str, records: Sequence[Record]) -> RunData:

@@ -59,6 +59,7 @@ def compare_runs(base: RunData, new: RunData, *, threshold: float, anchor: str =
         anchor=row_label(*anchored) if anchored else "",
         threshold=floor,
         threshold_reason=why,
+        paired=False,
         warnings=[],
         rows=rows,
         cells=[*cells, *others],
@@ -123,7 +124,7 @@ def _one_set(
     for row in dict.fromkeys((*before, *after)):
         old, now = before.get(row), after.get(row)
         if old is None or now is None or old.figures is None or now.figures is None:
-            verdict = _without_ratio(old, now, base, new)
+            verdict = without_ratio(old, now, base, new)
             rest += [verdict] if verdict is not None else []
         else:
             shift = found.get(row, "a journal without its slices holds no rounds to compare")
@@ -136,7 +137,7 @@ def _one_set(
     return pairs, rest
 
 
-def _without_ratio(
+def without_ratio(
     old: CellRecord | None, now: CellRecord | None, base: RunData, new: RunData
 ) -> CellVerdict | None:
     """The verdict where one of the two has no figures; None where neither has."""
