@@ -269,6 +269,34 @@ def export(suites: tuple[Path, ...], format_name: str, source: Path, target: Pat
 
 
 @cli.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option(
+    "--from",
+    "source",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="An earlier run; default: measure now.",
+)
+@click.option("--out", type=_FOLDER, help="Folder for claims.md and run.jsonl; default: print only.")
+@click.option(
+    "--budget",
+    "budget_min",
+    type=_Finite(0, 600, min_open=True),
+    default=5.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="The most telling profile within it is taken.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@click.pass_obj
+def claims(suites: tuple[Path, ...], /, **options: Any) -> int:
+    """Published claims about event libraries, tested here: each with its verdict."""
+    from crossloop.cli import claiming
+
+    return claiming.run(suites, **options)
+
+
+@cli.command()
 @click.argument("adapter")
 @click.argument("scenario")
 @click.option("--style", help="One of the adapter's styles; default: its first.")

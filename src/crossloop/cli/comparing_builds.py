@@ -193,7 +193,9 @@ def _tripled(one: Comparison, builds: Sequence[Proven], names: Sequence[str]) ->
     known = builds[1].probed.rows.get(one.scenario.id, ())
     styles = [row.style for row in one.rows if isinstance(known, tuple) and row.style in known]
     rows = tuple(Row(name, style) for style in styles for name in names)
-    return dataclasses.replace(one, rows=rows, rates=())
+    return dataclasses.replace(
+        one, rows=rows, rates=(), control=None
+    )  # the twin is a row here, of every style
 
 
 def _header(request: Request, names: BuildNames, scenarios: Mapping[str, ScenarioEntry]) -> RunRecord:

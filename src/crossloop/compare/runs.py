@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from crossloop.bench.cells import MAIN_PHASES
 from crossloop.compare.change import RowKey, Turn
 from crossloop.journal import CellRecord, EndRecord, Estimate, Record, RunRecord, SliceRecord
 from crossloop.journal.naming import adapter_of
 from crossloop.report.run import Run, gather, parameters_key
+from crossloop.statistics import noise_floor
 
 SetKey: TypeAlias = tuple[str, str]
 """(scenario, canonical parameters): one comparison of a run."""
-MAIN_PHASES = frozenset({"capacity", "work", "load"})
-"""Whose slices a cell's CPU per operation is made of; not those at offered rates beside it, nor connecting."""
 _MOST = 1 << 63
 """Nanoseconds, or operations, of one slice that a journal can claim and be believed: three centuries."""
 
@@ -79,7 +79,7 @@ def run_data(name: str, records: Sequence[Record]) -> RunData:
 
 
 def floor_of(control: Estimate | None) -> float | None:
-    """The noise floor that an A/A control shows: how far its interval reaches from 1; None without one."""
+    """The noise floor that a run's A/A control shows, as a part of one; None without one that is of any use."""
     if control is None or not all(0 < end < math.inf for end in (control.value, control.low, control.high)):
         return None
-    return max(abs(math.log(end)) for end in (control.value, control.low, control.high))
+    return noise_floor(control)

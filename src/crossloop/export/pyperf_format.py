@@ -10,7 +10,7 @@ Source: V. Stinner, pyperf's documentation, "pyperf JSON file format" and "Metad
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crossloop.compare.runs import MAIN_PHASES
+from crossloop.bench.cells import MAIN_PHASES
 from crossloop.export.names import NothingToExportError, cell_name, measured_cells, unit_of
 from crossloop.journal import CellRecord, Record, RunRecord, SliceRecord
 from crossloop.report import ScenarioTexts
