@@ -225,6 +225,7 @@ TRUTHS: Sequence[tuple[str, Verdict, list[Record], Mapping[str, Mapping[str, Any
     ("c10k-threads", DOES_NOT, [rung("threads", 10_000, 60)], {}),
     ("c10k-threads", HOLDS, [rung("threads", 10_000, 60, p99_us=143_000)], {}),
     ("c10k-threads", HOLDS, [failed("threads", "cannot start thread 4,000")], {}),
+    ("c10k-threads", UNDECIDED, [failed("threads", "stopped at 100 connections: too slow", "timed-out")], {}),
     ("c10k-processes", HOLDS, [failed("processes", "fork: out of processes", "crashed")], {}),
     ("c10k-processes", DOES_NOT, [rung("processes", 10_000, 60)], {}),
     ("c10k-processes", UNDECIDED, [failed("processes", "held 3,233 MiB of memory; the limit is 2048 MiB")], {}),

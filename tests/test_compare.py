@@ -31,6 +31,7 @@ from crossloop.compare.student import (
 )
 from crossloop.compare.verdicts import AnchorError, differences
 from crossloop.journal import (
+    LOAD_ENGINE,
     CellRecord,
     EndRecord,
     Estimate,
@@ -326,6 +327,13 @@ def test_differences_of_the_machine_forbid_and_others_warn() -> None:
     assert "Python differs: CPython 3.13.1 in BASE, CPython 3.12.8 in NEW" in warnings
     assert "NEW is incomplete: it has no end record" in warnings
     assert differences(base, run_data("new", journal(2))) == ([], [])
+    engines = []
+    for engine in ("native", "python"):
+        header, *rest = journal(1)
+        engines.append(
+            run_data(engine, [msgspec.structs.replace(header, settings={LOAD_ENGINE: engine}), *rest])
+        )
+    assert differences(*engines) == ([], ["load engine differs: native in BASE, python in NEW"])
 
 
 def test_equal_runs_seldom_cry_wolf() -> None:

@@ -75,7 +75,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
-    engine = _load_engine(request.engine, scenarios, dry_run=request.dry_run)
+    engine = load_engine(request.engine, scenarios, dry_run=request.dry_run)
     header = _header(profile, adapters, scenarios, request, engine)
     if not request.dry_run:
         _refuse_folder(folder, header, resume=request.resume)
@@ -123,7 +123,7 @@ def _profile(name: str) -> Profile:
     return PROFILES[name]
 
 
-def _load_engine(
+def load_engine(
     wanted: str | None, scenarios: Mapping[str, ScenarioEntry], *, dry_run: bool
 ) -> LoadEngine | None:
     """The load generator's engine; None where nothing takes a load, or nothing is measured."""

@@ -12,22 +12,19 @@ from typing import Any
 
 import click
 
-from crossloop.bench.header import run_header
-from crossloop.bench.plan import Plan
-from crossloop.bench.rooms import Conditions, journal_path
-from crossloop.bench.run import Bench, Past
+from crossloop.bench.rooms import journal_path
 from crossloop.claims import CLAIMS, Claim, Evidence, Verdict, claims_page, evaluate, summary
 from crossloop.claims.planning import adapters_of, claims_plan, scenarios_of
-from crossloop.cli.benching import adapter_record, terminated_is_interrupted, warnings_of
+from crossloop.cli.benching import adapter_record, terminated_is_interrupted
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
-from crossloop.cli.progress import ProgressView
+from crossloop.cli.measuring import measure
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.installing import machine, recorded_setup
-from crossloop.journal import JournalError, JournalWriter, Record, RunRecord, read_journal
+from crossloop.journal import JournalError, Record, RunRecord, read_journal
 from crossloop.load.target import most_connections
 from crossloop.suite import Suite
-from crossloop.supervise.probe import Probed, probe_all
+from crossloop.supervise.probe import probe_all
 from crossloop.worker.process import raise_descriptor_limit
 
 PROGRAMS: Mapping[str, str] = {
@@ -127,39 +124,10 @@ def _measured(
         f"crossloop: profile {plan.profile.name}, {plan.slices} slices, about {plan.seconds / 60:.1f} minutes",
         err=True,
     )
-    profile = plan.profile
-    header = run_header(
-        profile.name, list(entries), [one.id for one in scenarios], seed=seed,
-        slice_ms=profile.slice_ms, run_in_ms=profile.run_in_ms,
-    )  # fmt: skip
-    _bench(suite, plan, probed, header, folder)
-    return _records(journal_path(folder))
-
-
-def _bench(suite: Suite, plan: Plan, probed: Sequence[Probed], header: RunRecord, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        journal_path(folder).unlink(missing_ok=True)
-        writer = JournalWriter(journal_path(folder))
-    except OSError as error:
-        raise unwritable(folder, error) from error
     installed = recorded_setup()
-    with writer as journal:
-        journal.write(header)
-        for one in probed:
-            journal.write(adapter_record(one, installed.get(one.entry.id, "")), sync=False)
-        for warning in warnings_of(header):
-            journal.write(warning, sync=False)
-        with ProgressView(plan.slices) as view:
-            Bench(
-                suite,
-                plan,
-                journal,
-                conditions=Conditions(header.server_cpu, header.load_cpu),
-                seed=header.seed,
-                past=Past(),
-                progress=view.advance,
-            ).run()
+    adapters = [adapter_record(one, installed.get(one.entry.id, "")) for one in probed]
+    measure(suite, plan, adapters, list(entries), folder, seed)
+    return _records(journal_path(folder))
 
 
 def _programs(claims: Sequence[Claim], record: Record) -> dict[str, Mapping[str, Any]]:

@@ -3,31 +3,27 @@
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import msgspec
 
-from crossloop.bench.header import run_header
 from crossloop.bench.plan import PROFILES, Comparison, Plan, Profile, Row, climbs, make_plan
-from crossloop.bench.rooms import Conditions, journal_path
-from crossloop.bench.run import Bench, Past
 from crossloop.bench.variants import Build, Variant, variant_name
-from crossloop.cli.benching import adapter_record, terminated_is_interrupted, warnings_of
+from crossloop.cli.benching import adapter_record, terminated_is_interrupted
 from crossloop.cli.choosing import chosen, one_of, suite_or_stop
 from crossloop.cli.comparing import deliver, run_of
 from crossloop.cli.exits import INTERRUPTED, NOTHING_MEASURED, StopError
-from crossloop.cli.progress import ProgressView
+from crossloop.cli.measuring import measure
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.compare import BuildNames, compare_builds
 from crossloop.installing.builds import Brought, BuildError, Wanted, bring_build, proven, wanted_build
-from crossloop.journal import JournalWriter, RunRecord
+from crossloop.journal import AdapterRecord
 from crossloop.load.target import most_connections
 from crossloop.outcomes import outcome_reason
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
-from crossloop.supervise.child import MEMORY_BYTES
 from crossloop.supervise.probe import Probed, probe
 
 TWIN_SUFFIX = "-twin"
@@ -75,11 +71,11 @@ def run(suites: Sequence[Path], request: Request) -> int:
         builds = [_proven(suite, one, cache) for one in wanted]
         names = BuildNames(wanted[0].adapter.id, builds[0].name, builds[1].name, builds[0].name + TWIN_SUFFIX)
         plan = _plan(PROFILES[request.profile], list(scenarios.values()), builds, names)
-        header = _header(request, names, scenarios)
         click.echo(f"crossloop: {plan.slices} slices, about {plan.seconds / 60:.1f} minutes", err=True)
         try:
             with terminated_is_interrupted():
-                _measure(suite, plan, builds, header, out)
+                rows = [names.adapter, names.base, names.new, names.twin]
+                measure(suite, plan, [_record(one) for one in builds], rows, out, request.seed)
         except KeyboardInterrupt:
             click.echo("crossloop: interrupted; a comparison begins anew", err=True)
             return INTERRUPTED
@@ -198,45 +194,11 @@ def _tripled(one: Comparison, builds: Sequence[Proven], names: Sequence[str]) ->
     )  # the twin is a row here, of every style
 
 
-def _header(request: Request, names: BuildNames, scenarios: Mapping[str, ScenarioEntry]) -> RunRecord:
-    profile = PROFILES[request.profile]
-    return run_header(
-        profile.name,
-        [names.adapter, names.base, names.new, names.twin],
-        list(scenarios),
-        seed=request.seed,
-        slice_ms=profile.slice_ms,
-        run_in_ms=profile.run_in_ms,
-        settings={
-            "generations": profile.generations,
-            "headline-rounds": profile.headline_rounds,
-            "rounds": profile.rounds,
-        },
-    )
-
-
-def _measure(suite: Suite, plan: Plan, builds: Sequence[Proven], header: RunRecord, out: Path) -> None:
-    path = journal_path(out)
-    path.unlink(missing_ok=True)
-    with JournalWriter(path) as journal:
-        journal.write(header)
-        for one in builds:
-            facts = {**one.probed.facts, "loaded_from": _public(one)}
-            record = adapter_record(dataclasses.replace(one.probed, facts=facts), one.brought.version)
-            journal.write(msgspec.structs.replace(record, adapter=one.name), sync=False)
-        for warning in warnings_of(header):
-            journal.write(warning, sync=False)
-        conditions = Conditions(header.server_cpu, header.load_cpu, limit_bytes=MEMORY_BYTES)
-        with ProgressView(plan.slices) as view:
-            Bench(
-                suite,
-                plan,
-                journal,
-                conditions=conditions,
-                seed=header.seed,
-                past=Past(),
-                progress=view.advance,
-            ).run()
+def _record(one: Proven) -> AdapterRecord:
+    """What the journal keeps of a build."""
+    facts = {**one.probed.facts, "loaded_from": _public(one)}
+    record = adapter_record(dataclasses.replace(one.probed, facts=facts), one.brought.version)
+    return msgspec.structs.replace(record, adapter=one.name)
 
 
 def _public(one: Proven) -> str:

@@ -319,4 +319,5 @@ def paired_shift(base: Logarithms, new: Logarithms) -> Shift | str:
         repeated="generations" if generations else "rounds",
         slices=(len(base), len(new)),
         anchored=True,
+        places=(dict.fromkeys(places.by_generation, 0.0), places.by_generation) if generations else ({}, {}),
     )

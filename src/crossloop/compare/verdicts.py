@@ -7,7 +7,7 @@ measured and NEW, asked for it, did not, is a regression in words.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import geometric_mean, median
 
@@ -16,7 +16,7 @@ import msgspec
 from crossloop.compare.change import Change, RowKey, Shift, judged, over_sets, shifts
 from crossloop.compare.records import COMPARE_VERSION, CellVerdict, Comparison, Interval, Side, Verdict
 from crossloop.compare.runs import RunData, SetKey, floor_of
-from crossloop.journal import CellRecord
+from crossloop.journal import LOAD_ENGINE, CellRecord
 from crossloop.report.run import parameters_key, row_label
 
 DEFAULT_THRESHOLD = 0.03
@@ -276,7 +276,7 @@ def differences(base: RunData, new: RunData) -> tuple[list[str], list[str]]:
         )
         if a != b
     ]
-    doubtful: Mapping[str, tuple[object, object]] = {
+    doubtful: dict[str, tuple[object, object]] = {
         "Python": (machine.python, other.python),
         "crossloop": (old.crossloop, now.crossloop),
         "profile": (old.profile, now.profile),
@@ -286,6 +286,9 @@ def differences(base: RunData, new: RunData) -> tuple[list[str], list[str]]:
         "slices, in ms,": (old.slice_ms, now.slice_ms),
         "pinning": ((old.server_cpu, old.load_cpu), (now.server_cpu, now.load_cpu)),
     }
+    engines = old.settings.get(LOAD_ENGINE), now.settings.get(LOAD_ENGINE)
+    if None not in engines:
+        doubtful["load engine"] = engines
     warnings = [f"{what} differs: {a} in BASE, {b} in NEW" for what, (a, b) in doubtful.items() if a != b]
     warnings += [
         f"{name} is incomplete: it has no end record"
