@@ -339,8 +339,8 @@ CLAIMS: tuple[Claim, ...] = (
         "c10k-threads",
         "10,000 threads do not serve 10,000 connections",
         C10K,
-        "c10k on its rung of 10,000: a thread a connection; all answered once in the time that the profile gives, then p99 "
-        "within the objective, every answer verified",
+        "c10k on its rung of 10,000: a thread a connection; all answered once in the time that the profile gives, then "
+        "p99 within the objective, every answer verified",
         _does_not_serve("threads"),
         (Need("c10k", ("threads",)),),
         caveat="1,000 requests a second over all; memory a connection is in the report of the scenario",
@@ -352,7 +352,7 @@ CLAIMS: tuple[Claim, ...] = (
         "c10k on its rung of 10,000: a process a connection; likewise",
         _does_not_serve("processes"),
         (Need("c10k", ("processes",)),),
-        caveat="ended for its memory, or on a lower rung, it is undecided: the bound is ours (crossloop bench --memory)",
+        caveat="ended for its memory, or on a lower rung, it is undecided: that bound is ours (bench --memory)",
     ),
     Claim(
         "c10k-one-loop",
