@@ -33,6 +33,7 @@ from crossloop.compare.verdicts import AnchorError, differences
 from crossloop.journal import (
     LOAD_ENGINE,
     CellRecord,
+    ComparisonRecord,
     EndRecord,
     Estimate,
     JournalWriter,
@@ -268,12 +269,26 @@ def test_a_change_within_the_threshold_is_a_tie_however_sure() -> None:
 def test_a_threshold_is_never_below_a_noise_floor() -> None:
     loud = journal(2, changed={"pyev": 1.05}, noise=0.001, floor=Estimate(1.01, 0.99, 1.08, 90, 3))
     document = compared(journal(1, noise=0.001), loud)
-    assert document.threshold == pytest.approx(0.08)
     assert document.threshold_reason == (
-        "the noise floor of NEW, above the 3 % asked for; BASE had no A/A control, 2 % is taken for the noise floor"
+        "3 % as asked for, and never below the noise floor that either run shows for the cell's parameters, "
+        "2 % where it shows none; BASE had no A/A control at all"
     )
+    assert [one.threshold for one in document.cells] == pytest.approx([0.08] * 10)
+    assert [one.threshold for one in document.rows] == pytest.approx([0.08] * 5)
     assert verdicts(document)["pyev"] == {"tie"}
-    assert compared(journal(1), journal(2), threshold=0.001).threshold == 0.02
+    assert {one.threshold for one in compared(journal(1), journal(2), threshold=0.001).cells} == {0.02}
+
+
+def test_each_set_of_parameters_has_a_noise_floor_of_its_own() -> None:
+    floors = [ComparisonRecord("tcp-echo", dict(one), 30, 3, noise_floor=0.5) for one in SETS[:1]]
+    new = [*journal(2, changed={"pyev": 1.2}), *floors]
+    document = compared(journal(1), new)
+    found = {
+        (one.parameters["connections"], one.threshold, one.verdict)
+        for one in document.cells
+        if one.adapter == "pyev"
+    }
+    assert found == {(10, 0.5, "tie"), (100, 0.03, "regression")}
 
 
 def test_with_an_anchor_everything_is_measured_from_it() -> None:
@@ -390,7 +405,7 @@ def golden_document() -> Comparison:
     new = msgspec.structs.replace(document.new, name="new | run", complete=False)
     known: dict[str, Any] = {
         "raw_ratio": 1.3, "base_ns_per_operation": 6000.0, "new_ns_per_operation": 7800.0,
-        "repeats": [3, 3], "repeated": "generations", "slices": [10, 9],
+        "threshold": 0.03, "repeats": [3, 3], "repeated": "generations", "slices": [10, 9],
     }  # fmt: skip
 
     def one(adapter: str, verdict: Any, reason: str = "", style: str = "", **more: Any) -> CellVerdict:
@@ -402,7 +417,7 @@ def golden_document() -> Comparison:
         base=side,
         new=new,
         warnings=["NEW is incomplete"],
-        threshold_reason="as asked for",
+        threshold_reason="3 % as asked for",
         rows=[
             one("uvloop", "regression", style="protocol", parameters={}, ratio=Interval(1.12, 1.08, 1.16),
                 chance=0.0001, **{**known, "slices": [20, 18]}),

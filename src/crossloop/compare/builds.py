@@ -1,13 +1,13 @@
 """From one run of two builds of a binding, and a twin of the first, to a verdict on each cell. Pure.
 
 The three were measured in the same rounds. What the twin shows beside its original is what this run, on this machine,
-makes of no difference at all: the threshold is never below what nineteen of twenty such ratios keep within.
+makes of no difference at all: the threshold is never below what nineteen of twenty such ratios would keep within.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from statistics import fmean, median
+from statistics import median
 from typing import TypeAlias
 
 import msgspec
@@ -22,6 +22,9 @@ from crossloop.report import digits
 Costs: TypeAlias = Mapping[RowKey, Logarithms]
 
 _NORMAL_95 = 1.959964
+_MEDIAN_DISTANCE = 0.674490
+"""Median of the distances of normal values from their mean, in standard deviations: one cell that a neighbour
+disturbed does not decide."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,17 @@ def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comp
                 measured.append(replace(one, base=msgspec.structs.replace(base, adapter=names.adapter)))
             elif (lost := without_ratio(base, new, run, run)) is not None:
                 others.append(msgspec.structs.replace(lost, adapter=names.adapter))
-    noise = math.expm1(_NORMAL_95 * math.sqrt(fmean(change**2 for change in equal))) if equal else 0.0
-    floor, why = _threshold(noise if equal else None, len(equal), threshold)
-    rows, found = verdicts(measured, floor)
-    both = msgspec.structs.replace(side(run), noise_floor=noise if equal else None)
+    noise = math.expm1(_NORMAL_95 * median(map(abs, equal)) / _MEDIAN_DISTANCE) if equal else None
+    floor = DEFAULT_FLOOR if noise is None else noise
+    rows, found = verdicts([replace(one, floor=floor) for one in measured], threshold)
+    both = msgspec.structs.replace(side(run), noise_floor=noise)
     return Comparison(
         schema=COMPARE_VERSION,
         base=msgspec.structs.replace(both, name=names.base),
         new=msgspec.structs.replace(both, name=names.new),
         anchor="",
-        threshold=floor,
-        threshold_reason=why,
+        threshold=threshold,
+        threshold_reason=_why(noise, len(equal), threshold),
         paired=True,
         warnings=[] if run.end is not None else ["the run is incomplete: it has no end record"],
         rows=rows,
@@ -86,12 +89,9 @@ def _changes(costs: Costs, base: RowKey, twin: RowKey) -> list[float]:
     return [shift.change] if isinstance(shift, Shift) else []
 
 
-def _threshold(noise: float | None, cells: int, threshold: float) -> tuple[float, str]:
-    """The threshold in force, and why it is that one."""
+def _why(noise: float | None, cells: int, threshold: float) -> str:
+    """What the threshold is made of, in words."""
+    asked = f"{100 * threshold:.3g} % as asked for, and never below what BASE shows beside its own twin"
     if noise is None:
-        why = f"the twin has no figures, {100 * DEFAULT_FLOOR:g} % is taken for the noise floor"
-        return max(threshold, DEFAULT_FLOOR), why
-    shown = f"BASE beside its own twin: ± {digits.percent(noise)} in 19 of 20 of such cells, from {cells}"
-    if noise > threshold:
-        return noise, f"{shown}; above the {100 * threshold:.3g} % asked for"
-    return threshold, f"as asked for; {shown}"
+        return f"{asked}: the twin has no figures, {100 * DEFAULT_FLOOR:g} % is taken for it"
+    return f"{asked}: ± {digits.percent(noise)}, from {cells} {'cell' if cells == 1 else 'cells'}"

@@ -74,11 +74,10 @@ def _about(document: Comparison) -> Markdown:
         "95 % interval of this one cell. What moved the whole machine cancels in it, and so does a change common to "
         "all rows: that is not seen here."
     )
-    threshold = f"{100 * document.threshold:.3g} % ({document.threshold_reason})"
     return Markdown(
         f"{compared} *Raw* is the ratio of the two medians as they are, drift included. *Chance* is the probability "
         "of a ratio as far from 1 where nothing changed, adjusted for the number of rows and cells (Holm). A verdict "
-        f"takes a chance of at most 0.05 and a ratio beyond the threshold, {inline(threshold)}."
+        f"takes a chance of at most 0.05 and a ratio beyond the threshold: {inline(document.threshold_reason)}."
     )
 
 
@@ -90,6 +89,7 @@ def _table(verdicts: Sequence[CellVerdict], without: str = "") -> Markdown:
         Column("Verdict"),
         Column("Ratio (95 %)", "right"),
         Column("Chance", "right"),
+        Column("Threshold", "right"),
         Column("Raw", "right"),
         Column("BASE → NEW, µs of CPU per operation", "right"),
         Column("Count", "right"),
@@ -115,6 +115,7 @@ def _row(one: CellVerdict) -> tuple[str, ...]:
         Markdown(f"**{one.verdict}**") if one.verdict == "regression" else one.verdict,
         words,
         digits.MISSING if one.chance is None else _chance(one.chance),
+        digits.MISSING if one.threshold is None else digits.percent(one.threshold),
         digits.MISSING if one.raw_ratio is None else f"{one.raw_ratio:.2f}",
         _costs(one),
         _count(one),

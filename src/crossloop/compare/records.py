@@ -38,6 +38,8 @@ class CellVerdict(Struct, frozen=True):
     """CPU per operation, NEW ÷ BASE, each relative to its own run's reference."""
     chance: Annotated[float, Meta(ge=0, le=1)] | None = None
     """Of a ratio as far from 1 where nothing changed; adjusted for the number of cells."""
+    threshold: Positive | None = None
+    """A ratio within 1 ± this is a tie, whatever its interval; as a part of one."""
     raw_ratio: Positive | None = None
     """Of the two medians as they are, drift included."""
     base_ns_per_operation: Positive | None = None
@@ -71,7 +73,7 @@ class Comparison(Struct, frozen=True):
     anchor: Text
     """The row that is the reference; empty: the median of the other rows."""
     threshold: Positive
-    """A ratio within 1 ± this is a tie, whatever its interval; as a part of one."""
+    """As asked for; a cell's own may be higher, by the noise floors."""
     threshold_reason: Text
     paired: bool
     """Whether both are of one run, measured in the same rounds: the ratio is theirs and needs no reference."""

@@ -6,12 +6,20 @@ have no cost, of two slices of one turn the last counts, and cells without figur
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from crossloop.bench.cells import MAIN_PHASES
 from crossloop.compare.change import RowKey, Turn
-from crossloop.journal import CellRecord, EndRecord, Estimate, Record, RunRecord, SliceRecord
+from crossloop.journal import (
+    CellRecord,
+    ComparisonRecord,
+    EndRecord,
+    Estimate,
+    Record,
+    RunRecord,
+    SliceRecord,
+)
 from crossloop.journal.naming import adapter_of
 from crossloop.report.run import Run, gather, parameters_key
 from crossloop.statistics import noise_floor
@@ -35,6 +43,15 @@ class RunData:
     cells: Mapping[SetKey, Mapping[RowKey, CellRecord]]
     costs: Mapping[SetKey, Mapping[RowKey, Mapping[Turn, float]]]
     """Logarithm of CPU nanoseconds per operation; of measured cells alone."""
+
+    floors: Mapping[SetKey, float] = field(default_factory=dict)
+    """Noise floor of each comparison, as a part of one, where the run's A/A controls tell."""
+
+    def floor(self, key: SetKey) -> float | None:
+        """The noise floor of a comparison: its own, or what a run without such records says of the whole."""
+        if self.floors:
+            return self.floors.get(key)
+        return floor_of(self.end.noise_floor if self.end else None)
 
     @property
     def header(self) -> RunRecord:
@@ -75,7 +92,14 @@ def run_data(name: str, records: Sequence[Record]) -> RunData:
             if found is not None and found.figures is not None:
                 turns = costs.setdefault(key, {}).setdefault(row, {})
                 turns[one.generation, one.round] = math.log(max(one.cpu_ns, 1) / one.operations)
-    return RunData(name, run, cells, costs)
+    floors = {
+        (one.scenario, parameters_key(one.parameters)): one.noise_floor
+        for one in records
+        if isinstance(one, ComparisonRecord)
+        and one.noise_floor is not None
+        and math.isfinite(one.noise_floor)
+    }
+    return RunData(name, run, cells, costs, floors)
 
 
 def floor_of(control: Estimate | None) -> float | None:

@@ -2,8 +2,8 @@
 
 A cell that both measured is a regression where three things hold: chance alone would make such a difference in at
 most one of twenty (adjusted for the number of cells); NEW is dearer; and it is so by more than the threshold, which is
-never below either run's noise floor. An improvement is the mirror image, everything else a tie. A cell that BASE
-measured and NEW, asked for it, did not, is a regression in words.
+never below the noise floor of its parameters in either run. An improvement is the mirror image, everything else a tie.
+A cell that BASE measured and NEW, asked for it, did not, is a regression in words.
 """
 
 import math
@@ -39,11 +39,12 @@ class Measured:
     shift: Shift | str
     raw: tuple[float, float] | None
     """Medians in nanoseconds per operation."""
+    floor: float = 0.0
+    """What the runs make of no difference, as a part of one: no threshold is below it."""
 
 
 def compare_runs(base: RunData, new: RunData, *, threshold: float, anchor: str = "") -> Comparison:
     """The verdict on every cell that either run has. Raises `AnchorError`."""
-    floor, why = floor_of_both(base, new, threshold)
     anchored = _anchor(anchor, base, new) if anchor else None
     measured: list[Measured] = []
     others: list[CellVerdict] = []
@@ -51,14 +52,14 @@ def compare_runs(base: RunData, new: RunData, *, threshold: float, anchor: str =
         pairs, rest = _one_set(key, base, new, anchored)
         measured += pairs
         others += rest
-    rows, cells = verdicts(measured, floor)
+    rows, cells = verdicts(measured, threshold)
     return Comparison(
         schema=COMPARE_VERSION,
         base=side(base),
         new=side(new),
         anchor=row_label(*anchored) if anchored else "",
-        threshold=floor,
-        threshold_reason=why,
+        threshold=threshold,
+        threshold_reason=_why(base, new, threshold),
         paired=False,
         warnings=[],
         rows=rows,
@@ -80,26 +81,22 @@ def side(run: RunData) -> Side:
     )
 
 
-def floor_of_both(base: RunData, new: RunData, threshold: float) -> tuple[float, str]:
-    """The threshold in force, and why it is that one."""
-    known = {
-        name: floor_of(run.end.noise_floor if run.end else None)
-        for name, run in (("BASE", base), ("NEW", new))
-    }
-    floors = {name: DEFAULT_FLOOR if floor is None else floor for name, floor in known.items()}
-    without = [name for name, floor in known.items() if floor is None]
-    note = (
-        f"; {' and '.join(without)} had no A/A control, {100 * DEFAULT_FLOOR:g} % is taken for the noise floor"
-        if without
-        else ""
-    )
-    name, highest = max(floors.items(), key=lambda item: item[1])
-    if highest > threshold:
-        return highest, f"the noise floor of {name}, above the {100 * threshold:.3g} % asked for{note}"
+def _why(base: RunData, new: RunData, threshold: float) -> str:
+    """What a cell's threshold is made of, in words."""
+    without = [
+        name for name, run in (("BASE", base), ("NEW", new)) if not run.floors and run.floor(("", "")) is None
+    ]
+    note = f"; {' and '.join(without)} had no A/A control at all" if without else ""
     return (
-        threshold,
-        f"as asked for; the noise floors are {100 * floors['BASE']:.2g} % and {100 * floors['NEW']:.2g} %{note}",
+        f"{100 * threshold:.3g} % as asked for, and never below the noise floor that either run shows for the cell's "
+        f"parameters, {100 * DEFAULT_FLOOR:g} % where it shows none{note}"
     )
+
+
+def _floor(key: SetKey, base: RunData, new: RunData) -> float:
+    """The higher one of the two runs' noise floors for a set of parameters."""
+    known = (base.floor(key), new.floor(key))
+    return max(DEFAULT_FLOOR if floor is None else floor for floor in known)
 
 
 def _anchor(name: str, base: RunData, new: RunData) -> RowKey:
@@ -133,7 +130,7 @@ def _one_set(
                 if row in costs[0] and row in costs[1]
                 else None
             )
-            pairs.append(Measured(old, now, shift, raw))
+            pairs.append(Measured(old, now, shift, raw, _floor(key, base, new)))
     return pairs, rest
 
 
@@ -208,6 +205,7 @@ def _over_sets(cells: Sequence[Measured]) -> list[Measured]:
                     msgspec.structs.replace(first.new, parameters={}),
                     shift,
                     _raw_over(members),
+                    median(one.floor for one in members),
                 )
             )
     return rows
@@ -238,9 +236,11 @@ def _verdict(one: Measured, change: Change | None, threshold: float) -> CellVerd
     )
     if change is None or isinstance(one.shift, str):
         return known
+    threshold = max(threshold, one.floor)
     return msgspec.structs.replace(
         known,
         verdict=verdict_of(change, threshold),
+        threshold=threshold,
         reason="",
         ratio=Interval(change.ratio, change.low, change.high),
         chance=change.chance,
