@@ -175,6 +175,30 @@ def test_a_third_that_became_cheaper_makes_nobody_else_dearer() -> None:
         assert one.change == pytest.approx(-0.4 if number < 4 else 0, abs=0.02)
 
 
+def test_the_reference_leaves_out_those_who_moved() -> None:
+    moved = {"a": 0.0, "b": -0.1, "c": 0.0, "d": 0.1, "e": 5.0, "f": 5.0}
+    turns = [(g, t) for g in (0, 1) for t in range(3)]
+    base = {(name, ""): dict.fromkeys(turns, float(number)) for number, name in enumerate(moved)}
+    new = {row: dict.fromkeys(turns, base[row][0, 0] + moved[row[0]]) for row in base}
+    found = shifts(base, new)
+    changes = {row[0]: one.change for row, one in found.items() if isinstance(one, Shift)}
+    assert changes == pytest.approx(moved), "the plain median of the others would make a of 0 one of -0.1"
+
+
+def test_one_generation_is_never_surer_than_processes_are_alike() -> None:
+    base = {(name, ""): {(0, t): float(t) for t in range(50)} for name in "abcdef"}
+    new = {
+        row: {turn: value + 0.06 * (row[0] == "a") for turn, value in values.items()}
+        for row, values in base.items()
+    }
+    found = [one for one in shifts(base, new).values() if isinstance(one, Shift)]
+    assert {one.repeated for one in found} == {"rounds"}
+    first, *others = judged({"all": found})["all"]
+    assert first.ratio == pytest.approx(math.exp(0.06))
+    assert first.chance > 0.05, "6 % are two deviations of what two processes differ by"
+    assert all(one.high > 1.05 for one in others)
+
+
 def test_rows_that_miss_rounds_move_nobody() -> None:
     base = {(name, ""): {(g, t): value for g in (0, 1) for t in range(6)}
             for name, value in (("a", 1.0), ("b", 2.0), ("c", 9.0))}  # fmt: skip
@@ -301,6 +325,20 @@ def test_with_an_anchor_everything_is_measured_from_it() -> None:
         AnchorError, match="no row 'epoll' is measured in both runs; they have asyncio/native, "
     ):
         compared(journal(1), journal(2), anchor="epoll")
+
+
+def test_two_rows_alone_are_told_apart_from_nothing() -> None:
+    two = {name: COSTS_NS[name] for name in ("asyncio", "uvloop")}
+    document = compared(journal(1, costs=two), journal(2, costs=two, changed={"uvloop": 1.3}))
+    assert verdicts(document) == {"uvloop": {"regression"}, "asyncio": {"improvement"}}
+    assert document.warnings == [
+        "where two rows stand alone, which of them moved cannot be told; --anchor names the one that did not"
+    ]
+    anchored = compared(
+        journal(1, costs=two), journal(2, costs=two, changed={"uvloop": 1.3}), anchor="asyncio"
+    )
+    assert (verdicts(anchored)["uvloop"], anchored.warnings) == ({"regression"}, [])
+    assert compared(journal(1), journal(2)).warnings == []
 
 
 def cell(document: Comparison, adapter: str) -> CellVerdict:

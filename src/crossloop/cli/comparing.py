@@ -47,7 +47,8 @@ def run(
     except AnchorError as error:
         raise StopError(f"--anchor: {error}") from error
     document = msgspec.structs.replace(
-        document, warnings=[*(f"the machines differ: {one}" for one in forbidding), *warnings]
+        document,
+        warnings=[*(f"the machines differ: {one}" for one in forbidding), *warnings, *document.warnings],
     )
     return deliver(document, out)
 

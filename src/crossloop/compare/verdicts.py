@@ -61,7 +61,7 @@ def compare_runs(base: RunData, new: RunData, *, threshold: float, anchor: str =
         threshold=threshold,
         threshold_reason=_why(base, new, threshold),
         paired=False,
-        warnings=[],
+        warnings=_doubts(measured),
         rows=rows,
         cells=[*cells, *others],
     )
@@ -79,6 +79,16 @@ def side(run: RunData) -> Side:
         complete=run.end is not None,
         noise_floor=floor_of(run.end.noise_floor if run.end else None),
     )
+
+
+def _doubts(measured: Sequence[Measured]) -> list[str]:
+    """What the page has to say of a comparison of two rows alone."""
+    pairs = [one for one in measured if isinstance(one.shift, Shift) and one.shift.others == 1]
+    if not any(isinstance(one.shift, Shift) and not one.shift.anchored for one in pairs):
+        return []
+    return [
+        "where two rows stand alone, which of them moved cannot be told; --anchor names the one that did not"
+    ]
 
 
 def _why(base: RunData, new: RunData, threshold: float) -> str:
