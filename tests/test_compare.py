@@ -218,10 +218,6 @@ def test_what_has_no_spread_has_a_reason(turns: list[tuple[int, int]], reason: s
     assert all(isinstance(one, str) for one in shifts(rows, rows).values())
     if turns:
         assert reason in str(shifts(rows, rows)["a", ""])
-    alone = {("a", ""): {(0, 0): 1.0, (1, 0): 1.0}}
-    assert shifts(alone, alone)["a", ""] == (
-        "no other row has figures here in both runs, so drift cannot be told apart"
-    )
 
 
 def test_a_row_over_its_sets_keeps_what_its_processes_share() -> None:
@@ -339,6 +335,17 @@ def test_two_rows_alone_are_told_apart_from_nothing() -> None:
     )
     assert (verdicts(anchored)["uvloop"], anchored.warnings) == ({"regression"}, [])
     assert compared(journal(1), journal(2)).warnings == []
+
+
+@pytest.mark.parametrize(("factor", "found"), [(1.0, "tie"), (1.25, "tie"), (2.0, "regression")])
+def test_a_row_alone_has_the_drift_of_the_machine_in_it(factor: float, found: str) -> None:
+    one = {"asyncio": 6800.0}
+    document = compared(journal(1, costs=one), journal(2, costs=one, drift=factor))
+    assert verdicts(document) == {"asyncio": {found}}
+    assert {one.reason for one in document.cells} == {
+        "no other row here in both runs: the machine's drift is in it"
+    }
+    assert document.regressed is (found == "regression")
 
 
 def cell(document: Comparison, adapter: str) -> CellVerdict:

@@ -30,7 +30,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from crossloop.compare.student import Variance, adjusted, moderated, quantile, two_sided
+from crossloop.compare.student import MOST_FREEDOM, Variance, adjusted, moderated, quantile, two_sided
 
 LEVEL = 0.95
 LEAST_REPEATS = 2
@@ -44,6 +44,9 @@ RowKey: TypeAlias = tuple[str, str]
 PROCESS_DEVIATION = 0.02
 """Standard deviation of what a process gets for life, where a single one a run leaves it unseen: about as large as
 the largest of the bindings here (docs/method.md)."""
+DRIFT_DEVIATION = 0.125
+"""Standard deviation of the ratio of one row's figures in two runs where nothing changed: they lay up to 25 % apart
+(docs/method.md)."""
 _MAD_TO_DEVIATION = 1.4826
 _MEDIAN_COST = math.pi / 2
 """Variance of a median ÷ that of a mean, of many normal values."""
@@ -58,13 +61,15 @@ class Shift:
     variance: Variance
     """Of the row's own place."""
     others: int
-    """Rows that the reference is made of; 1 with an anchor."""
+    """Rows that the reference is made of; 1 with an anchor, 0 for a row that has no reference."""
     repeats: tuple[int, int]
     """What the places were averaged over, in BASE and in NEW."""
     repeated: Literal["generations", "rounds"]
     """Rounds where a run has a single generation."""
     slices: tuple[int, int]
     anchored: bool
+    unseen: float = 0.0
+    """Variance of what no spread within the two runs shows: other processes, or the drift that a lone row has in it."""
     places: tuple[Mapping[int, float], Mapping[int, float]] = ({}, {})
     """By generation, where those are what is repeated: in BASE, and in NEW less the reference's shift."""
 
@@ -104,9 +109,7 @@ def shifts(
     if anchor is not None and anchor not in common:
         return dict.fromkeys(common, "the anchor has no figure here in both runs")
     if len(common) < 2:
-        return dict.fromkeys(
-            common, "no other row has figures here in both runs, so drift cannot be told apart"
-        )
+        return {row: _alone(base[row], new[row]) for row in common}
     runs = [{row: run[row] for row in common} for run in (base, new)]
     places = [_places(run) if anchor is None else _places_beside(anchor, run) for run in runs]
     found = {
@@ -119,6 +122,14 @@ def shifts(
     if anchor is None:
         return {row: _beside_others(row, found) for row in common}
     return {**found, anchor: "it is the anchor"}
+
+
+def _alone(base: Logarithms, new: Logarithms) -> Shift | str:
+    """A row that has no other beside it: as it is, with the machine's drift in it."""
+    shift = _own_shift((_grouped(base.items()), _grouped(new.items())), (len(base), len(new)), anchored=True)
+    if isinstance(shift, str):
+        return shift
+    return replace(shift, others=0, unseen=shift.unseen + DRIFT_DEVIATION**2)
 
 
 def _beside_others(row: RowKey, found: Mapping[RowKey, Shift | str]) -> Shift | str:
@@ -171,6 +182,7 @@ def _own_shift(places: tuple[_Places, _Places], slices: tuple[int, int], *, anch
         repeated="generations" if generations else "rounds",
         slices=slices,
         anchored=anchored,
+        unseen=0.0 if generations else 2 * PROCESS_DEVIATION**2,
         places=(places[0].by_generation, places[1].by_generation) if generations else ({}, {}),
     )
 
@@ -202,7 +214,8 @@ def over_sets(found: Sequence[Shift]) -> Shift | str:
             Variance(sum(parts), freedom),
             (sum(a for a, _b in counts), sum(b for _a, b in counts)),
         )
-    return Shift(change, variance, lesser, repeats, found[0].repeated, slices, found[0].anchored)
+    unseen = max(one.unseen for one in found)  # it is common to them
+    return Shift(change, variance, lesser, repeats, found[0].repeated, slices, found[0].anchored, unseen)
 
 
 def _averaged(sets: Sequence[Mapping[int, float]]) -> list[float]:
@@ -284,11 +297,18 @@ def _drafts(found: Sequence[Shift]) -> list[tuple[Change, float]]:
     typical = median(one.value for one in variances) if variances else 0.0
     drafts = []
     for one, own in zip(found, variances, strict=True):
-        error = math.sqrt(_variance(one, own.value, typical))
-        half = quantile(LEVEL, own.freedom) * error
-        chance = two_sided(one.change / error, own.freedom)
+        variance = _variance(one, own.value, typical)
+        freedom = _freedom(own.freedom, variance, one.unseen)
+        error = math.sqrt(variance)
+        half = quantile(LEVEL, freedom) * error
+        chance = two_sided(one.change / error, freedom)
         drafts.append((Change(one.change, one.change - half, one.change + half, chance), chance))
     return drafts
+
+
+def _freedom(own: float, variance: float, unseen: float) -> float:
+    """Degrees of freedom of a variance of which the *unseen* part is a constant (Satterthwaite 1946)."""
+    return max(own, min(MOST_FREEDOM, own * (variance / (variance - unseen)) ** 2))
 
 
 def _variance(one: Shift, own: float, typical: float) -> float:
@@ -296,12 +316,11 @@ def _variance(one: Shift, own: float, typical: float) -> float:
 
     A row's place is its distance from a mean that it is part of, which takes 1/k of its variance away.
     """
-    unseen = 2 * PROCESS_DEVIATION**2 if one.repeated == "rounds" else 0.0
     if one.anchored:
-        return own + unseen
+        return own + one.unseen
     rows = one.others + 1
     cost = _MEDIAN_COST if one.others > 2 else 1.0  # the median of two is their mean
-    return unseen + rows / one.others * (own + cost / one.others * typical)
+    return one.unseen + rows / one.others * (own + cost / one.others * typical)
 
 
 def paired_shift(base: Logarithms, new: Logarithms) -> Shift | str:
@@ -319,5 +338,6 @@ def paired_shift(base: Logarithms, new: Logarithms) -> Shift | str:
         repeated="generations" if generations else "rounds",
         slices=(len(base), len(new)),
         anchored=True,
+        unseen=0.0 if generations else 2 * PROCESS_DEVIATION**2,
         places=(dict.fromkeys(places.by_generation, 0.0), places.by_generation) if generations else ({}, {}),
     )

@@ -23,7 +23,7 @@ _FEWEST = 3
 """Variances from which a distribution of variances can be seen at all."""
 
 
-_MOST_FREEDOM = 20.0
+MOST_FREEDOM = 20.0
 """A hundred cells would give a variance hundreds of degrees of freedom, were noise normal. Noise of a shared machine
 has outliers; with more than twenty, simulated equal runs (docs/method.md) were called different too often."""
 
@@ -58,7 +58,7 @@ def moderated(variances: Sequence[Variance]) -> list[Variance]:
     return [
         Variance(
             (prior.freedom * prior.value + one.freedom * one.value) / (prior.freedom + one.freedom),
-            min(prior.freedom + one.freedom, total, max(_MOST_FREEDOM, one.freedom)),
+            min(prior.freedom + one.freedom, total, max(MOST_FREEDOM, one.freedom)),
         )
         for one in kept
     ]

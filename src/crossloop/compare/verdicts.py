@@ -251,7 +251,9 @@ def _verdict(one: Measured, change: Change | None, threshold: float) -> CellVerd
         known,
         verdict=verdict_of(change, threshold),
         threshold=threshold,
-        reason="",
+        reason="no other row here in both runs: the machine's drift is in it"
+        if one.shift.others == 0
+        else "",
         ratio=Interval(change.ratio, change.low, change.high),
         chance=change.chance,
         repeats=list(one.shift.repeats),
