@@ -83,7 +83,7 @@ def test_the_table_for_people_cuts_no_id(listed: dict[str, Any]) -> None:
 
 
 REFUSED = {
-    "no such command": ("compare a b", "unknown command 'compare'", "did you mean", "crossloop --help"),
+    "no such command": ("contrast a b", "unknown command 'contrast'", "did you mean", "crossloop --help"),
     "command typo": ("bnech", "unknown command 'bnech'; did you mean 'bench'?"),
     "group option typo": ("--sute x list", "--sute", "crossloop --help"),
     "option typo": ("list --jso", "'--jso'", "'--json'", "`crossloop list --help`"),
@@ -129,6 +129,8 @@ REFUSED = {
         "need 3355443200000 bytes", "the limit is 2147483648", "use fewer",
     ),
     "no journal": ("report nowhere", "nowhere", "`crossloop bench --out DIR`"),
+    "no run to compare": ("compare nowhere nowhere", "nowhere", "`crossloop bench --out DIR`"),
+    "threshold": ("compare a b --threshold -1", "-1.0 is not in the range", "crossloop compare --help"),
     "nothing to report": ("report", "'FOLDERS...'", "crossloop report --help"),
     "no suite": ("--suite nowhere list", "'nowhere'", "does not exist"),
     "no expectations": ("check --expectations nowhere", "'nowhere'", "does not exist"),

@@ -49,6 +49,12 @@ def test_the_worker_half_imports_nothing_of_the_supervisors(half: str) -> None:
         assert engine <= set(WORKER_HALF), path.name
 
 
+def test_a_probe_holds_nothing_but_the_library_that_it_asks() -> None:
+    for path in (ENGINE / "probes").rglob("*.py"):
+        engine = {name.split(".")[1] for name in imported(path) if name.startswith("crossloop.")}
+        assert engine <= {*WORKER_HALF, "probes"}, path.name
+
+
 def test_the_engine_imports_no_content() -> None:
     for path in ENGINE.rglob("*.py"):
         assert not {name.partition(".")[0] for name in imported(path)} & {"adapters", "scenarios"}, path.name

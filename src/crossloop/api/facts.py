@@ -83,9 +83,13 @@ def native_file(fragment: str) -> str:
     return ""
 
 
+PUBLIC_MARKERS = ("site-packages", "dist-packages", "crossloop")
+"""Folders from which on a file's place is no private matter."""
+
+
 def _public(path: str) -> str:
     """Cut what names a machine's folders: a report says `site-packages/uvloop/…`, not where that is."""
-    for marker in ("site-packages", "dist-packages", "crossloop"):
+    for marker in PUBLIC_MARKERS:
         _head, found, tail = path.rpartition(f"{os.sep}{marker}{os.sep}")
         if found:
             return f"{marker}/{tail.replace(os.sep, '/')}"

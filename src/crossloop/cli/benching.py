@@ -78,7 +78,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
-    engine = _load_engine(request.engine, scenarios, dry_run=request.dry_run)
+    engine = load_engine(request.engine, scenarios, dry_run=request.dry_run)
     header = _header(profile, adapters, scenarios, request, engine)
     if not request.dry_run:
         _refuse_folder(folder, header, resume=request.resume)
@@ -99,7 +99,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     if request.dry_run:
         return _print_plan(plan, length, folder)
     _say_forbidden(plan)
-    with _terminated_is_interrupted():
+    with terminated_is_interrupted():
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
@@ -130,7 +130,7 @@ def _profile(name: str) -> Profile:
     return PROFILES[name]
 
 
-def _load_engine(
+def load_engine(
     wanted: str | None, scenarios: Mapping[str, ScenarioEntry], *, dry_run: bool
 ) -> LoadEngine | None:
     """The load generator's engine; None where nothing takes a load, or nothing is measured."""
@@ -242,8 +242,8 @@ def _measure(
     if not past.cells and not past.slices:
         installed = recorded_setup()
         for one in probed:
-            journal.write(_adapter_record(one, installed.get(one.entry.id, "")), sync=False)
-        for warning in _warnings(header, engine, installed):
+            journal.write(adapter_record(one, installed.get(one.entry.id, "")), sync=False)
+        for warning in warnings_of(header, engine, installed):
             journal.write(warning, sync=False)
     conditions = Conditions(
         header.server_cpu, header.load_cpu, *limits, engine=engine.name if engine is not None else ""
@@ -262,7 +262,8 @@ def _measure(
         return bench.run()
 
 
-def _adapter_record(one: Probed, installed: str) -> AdapterRecord:
+def adapter_record(one: Probed, installed: str) -> AdapterRecord:
+    """What a journal keeps of an adapter that was asked what it is."""
     about = one.entry.about
     return AdapterRecord(
         adapter=one.entry.id,
@@ -279,9 +280,10 @@ def _adapter_record(one: Probed, installed: str) -> AdapterRecord:
     )
 
 
-def _warnings(
+def warnings_of(
     header: RunRecord, engine: LoadEngine | None, installed: Mapping[str, str]
 ) -> Iterator[WarningRecord]:
+    """What makes figures of this machine, with this load, less sure."""
     if engine is not None and (warning := engine_warning(engine, installed.get(PART.id, ""))) is not None:
         yield warning
     if header.server_cpu is None:
@@ -362,7 +364,7 @@ def _render(suites: Sequence[Path], folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
+def terminated_is_interrupted() -> Iterator[None]:
     """SIGTERM ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

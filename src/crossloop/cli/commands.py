@@ -214,6 +214,101 @@ def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None
 
 
 @cli.command()
+@click.argument("base", required=False, type=click.Path(path_type=Path))
+@click.argument("new", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--threshold",
+    "threshold_percent",
+    type=_Finite(0, 1000),
+    default=3.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="What is within it is a tie; never below the noise floor of either run.",
+)
+@click.option("--out", type=_FOLDER, help="Folder for compare.md and compare.json; default: print only.")
+@click.option(
+    "--anchor", metavar="ROW", help="Runs: the row that is the reference, as uvloop or uvloop/streams."
+)
+@click.option("--anyway", is_flag=True, help="Runs: compare those of different machines all the same.")
+@click.option(
+    "--adapters",
+    metavar="ID@A,ID@B",
+    help="Instead of two runs: two builds of one binding (a version, a wheel, a folder), measured now.",
+)
+@click.option(
+    "--scenarios", default="tcp-echo", show_default=True, metavar="X,Y", help="Builds: ids or prefixes."
+)
+@click.option("--profile", default="standard", show_default=True, metavar="smoke|quick|standard|full")
+@click.option("--cache", type=_FOLDER, help="Builds: where they are kept; default: a temporary folder.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@click.pass_obj
+def compare(suites: tuple[Path, ...], /, **options: Any) -> int:
+    """Two runs, or two builds of one binding, cell by cell; exit 1 on a regression."""
+    base, new, anchor, anyway = (options.pop(name) for name in ("base", "new", "anchor", "anyway"))
+    if options["adapters"] is not None:
+        if base is not None or anchor or anyway:
+            raise StopError("--adapters measures two builds now: leave out BASE, NEW, --anchor and --anyway")
+        from crossloop.cli import comparing_builds
+
+        return comparing_builds.run(suites, comparing_builds.Request(**options))
+    if base is None or new is None:
+        raise StopError(
+            "expected two runs, as `crossloop compare BASE NEW`, or --adapters ID@A,ID@B; "
+            "`crossloop bench --out DIR` makes a run"
+        )
+    from crossloop.cli import comparing
+
+    return comparing.run(
+        base,
+        new,
+        threshold_percent=options["threshold_percent"],
+        anchor=anchor,
+        out=options["out"],
+        anyway=anyway,
+    )
+
+
+@cli.command()
+@click.argument("format_name", metavar="pyperf|github-action-benchmark")
+@click.argument("source", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("target", metavar="[FILE]", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def export(suites: tuple[Path, ...], format_name: str, source: Path, target: Path | None) -> int:
+    """A run in another tool's format; to stdout without a FILE."""
+    from crossloop.cli import exporting
+
+    return exporting.run(suites, format_name, source, target)
+
+
+@cli.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option(
+    "--from",
+    "source",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="An earlier run; default: measure now.",
+)
+@click.option("--out", type=_FOLDER, help="Folder for claims.md and run.jsonl; default: print only.")
+@click.option(
+    "--budget",
+    "budget_min",
+    type=_Finite(0, 600, min_open=True),
+    default=5.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="The most telling profile within it is taken.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@click.pass_obj
+def claims(suites: tuple[Path, ...], /, **options: Any) -> int:
+    """Published claims about event libraries, tested here: each with its verdict."""
+    from crossloop.cli import claiming
+
+    return claiming.run(suites, **options)
+
+
+@cli.command()
 @click.argument("adapter")
 @click.argument("scenario")
 @click.option("--style", help="One of the adapter's styles; default: its first.")

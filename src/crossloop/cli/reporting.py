@@ -11,14 +11,12 @@ from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, StopError
 from crossloop.journal import CheckRecord, JournalError, Record, read_journal
 from crossloop.report import ScenarioTexts, render, render_matrix, write
+from crossloop.suite import Suite
 
 
 def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> int:
     """Render one journal as its page, or several as one matrix."""
-    about = {
-        id_: ScenarioTexts(entry.about.title, entry.about.question, entry.about.unit, entry.about.ladder)
-        for id_, entry in suite_or_stop(suites).scenarios.items()
-    }
+    about = scenario_texts(suite_or_stop(suites))
     journals = [(_label(folder), _records(folder)) for folder in folders]
     if len(journals) == 1:
         rendered = render(journals[0][1], about)
@@ -34,6 +32,14 @@ def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> in
         ) from error
     click.echo(target / "README.md")
     return DONE
+
+
+def scenario_texts(suite: Suite) -> dict[str, ScenarioTexts]:
+    """What reports say about the scenarios of a suite."""
+    return {
+        id_: ScenarioTexts(entry.about.title, entry.about.question, entry.about.unit, entry.about.ladder)
+        for id_, entry in suite.scenarios.items()
+    }
 
 
 def _folder(path: Path) -> Path:

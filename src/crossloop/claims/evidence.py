@@ -1,0 +1,131 @@
+"""What a run, and two small programs, know about the claims. Pure, given the records and the programs' answers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from crossloop import statistics
+from crossloop.bench.cells import MAIN_PHASES
+from crossloop.claims.findings import NotMeasuredError
+from crossloop.journal import AdapterRecord, CellRecord, Estimate, Record, SliceRecord
+from crossloop.report.run import Run, gather, parameters_key, parameters_text, row_label
+
+Parameters = Mapping[str, int | float | bool | str]
+What = Literal["cpu", "time"]
+"""CPU time per operation, or elapsed time per operation."""
+_Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One run's records, sorted, and what the programs answered (`crossloop.probes`)."""
+
+    run: Run
+    slices: Mapping[_Key, tuple[SliceRecord, ...]]
+    programs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Program → its answer; `{"error": …}` where it could not be had."""
+
+    @classmethod
+    def of(
+        cls, records: Sequence[Record], programs: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> "Evidence":
+        """Raises ValueError without a record of kind `run`."""
+        found: dict[_Key, dict[tuple[int, int], SliceRecord]] = {}
+        for one in records:
+            if (
+                isinstance(one, SliceRecord)
+                and one.phase in MAIN_PHASES
+                and one.operations
+                and one.elapsed_ns
+            ):
+                key = (one.scenario, parameters_key(one.parameters), one.adapter, one.style)
+                found.setdefault(key, {})[one.generation, one.round] = one
+        return cls(
+            gather(records), {key: tuple(turns.values()) for key, turns in found.items()}, programs or {}
+        )
+
+    def cell(
+        self, scenario: str, parameters: Parameters, adapter: str, style: str | None = None
+    ) -> CellRecord:
+        """The cell of an adapter on the first set that has these *parameters*; of the first style with figures.
+
+        Raises `NotMeasuredError` where there is none.
+        """
+        fitting = [
+            one
+            for one in self.run.cells
+            if one.scenario == scenario
+            and one.adapter == adapter
+            and (style is None or one.style in {style, ""})
+            and all(one.parameters.get(name) == value for name, value in parameters.items())
+        ]
+        if not fitting:
+            words = parameters_text(parameters)
+            row = row_label(adapter, style or "")
+            raise NotMeasuredError(f"the run has no {row} in {scenario} with {words}")
+        return next((one for one in fitting if one.figures is not None), fitting[0])
+
+    def ratio(
+        self,
+        scenario: str,
+        parameters: Parameters,
+        dearer: tuple[str, str],
+        cheaper: tuple[str, str],
+        what: What = "cpu",
+    ) -> Estimate:
+        """Paired ratio of two rows' cost per operation. Raises `NotMeasuredError`."""
+        a, b = (self._costs(self.cell(scenario, parameters, *row), what) for row in (dearer, cheaper))
+        try:
+            return statistics.paired_ratio(a, b, self.run.record.seed)
+        except ValueError as error:
+            raise NotMeasuredError(
+                f"{row_label(*dearer)} and {row_label(*cheaper)} share no round"
+            ) from error
+
+    def _costs(self, cell: CellRecord, what: What) -> list[tuple[int, int, float]]:
+        if cell.figures is None:
+            raise NotMeasuredError(f"{row_label(cell.adapter, cell.style)} is {cell.outcome}: {cell.reason}")
+        key = (cell.scenario, parameters_key(cell.parameters), cell.adapter, cell.style)
+        found = self.slices.get(key, ())
+        if not found:
+            raise NotMeasuredError(f"the journal has no slices of {row_label(cell.adapter, cell.style)}")
+        return [
+            (
+                one.generation,
+                one.round,
+                max(one.cpu_ns if what == "cpu" else one.elapsed_ns, 1) / one.operations,
+            )
+            for one in found
+        ]
+
+    def slope(self, scenario: str, ladder: str, adapter: str) -> Estimate:
+        """Exponent of a row's CPU per operation over the rungs of a ladder. Raises `NotMeasuredError`."""
+        rungs: dict[float, Estimate] = {}
+        for one in self.run.cells:
+            height = one.parameters.get(ladder)
+            if (
+                (one.scenario, one.adapter) == (scenario, adapter)
+                and one.figures is not None
+                and height is not None
+            ):
+                rungs[float(height)] = one.figures.cpu_ns_per_operation
+        slope = statistics.log_slope(sorted(rungs.items()))
+        if slope is None or not all(map(math.isfinite, (slope.value, slope.low, slope.high))):
+            raise NotMeasuredError(f"{adapter} has fewer than two rungs of {scenario} with figures")
+        return slope
+
+    def adapter(self, adapter: str) -> AdapterRecord:
+        """What an adapter's own process said of it. Raises `NotMeasuredError`."""
+        found = self.run.adapters.get(adapter)
+        if found is None or not found.usable:
+            why = f"is {found.outcome}: {found.reason}" if found is not None else "was not asked for"
+            raise NotMeasuredError(f"{adapter} {why}")
+        return found
+
+    def program(self, name: str) -> Mapping[str, Any]:
+        """A program's answer. Raises `NotMeasuredError`."""
+        answer = self.programs.get(name, {"error": "it was not run"})
+        if "error" in answer:
+            raise NotMeasuredError(f"{name}: {answer['error']}")
+        return answer

@@ -1,0 +1,70 @@
+"""`claims.md`: the claims and what was found, as a page. Pure."""
+
+from collections.abc import Sequence
+
+from crossloop.claims.catalogue import Claim
+from crossloop.claims.evidence import Evidence
+from crossloop.claims.findings import Finding, NotMeasuredError, Verdict
+from crossloop.report.escaping import Markdown, code, inline
+from crossloop.report.run import Run
+from crossloop.report.tables import Column, markdown_table, table
+
+
+def evaluate(claims: Sequence[Claim], evidence: Evidence) -> list[tuple[Claim, Finding]]:
+    """What is found of each claim; what a claim lacks is its reason and costs only itself."""
+    found = []
+    for claim in claims:
+        try:
+            finding = claim.find(evidence)
+        except NotMeasuredError as error:
+            finding = Finding(Verdict.NOT_MEASURED, str(error))
+        found.append((claim, finding))
+    return found
+
+
+def claims_page(found: Sequence[tuple[Claim, Finding]], run: Run) -> str:
+    """The page, ended by a newline."""
+    columns = [
+        Column("Claim"),
+        Column("Source"),
+        Column("Tested by"),
+        Column("Measured here (95 %)"),
+        Column("Verdict"),
+        Column("Caveat", optional=True),
+    ]
+    rows = [
+        (
+            Markdown(f"{inline(claim.words)} ({code(claim.id)})"),
+            claim.source,
+            claim.test,
+            finding.measured,
+            Markdown(f"**{finding.verdict.value}**")
+            if finding.verdict is not Verdict.NOT_MEASURED
+            else "not measured",
+            claim.caveat,
+        )
+        for claim, finding in found
+    ]
+    parts = ["# Published claims", _about(run), markdown_table(table(columns, rows))]
+    return "\n\n".join(parts) + "\n"
+
+
+def summary(found: Sequence[tuple[Claim, Finding]]) -> str:
+    """`9 hold, 5 do not, 2 undecided, 3 not measured`."""
+    counts = {verdict: sum(finding.verdict is verdict for _claim, finding in found) for verdict in Verdict}
+    return (
+        f"{counts[Verdict.HOLDS]} hold, {counts[Verdict.DOES_NOT]} do not, {counts[Verdict.UNDECIDED]} undecided, "
+        f"{counts[Verdict.NOT_MEASURED]} not measured"
+    )
+
+
+def _about(run: Run) -> Markdown:
+    record = run.record
+    machine = f"{run.place}; {record.machine.cpu}, {record.machine.cpus} CPUs; {record.machine.python}"
+    made = f"crossloop {record.crossloop}, profile {record.profile}, {record.started}"
+    return Markdown(
+        f"Measured on {inline(machine)}; {inline(made)}. A claim *holds* or *does not hold* where the whole 95 % "
+        "interval says so, and is *undecided* where the interval reaches over the edge. Ratios are of CPU time per "
+        "operation, paired within rounds, unless it says otherwise. A verdict is of this machine, these versions and "
+        "this test."
+    )

@@ -1,0 +1,72 @@
+"""The plan that claims need: their rows on their sets of parameters, and nothing else. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from crossloop.bench.plan import PROFILES, Comparison, Plan, make_plan
+from crossloop.bench.variants import Twin
+from crossloop.claims.catalogue import Need
+from crossloop.suite import ScenarioEntry
+from crossloop.supervise.probe import Probed
+
+PROFILES_TRIED = ("standard", "quick", "smoke")
+"""From the one that tells most; the first whose estimate is within the budget is taken."""
+
+
+def adapters_of(needs: Sequence[Need]) -> tuple[str, ...]:
+    """Every adapter that is needed."""
+    return tuple(dict.fromkeys(adapter for need in needs for adapter in need.adapters))
+
+
+def scenarios_of(needs: Sequence[Need]) -> tuple[str, ...]:
+    """Every scenario that is needed."""
+    return tuple(dict.fromkeys(need.scenario for need in needs))
+
+
+def claims_plan(
+    needs: Sequence[Need],
+    scenarios: Sequence[ScenarioEntry],
+    probed: Sequence[Probed],
+    *,
+    budget_s: float,
+    most_connections: tuple[int, str] | None,
+) -> Plan:
+    """The most telling plan within *budget_s*; the least one where none is."""
+    plans = []
+    for name in PROFILES_TRIED:
+        whole = make_plan(PROFILES[name], scenarios, probed, most_connections=most_connections)
+        plans.append(_reduced(whole, needs))
+    return next((plan for plan in plans if plan.seconds <= budget_s), plans[-1])
+
+
+def _reduced(plan: Plan, needs: Sequence[Need]) -> Plan:
+    stages = []
+    for stage in plan.stages:
+        kept = [_needed(one, needs) for one in stage.comparisons]
+        comparisons = tuple(one for one in kept if one.rows)
+        if comparisons:
+            twins = {one.twin.adapter: Twin() for one in comparisons if one.twin is not None}
+            stages.append(replace(stage, comparisons=comparisons, variants=twins))
+    excluded = tuple(
+        one
+        for one in plan.excluded
+        if any(_wanted(need, one.scenario, one.row.adapter, one.parameters) for need in needs)
+    )
+    return replace(plan, stages=tuple(stages), excluded=excluded)
+
+
+def _needed(one: Comparison, needs: Sequence[Need]) -> Comparison:
+    """A comparison with the rows that any claim is tested by; without offered loads, which no claim is about."""
+    rows = tuple(
+        row
+        for row in one.rows
+        if any(_wanted(need, one.scenario.id, row.adapter, one.parameters) for need in needs)
+    )
+    control = one.control if one.control in rows or one.control is None else next(iter(rows), None)
+    return replace(one, rows=rows, rates=(), control=control)
+
+
+def _wanted(need: Need, scenario: str, adapter: str, parameters: object) -> bool:
+    if need.scenario != scenario or adapter not in need.adapters or not isinstance(parameters, dict):
+        return False
+    return any(all(parameters.get(name) == value for name, value in one.items()) for one in need.parameters)

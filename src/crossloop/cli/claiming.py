@@ -1,0 +1,156 @@
+"""`crossloop claims`: published claims, each with what this machine says of it."""
+
+import difflib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crossloop.bench.rooms import journal_path
+from crossloop.claims import CLAIMS, Claim, Evidence, Verdict, claims_page, evaluate, summary
+from crossloop.claims.planning import adapters_of, claims_plan, scenarios_of
+from crossloop.cli.benching import adapter_record, terminated_is_interrupted
+from crossloop.cli.choosing import suite_or_stop
+from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
+from crossloop.cli.measuring import measure
+from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
+from crossloop.installing import machine, recorded_setup
+from crossloop.journal import JournalError, Record, RunRecord, read_journal
+from crossloop.load.target import most_connections
+from crossloop.suite import Suite
+from crossloop.supervise.probe import probe_all
+from crossloop.worker.process import raise_descriptor_limit
+
+PROGRAMS: Mapping[str, str] = {
+    "watcher-sizes": "crossloop.probes.watcher_sizes",
+    "libuv-threads": "crossloop.probes.libuv_threads",
+}
+PROGRAM_LIMIT_S = 60.0
+DESCRIPTORS = 128
+
+
+def run(
+    suites: Sequence[Path],
+    ids: Sequence[str],
+    source: Path | None,
+    out: Path | None,
+    budget_min: float,
+    seed: int,
+) -> int:
+    """Test the claims with *ids* (all, without any) by the run in *source*, or by one of their own."""
+    claims = _chosen(ids)
+    if out is not None:
+        probe_writable(out)
+    with _journal_folder(out) as folder:
+        if source is not None:
+            records = _records(source if source.is_file() else journal_path(source))
+        else:
+            try:
+                with terminated_is_interrupted():
+                    records = _measured(suite_or_stop(suites), claims, folder, budget_min, seed)
+            except KeyboardInterrupt:
+                click.echo("crossloop: interrupted; the claims begin anew", err=True)
+                return INTERRUPTED
+    evidence = Evidence.of(records, _programs(claims, records[0]))
+    found = evaluate(claims, evidence)
+    page = claims_page(found, evidence.run)
+    click.echo(page, nl=False)
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "claims.md").write_text(page, "utf-8")
+        except OSError as error:
+            raise unwritable(out, error) from error
+    click.echo(f"crossloop: {summary(found)}", err=True)
+    if all(finding.verdict is Verdict.NOT_MEASURED for _claim, finding in found):
+        raise StopError(
+            "no claim could be tested; the table says why, and `crossloop setup` brings bindings",
+            NOTHING_MEASURED,
+        )
+    return DONE
+
+
+def _chosen(ids: Sequence[str]) -> list[Claim]:
+    known = {claim.id: claim for claim in CLAIMS}
+    for one in ids:
+        if one not in known:
+            near = difflib.get_close_matches(one, known, n=1, cutoff=0.0)[0]
+            raise StopError(
+                f"unknown claim {one!r}; did you mean {near!r}? known: {', '.join(known)}; "
+                "`crossloop claims` tests them all"
+            )
+    return [known[one] for one in dict.fromkeys(ids)] or list(CLAIMS)
+
+
+@contextmanager
+def _journal_folder(out: Path | None) -> Iterator[Path]:
+    """Where the journal goes: *out*, or a folder that is gone afterwards."""
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="crossloop-claims-") as temporary:
+        yield Path(temporary)
+
+
+def _records(path: Path) -> list[Record]:
+    try:
+        return read_journal(path)
+    except JournalError as error:
+        raise StopError(str(error)) from error
+
+
+def _measured(
+    suite: Suite, claims: Sequence[Claim], folder: Path, budget_min: float, seed: int
+) -> list[Record]:
+    """Measure what the claims need, and no more, into a journal in *folder*."""
+    needs = [need for claim in claims for need in claim.needs]
+    require_descriptors("claims", DESCRIPTORS)
+    require_loopback("claims", "test an earlier run with --from")
+    raise_descriptor_limit()
+    scenarios = [entry for id_, entry in suite.scenarios.items() if id_ in scenarios_of(needs)]
+    click.echo("crossloop: asking each adapter what it is", err=True)
+    entries = {id_: entry for id_, entry in suite.adapters.items() if id_ in adapters_of(needs)}
+    probed = list(probe_all(suite, entries))
+    plan = claims_plan(
+        needs, scenarios, probed, budget_s=60 * budget_min, most_connections=most_connections()
+    )
+    click.echo(
+        f"crossloop: profile {plan.profile.name}, {plan.slices} slices, about {plan.seconds / 60:.1f} minutes",
+        err=True,
+    )
+    installed = recorded_setup()
+    adapters = [adapter_record(one, installed.get(one.entry.id, "")) for one in probed]
+    measure(suite, plan, adapters, list(entries), folder, seed)
+    return _records(journal_path(folder))
+
+
+def _programs(claims: Sequence[Claim], record: Record) -> dict[str, Mapping[str, Any]]:
+    """Answers of the programs that the claims need; none where the run is another machine's."""
+    wanted = dict.fromkeys(program for claim in claims for program in claim.programs)
+    assert isinstance(record, RunRecord)
+    here = machine()
+    if (record.machine.platform, record.machine.architecture) != (here.platform, here.architecture):
+        return {
+            name: {"error": "the run is of another machine, where no program can be run now"}
+            for name in wanted
+        }
+    return {name: _answer(PROGRAMS[name]) for name in wanted}
+
+
+def _answer(module: str) -> Mapping[str, Any]:
+    """What a program prints, in a process of its own: the supervisor imports no binding."""
+    command = [sys.executable, "-P", "-m", module]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PROGRAM_LIMIT_S, check=False)
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return {"error": f"no answer within {PROGRAM_LIMIT_S:g} s"}
+    except ValueError:
+        return {"error": f"it ended with status {done.returncode} and no answer"}
+    return answer if isinstance(answer, dict) else {"error": "it answered something else than an object"}

@@ -1,0 +1,84 @@
+"""`crossloop compare`: two journals in, a verdict on every cell out; exit 1 on a regression."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from crossloop.bench.rooms import journal_path
+from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
+from crossloop.cli.refusing import probe_writable, unwritable
+from crossloop.compare import (
+    AnchorError,
+    Comparison,
+    NoRunError,
+    RunData,
+    compare_page,
+    compare_runs,
+    differences,
+    encoded,
+    headline,
+    run_data,
+)
+from crossloop.journal import JournalError, read_journal
+
+
+def run(
+    base: Path,
+    new: Path,
+    *,
+    threshold_percent: float,
+    anchor: str | None = None,
+    out: Path | None = None,
+    anyway: bool = False,
+) -> int:
+    """Compare two runs; the page goes to stdout, and with *out* to compare.md and compare.json."""
+    if out is not None:
+        probe_writable(out)
+    old, now = run_of(base), run_of(new)
+    forbidding, warnings = differences(old, now)
+    if forbidding and not anyway:
+        raise StopError(
+            f"{base} and {new} are of different machines: {'; '.join(forbidding)}; "
+            "compare runs of one machine, or add --anyway"
+        )
+    try:
+        document = compare_runs(old, now, threshold=threshold_percent / 100, anchor=anchor or "")
+    except AnchorError as error:
+        raise StopError(f"--anchor: {error}") from error
+    document = msgspec.structs.replace(
+        document,
+        warnings=[*(f"the machines differ: {one}" for one in forbidding), *warnings, *document.warnings],
+    )
+    return deliver(document, out)
+
+
+def deliver(document: Comparison, out: Path | None) -> int:
+    """Print the page, write both files, and say by the exit status whether there is a regression."""
+    page = compare_page(document)
+    click.echo(page, nl=False)
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "compare.md").write_text(page, "utf-8")
+            (out / "compare.json").write_bytes(encoded(document))
+        except OSError as error:
+            raise unwritable(out, error) from error
+    click.echo(f"crossloop: {headline(document)}", err=True)
+    if document.regressed:
+        return FALSE
+    if not document.count("improvement") + document.count("tie"):
+        raise StopError(
+            "no cell could be compared; the last column says why, `crossloop bench --profile quick` repeats enough",
+            NOTHING_MEASURED,
+        )
+    return DONE
+
+
+def run_of(path: Path) -> RunData:
+    """The run in a folder, or in a journal."""
+    file = path if path.is_file() else journal_path(path)
+    try:
+        return run_data(str(path), read_journal(file))
+    except (JournalError, NoRunError) as error:
+        raise StopError(str(error)) from error

@@ -1,0 +1,47 @@
+"""`crossloop export`: one run in another tool's format."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crossloop.bench.rooms import journal_path
+from crossloop.cli.choosing import suite_or_stop
+from crossloop.cli.exits import DONE, NOTHING_MEASURED, StopError
+from crossloop.cli.reporting import scenario_texts
+from crossloop.export import NothingToExportError, action_document, pyperf_document
+from crossloop.journal import JournalError, Record, read_journal
+from crossloop.report import ScenarioTexts
+
+FORMATS: Mapping[str, Callable[[Sequence[Record], Mapping[str, ScenarioTexts]], Any]] = {
+    "pyperf": pyperf_document,
+    "github-action-benchmark": action_document,
+}
+
+
+def run(suites: Sequence[Path], format_name: str, source: Path, target: Path | None) -> int:
+    """Write the run in *source* to *target*, or to stdout."""
+    if format_name not in FORMATS:
+        raise StopError(f"unknown format {format_name!r}; expected one of {', '.join(FORMATS)}")
+    about = scenario_texts(suite_or_stop(suites))
+    path = source if source.is_file() else journal_path(source)
+    try:
+        document = FORMATS[format_name](read_journal(path), about)
+    except JournalError as error:
+        raise StopError(str(error)) from error
+    except NothingToExportError as error:
+        raise StopError(
+            f"{source}: {error}; `crossloop bench --out DIR` makes a run that has", NOTHING_MEASURED
+        ) from error
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if target is None:
+        click.echo(text, nl=False)
+        return DONE
+    try:
+        target.write_text(text, "utf-8")
+    except OSError as error:
+        raise StopError(f"cannot write {str(target)!r}: {error.strerror}; choose another FILE") from error
+    click.echo(target)
+    return DONE

@@ -1,0 +1,25 @@
+"""Two runs, or two builds within one run, and a verdict on every cell. Pure but for what calls it."""
+
+from crossloop.compare.builds import BuildNames, compare_builds
+from crossloop.compare.page import compare_page, headline
+from crossloop.compare.records import CellVerdict, Comparison, decoded, encoded
+from crossloop.compare.runs import NoRunError, RunData, run_data
+from crossloop.compare.verdicts import DEFAULT_THRESHOLD, AnchorError, compare_runs, differences
+
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "AnchorError",
+    "BuildNames",
+    "CellVerdict",
+    "Comparison",
+    "NoRunError",
+    "RunData",
+    "compare_builds",
+    "compare_page",
+    "compare_runs",
+    "decoded",
+    "differences",
+    "encoded",
+    "headline",
+    "run_data",
+]

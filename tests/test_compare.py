@@ -1,0 +1,570 @@
+"""`crossloop compare`: statistics between runs with a known truth, verdicts in words, the command's contract."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # ships no types
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossloop.compare import Comparison, NoRunError, compare_page, compare_runs, decoded, encoded, run_data
+from crossloop.compare.change import Shift, judged, over_sets, paired_shift, shifts
+from crossloop.compare.records import CellVerdict, Interval
+from crossloop.compare.schema import schema_text
+from crossloop.compare.student import (
+    Variance,
+    adjusted,
+    digamma,
+    inverse_trigamma,
+    moderated,
+    quantile,
+    trigamma,
+    two_sided,
+)
+from crossloop.compare.verdicts import AnchorError, differences
+from crossloop.journal import (
+    LOAD_ENGINE,
+    CellRecord,
+    ComparisonRecord,
+    EndRecord,
+    Estimate,
+    JournalWriter,
+    Machine,
+    Record,
+    SliceRecord,
+)
+from tests.documents import ROOT
+from tests.journals import LINUX, WINE, figures, run_record
+
+COSTS_NS = {"asyncio": 6800.0, "uvloop": 5800.0, "pyev": 6300.0, "libevent": 6000.0, "tornado": 14200.0}
+SETS = ({"connections": 10}, {"connections": 100})
+
+
+def journal(
+    seed: int,
+    *,
+    drift: float = 1.0,
+    changed: Mapping[str, float] | None = None,
+    costs: Mapping[str, float] | None = None,
+    generations: int = 3,
+    rounds: int = 10,
+    noise: float = 0.02,
+    machine: Machine = LINUX,
+    floor: Estimate | None = None,
+    complete: bool = True,
+) -> list[Record]:
+    """A run of `tcp-echo` whose machine is *drift* times as slow, with rows *changed* by a factor each."""
+    random = np.random.default_rng(seed)
+    costs = COSTS_NS if costs is None else costs
+    records: list[Record] = [run_record(machine, adapters=tuple(costs), scenarios=("tcp-echo",))]
+    for parameters in SETS:
+        common = random.normal(0, 0.1, (generations, rounds))
+        for adapter, cost in costs.items():
+            for generation in range(generations):
+                for turn in range(rounds):
+                    exponent = common[generation, turn] + random.normal(0, noise)
+                    cost_ns = cost * drift * (changed or {}).get(adapter, 1.0) * math.exp(exponent)
+                    records.append(
+                        SliceRecord(
+                            adapter, "native", "tcp-echo", dict(parameters), "capacity", generation, turn,
+                            operations=1000, elapsed_ns=10**8, cpu_ns=int(1000 * cost_ns),
+                        )
+                    )  # fmt: skip
+            records.append(
+                CellRecord(
+                    adapter, "native", "tcp-echo", dict(parameters), "measured", figures=figures(cost / 1000)
+                )
+            )
+    if complete:
+        records.append(EndRecord(elapsed_s=60, cells={"measured": len(costs) * 2}, noise_floor=floor))
+    return records
+
+
+def compared(
+    base: list[Record], new: list[Record], *, threshold: float = 0.03, anchor: str = ""
+) -> Comparison:
+    return compare_runs(run_data("base", base), run_data("new", new), threshold=threshold, anchor=anchor)
+
+
+def verdicts(document: Comparison) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for one in (*document.cells, *document.rows):
+        found.setdefault(one.adapter, set()).add(one.verdict)
+    return found
+
+
+# Student's t, and variances
+
+
+def test_students_t_is_that_of_the_tables() -> None:
+    assert [round(quantile(0.95, freedom), 3) for freedom in (1, 2, 4, 10, 30, 1e6)] == [
+        12.706, 4.303, 2.776, 2.228, 2.042, 1.960,
+    ]  # fmt: skip
+    assert two_sided(0.0, 4) == 1
+    assert two_sided(2.776445, 4) == pytest.approx(0.05, abs=1e-6)
+    assert two_sided(-13.0337, 4) == pytest.approx(0.0002, rel=1e-3)
+
+
+def test_psi_and_its_derivative_are_those_of_the_handbook() -> None:
+    assert digamma(1) == pytest.approx(-0.57721566490153286, abs=1e-12)
+    assert digamma(0.5) == pytest.approx(-1.9635100260214235, abs=1e-12)
+    assert trigamma(1) == pytest.approx(math.pi**2 / 6, abs=1e-12)
+    assert inverse_trigamma(trigamma(3.7)) == pytest.approx(3.7)
+
+
+def test_holms_adjustment_by_hand() -> None:
+    assert adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjusted([0.4, 0.9]) == pytest.approx([0.8, 0.9])
+    assert adjusted([]) == []
+
+
+def test_a_variance_borrows_from_the_others_as_much_as_they_are_alike() -> None:
+    random = np.random.default_rng(3)
+    alike = moderated([Variance(float(random.chisquare(4)) / 4, 4.0) for _ in range(200)])
+    assert all(0.7 < one.value < 1.3 for one in alike)
+    assert {one.freedom for one in alike} == {20.0}
+    scales = np.exp(random.normal(0, 3, 200))
+    unlike = moderated([Variance(float(random.chisquare(4)) / 4 * scale, 4.0) for scale in scales])
+    assert all(4 < one.freedom < 6 for one in unlike)
+    two = [Variance(1.0, 4.0), Variance(2.0, 4.0)]
+    assert moderated(two) == two
+
+
+# Shifts
+
+
+def test_a_shift_is_what_moved_beside_the_others_by_hand() -> None:
+    base = {(name, ""): {(g, t): value + t for g in (0, 1) for t in (0, 1, 2)}
+            for name, value in (("a", 1.0), ("b", 2.0), ("c", 3.0), ("d", 4.0))}  # fmt: skip
+    new = {
+        row: {turn: value + 5 + (0.5 if row[0] == "a" else 0) for turn, value in values.items()}
+        for row, values in base.items()
+    }
+    found = shifts(base, new)
+    changes = {row[0]: one.change for row, one in found.items() if isinstance(one, Shift)}
+    assert changes == pytest.approx({"a": 0.5, "b": 0, "c": 0, "d": 0})
+    anchored = shifts(base, new, ("a", ""))
+    assert anchored["a", ""] == "it is the anchor"
+    changes = {row[0]: one.change for row, one in anchored.items() if isinstance(one, Shift)}
+    assert changes == pytest.approx({"b": -0.5, "c": -0.5, "d": -0.5})
+
+
+def test_a_third_that_became_cheaper_makes_nobody_else_dearer() -> None:
+    random = np.random.default_rng(1)
+    turns = [(g, t) for g in range(3) for t in range(10)]
+    names = [(f"row-{number}", "") for number in range(12)]
+    base, new = (
+        {
+            row: {turn: number - moved * (number < 4) + float(random.normal(0, 0.01)) for turn in turns}
+            for number, row in enumerate(names)
+        }
+        for moved in (0.0, 0.4)
+    )
+    found = shifts(base, new)
+    for number, row in enumerate(names):
+        one = found[row]
+        assert isinstance(one, Shift)
+        assert one.change == pytest.approx(-0.4 if number < 4 else 0, abs=0.02)
+
+
+def test_the_reference_leaves_out_those_who_moved() -> None:
+    moved = {"a": 0.0, "b": -0.1, "c": 0.0, "d": 0.1, "e": 5.0, "f": 5.0}
+    turns = [(g, t) for g in (0, 1) for t in range(3)]
+    base = {(name, ""): dict.fromkeys(turns, float(number)) for number, name in enumerate(moved)}
+    new = {row: dict.fromkeys(turns, base[row][0, 0] + moved[row[0]]) for row in base}
+    found = shifts(base, new)
+    changes = {row[0]: one.change for row, one in found.items() if isinstance(one, Shift)}
+    assert changes == pytest.approx(moved), "the plain median of the others would make a of 0 one of -0.1"
+
+
+def test_one_generation_is_never_surer_than_processes_are_alike() -> None:
+    base = {(name, ""): {(0, t): float(t) for t in range(50)} for name in "abcdef"}
+    new = {
+        row: {turn: value + 0.06 * (row[0] == "a") for turn, value in values.items()}
+        for row, values in base.items()
+    }
+    found = [one for one in shifts(base, new).values() if isinstance(one, Shift)]
+    assert {one.repeated for one in found} == {"rounds"}
+    first, *others = judged({"all": found})["all"]
+    assert first.ratio == pytest.approx(math.exp(0.06))
+    assert first.chance > 0.05, "6 % are two deviations of what two processes differ by"
+    assert all(one.high > 1.05 for one in others)
+
+
+def test_rows_that_miss_rounds_move_nobody() -> None:
+    base = {(name, ""): {(g, t): value for g in (0, 1) for t in range(6)}
+            for name, value in (("a", 1.0), ("b", 2.0), ("c", 9.0))}  # fmt: skip
+    new = {row: dict(values) for row, values in base.items()}
+    new["c", ""] = {turn: value for turn, value in new["c", ""].items() if turn[1] < 2}
+    for one in shifts(base, new).values():
+        assert isinstance(one, Shift)
+        assert one.change == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("turns", "reason"),
+    [([(0, 0)], "1 and 1 rounds of one generation"), ([], "too few")],
+)
+def test_what_has_no_spread_has_a_reason(turns: list[tuple[int, int]], reason: str) -> None:
+    rows = {(name, ""): dict.fromkeys(turns or [(0, 0)], 1.0) for name in "ab"}
+    assert all(isinstance(one, str) for one in shifts(rows, rows).values())
+    if turns:
+        assert reason in str(shifts(rows, rows)["a", ""])
+
+
+def test_a_row_over_its_sets_keeps_what_its_processes_share() -> None:
+    """Sets of one generation share a process: ten sets are no ten independent witnesses of its luck."""
+    random = np.random.default_rng(2)
+    turns = [(g, t) for g in range(3) for t in range(5)]
+    found = []
+    luck = {("a", g): float(random.normal(0, 0.05)) for g in range(3)}
+    for _set in range(10):
+        base, new = (
+            {
+                (name, ""): {
+                    (g, t): luck.get((name, g), 0.0) * side + float(random.normal(0, 0.001)) for g, t in turns
+                }
+                for name in "abcd"
+            }
+            for side in (0, 1)
+        )
+        one = shifts(base, new)["a", ""]
+        assert isinstance(one, Shift)
+        found.append(one)
+    together = over_sets(found)
+    assert isinstance(together, Shift)
+    assert together.repeats == (3, 3)
+    assert together.change == pytest.approx(np.mean([one.change for one in found]), abs=1e-6)
+    assert together.variance.value == pytest.approx(np.mean([one.variance.value for one in found]), rel=0.2)
+    assert over_sets(found[:1]) == "one set of parameters is one cell"
+
+
+def test_two_rows_of_one_run_are_compared_round_by_round() -> None:
+    a = {(g, t): float(10 * t) for g in range(3) for t in range(4)}
+    b = {turn: value + 0.1 for turn, value in a.items()}
+    one = paired_shift(a, b)
+    assert isinstance(one, Shift)
+    assert one.change == pytest.approx(0.1)
+    assert (one.repeats, one.repeated) == ((3, 3), "generations")
+    assert paired_shift({(0, 0): 1.0}, {(0, 0): 1.0}) == "1 rounds that both have; a spread takes 2"
+
+
+# Verdicts
+
+
+def test_equal_runs_on_a_machine_that_drifted_are_ties() -> None:
+    document = compared(journal(1), journal(2, drift=1.25))
+    assert verdicts(document) == {name: {"tie"} for name in COSTS_NS}
+    for one in document.cells:
+        assert one.raw_ratio == pytest.approx(1.25, rel=0.15)
+        assert one.ratio is not None
+        assert one.ratio.value == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.2, "regression"), (1 / 1.2, "improvement")])
+def test_what_changed_is_found_and_nothing_else(factor: float, verdict: str) -> None:
+    document = compared(journal(1), journal(2, drift=0.8, changed={"pyev": factor}))
+    assert verdicts(document) == {name: {verdict if name == "pyev" else "tie"} for name in COSTS_NS}
+    for one in document.cells:
+        if one.adapter == "pyev":
+            assert one.ratio is not None
+            assert one.ratio.low < factor < one.ratio.high
+    assert document.regressed is (verdict == "regression")
+
+
+def test_a_change_within_the_threshold_is_a_tie_however_sure() -> None:
+    new = journal(2, changed={"pyev": 1.05}, noise=0.001)
+    assert verdicts(compared(journal(1, noise=0.001), new))["pyev"] == {"regression"}
+    assert verdicts(compared(journal(1, noise=0.001), new, threshold=0.06))["pyev"] == {"tie"}
+
+
+def test_a_threshold_is_never_below_a_noise_floor() -> None:
+    loud = journal(2, changed={"pyev": 1.05}, noise=0.001, floor=Estimate(1.01, 0.99, 1.08, 90, 3))
+    document = compared(journal(1, noise=0.001), loud)
+    assert document.threshold_reason == (
+        "3 % as asked for, and never below the noise floor that either run shows for the cell's parameters, "
+        "2 % where it shows none; BASE had no A/A control at all"
+    )
+    assert [one.threshold for one in document.cells] == pytest.approx([0.08] * 10)
+    assert [one.threshold for one in document.rows] == pytest.approx([0.08] * 5)
+    assert verdicts(document)["pyev"] == {"tie"}
+    assert {one.threshold for one in compared(journal(1), journal(2), threshold=0.001).cells} == {0.02}
+
+
+def test_each_set_of_parameters_has_a_noise_floor_of_its_own() -> None:
+    floors = [ComparisonRecord("tcp-echo", dict(one), 30, 3, noise_floor=0.5) for one in SETS[:1]]
+    new = [*journal(2, changed={"pyev": 1.2}), *floors]
+    document = compared(journal(1), new)
+    found = {
+        (one.parameters["connections"], one.threshold, one.verdict)
+        for one in document.cells
+        if one.adapter == "pyev"
+    }
+    assert found == {(10, 0.5, "tie"), (100, 0.03, "regression")}
+
+
+def test_with_an_anchor_everything_is_measured_from_it() -> None:
+    document = compared(journal(1), journal(2, changed={"pyev": 1.2}), anchor="pyev")
+    found = verdicts(document)
+    assert found.pop("pyev") == {"not comparable"}
+    assert set.union(*found.values()) == {"improvement"}
+    assert document.anchor == "pyev"
+    with pytest.raises(
+        AnchorError, match="no row 'epoll' is measured in both runs; they have asyncio/native, "
+    ):
+        compared(journal(1), journal(2), anchor="epoll")
+
+
+def test_two_rows_alone_are_told_apart_from_nothing() -> None:
+    two = {name: COSTS_NS[name] for name in ("asyncio", "uvloop")}
+    document = compared(journal(1, costs=two), journal(2, costs=two, changed={"uvloop": 1.3}))
+    assert verdicts(document) == {"uvloop": {"regression"}, "asyncio": {"improvement"}}
+    assert document.warnings == [
+        "where two rows stand alone, which of them moved cannot be told; --anchor names the one that did not"
+    ]
+    anchored = compared(
+        journal(1, costs=two), journal(2, costs=two, changed={"uvloop": 1.3}), anchor="asyncio"
+    )
+    assert (verdicts(anchored)["uvloop"], anchored.warnings) == ({"regression"}, [])
+    assert compared(journal(1), journal(2)).warnings == []
+
+
+@pytest.mark.parametrize(("factor", "found"), [(1.0, "tie"), (1.25, "tie"), (2.0, "regression")])
+def test_a_row_alone_has_the_drift_of_the_machine_in_it(factor: float, found: str) -> None:
+    one = {"asyncio": 6800.0}
+    document = compared(journal(1, costs=one), journal(2, costs=one, drift=factor))
+    assert verdicts(document) == {"asyncio": {found}}
+    assert {one.reason for one in document.cells} == {
+        "no other row here in both runs: the machine's drift is in it"
+    }
+    assert document.regressed is (found == "regression")
+
+
+def cell(document: Comparison, adapter: str) -> CellVerdict:
+    return next(one for one in document.cells if one.adapter == adapter)
+
+
+def test_what_is_not_measured_any_more_is_a_regression_in_words() -> None:
+    base, new = journal(1), journal(2)
+    crashed = [
+        msgspec.structs.replace(one, outcome="crashed", reason="ended by SIGSEGV", figures=None)
+        if isinstance(one, CellRecord) and one.adapter == "uvloop" else one
+        for one in new
+    ]  # fmt: skip
+    found = cell(compared(base, crashed), "uvloop")
+    assert (found.verdict, found.reason) == ("regression", "was measured; now crashed: ended by SIGSEGV")
+    back = cell(compared(crashed, base), "uvloop")
+    assert (back.verdict, back.reason) == ("improvement", "was crashed: ended by SIGSEGV; now measured")
+    lost = [one for one in new if not (isinstance(one, CellRecord) and one.adapter == "uvloop")]
+    found = cell(compared(base, lost), "uvloop")
+    assert (found.verdict, found.reason) == ("regression", "was measured; NEW has no such cell")
+    found = cell(compared(base, [one for one in lost if not isinstance(one, EndRecord)]), "uvloop")
+    assert found.reason == "was measured; NEW has no such cell; its run is incomplete"
+    assert cell(compared(lost, base), "uvloop").reason == "only NEW has it"
+
+
+def test_what_was_not_asked_for_is_no_regression() -> None:
+    fewer = {name: cost for name, cost in COSTS_NS.items() if name != "tornado"}
+    document = compared(journal(1), journal(2, costs=fewer))
+    assert (cell(document, "tornado").verdict, cell(document, "tornado").reason) == (
+        "not comparable", "NEW was not asked for it",
+    )  # fmt: skip
+    assert not document.regressed
+
+
+def test_differences_of_the_machine_forbid_and_others_warn() -> None:
+    base, other = run_data("base", journal(1)), run_data("new", journal(2, machine=WINE, complete=False))
+    forbidding, warnings = differences(base, other)
+    assert "platform 'linux' and 'win32'" in forbidding
+    assert "Python differs: CPython 3.13.1 in BASE, CPython 3.12.8 in NEW" in warnings
+    assert "NEW is incomplete: it has no end record" in warnings
+    assert differences(base, run_data("new", journal(2))) == ([], [])
+    engines = []
+    for engine in ("native", "python"):
+        header, *rest = journal(1)
+        engines.append(
+            run_data(engine, [msgspec.structs.replace(header, settings={LOAD_ENGINE: engine}), *rest])
+        )
+    assert differences(*engines) == ([], ["load engine differs: native in BASE, python in NEW"])
+
+
+def test_equal_runs_seldom_cry_wolf() -> None:
+    """Of pairs of equal runs at most one in twenty may; 60 pairs with more than nine would come once in 2,000."""
+    random = np.random.default_rng(11)
+    wolves = 0
+    for _pair in range(60):
+        base, new = (
+            [
+                {
+                    (f"row-{row}", ""): {
+                        (g, t): float(luck + random.normal(0, 0.05)) for g in range(3) for t in range(5)
+                    }
+                    for row, luck in enumerate(random.normal(0, 0.0, 8))
+                }
+                for _set in range(5)
+            ]
+            for _run in range(2)
+        )
+        found = [
+            one
+            for pair in zip(base, new, strict=True)
+            for one in shifts(*pair).values()
+            if isinstance(one, Shift)
+        ]
+        wolves += any(change.chance <= 0.05 for change in judged({"all": found})["all"])
+    assert wolves <= 9
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.5, 2.0), st.integers(1, 3), st.integers(1, 4))
+def test_turned_around_it_says_the_reverse(seed: int, drift: float, generations: int, rounds: int) -> None:
+    one, other = (
+        journal(seed + side, drift=factor, generations=generations, rounds=rounds)
+        for side, factor in ((0, 1.0), (1, drift))
+    )
+    forth, back = compared(one, other), compared(other, one)
+    mirrored = {"regression": "improvement", "improvement": "regression"}
+    for a, b in zip((*forth.rows, *forth.cells), (*back.rows, *back.cells), strict=True):
+        assert mirrored.get(a.verdict, a.verdict) == b.verdict
+        if a.ratio is not None:
+            assert b.ratio is not None
+            assert a.ratio.value * b.ratio.value == pytest.approx(1)
+            assert a.ratio.low * b.ratio.high == pytest.approx(1)
+            assert a.chance == pytest.approx(b.chance)
+
+
+# The page and the document
+
+
+def golden_document() -> Comparison:
+    document = compared(journal(1), journal(2))
+    side = msgspec.structs.replace(document.base, name="old", noise_floor=0.012)
+    new = msgspec.structs.replace(document.new, name="new | run", complete=False)
+    known: dict[str, Any] = {
+        "raw_ratio": 1.3, "base_ns_per_operation": 6000.0, "new_ns_per_operation": 7800.0,
+        "threshold": 0.03, "repeats": [3, 3], "repeated": "generations", "slices": [10, 9],
+    }  # fmt: skip
+
+    def one(adapter: str, verdict: Any, reason: str = "", style: str = "", **more: Any) -> CellVerdict:
+        parameters = more.pop("parameters", {"connections": 10})
+        return CellVerdict(adapter, style, "tcp-echo", parameters, verdict, reason, **more)
+
+    return msgspec.structs.replace(
+        document,
+        base=side,
+        new=new,
+        warnings=["NEW is incomplete"],
+        threshold_reason="3 % as asked for",
+        rows=[
+            one("uvloop", "regression", style="protocol", parameters={}, ratio=Interval(1.12, 1.08, 1.16),
+                chance=0.0001, **{**known, "slices": [20, 18]}),
+        ],
+        cells=[
+            one("tornado", "not comparable", "only NEW has it"),
+            one("uvloop", "tie", style="protocol", ratio=Interval(1.1, 0.98, 1.2), chance=0.0921,
+                **{**known, "repeated": "rounds"}),
+            one("uvloop", "tie", style="protocol", parameters={"connections": 100},
+                ratio=Interval(1.02, 1.0, 1.04), chance=1.0, **known),
+            one("pyev", "regression", "was measured; now failed: *wrong*"),
+        ],
+    )  # fmt: skip
+
+
+def test_the_page_is_this() -> None:
+    assert compare_page(golden_document()) == (ROOT / "tests/golden/compare.md").read_text("utf-8")
+
+
+def test_the_document_is_of_its_schema_and_comes_back() -> None:
+    schema = json.loads((ROOT / "docs/compare.schema.json").read_text("utf-8"))
+    for document in (golden_document(), compared(journal(1), journal(2))):
+        text = encoded(document)
+        jsonschema.validate(json.loads(text), schema, jsonschema.Draft202012Validator)
+        assert decoded(text) == document
+    bad = msgspec.structs.replace(golden_document(), threshold=-1.0)
+    with pytest.raises(msgspec.ValidationError, match="threshold"):
+        encoded(bad)
+
+
+def test_the_schema_is_made_from_the_types() -> None:
+    assert (ROOT / "docs/compare.schema.json").read_text("utf-8") == schema_text()
+
+
+# The command
+
+
+def write(folder: Path, records: list[Record]) -> Path:
+    folder.mkdir()
+    with JournalWriter(folder / "run.jsonl") as writer:
+        for record in records:
+            writer.write(record, sync=False)
+    return folder
+
+
+def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_exit_status_says_whether_there_is_a_regression(tmp_path: Path) -> None:
+    base, same = write(tmp_path / "base", journal(1)), write(tmp_path / "same", journal(2, drift=1.3))
+    slow = write(tmp_path / "slow", journal(3, changed={"pyev": 1.3}))
+    done = crossloop("compare", str(base), str(same))
+    assert (done.returncode, done.stdout[:24]) == (0, "# no regressions, 10 ties"[:24])
+    done = crossloop("compare", str(base), str(slow / "run.jsonl"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == (tmp_path / "out/compare.md").read_text("utf-8")
+    document = decoded((tmp_path / "out/compare.json").read_bytes())
+    assert {one.adapter for one in document.cells if one.verdict == "regression"} == {"pyev"}
+    assert crossloop("compare", str(slow), str(base)).returncode == 0
+
+
+def test_nothing_that_could_be_compared_is_no_success(tmp_path: Path) -> None:
+    base = write(tmp_path / "base", journal(1, generations=1, rounds=1))
+    done = crossloop("compare", str(base), str(base))
+    assert done.returncode == 3
+    assert "no cell could be compared" in done.stderr
+
+
+def test_bad_input_is_one_line(tmp_path: Path) -> None:
+    base = write(tmp_path / "base", journal(1))
+    wine = write(tmp_path / "wine", journal(2, machine=WINE))
+    empty = write(tmp_path / "empty", [run_record()])
+    torn = tmp_path / "torn.jsonl"
+    torn.write_text((base / "run.jsonl").read_text("utf-8").replace('"cpu_ns":', '"cpu_ns":"x', 1), "utf-8")
+    huge = tmp_path / "huge.jsonl"
+    huge.write_text(
+        (base / "run.jsonl").read_text("utf-8").replace('"operations":1000', f'"operations":{2**63}', 1)
+    )
+    for words, wanted in (
+        (("nowhere", str(base)), "nowhere"),
+        ((str(base), str(torn)), "torn.jsonl: line 2"),
+        ((str(base), str(huge)), "huge.jsonl"),
+        ((str(base), str(empty)), "holds no cell; expected the run.jsonl of a `crossloop bench"),
+        ((str(base), str(wine)), "are of different machines: platform 'linux' and 'win32'"),
+        ((str(base), str(base), "--anchor", "epoll"), "--anchor: no row 'epoll'"),
+        ((str(base), str(base), "--threshold", "nan"), "'nan' is not a number"),
+        ((str(base), str(base), "--out", str(torn)), "torn.jsonl"),
+    ):
+        done = crossloop("compare", *words)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), (words, done)
+        assert wanted in done.stderr
+    done = crossloop("compare", str(base), str(wine), "--anyway")
+    assert done.returncode == 0, done.stderr
+    assert "Warning: the machines differ: platform 'linux' and 'win32'" in done.stdout
+
+
+def test_a_slice_that_claims_the_impossible_is_refused() -> None:
+    records = journal(1)
+    at = next(index for index, one in enumerate(records) if isinstance(one, SliceRecord))
+    records[at] = msgspec.structs.replace(records[at], cpu_ns=2**63)
+    with pytest.raises(NoRunError, match="a slice of 'asyncio' claims more than"):
+        run_data("x", records)

@@ -1,0 +1,142 @@
+"""Exports, as whole documents, and as the tools that they are for read them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossloop.export import NothingToExportError, action_document, pyperf_document
+from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
+from tests.journals import ABOUT, figures, run_record
+
+PARAMETERS: dict[str, int | float | bool | str] = {"size": 1024, "connections": 50}
+
+
+def slice_(generation: int, turn: int, cpu_ns: int, phase: str = "capacity") -> SliceRecord:
+    return SliceRecord(
+        "uvloop", "protocol", "tcp-echo", PARAMETERS, phase, generation, turn,
+        operations=1000, elapsed_ns=10**8, cpu_ns=cpu_ns,
+    )  # fmt: skip
+
+
+RECORDS: list[Record] = [
+    run_record(adapters=("uvloop", "pyev"), scenarios=("tcp-echo",)),
+    slice_(0, 1, 6_000_000),
+    slice_(0, 0, 5_800_000),
+    slice_(1, 0, 5_900_000),
+    slice_(0, 0, 9_999_999, "rate:common"),
+    CellRecord("uvloop", "protocol", "tcp-echo", PARAMETERS, "measured", figures=figures(5.8)),
+    CellRecord("pyev", "native", "tcp-echo", PARAMETERS, "crashed", "ended by SIGSEGV"),
+    EndRecord(elapsed_s=3, cells={"measured": 1, "crashed": 1}),
+]
+
+
+def test_the_pyperf_document_is_this() -> None:
+    assert pyperf_document(RECORDS, ABOUT) == {
+        "version": "1.0",
+        "metadata": {
+            "crossloop_version": "0.1.0",
+            "crossloop_profile": "quick",
+            "crossloop_started": "2026-11-23T17:31:05",
+            "cpu_count": 2,
+            "cpu_model_name": "Example CPU at 2.4 GHz",
+            "platform": "Linux 6.1 x86_64",
+            "python": "CPython 3.13.1",
+        },
+        "benchmarks": [
+            {
+                "metadata": {
+                    "name": "tcp-echo: uvloop (protocol): size 1 KiB, connections 50: CPU seconds per message",
+                    "unit": "second",
+                    "adapter": "uvloop",
+                    "style": "protocol",
+                    "scenario": "tcp-echo",
+                },
+                "runs": [{"values": [5.8e-6, 6.0e-6]}, {"values": [5.9e-6]}],
+            }
+        ],
+    }
+
+
+def test_the_github_action_benchmark_document_is_this() -> None:
+    assert action_document(RECORDS, {}) == [
+        {
+            "name": "tcp-echo: uvloop (protocol): size 1 KiB, connections 50: CPU ns per operation",
+            "unit": "ns/operation",
+            "value": 5800.0,
+            "range": "± 116",
+            "extra": "95 % interval 5,680 to 5,920 ns\n90 slices, 3 sets of processes\n÷ the leanest row: 1.00\n"
+            "CPython 3.13.1, Linux 6.1 (x86_64)\ncrossloop 0.1.0, profile quick",
+        }
+    ]
+
+
+def test_a_run_without_figures_has_nothing_to_export() -> None:
+    without = [one for one in RECORDS if not isinstance(one, SliceRecord)]
+    with pytest.raises(NothingToExportError, match="no slices of a measured cell"):
+        pyperf_document(without, ABOUT)
+    with pytest.raises(NothingToExportError, match="no measured cell"):
+        action_document([one for one in without if getattr(one, "adapter", "") != "uvloop"], ABOUT)
+
+
+def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("run") / "run.jsonl"
+    with JournalWriter(path) as writer:
+        for record in RECORDS:
+            writer.write(record, sync=False)
+    return path
+
+
+def pyperf(*words: str) -> str:
+    command = [sys.executable, "-m", "pyperf", *words]
+    # pyperf writes boxes and µ; a terminal that cannot is not what is tested.
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", timeout=60, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def test_pyperf_reads_what_is_exported(journal: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyperf", reason="pyperf is not installed; it comes with the extra 'test'")
+    base, slow = tmp_path / "base.json", tmp_path / "slow.json"
+    done = crossloop("export", "pyperf", str(journal), str(base))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{base}\n", "")
+    document = json.loads(base.read_text("utf-8"))
+    for run in document["benchmarks"][0]["runs"]:
+        run["values"] = [2 * value for value in run["values"]]
+    slow.write_text(json.dumps(document), "utf-8")
+    assert "Mean +- std dev: 5.90 us +- 0.10 us" in pyperf("show", str(base))
+    assert "2.00x slower" in pyperf("compare_to", str(base), str(slow))
+
+
+def test_the_command_refuses_in_one_line(journal: Path, tmp_path: Path) -> None:
+    done = crossloop("export", "github-action-benchmark", str(journal.parent))
+    assert (done.returncode, json.loads(done.stdout)[0]["unit"]) == (0, "ns/message")
+    empty = tmp_path / "run.jsonl"
+    with JournalWriter(empty) as writer:
+        writer.write(run_record())
+    for words, status, wanted in (
+        (
+            ("pyperv", str(journal)),
+            2,
+            "unknown format 'pyperv'; expected one of pyperf, github-action-benchmark",
+        ),
+        (("pyperf", "nowhere"), 2, "nowhere"),
+        (("pyperf", str(empty)), 3, "has no slices of a measured cell"),
+        (("pyperf", str(journal), str(tmp_path / "no" / "file")), 2, "choose another FILE"),
+    ):
+        done = crossloop("export", *words)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (status, "", 1), done
+        assert wanted in done.stderr
