@@ -12,8 +12,8 @@ from types import FrameType
 import click
 
 from crossloop.bench.header import run_header
-from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
+from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan
 from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
@@ -103,9 +103,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
-                end = _measure(
-                    suite, plan, length, probed, journal, past, header, request.limits, engine
-                )
+                end = _measure(suite, plan, length, probed, journal, past, header, request.limits, engine)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
