@@ -148,6 +148,24 @@ def repeating_the_first(sock: socket.socket, number: int) -> None:
     echo(sock, number)
 
 
+def repeating_the_others_last() -> Handler:
+    """Echo; at its third message connection 1 has the last answer of connection 0 sent once more, over there."""
+    answered: list[tuple[socket.socket, bytes]] = []
+
+    def handler(sock: socket.socket, number: int) -> None:
+        count = 0
+        while data := exactly(sock):
+            sock.sendall(data)
+            count += 1
+            if number == 0:
+                answered.append((sock, data))
+            elif count == 3:
+                other, last = answered[-1]
+                other.sendall(last)
+
+    return handler
+
+
 def dropping(connection: int, message: int = 3) -> Handler:
     """Echo, but never answer one message of one connection."""
 

@@ -175,8 +175,9 @@ def test_closed_loop_works_again_on_the_same_connections(every_engine: Engine) -
             lambda data: data + b"xyz",
             f"the answer goes on at offset {SIZE}: expected nothing more, got 78",
         ),
+        (lambda data: data + b"\0", f"the answer goes on at offset {SIZE}: expected nothing more, got 00"),
     ],
-    ids=["last-byte", "first-byte", "too-long"],
+    ids=["last-byte", "first-byte", "too-long", "a zero more"],
 )
 def test_a_wrong_answer_is_named_by_connection_sequence_offset_and_bytes(
     load: Load, change: Callable[[bytes], bytes], sentence: str, engine: Engine
@@ -222,6 +223,15 @@ def test_an_answer_that_comes_again_much_later_is_found(load: Load, engine: Engi
     """Its connection may be idle then, and its last message is the very same bytes."""
     with serving(bad.repeating_the_first) as port, pytest.raises(VerificationError, match="at offset "):
         load(port, engine)
+
+
+def test_the_same_answer_again_on_a_connection_that_asked_for_nothing_is_found(engine: Engine) -> None:
+    """Byte for byte the connection's last message. When it is in flight again by then, its sequence is another."""
+    with (
+        serving(bad.repeating_the_others_last()) as port,
+        pytest.raises(VerificationError, match="at offset"),
+    ):
+        opened(port, engine, rate=100, connections=2)
 
 
 @LOADS

@@ -101,6 +101,8 @@ def _address(text: str) -> tuple[str, int]:
 def _print(result: dict[str, object]) -> None:
     latency = result["latency_us"]
     assert isinstance(latency, dict)
+    if result["engine_reason"]:
+        click.echo(f"crossloop: the load ran on its engine in Python: {result['engine_reason']}", err=True)
     click.echo(
         f"{result['messages']:,} messages in {result['duration_s']:.2f} s, {result['messages_per_s']:,.0f} a second, "
         f"{result['verified']:,} verified, {result['errors']} errors ({result['engine']})"

@@ -119,7 +119,10 @@ def pip() -> Finding:
 
 
 def compiler() -> Finding:
-    """C compiler and Python's headers: pyev is built from source, others where no wheel fits."""
+    """C compiler and Python's headers: pyev is built from source, others where no wheel fits.
+
+    The native parts (`crossloop setup load-engine`) need the compiler alone.
+    """
     if sys.platform == "win32":
         return Finding("compiler", "ok", "not needed: every binding for Windows comes as a wheel")
     missing = compiler_missing()
