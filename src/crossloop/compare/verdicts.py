@@ -96,7 +96,7 @@ def _why(base: RunData, new: RunData, threshold: float) -> str:
     without = [
         name for name, run in (("BASE", base), ("NEW", new)) if not run.floors and run.floor(("", "")) is None
     ]
-    note = f"; {' and '.join(without)} had no A/A control at all" if without else ""
+    note = f"; {' and '.join(without)} had no A/A control that says anything" if without else ""
     return (
         f"{100 * threshold:.3g} % as asked for, and never below the noise floor that either run shows for the cell's "
         f"parameters, {100 * DEFAULT_FLOOR:g} % where it shows none{note}"
