@@ -96,11 +96,9 @@ def run_data(name: str, records: Sequence[Record]) -> RunData:
     floors = {
         (one.scenario, parameters_key(one.parameters)): one.noise_floor
         for one in records
-        if isinstance(one, ComparisonRecord)
-        and one.noise_floor is not None
-        and math.isfinite(one.noise_floor)
+        if isinstance(one, ComparisonRecord) and (one.noise_floor is None or math.isfinite(one.noise_floor))
     }
-    return RunData(name, run, cells, costs, floors)
+    return RunData(name, run, cells, costs, floors or None)
 
 
 def floor_of(control: Estimate | None) -> float | None:
