@@ -6,7 +6,7 @@ have no cost, of two slices of one turn the last counts, and cells without figur
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from crossloop.bench.cells import MAIN_PHASES
@@ -44,12 +44,13 @@ class RunData:
     costs: Mapping[SetKey, Mapping[RowKey, Mapping[Turn, float]]]
     """Logarithm of CPU nanoseconds per operation; of measured cells alone."""
 
-    floors: Mapping[SetKey, float] = field(default_factory=dict)
-    """Noise floor of each comparison, as a part of one, where the run's A/A controls tell."""
+    floors: Mapping[SetKey, float | None] | None = None
+    """Noise floor of each comparison, as a part of one, None where its A/A control tells nothing; of a journal that has
+    no such records None."""
 
     def floor(self, key: SetKey) -> float | None:
         """The noise floor of a comparison: its own, or what a run without such records says of the whole."""
-        if self.floors:
+        if self.floors is not None:
             return self.floors.get(key)
         return floor_of(self.end.noise_floor if self.end else None)
 
@@ -95,11 +96,9 @@ def run_data(name: str, records: Sequence[Record]) -> RunData:
     floors = {
         (one.scenario, parameters_key(one.parameters)): one.noise_floor
         for one in records
-        if isinstance(one, ComparisonRecord)
-        and one.noise_floor is not None
-        and math.isfinite(one.noise_floor)
+        if isinstance(one, ComparisonRecord) and (one.noise_floor is None or math.isfinite(one.noise_floor))
     }
-    return RunData(name, run, cells, costs, floors)
+    return RunData(name, run, cells, costs, floors or None)
 
 
 def floor_of(control: Estimate | None) -> float | None:

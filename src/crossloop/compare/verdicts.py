@@ -93,10 +93,8 @@ def _doubts(measured: Sequence[Measured]) -> list[str]:
 
 def _why(base: RunData, new: RunData, threshold: float) -> str:
     """What a cell's threshold is made of, in words."""
-    without = [
-        name for name, run in (("BASE", base), ("NEW", new)) if not run.floors and run.floor(("", "")) is None
-    ]
-    note = f"; {' and '.join(without)} had no A/A control at all" if without else ""
+    without = [name for name, run in (("BASE", base), ("NEW", new)) if not any(map(run.floor, run.cells))]
+    note = f"; {' and '.join(without)} had no A/A control that says anything" if without else ""
     return (
         f"{100 * threshold:.3g} % as asked for, and never below the noise floor that either run shows for the cell's "
         f"parameters, {100 * DEFAULT_FLOOR:g} % where it shows none{note}"
