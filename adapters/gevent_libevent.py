@@ -1,21 +1,20 @@
 """gevent on libevent: the loop that gevent left in 2011, written anew as a plug-in for today's gevent.
 
-gevent's first releases were built on libevent, from pyevent's binding to its evhttp and evdns. gevent 1.0
-replaced it by libev, for reasons that its author wrote down: two loops in one process were impossible with
-libevent's global state of that time, and its HTTP server and DNS client were found wanting. libevent 2 has
-done away with the first reason, and gevent no longer needs the other two. What was missing is a loop; this one
-is crossloop's own (`crossloop.bindings.gevent_libevent`), for any gevent program by GEVENT_LOOP.
+gevent ran on libevent up to 0.13. For 1.0 it went over to libev, and its author gave the reasons in 2011
+(https://blog.gevent.org/2011/04/28/libev-and-libevent/): the DNS and HTTP that came with libevent were not solid.
+gevent has used neither since. What is missing to run it on libevent is a loop, and this one is crossloop's own
+(`crossloop.bindings.gevent_libevent`), for any gevent program by GEVENT_LOOP.
 
 Hub, greenlets and sockets are gevent's, so against `gevent-libev` this shows the C library and the binding
 below it, and against `gevent-libev-cffi` mostly the library: both bindings are Python and cffi. The binding
 differs in kind from gevent's two by cffi, and that is part of what is measured:
 
-- it is in ABI mode: nothing is compiled, and each call into C costs some 0.1 µs more;
+- it is in ABI mode: nothing is compiled where it is installed;
 - libevent tells epoll of every change at once, where libev waits and sees. A gevent socket stops its
   watcher after each wait, so the loop puts deleting off until it waits itself. A message then costs no
   `epoll_ctl`, as with libev;
-- what libevent calls only notes the watcher, and greenlets are switched to when it has returned. So no
-  greenlet carries a piece of the C library's stack, which the others copy at each switch.
+- what libevent calls only notes the watcher, and greenlets are switched to when it has returned. The others
+  switch from within a call of the C library.
 
 Timers are precise: with the flag for it epoll gets a timerfd, which libevent arms before each wait. That is
 one system call a turn, shared by all events of the turn.
@@ -33,7 +32,7 @@ ABOUT = AdapterAbout(
     requires=("gevent>=24.11", "cffi>=1.16", "dnspython>=2.6"),
     recipe="libevent",
     platforms=("linux", "darwin"),
-    elsewhere="libevent's mechanism for Windows takes sockets as handles, and gevent's loops there take descriptors.",
+    elsewhere="the loop was not tried on Windows, where gevent itself prefers gevent-libuv.",
     homepage="https://www.gevent.org/loop_impls.html",
 )
 

@@ -70,6 +70,8 @@ def control_of(adapter: str, style: str) -> Row | None:
             words = "gevent_echo.py libev-cext"
         case "gevent-libev-cffi" | "gevent-libuv":
             words = f"gevent_echo.py {adapter.removeprefix('gevent-').removesuffix('-cffi')}-cffi"
+        case "gevent-libevent":
+            words = "gevent_echo.py crossloop.bindings.gevent_libevent.loop"
         case "pyev":
             words = "pyev_echo.py"
         case "libevent":

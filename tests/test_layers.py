@@ -12,6 +12,17 @@ from tests.documents import ROOT
 
 ENGINE = ROOT / "src" / "crossloop"
 WORKER_HALF = ("api", "worker", "idioms", "bindings")
+BINDINGS_OF = {
+    "idioms/gevent_.py": {"gevent"},
+    "idioms/gevent_names.py": {"gevent"},
+    "idioms/tornado_.py": {"tornado"},
+    "bindings/gevent_libevent/__init__.py": {"gevent"},
+    "bindings/gevent_libevent/core.py": {"gevent", "zope"},
+    "bindings/gevent_libevent/forking.py": {"gevent"},
+    "bindings/libevent/_abi.py": {"_cffi_backend"},
+    "bindings/libevent/declarations.py": {"cffi"},
+}
+"""Files of the worker half that import something to be installed: the library that they are about, no other."""
 LOADED = """
 import json, sys
 before = set(sys.modules)  # a development environment's .pth files bring modules of their own
@@ -53,6 +64,16 @@ def test_a_probe_holds_nothing_but_the_library_that_it_asks() -> None:
     for path in (ENGINE / "probes").rglob("*.py"):
         engine = {name.split(".")[1] for name in imported(path) if name.startswith("crossloop.")}
         assert engine <= {*WORKER_HALF, "probes"}, path.name
+
+
+def test_the_worker_half_imports_the_standard_library_and_what_it_is_about() -> None:
+    found = {}
+    for half in WORKER_HALF:
+        for path in (ENGINE / half).rglob("*.py"):
+            tops = {name.partition(".")[0] for name in imported(path)}
+            if foreign := tops - set(sys.stdlib_module_names) - {"crossloop"}:
+                found[path.relative_to(ENGINE).as_posix()] = foreign
+    assert found == BINDINGS_OF
 
 
 def test_the_engine_imports_no_content() -> None:

@@ -1,6 +1,6 @@
 """Control for gevent's adapters: the echo server of gevent's documentation, without crossloop.
 
-    python benchmarks/controls/gevent_echo.py libev-cext|libev-cffi|libuv-cffi
+    python benchmarks/controls/gevent_echo.py libev-cext|libev-cffi|libuv-cffi|MODULE.LOOP
 
 Listens on 127.0.0.1 at a free port, prints one JSON line and serves until SIGTERM. After
 https://www.gevent.org/examples/echoserver.html, with `recv` and `sendall` instead of lines from a file object,

@@ -185,6 +185,33 @@ def test_a_signal_and_a_child_are_told(program: Program) -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+def test_a_child_that_is_reaped_is_told_before_anybody_asks_again(program: Program) -> None:
+    """gevent's `waitpid` starts a second watcher unless the first one's callback has run; it would wait for ever."""
+    assert (
+        program("""
+        import os
+        import gevent
+        from gevent.os import fork_and_watch, waitpid
+
+        def fork(status, how):
+            pid = how()
+            if pid == 0:
+                os._exit(status)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)    # it has ended, and is not reaped
+            return pid
+
+        with gevent.Timeout(20):
+            pid = fork(3, fork_and_watch)
+            # Its start comes in the same batch of calls as the loop's first look at the child.
+            print(os.waitstatus_to_exitcode(gevent.spawn(waitpid, pid, 0).get()[1]), end=" ")
+            pids = [fork(status, os.fork) for status in range(3)]    # not watched: any will do
+            print(sorted(waitpid(-1, 0)[0] for _ in pids) == sorted(pids))
+        """)
+        == "3 True"
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit")
 def test_ten_thousand_greenlets_wait_and_each_is_woken(program: Program) -> None:
     """As many pairs as the limit of descriptors allows, at most 10,000."""

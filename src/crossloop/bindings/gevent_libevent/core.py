@@ -10,7 +10,7 @@ turn is, in this order (libev's, which gevent's own code relies on):
 5. check watchers; then what was fed and what was seen, by priority; idle watchers if there was nothing.
 
 **No callback runs inside C.** What libevent calls only takes a note of the watcher; its callback runs when
-`event_base_loop` has returned. So a greenlet never carries a piece of libevent's stack, a callback may
+`event_base_loop` has returned. So no greenlet is switched to from within libevent, a callback may
 destroy the loop or fork, an exception is an ordinary one, and a watcher that a callback stops is not called
 any more in the same turn.
 
@@ -41,7 +41,7 @@ from crossloop.bindings.gevent_libevent.process_watchers import (
     ChildWatcher,
     SignalWatcher,
     StatWatcher,
-    look_for_children,
+    changed_children,
 )
 from crossloop.bindings.gevent_libevent.timer_watcher import TimerWatcher
 from crossloop.bindings.gevent_libevent.turn_watchers import (
@@ -244,7 +244,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         elif idle:
             self._run_at_once(idle)
 
-    def _run_at_once(self, watchers: dict[Watcher, None]) -> None:
+    def _run_at_once(self, watchers: Iterable[Watcher]) -> None:
         """Run what is started in *watchers*, without those that are started meanwhile."""
         for watcher in tuple(watchers):
             if watcher.active:
@@ -455,7 +455,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         for watcher in tuple(self._watchers_of.get(fd, ())):
             watcher.detach()
             if watcher.active:
-                self.queue(watcher, READ | WRITE)
+                self.queue(watcher, watcher.events)
                 waiting = True
         return waiting
 
@@ -530,8 +530,10 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._calls.append(Callback(self._look_for_children, ()))
 
     def _look_for_children(self) -> None:
-        if look_for_children(tuple(self.children)):
+        changed, may_be_more = changed_children(tuple(self.children))
+        if may_be_more:
             self.look_for_children()
+        self._run_at_once(changed)
 
     # Life
 

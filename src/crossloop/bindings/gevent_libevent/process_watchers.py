@@ -6,7 +6,9 @@ is refused, because what it would take away belongs to somebody.
 
 **Child processes** are found by SIGCHLD and `waitpid`, of the watched ones alone: libev reaps every child,
 and a `waitpid` elsewhere in the program finds none. A watcher for pid 0 stands for any child. A child that
-ended before its watcher was started is found, too: starting looks once.
+ended before its watcher was started is found, too: starting looks once. Callbacks run right after `waitpid`,
+before anybody else has a turn: gevent's own `waitpid` would start a watcher for a child that is reaped and not
+told yet, and wait for ever.
 
 **Files** are looked at by a timer, as portable as `stat` itself. inotify would be quicker and Linux only.
 """
@@ -99,11 +101,12 @@ class ChildWatcher(Watcher):
         """Its status, as `os.waitpid` gives it."""
         self._trace = trace
 
-    def found(self, pid: int, status: int) -> None:
-        """*pid* has changed: become pending, if that is what is waited for."""
+    def found(self, pid: int, status: int) -> bool:
+        """*pid* has changed; whether that is what is waited for."""
         if sys.platform != "win32" and (self._trace or os.WIFEXITED(status) or os.WIFSIGNALED(status)):
             self.rpid, self.rstatus = pid, status
-            self._open_loop().queue(self, CHILD)
+            return True
+        return False
 
     @property
     def flags(self) -> int:
@@ -124,8 +127,8 @@ class ChildWatcher(Watcher):
         return (f"pid={self.pid}", f"rstatus={self.rstatus}")
 
 
-def look_for_children(watchers: Iterable[ChildWatcher]) -> bool:
-    """Tell *watchers* of the children that have changed; True if there may be more to find.
+def changed_children(watchers: Iterable[ChildWatcher]) -> tuple[list[ChildWatcher], bool]:
+    """Those of *watchers* whose children have changed, and whether there may be more to find.
 
     The watched ones first, each by its own pid; then one of whatever there is, if somebody waits for any: a
     watcher has room for one at a time.
@@ -134,23 +137,18 @@ def look_for_children(watchers: Iterable[ChildWatcher]) -> bool:
     for watcher in watchers:
         by_pid.setdefault(watcher.pid, []).append(watcher)
     for_any = by_pid.pop(0, [])
-    told = False
-    for pid, of_pid in by_pid.items():
+    told: list[ChildWatcher] = []
+    any_told = not for_any
+    for pid, of_pid in (*by_pid.items(), (-1, for_any)):
+        if pid == -1 and any_told:
+            continue
         changed = _waitpid(pid, of_pid)
         if changed is not None:
-            for watcher in of_pid:
-                watcher.found(*changed)
-            if not told:
-                told = True
-                for watcher in for_any:
-                    watcher.found(*changed)
-    if for_any and not told:
-        changed = _waitpid(-1, for_any)
-        told = changed is not None
-        if changed is not None:
-            for watcher in for_any:
-                watcher.found(*changed)
-    return told and bool(for_any)
+            told += [watcher for watcher in of_pid if watcher.found(*changed)]
+            if not any_told and pid != -1:
+                told += [watcher for watcher in for_any if watcher.found(*changed)]
+            any_told = True
+    return told, bool(for_any and told)
 
 
 def _waitpid(pid: int, watchers: Iterable[ChildWatcher]) -> tuple[int, int] | None:
