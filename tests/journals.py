@@ -21,6 +21,8 @@ from crossloop.journal import (
     Installed,
     Latency,
     Machine,
+    Mode,
+    Modes,
     Objective,
     RateFigures,
     Record,
@@ -74,6 +76,15 @@ ADAPTERS = {
     "tornado": ("tornado", "none", 14.2),
 }
 """Adapter → family, library, CPU µs per operation in these journals."""
+
+
+TWO_MODES = Modes(
+    "operations_per_s",
+    Mode(30_000, 60, {"server_share": 0.91, "operations_per_sleep": 1.2, "others": 1.01}),
+    Mode(130_000, 30, {"server_share": 0.99, "operations_per_sleep": 45.0, "others": 0.99}),
+    0.001,
+    ["process", "regime"],
+)
 
 
 def run_record(
@@ -155,6 +166,7 @@ def figures(
     rates: list[RateFigures] | None = None,
     own: Latency | None = None,
     counters: dict[str, float] | None = None,
+    modes: list[Modes] | None = None,
 ) -> Figures:
     """Figures of one cell that takes *cost_us* of CPU per operation."""
     ratio = cost_us / best_us
@@ -169,6 +181,7 @@ def figures(
         latency_us=own,
         rss_bytes=31_400_000,
         counters=counters or {},
+        modes=modes or [],
     )
 
 
@@ -188,7 +201,10 @@ def tcp_echo_cells(connections: int = 50, size: int = 1024) -> list[Record]:
             rate("common", 20_000, cost * 20, kept_up=0.91 if name == "gevent-libuv" else 1.0),
             *(rate(f"{part}%", 9_500 / cost * part, cost * part / 2, count=4_000) for part in (50, 80, 95)),
         ]
-        values = figures(cost, tier=max(1, order.index(name)), rates=rates, own=latency(cost * 50))
+        modes = [TWO_MODES] if name == "tornado" else []
+        values = figures(
+            cost, tier=max(1, order.index(name)), rates=rates, own=latency(cost * 50), modes=modes
+        )
         style = {"asyncio": "protocol", "uvloop": "protocol"}.get(name, "native")
         cells.append(measured(name, "tcp-echo", values, style=style, size=size, connections=connections))
     return cells

@@ -36,6 +36,8 @@ from crossloop.journal import (
     Figures,
     Installed,
     Latency,
+    Mode,
+    Modes,
     RateFigures,
     Record,
     Regime,
@@ -72,7 +74,8 @@ def check_golden(name: str, text: str) -> None:
 def hostile_run() -> list[Record]:
     """Every text that a journal can hold is hostile, beyond what the reader would let through."""
     figures = replace_figures(
-        journals.figures(5.8, counters={HOSTILE: 1.5}), rates=[journals.rate(HOSTILE[:40], 1e4, 90)]
+        journals.figures(5.8, counters={HOSTILE: 1.5}, modes=hostile_modes()),
+        rates=[journals.rate(HOSTILE[:40], 1e4, 90)],
     )
     machine = msgspec.structs.replace(
         journals.LINUX,
@@ -108,6 +111,11 @@ def hostile_run() -> list[Record]:
         WarningRecord(HOSTILE, HOSTILE, HOSTILE),
         EndRecord(elapsed_s=1, cells={}),
     ]
+
+
+def hostile_modes() -> list[Modes]:
+    one = Mode(math.inf, 0, {HOSTILE: math.nan, "server_share": math.inf, "others": -1.0})
+    return [Modes("operations_per_s", one, one, math.nan, ["machine", "regime"])]
 
 
 def hostile_evidence(parameters: dict[str, int | float | bool | str]) -> list[Record]:
