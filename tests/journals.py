@@ -32,6 +32,7 @@ from crossloop.journal import (
     WarmUp,
     WarningRecord,
 )
+from crossloop.journal.records import EVIDENCE
 from crossloop.outcomes import OutcomeName
 from crossloop.report import ScenarioTexts
 
@@ -360,7 +361,11 @@ def evidence() -> list[Record]:
     return [
         *found,
         EvidenceRecord(
-            "pyev", "native", "tcp-echo", parameters, missing={"system-calls": why, "warm-up": "a | b"}
+            "pyev",
+            "native",
+            "tcp-echo",
+            parameters,
+            missing={**dict.fromkeys(EVIDENCE, "a | b"), "system-calls": why},
         ),
     ]
 

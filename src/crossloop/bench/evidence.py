@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from crossloop.bench.plan import Comparison, Plan, Row, Stage
 from crossloop.bench.rooms import FIRST_CONNECTIONS, READY_LIMIT_S, Conditions, ServedRoom
+from crossloop.bench.variants import request_of
 from crossloop.journal import (
     ConnectionMemory,
     EvidenceRecord,
@@ -24,6 +25,7 @@ from crossloop.journal import (
     SystemCalls,
     WarmUp,
 )
+from crossloop.journal.naming import adapter_of
 from crossloop.load.target import most_connections
 from crossloop.measure import clocks
 from crossloop.measure.syscalls import MAX_NAMES, TracingError, traced
@@ -87,7 +89,7 @@ def take_evidence(
         for row in wanted:
             tell(f"evidence: {row}")
             if row.adapter not in imports:
-                imports[row.adapter] = _imported(suite, row.adapter, conditions)
+                imports[row.adapter] = _imported(suite, stage, row.adapter, conditions)
             yield _record(room, row, comparison, imports[row.adapter])
 
 
@@ -194,17 +196,18 @@ class EvidenceRoom(ServedRoom):
         for duration_ms in WARM_UP_MS:
             before_ns = _cpu_ns(child)
             answer = self._closed_loop(row, comparison, duration_ms)
-            if answer["answered"]:
-                stretches.append(
-                    Stretch(answer["answered"], _cpu_ns(child) - before_ns, answer["elapsed_ns"])
-                )
+            cpu_ns = _cpu_ns(child) - before_ns
+            if answer["answered"] and cpu_ns > 0:  # a coarse clock (Windows: 15.6 ms) may not have moved
+                stretches.append(Stretch(answer["answered"], cpu_ns, answer["elapsed_ns"]))
         if idle > IDLE_SHARE:
             raise NoFigureError(
                 f"it used {idle:.0%} of a CPU while nothing was asked of it, so that the CPU it uses while it is "
                 "asked says nothing about messages"
             )
         if len(stretches) < LEAST_STRETCHES:
-            raise NoFigureError(f"only {len(stretches)} of {len(WARM_UP_MS)} stretches had an answer in them")
+            raise NoFigureError(
+                f"in only {len(stretches)} of {len(WARM_UP_MS)} stretches was a message answered and CPU time counted"
+            )
         found = steady(stretches)
         if found.band > WIDEST_BAND:
             raise NoFigureError(
@@ -300,15 +303,16 @@ class _Imported(NamedTuple):
     missing: Mapping[FigureName, str]
 
 
-def _imported(suite: Suite, adapter: str, conditions: Conditions) -> _Imported:
+def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) -> _Imported:
     """Import an adapter in fresh interpreters, one after the other; the first compiles what is not compiled yet."""
-    entry = suite.adapters[adapter]
+    entry = suite.adapters[adapter_of(adapter)]
+    paths = request_of({"paths": suite_paths(suite.paths)}, stage.variants.get(adapter))["paths"]
     cpu = "-" if conditions.server_cpu is None else str(conditions.server_cpu)
     answers = []
     try:
         for number in range(IMPORTS):
             size = "size" if number == IMPORTS - 1 else "time"
-            arguments = [entry.module, entry.about.library, cpu, size, *suite_paths(suite.paths)]
+            arguments = [entry.module, entry.about.library, cpu, size, *paths]
             with Child(["-m", "crossloop.worker.importing", *arguments], name=f"{adapter}-import") as child:
                 answers.append(child.receive(READY_LIMIT_S))
     except ChildError as error:

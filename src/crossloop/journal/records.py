@@ -7,6 +7,7 @@ read; another `schema` number is refused.
 No record can refer to itself, hence `gc=False`: the cycle collector need not walk some 10⁵ of them.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
@@ -363,6 +364,18 @@ class EvidenceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="evide
     warm_up: WarmUp | None = None
     missing: dict[FigureName, Text] = {}
     """Why a figure is None, and what would bring it."""
+
+
+EVIDENCE: Mapping[FigureName, str] = {
+    "system-calls": "system_calls",
+    "wake-ups": "sleeps_per_operation",
+    "connection-memory": "connection_memory",
+    "importing": "importing",
+    "cold-start": "cold_start_ms",
+    "installed": "installed",
+    "warm-up": "warm_up",
+}
+"""Figure of an evidence record, as its `missing` names it → its field. Each record has one or the other."""
 
 
 class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):

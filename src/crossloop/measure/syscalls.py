@@ -28,9 +28,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-ATTACH_LIMIT_S = 5.0
-DETACH_LIMIT_S = 10.0
-"""strace detaches one thread after the other, each when it has stopped it."""
+ATTACH_LIMIT_S = 15.0
+DETACH_LIMIT_S = 20.0
+"""strace detaches one thread after the other, each when it has stopped it; both take milliseconds, unless the machine
+is busy."""
+SETTLE_S = 0.02
+"""strace says that it is attached before the process has stopped for the first time: what it calls until then is not
+counted. Nothing tells when that is; on a machine with a CPU to spare it is at once."""
 MAX_OUTPUT_BYTES = 1024 * 1024
 MAX_NAMES = 64
 _ATTACHED = re.compile(rb"^strace: Process (\d+) attached")
@@ -115,6 +119,7 @@ def traced(pids: Sequence[int]) -> Iterator[Tracing]:
     try:
         output = _Output(process)
         output.read_until(lambda text: _all_attached(text, pids), ATTACH_LIMIT_S, "attach")
+        time.sleep(SETTLE_S)
         yield tracing
         process.send_signal(signal.SIGINT)
         text = output.read_until(lambda _text: False, DETACH_LIMIT_S, "detach", to_end=True)

@@ -255,14 +255,17 @@ def _joined(words: Sequence[str]) -> str:
 
 
 def _missing(records: Sequence[EvidenceRecord]) -> Table:
-    """Figures that could not be had: each reason once."""
+    """Figures that could not be had: each reason once, for all rows and figures that share it."""
     rows: dict[tuple[str, str], list[str]] = {}
     for one in records:
         for name, reason in one.missing.items():
-            rows.setdefault((_FIGURES.get(name, name), reason), []).append(row_label(one.adapter, one.style))
-    cells = []
+            rows.setdefault((name, reason), []).append(row_label(one.adapter, one.style))
+    figures: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for (figure, reason), labels in rows.items():
-        who = "every row" if len(labels) == len(records) > 1 else ", ".join(labels)
-        cells.append((figure, who, reason))
+        figures.setdefault((tuple(labels), reason), []).append(_FIGURES.get(figure, figure))
+    cells = []
+    for (who, reason), names in figures.items():
+        everybody = len(who) == len(records) > 1
+        cells.append((", ".join(names), "every row" if everybody else ", ".join(who), reason))
     columns = (Column("Figure"), Column("not of"), Column("because"))
     return table(columns, cells)
