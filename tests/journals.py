@@ -11,19 +11,28 @@ from crossloop.journal import (
     CheckRecord,
     ComparisonRecord,
     Connecting,
+    ConnectionMemory,
     Control,
     EndRecord,
     Estimate,
+    EvidenceRecord,
     Figures,
+    Importing,
+    Installed,
     Latency,
     Machine,
+    Mode,
+    Modes,
     Objective,
     RateFigures,
     Record,
     Regime,
     RunRecord,
+    SystemCalls,
+    WarmUp,
     WarningRecord,
 )
+from crossloop.journal.records import EVIDENCE
 from crossloop.outcomes import OutcomeName
 from crossloop.report import ScenarioTexts
 
@@ -68,6 +77,15 @@ ADAPTERS = {
     "tornado": ("tornado", "none", 14.2),
 }
 """Adapter → family, library, CPU µs per operation in these journals."""
+
+
+TWO_MODES = Modes(
+    "operations_per_s",
+    Mode(30_000, 60, {"server_share": 0.91, "operations_per_sleep": 1.2, "others": 1.01}),
+    Mode(130_000, 30, {"server_share": 0.99, "operations_per_sleep": 45.0, "others": 0.99}),
+    0.001,
+    ["process", "regime"],
+)
 
 
 def run_record(
@@ -149,6 +167,7 @@ def figures(
     rates: list[RateFigures] | None = None,
     own: Latency | None = None,
     counters: dict[str, float] | None = None,
+    modes: list[Modes] | None = None,
 ) -> Figures:
     """Figures of one cell that takes *cost_us* of CPU per operation."""
     ratio = cost_us / best_us
@@ -163,6 +182,7 @@ def figures(
         latency_us=own,
         rss_bytes=31_400_000,
         counters=counters or {},
+        modes=modes or [],
     )
 
 
@@ -182,7 +202,10 @@ def tcp_echo_cells(connections: int = 50, size: int = 1024) -> list[Record]:
             rate("common", 20_000, cost * 20, kept_up=0.91 if name == "gevent-libuv" else 1.0),
             *(rate(f"{part}%", 9_500 / cost * part, cost * part / 2, count=4_000) for part in (50, 80, 95)),
         ]
-        values = figures(cost, tier=max(1, order.index(name)), rates=rates, own=latency(cost * 50))
+        modes = [TWO_MODES] if name == "tornado" else []
+        values = figures(
+            cost, tier=max(1, order.index(name)), rates=rates, own=latency(cost * 50), modes=modes
+        )
         style = {"asyncio": "protocol", "uvloop": "protocol"}.get(name, "native")
         cells.append(measured(name, "tcp-echo", values, style=style, size=size, connections=connections))
     return cells
@@ -287,6 +310,7 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
             reason="answer lost",
         ),
     ]
+    records += evidence()
     records += [
         WarningRecord(
             "noisy-machine",
@@ -301,6 +325,49 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
         ),
     ]
     return records
+
+
+def evidence() -> list[Record]:
+    """How four rows of tcp-echo do it: all figures, some, and none."""
+    plain = {"recvfrom": 1.0, "sendto": 1.0, "epoll_wait": 0.104, "getpid": 0.001}
+    parameters: dict[str, int | float | bool | str] = {"size": 1024, "connections": 50}
+    calls = {
+        "asyncio": {**plain, "mmap": 1.0, "munmap": 1.0},
+        "uvloop": {"read": 1.0, "write": 1.0, "epoll_pwait": 0.11},
+        "gevent-libuv": {**plain, "recvfrom": 1.61, "epoll_ctl": 2.0},
+        "libevent": plain,
+    }
+    found: list[Record] = [
+        EvidenceRecord(
+            name,
+            "protocol" if name in ("asyncio", "uvloop") else "native",
+            "tcp-echo",
+            parameters,
+            system_calls=SystemCalls(12_345, made, {"recvfrom": 0.61} if name == "gevent-libuv" else {}),
+            sleeps_per_operation=0.013,
+            connection_memory=ConnectionMemory(500, 1_710.5, None if name == "libevent" else 6_210.0),
+            importing=Importing(3, 29.1, 30.4),
+            cold_start_ms=91.3,
+            installed=Installed(14_044_311, {"uvloop 0.23.0": 14_044_311})
+            if name == "uvloop"
+            else Installed(0),
+            warm_up=WarmUp(9_000, 6_000, 0.05, 0.41, 0.03, 1_246)
+            if name != "libevent"
+            else WarmUp(9, 6, 0.2, 0.4),
+        )
+        for name, made in calls.items()
+    ]
+    why = "strace is not on PATH; `sudo apt-get install strace`, or its like, brings it"
+    return [
+        *found,
+        EvidenceRecord(
+            "pyev",
+            "native",
+            "tcp-echo",
+            parameters,
+            missing={**dict.fromkeys(EVIDENCE, "a | b"), "system-calls": why},
+        ),
+    ]
 
 
 LADDER_ABOUT = {

@@ -98,7 +98,7 @@ def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subproce
     names = ",".join(sorted({adapter for adapter, _scenario in FAULTS}))
     done = crossloop(
         "--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke", "--adapters", names,
-        "--scenarios", "tcp-echo,timers", "--limit", "15", "--memory", "300", "--out", str(out),
+        "--scenarios", "tcp-echo,timers", "--limit", "15", "--memory", "300", "--no-evidence", "--out", str(out),
     )  # fmt: skip
     return out, done
 
@@ -132,7 +132,7 @@ def test_faults_cost_only_their_own_cells(
 def test_the_killed_supervisor_takes_its_workers_along_and_resumes(tmp_path: Path, none_left: None) -> None:
     arguments = [
         "bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "tcp-echo,timers",
-        "--out", str(tmp_path),
+        "--no-evidence", "--out", str(tmp_path),
     ]  # fmt: skip
     whole = crossloop(*arguments)
     assert whole.returncode == 0, whole.stderr

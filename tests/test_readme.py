@@ -152,7 +152,7 @@ def test_the_example_adapter_is_found_and_measured(tmp_path: Path) -> None:
     assert write_examples("README.md", tmp_path) == ["adapters/asyncio_eager.py"]
     command = [
         sys.executable, "-m", "crossloop", "--suite", str(tmp_path), "bench", "--profile", "smoke",
-        "--adapters", "asyncio-eager", "--scenarios", "tcp-echo", "--out", str(tmp_path / "out"),
+        "--adapters", "asyncio-eager", "--scenarios", "tcp-echo", "--no-evidence", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     lines = map(json.loads, (tmp_path / "out" / "run.jsonl").read_text("utf-8").splitlines())

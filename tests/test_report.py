@@ -29,14 +29,21 @@ from crossloop.journal import (
     AdapterRecord,
     CellRecord,
     CheckRecord,
+    ConnectionMemory,
     EndRecord,
     Estimate,
+    EvidenceRecord,
     Figures,
+    Installed,
     Latency,
+    Mode,
+    Modes,
     RateFigures,
     Record,
     Regime,
     RunRecord,
+    SystemCalls,
+    WarmUp,
     WarningRecord,
 )
 from crossloop.report import Rendered, ScenarioTexts, digits, render, render_matrix, write
@@ -67,7 +74,8 @@ def check_golden(name: str, text: str) -> None:
 def hostile_run() -> list[Record]:
     """Every text that a journal can hold is hostile, beyond what the reader would let through."""
     figures = replace_figures(
-        journals.figures(5.8, counters={HOSTILE: 1.5}), rates=[journals.rate(HOSTILE[:40], 1e4, 90)]
+        journals.figures(5.8, counters={HOSTILE: 1.5}, modes=hostile_modes()),
+        rates=[journals.rate(HOSTILE[:40], 1e4, 90)],
     )
     machine = msgspec.structs.replace(
         journals.LINUX,
@@ -98,9 +106,35 @@ def hostile_run() -> list[Record]:
         adapter,
         CellRecord(HOSTILE, HOSTILE, HOSTILE, parameters, "measured", figures=figures),
         CellRecord(HOSTILE, "other", HOSTILE, parameters, "crashed", HOSTILE, HOSTILE * 50),
+        *hostile_evidence(parameters),
         CheckRecord(HOSTILE, HOSTILE, "failed", HOSTILE, HOSTILE, as_expected=False, reason=HOSTILE),
         WarningRecord(HOSTILE, HOSTILE, HOSTILE),
         EndRecord(elapsed_s=1, cells={}),
+    ]
+
+
+def hostile_modes() -> list[Modes]:
+    one = Mode(math.inf, 0, {HOSTILE: math.nan, "server_share": math.inf, "others": -1.0})
+    return [Modes("operations_per_s", one, one, math.nan, ["machine", "regime"])]
+
+
+def hostile_evidence(parameters: dict[str, int | float | bool | str]) -> list[Record]:
+    """Three rows, so that sentences are made: one has a call of its own, and reasons."""
+    calls = [{HOSTILE: 2.0, "epoll_ctl": math.inf}, {"read": math.nan}, {"read": 1.0}]
+    return [
+        EvidenceRecord(
+            HOSTILE,
+            f"{HOSTILE}{number}",
+            HOSTILE,
+            parameters,
+            system_calls=SystemCalls(1, one, one),
+            sleeps_per_operation=math.nan,
+            connection_memory=ConnectionMemory(1, -math.inf, math.nan),
+            installed=Installed(2**70, {HOSTILE: 2**70}),
+            warm_up=WarmUp(math.nan, 0, math.inf, math.nan),
+            missing={HOSTILE: HOSTILE},  # type: ignore[dict-item]  # beyond what the reader lets through
+        )
+        for number, one in enumerate(calls)
     ]
 
 

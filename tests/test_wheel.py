@@ -130,6 +130,7 @@ def test_it_measures_and_reports(installed: Installed, elsewhere: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     page = (elsewhere / "out" / "README.md").read_bytes()
+    assert b"## Evidence" in page
     again = installed("report", "out", "--out", "again", cwd=elsewhere)
     assert again.returncode == 0, again.stderr
     assert (elsewhere / "again" / "README.md").read_bytes() == page

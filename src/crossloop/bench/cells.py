@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from crossloop import statistics
+from crossloop import modes, statistics
 from crossloop.bench.ladder import judged
 from crossloop.bench.plan import Comparison, Row
 from crossloop.journal import (
@@ -18,6 +18,8 @@ from crossloop.journal import (
     Estimate,
     Figures,
     Latency,
+    Mode,
+    Modes,
     RateFigures,
     Regime,
     SliceRecord,
@@ -80,6 +82,7 @@ def cells_of(
         else:
             own_seed = row_seed(seed, str(row))
             figures = _figures(main[row], rates.get(row, {}), standing, own_seed)
+            figures = msgspec.structs.replace(figures, modes=_modes(row, main, own_seed))
             if main[row][0].phase == "load":
                 figures = _with_ladder(
                     figures, main[row], connecting.get(row, ()), objective_p99_ms, own_seed
@@ -241,6 +244,45 @@ def _rate(label: str, slices: Sequence[SliceRecord], seed: int) -> RateFigures:
         cpu_ns_per_operation=statistics.estimate(_values(found, _cost), seed),
         regime=regime(found),
     )
+
+
+def _modes(row: Row, slices: Mapping[Row, Sequence[SliceRecord]], seed: int) -> list[Modes]:
+    """Figures of *row* whose slices fall into two clusters; *slices* of all rows tell what the machine did."""
+    found = []
+    values: Mapping[modes.Figure, Callable[[SliceRecord], float]] = {
+        "cpu_ns_per_operation": _cost,
+        "operations_per_s": _speed,
+    }
+    for figure, value in values.items():
+        others = modes.usual(
+            {other: _values(taken, value) for other, taken in slices.items() if other != row}
+        )
+        two = modes.two_modes(
+            [
+                modes.Slice(one.generation, one.round, value(one), _conditions(one, others))
+                for one in slices[row]
+            ],
+            seed,
+        )
+        if two is not None:
+            low, high = (Mode(one.value, one.slices, one.conditions) for one in (two.low, two.high))
+            found.append(Modes(figure, low, high, two.chance, list(two.explained_by)))
+    return found
+
+
+def _conditions(one: SliceRecord, others: Mapping[tuple[int, int], float]) -> dict[str, float]:
+    """What may tell one mode from another, as far as it is known of a slice."""
+    known = {
+        "server_share": one.cpu_ns / one.elapsed_ns,
+        "load_share": one.load_cpu_ns / one.elapsed_ns,
+    }
+    if one.sleeps is not None:
+        known["operations_per_sleep"] = one.operations / max(one.sleeps, 1)
+    if one.steal_ns is not None:
+        known["steal_share"] = one.steal_ns / one.elapsed_ns
+    if (one.generation, one.round) in others:
+        known[modes.OTHERS] = others[one.generation, one.round]
+    return known
 
 
 def _cost(one: SliceRecord) -> float:

@@ -68,6 +68,10 @@ class Room(ABC):
 
     def start(self, row: Row) -> None:
         """Start the worker of a row and stop it until its first slice. Raises ChildError."""
+        self.launch(row).suspend()
+
+    def launch(self, row: Row) -> Child:
+        """Start the worker of a row, which then runs. Raises ChildError."""
         child = worker(str(row), limit_bytes=self._conditions.limit_bytes)
         self._workers[row] = child
         try:
@@ -80,7 +84,7 @@ class Room(ABC):
             self.drop(row)
             raise ChildError(refused(answer, adapter_of(row.adapter)))
         self._started(row, answer)
-        child.suspend()
+        return child
 
     def drop(self, row: Row) -> None:
         """End the worker of a row, if it has one."""

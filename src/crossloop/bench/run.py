@@ -1,5 +1,6 @@
 """Carrying a plan out: generations, rounds in random order, one journal; and going on after an interruption."""
 
+import contextlib
 import dataclasses
 import random
 import sys
@@ -19,6 +20,7 @@ from crossloop.bench.cells import (
     ratios_to_best,
     row_seed,
 )
+from crossloop.bench.evidence import subject, take_evidence
 from crossloop.bench.ladder import judged, stops, too_slow
 from crossloop.bench.length import FIXED, WORTH_STARTING, Length, allowance_s
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
@@ -28,6 +30,7 @@ from crossloop.journal import (
     ComparisonRecord,
     EndRecord,
     Estimate,
+    EvidenceRecord,
     JournalWriter,
     Record,
     SliceRecord,
@@ -50,14 +53,16 @@ class Past:
     slices: tuple[SliceRecord, ...] = ()
     cells: tuple[CellRecord, ...] = ()
     comparisons: tuple[ComparisonRecord, ...] = ()
+    evidence: tuple[EvidenceRecord, ...] = ()
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "Past":
-        """The slices and cells among *records*."""
+        """The slices, cells and evidence among *records*."""
         return cls(
             tuple(one for one in records if isinstance(one, SliceRecord)),
             tuple(one for one in records if isinstance(one, CellRecord)),
             tuple(one for one in records if isinstance(one, ComparisonRecord)),
+            tuple(one for one in records if isinstance(one, EvidenceRecord)),
         )
 
     def has(self, comparison: Comparison) -> bool:
@@ -81,6 +86,10 @@ class Past:
         )
 
 
+def _cell_key(one: CellRecord | EvidenceRecord) -> CellKey:
+    return one.adapter, one.style, one.scenario, parameter_key(one.parameters)
+
+
 def _belongs(one: SliceRecord | CellRecord | ComparisonRecord, comparison: Comparison) -> bool:
     return one.scenario == comparison.scenario.id and parameter_key(one.parameters) == comparison.key
 
@@ -99,6 +108,7 @@ class Bench:
         past: Past,
         progress: Progress,
         length: Length = FIXED,
+        evidence: bool = True,
     ):
         self._suite = suite
         self._plan = plan
@@ -108,6 +118,8 @@ class Bench:
         self._past = past
         self._progress = progress
         self._length = length
+        self._evidence = evidence
+        self._measured = {_cell_key(one) for one in past.cells if one.outcome == "measured"}
         self._outcomes: Counter[OutcomeName] = Counter()
         self._comparisons = list(past.comparisons)
 
@@ -120,6 +132,8 @@ class Bench:
         for index, stage in enumerate(self._plan.stages):
             now = time.monotonic()
             self._run_stage(stage, now + allowance_s(self._length, now - start, self._plan.stages[index:]))
+        if self._evidence:
+            self._take_evidence()
         outcomes = Counter(one.outcome for one in self._past.cells)
         outcomes.update(self._outcomes)
         end = EndRecord(
@@ -134,7 +148,28 @@ class Bench:
 
     def _write_cell(self, cell: CellRecord) -> None:
         self._outcomes[cell.outcome] += 1
+        if cell.outcome == "measured":
+            self._measured.add(_cell_key(cell))
         self._journal.write(cell)
+
+    def _take_evidence(self) -> None:
+        """Of the rows that have figures, and no evidence yet."""
+        found = subject(self._plan)
+        if found is None:
+            return
+        comparison = found[1]
+        have = {_cell_key(one) for one in self._past.evidence}
+        rows = {
+            row
+            for row in comparison.rows
+            if (key := (row.adapter, row.style, comparison.scenario.id, comparison.key)) in self._measured
+            and key not in have
+        }
+        with contextlib.suppress(ChildError):  # no load can be started: what was measured stands without
+            for record in take_evidence(
+                self._suite, self._plan, self._conditions, rows, lambda text: self.tell(text, 0)
+            ):
+                self._journal.write(record)
 
     def _run_stage(self, stage: Stage, deadline: float) -> None:
         open_ones = [one for one in stage.comparisons if not self._past.has(one)]

@@ -11,6 +11,7 @@ from types import FrameType
 
 import click
 
+from crossloop.bench import evidence
 from crossloop.bench.header import run_header
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
 from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
@@ -64,6 +65,7 @@ class Request:
     engine: str | None
     budget: float | None
     precision: float | None
+    evidence: bool
 
     @property
     def limits(self) -> tuple[float, int]:
@@ -97,13 +99,13 @@ def run(suites: Sequence[Path], request: Request) -> int:
     length = length_of(plan, request.budget, request.precision)
     plan = _fitted(plan, length)
     if request.dry_run:
-        return _print_plan(plan, length, folder)
+        return _print_plan(plan, length, folder, request)
     _say_forbidden(plan)
     with terminated_is_interrupted():
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
-                end = _measure(suite, plan, length, probed, journal, past, header, request.limits, engine)
+                end = _measure(suite, plan, length, probed, journal, past, header, request, engine)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
@@ -234,7 +236,7 @@ def _measure(
     journal: JournalWriter,
     past: Past,
     header: RunRecord,
-    limits: tuple[float, int],
+    request: Request,
     engine: LoadEngine | None,
 ) -> EndRecord:
     if not past.cells and not past.slices:
@@ -244,7 +246,7 @@ def _measure(
         for warning in warnings_of(header, engine, installed):
             journal.write(warning, sync=False)
     conditions = Conditions(
-        header.server_cpu, header.load_cpu, *limits, engine=engine.name if engine is not None else ""
+        header.server_cpu, header.load_cpu, *request.limits, engine=engine.name if engine is not None else ""
     )
     with ProgressView(plan.slices, len(past.slices)) as view:
         bench = Bench(
@@ -256,6 +258,7 @@ def _measure(
             past=past,
             progress=view.advance,
             length=length,
+            evidence=request.evidence,
         )
         return bench.run()
 
@@ -337,7 +340,7 @@ def _fitted(plan: Plan, length: Length) -> Plan:
     return plan
 
 
-def _print_plan(plan: Plan, length: Length, folder: Path) -> int:
+def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> int:
     for stage in plan.stages:
         for comparison in stage.comparisons:
             words = " ".join(f"{name}={value}" for name, value in comparison.parameters.items())
@@ -349,7 +352,11 @@ def _print_plan(plan: Plan, length: Length, folder: Path) -> int:
     for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
         click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
     click.echo(described(plan.profile, length))
-    click.echo(f"{plan.slices} slices, about {plan.seconds / 60:.1f} minutes, into {folder}")
+    seconds = plan.seconds
+    if request.evidence and (found := evidence.subject(plan)):
+        seconds += evidence.seconds(plan)
+        click.echo(f"evidence: {found[1].scenario.id}, {len(found[1].rows)} rows")
+    click.echo(f"{plan.slices} slices, about {seconds / 60:.1f} minutes, into {folder}")
     return DONE
 
 

@@ -178,6 +178,12 @@ def doctor(as_json: bool) -> int:
     metavar="PERCENT",
     help="Rounds end when each ratio to the leanest is known within ± so much. Default: the profile's.",
 )
+@click.option(
+    "--evidence/--no-evidence",
+    default=True,
+    help="System calls, memory, import and warm-up of each row, after the measurement and beyond its --budget. "
+    "Default: yes.",
+)
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""

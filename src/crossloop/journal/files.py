@@ -8,7 +8,14 @@ from typing import BinaryIO
 
 import msgspec
 
-from crossloop.journal.records import SCHEMA_VERSION, CellRecord, Record, RunRecord
+from crossloop.journal.records import (
+    EVIDENCE,
+    SCHEMA_VERSION,
+    CellRecord,
+    EvidenceRecord,
+    Record,
+    RunRecord,
+)
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
@@ -122,6 +129,13 @@ def _decode(path: Path, number: int, line: bytes) -> Record:
         case CellRecord(outcome=outcome, figures=figures) if (outcome == "measured") != (figures is not None):
             has = "no figures" if figures is None else "figures"
             raise JournalError(f"{path}: line {number}: outcome {outcome!r} with {has}; they go together")
+        case EvidenceRecord():
+            for name, field in EVIDENCE.items():
+                if (getattr(record, field) is None) != (name in record.missing):
+                    raise JournalError(
+                        f"{path}: line {number}: {field}, and a reason {name!r} why it is null: expected one of the two"
+                    )
+            return record
         case _:
             return record
 

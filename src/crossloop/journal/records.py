@@ -7,6 +7,7 @@ read; another `schema` number is refused.
 No record can refer to itself, hence `gc=False`: the cycle collector need not walk some 10⁵ of them.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
@@ -23,6 +24,8 @@ PYTHON_LOAD = "python-load"
 
 Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$")]
 Style = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_.+-]*$")]
+CallName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9_]+$")]
+"""Of a system call, as strace prints it."""
 Text = Annotated[str, Meta(max_length=4000)]
 Positive = Annotated[float, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -105,6 +108,29 @@ class Objective(Struct, frozen=True, gc=False):
     """False: the rung has its figures, and none above it was tried."""
 
 
+class Mode(Struct, frozen=True, gc=False):
+    """One of the two clusters that the slices of a cell fall into."""
+
+    value: Positive
+    """Median of its slices; the unit is that of the figure."""
+    slices: Count
+    conditions: dict[Name, float] = {}
+    """Medians of what may tell the modes apart (`crossloop.modes.CONDITIONS`), over its slices."""
+
+
+class Modes(Struct, frozen=True, gc=False):
+    """Slices of one figure that fall into two clusters, and what the clusters go with."""
+
+    figure: Literal["cpu_ns_per_operation", "operations_per_s"]
+    low: Mode
+    high: Mode
+    chance: Annotated[float, Meta(ge=0, le=1)]
+    """Highest probability with which slices of one mode alone would look as divided as these (dip test)."""
+    explained_by: Annotated[list[Literal["machine", "process", "age", "regime"]], Meta(max_length=4)] = []
+    """What goes with the mode: the same moment in the other rows, the process (generation), its age (round within
+    the generation), who was the limit (shares, sleeps, steal). Empty: nothing that was recorded."""
+
+
 class Figures(Struct, frozen=True, gc=False):
     """Everything measured of one cell."""
 
@@ -130,6 +156,8 @@ class Figures(Struct, frozen=True, gc=False):
     connection drawn at random, latency from the scheduled time); None: closed loop, or self-driven."""
     connecting: Connecting | None = None
     objective: Objective | None = None
+    modes: Annotated[list[Modes], Meta(max_length=2)] = []
+    """Figures whose slices fall into two clusters; their medians above stand in the larger one."""
 
 
 class Machine(Struct, frozen=True, gc=False):
@@ -261,6 +289,95 @@ class ComparisonRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="com
     """Half width that was enough; None in a run of fixed length."""
 
 
+class SystemCalls(Struct, frozen=True, gc=False):
+    """System calls of the whole process tree under strace(1), while a counted number of operations was done."""
+
+    operations: Annotated[int, Meta(ge=1)]
+    """Messages sent and verified between strace's attaching and its detaching."""
+    per_operation: Annotated[dict[CallName, Positive], Meta(max_length=64)]
+    """Calls ÷ operations. Waiting calls serve several messages at once, and more of them the slower the server:
+    under strace it is slow. The other counts do not depend on that."""
+    failed_per_operation: Annotated[dict[CallName, Positive], Meta(max_length=64)] = {}
+    """Those of them that returned an error, mostly EAGAIN."""
+
+
+class ConnectionMemory(Struct, frozen=True, gc=False):
+    """Memory with idle connections, each used once, less that before, ÷ their number (see `Connecting`)."""
+
+    connections: Annotated[int, Meta(ge=1)]
+    rss_bytes_per_connection: float
+    kernel_bytes_per_connection: float | None = None
+
+
+class Importing(Struct, frozen=True, gc=False):
+    """Import of the adapter's module with its library in fresh interpreters: medians, less the bare interpreter."""
+
+    imports: Annotated[int, Meta(ge=1)]
+    cpu_ms: Positive
+    wall_ms: Positive
+
+
+class Installed(Struct, frozen=True, gc=False):
+    """Size of what the adapter's process had imported from outside the standard library, and crossloop's own."""
+
+    total_bytes: Count
+    parts: Annotated[dict[Annotated[str, Meta(max_length=120)], Count], Meta(max_length=32)] = {}
+    """Distribution, or mapped library that none of them brought → bytes. Empty: all is the standard library."""
+
+
+class WarmUp(Struct, frozen=True, gc=False):
+    """How long a fresh process takes until its CPU per operation is what it stays at."""
+
+    first_ns_per_operation: Positive
+    """In the first stretch, from the first message on."""
+    steady_ns_per_operation: Positive
+    """Median of the stretches that are held for steady."""
+    band: Positive
+    """Part of the steady level by which a stretch may differ and still be steady."""
+    observed_s: Positive
+    steady_s: Positive | None = None
+    """Elapsed time before the first steady stretch; None: not steady within `observed_s`."""
+    steady_operations: Count | None = None
+    """Operations before it."""
+
+
+FigureName: TypeAlias = Literal[
+    "system-calls", "wake-ups", "connection-memory", "importing", "cold-start", "installed", "warm-up"
+]
+
+
+class EvidenceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="evidence"):
+    """How one row does what it does: a pass of its own, outside the timed one. What is None has its reason."""
+
+    adapter: Name
+    style: Style
+    scenario: Name
+    parameters: Parameters
+    system_calls: SystemCalls | None = None
+    sleeps_per_operation: Positive | None = None
+    """Voluntary context switches of the process tree ÷ operations, in the closed loop, untraced."""
+    connection_memory: ConnectionMemory | None = None
+    importing: Importing | None = None
+    cold_start_ms: Positive | None = None
+    """From starting an interpreter until its server had answered the first message."""
+    installed: Installed | None = None
+    warm_up: WarmUp | None = None
+    missing: dict[FigureName, Text] = {}
+    """Why a figure is None, and what would bring it."""
+
+
+EVIDENCE: Mapping[FigureName, str] = {
+    "system-calls": "system_calls",
+    "wake-ups": "sleeps_per_operation",
+    "connection-memory": "connection_memory",
+    "importing": "importing",
+    "cold-start": "cold_start_ms",
+    "installed": "installed",
+    "warm-up": "warm_up",
+}
+"""Figure of an evidence record, as its `missing` names it → its field. Each record has one or the other."""
+
+
 class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):
     """One behaviour of one adapter, by `crossloop check`."""
 
@@ -301,6 +418,7 @@ Record: TypeAlias = (
     | SliceRecord
     | CellRecord
     | ComparisonRecord
+    | EvidenceRecord
     | CheckRecord
     | WarningRecord
     | EndRecord

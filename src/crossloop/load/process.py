@@ -109,6 +109,8 @@ class SliceFigures(msgspec.Struct, frozen=True):
     offered_per_s: float
     unanswered: int
     scheduled: int
+    answered: int
+    """All messages of the command, those of run-in and drain as well: each was sent, answered and verified."""
 
 
 class OpenFigures(msgspec.Struct, frozen=True):
@@ -212,6 +214,7 @@ class Sets:
             )
         target, pid = known[command.connections, command.size]
         readings = _Readings(pid)
+        sent = target.sent
         try:
             hooks = Hooks(readings.at_start, readings.at_end)
             stretch = _stretch(target, command, hooks, self.chosen.engine)
@@ -234,6 +237,7 @@ class Sets:
             offered_per_s=command.rate if command.phase == "rate" else 0.0,
             unanswered=stretch.unanswered,
             scheduled=stretch.scheduled,
+            answered=target.sent - sent,
         )
 
     def close(self, command: Close) -> dict[str, int]:

@@ -9,6 +9,7 @@ from crossloop.journal import Record
 from crossloop.report import summary
 from crossloop.report.control import noise_floor
 from crossloop.report.escaping import Markdown, inline
+from crossloop.report.evidence import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.portability import portability
@@ -104,6 +105,7 @@ def render(
         short=summary.short(run, texts),
         portability=portability(run, texts),
         sections=sections,
+        evidence=evidence_sections(run, texts),
         incidents=found,
         incident_table=incident_table(found),
         method_link=Markdown(method_link),

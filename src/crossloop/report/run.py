@@ -10,6 +10,7 @@ from crossloop.journal import (
     CheckRecord,
     ComparisonRecord,
     EndRecord,
+    EvidenceRecord,
     Figures,
     RateFigures,
     Record,
@@ -104,6 +105,7 @@ class Run:
     """Scenario → its parameter sets, the main one first, then in the order of the journal."""
     checks: tuple[CheckRecord, ...]
     warnings: tuple[WarningRecord, ...]
+    evidence: tuple[EvidenceRecord, ...]
     end: EndRecord | None
     """None: the run was interrupted, or went on after its last end and was interrupted then."""
 
@@ -167,12 +169,15 @@ def gather(records: Sequence[Record]) -> Run:
     comparisons: dict[tuple[str, str], ComparisonRecord] = {}
     checks: dict[tuple[str, str], CheckRecord] = {}
     warnings: dict[tuple[str, str], WarningRecord] = {}
+    evidence: dict[tuple[str, str, str, str], EvidenceRecord] = {}
     end: EndRecord | None = None
     for one in records:
         match one:
             case CellRecord():
                 cells[one.adapter, one.style, one.scenario, parameters_key(one.parameters)] = one
                 end = None
+            case EvidenceRecord():
+                evidence[one.adapter, one.style, one.scenario, parameters_key(one.parameters)] = one
             case AdapterRecord():
                 adapters[one.adapter] = one
             case ComparisonRecord():
@@ -185,7 +190,11 @@ def gather(records: Sequence[Record]) -> Run:
                 end = one
             case RunRecord() | SliceRecord():
                 pass
-    scenario_ids = _in_order(record.scenarios, (cell.scenario for cell in cells.values()))
+    scenario_ids = _in_order(
+        record.scenarios,
+        (cell.scenario for cell in cells.values()),
+        (one.scenario for one in evidence.values()),
+    )
     return Run(
         record=record,
         adapters=adapters,
@@ -199,6 +208,7 @@ def gather(records: Sequence[Record]) -> Run:
         comparisons=_comparisons(scenario_ids, cells, comparisons),
         checks=tuple(checks.values()),
         warnings=tuple(warnings.values()),
+        evidence=tuple(evidence.values()),
         end=end,
     )
 

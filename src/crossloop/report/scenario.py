@@ -8,7 +8,9 @@ from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Latency, RateFi
 from crossloop.report import digits
 from crossloop.report.control import control_notes
 from crossloop.report.digits import MISSING
+from crossloop.report.escaping import Markdown
 from crossloop.report.ladder import connecting_table
+from crossloop.report.modes import mode_lines
 from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts, too_few_rounds
 from crossloop.report.stopping import stopping_notes
 from crossloop.report.tables import Column, Table, table
@@ -32,6 +34,8 @@ class ComparisonTables:
     rates: Table
     evidence: Table
     connecting: Table
+    modes: tuple[Markdown, ...]
+    """A line for each figure of a row that has two modes."""
 
 
 def comparison_tables(
@@ -45,6 +49,7 @@ def comparison_tables(
         rates=_rates(rows, texts),
         evidence=_evidence(rows, texts),
         connecting=connecting_table(rows),
+        modes=mode_lines(comparison.rows, texts),
     )
 
 

@@ -16,7 +16,7 @@ from crossloop.api.levels import Adapter, level_names, styles_of
 from crossloop.api.workload import Workload
 from crossloop.worker.channel import Channel, stop_pair
 from crossloop.worker.opening import describe, open_adapter, refusal_of
-from crossloop.worker.process import settle
+from crossloop.worker.process import allow_tracing, settle
 
 
 def main() -> int:
@@ -29,6 +29,8 @@ def main() -> int:
         channel.start()
     try:
         settle(request.get("cpu"))
+        if request.get("traced"):
+            allow_tracing()
         sys.path[:0] = request["paths"]
         _ROLES[request["do"]](channel, request)
     except Exception as error:

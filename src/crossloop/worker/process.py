@@ -32,6 +32,18 @@ def die_with_parent() -> None:
             os._exit(0)
 
 
+def allow_tracing() -> None:
+    """Linux: let any process of this user attach to this one, where the Yama module lets ancestors alone.
+
+    PR_SET_PTRACER (prctl(2)); strace is a sibling of the worker. Kernels without Yama refuse, and need nothing.
+    """
+    if sys.platform == "linux":
+        import ctypes  # (Linux only, and not at import)
+
+        pr_set_ptracer, any_process = 0x59616D61, ctypes.c_ulong(-1)  # <linux/prctl.h>
+        ctypes.CDLL(None, use_errno=True).prctl(pr_set_ptracer, any_process, 0, 0, 0)
+
+
 def raise_descriptor_limit() -> int:
     """Raise the soft limit of open descriptors to the hard one; returns it (0: the platform has none)."""
     if sys.platform == "win32":

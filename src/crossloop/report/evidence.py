@@ -1,0 +1,271 @@
+"""How each row does what it does: the table of the evidence pass, and what is peculiar to whom, in sentences. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from crossloop.journal import EvidenceRecord, WarmUp
+from crossloop.report import digits
+from crossloop.report.digits import MISSING
+from crossloop.report.escaping import Markdown, code, inline
+from crossloop.report.run import Run, ScenarioTexts, parameters_text, row_label
+from crossloop.report.tables import Column, Table, table
+
+NOTED = 0.1
+"""Calls per operation from which a row is said to make a call: one in ten messages."""
+NAMED = 0.05
+"""Calls per operation from which the table names a call."""
+NAMES_SHOWN = 8
+ROWS_NAMED = 8
+NONE = 0.005
+LEAST_ROWS = 3
+"""Fewer rows have no neighbours that most of them could be."""
+MANY, MORE = 1.5, 0.25
+"""A row receives or sends in more calls than others from this multiple of the median row's, and so many more."""
+
+KINDS: Mapping[str, frozenset[str]] = {
+    "receiving": frozenset(("read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg", "preadv", "pread64")),
+    "sending": frozenset(("write", "writev", "send", "sendto", "sendmsg", "sendmmsg", "pwritev", "pwrite64")),
+    "waiting": frozenset(
+        ("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "kevent")
+    ),
+}
+"""Calls that do the same: a row is not peculiar for the name of the one that it takes. How often one waits depends
+on how slow it is, so that only the others are counted against each other."""
+PURPOSES: Mapping[str, str] = {
+    "accept4": "looks for a new connection",
+    "brk": "moves the heap's end",
+    "epoll_ctl": "changes what the kernel watches",
+    "fcntl": "asks or sets a descriptor's mode",
+    "futex": "wakes a thread or waits for one",
+    "getpid": "asks whether it has been forked",
+    "getsockopt": "asks a socket for its state",
+    "io_uring_enter": "hands requests to the kernel's ring",
+    "ioctl": "asks a descriptor what there is",
+    "madvise": "gives memory back",
+    "mmap": "takes memory from the kernel",
+    "mremap": "changes the size of mapped memory",
+    "munmap": "gives mapped memory back",
+    "rt_sigtimedwait": "takes a signal from the queue",
+    "timerfd_settime": "sets a timer",
+}
+_FIGURES: Mapping[str, str] = {
+    "system-calls": "system calls",
+    "wake-ups": "wake-ups",
+    "connection-memory": "memory per connection",
+    "importing": "import",
+    "cold-start": "cold start",
+    "installed": "installed size",
+    "warm-up": "warm-up",
+}
+
+
+@dataclass(frozen=True)
+class EvidenceSection:
+    """What the page says of one scenario's rows."""
+
+    heading: str
+    main: Table
+    sentences: tuple[Markdown, ...]
+    missing: Table
+
+
+def evidence_sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> tuple[EvidenceSection, ...]:
+    """One section for each scenario and parameter set that there is evidence of."""
+    groups: dict[tuple[str, str], list[EvidenceRecord]] = {}
+    for one in run.evidence:
+        groups.setdefault((one.scenario, repr(sorted(one.parameters.items()))), []).append(one)
+    return tuple(_section(records, texts[records[0].scenario]) for records in groups.values())
+
+
+def _section(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> EvidenceSection:
+    return EvidenceSection(
+        heading=f"{texts.title}: {parameters_text(records[0].parameters)}",
+        main=_main(records, texts),
+        sentences=peculiarities(records, texts.unit),
+        missing=_missing(records),
+    )
+
+
+def _main(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Table:
+    columns = (
+        Column("Adapter (style)"),
+        Column(f"system calls per {texts.unit}", "right", optional=True),
+        Column("by name (of these in vain)", optional=True),
+        Column(f"sleeps per {texts.unit}", "right", optional=True),
+        Column("KiB per connection", "right", optional=True),
+        Column("kernel KiB per connection", "right", optional=True),
+        Column("import CPU ms (elapsed)", "right", optional=True),
+        Column("cold start ms", "right", optional=True),
+        Column("installed MB", "right", optional=True),
+        Column(f"warm after s ({texts.units})", "right", optional=True),
+        Column("first ÷ steady", "right", optional=True),
+    )
+    caption = (
+        "A pass of its own after the measurement, one server at a time. System calls: strace, closed loop; counts of "
+        f"waiting calls are those of a slowed server. Sleeps: voluntary context switches per {texts.unit}, untraced. "
+        "Memory: with idle connections that were used once, less before; the kernel's is the whole machine's, both "
+        "ends. Cold start: from starting the interpreter to the first answer. Installed: distributions imported, and "
+        "own libraries. Warm: until CPU time stays within a band of its later level."
+    )
+    return table(columns, [_row(one) for one in records], caption, _notes(records))
+
+
+def _row(one: EvidenceRecord) -> tuple[str, ...]:
+    calls, memory, importing = one.system_calls, one.connection_memory, one.importing
+    kernel = memory.kernel_bytes_per_connection if memory is not None else None
+    warm, excess = _warm(one.warm_up)
+    return (
+        row_label(one.adapter, one.style),
+        MISSING if calls is None else digits.number(sum(calls.per_operation.values())),
+        MISSING if calls is None else _names(calls.per_operation, calls.failed_per_operation),
+        digits.number(one.sleeps_per_operation),
+        MISSING if memory is None else digits.number(memory.rss_bytes_per_connection / 1024),
+        MISSING if kernel is None else digits.number(kernel / 1024),
+        MISSING
+        if importing is None
+        else f"{digits.number(importing.cpu_ms)} ({digits.number(importing.wall_ms)})",
+        digits.number(one.cold_start_ms),
+        _installed(one),
+        warm,
+        excess,
+    )
+
+
+def _names(calls: Mapping[str, float], failed: Mapping[str, float]) -> str:
+    """The calls that are made most, with their counts per operation."""
+    most = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
+    words = []
+    for name, count in most[:NAMES_SHOWN]:
+        if count < NAMED:
+            break
+        vain = failed.get(name, 0.0)
+        words.append(
+            f"{name} {digits.number(count, 2)}" + (f" ({digits.number(vain, 2)})" if vain >= NAMED else "")
+        )
+    return ", ".join(words) or MISSING
+
+
+def _installed(one: EvidenceRecord) -> str:
+    if one.installed is None:
+        return MISSING
+    return digits.megabytes(one.installed.total_bytes) if one.installed.parts else "0 (standard library)"
+
+
+def _warm(one: WarmUp | None) -> tuple[str, str]:
+    if one is None:
+        return MISSING, MISSING
+    if one.steady_s is None or one.steady_operations is None:
+        warm = f"> {digits.number(one.observed_s, 2)}"
+    else:
+        warm = f"{digits.number(one.steady_s, 2)} ({digits.integer(one.steady_operations)})"
+    level = one.steady_ns_per_operation
+    excess = digits.number(one.first_ns_per_operation / level) if level else MISSING
+    return f"{warm} ± {digits.percent(one.band)}", excess
+
+
+def _notes(records: Sequence[EvidenceRecord]) -> list[str]:
+    notes = []
+    warm = [one.warm_up for one in records if one.warm_up is not None]
+    if any(one.steady_s is None for one in warm):
+        notes.append(">: not steady in that time. ±: the band that was held for steady.")
+    elif warm:
+        notes.append("±: the band that was held for steady; it is as wide as the last stretches were noisy.")
+    return notes
+
+
+def peculiarities(records: Sequence[EvidenceRecord], unit: str) -> tuple[Markdown, ...]:
+    """A sentence for each call that some rows make and most do not, and for more receiving or sending than is usual.
+
+    Rows with the same peculiar calls share one. Empty for fewer than `LEAST_ROWS` rows with system calls.
+    """
+    traced = {
+        row_label(one.adapter, one.style): one.system_calls.per_operation
+        for one in records
+        if one.system_calls is not None
+    }
+    if len(traced) < LEAST_ROWS:
+        return ()
+    return (*_unusual_calls(traced, unit), *_many_calls(traced, unit))
+
+
+def _unusual_calls(traced: Mapping[str, Mapping[str, float]], unit: str) -> list[Markdown]:
+    alike = frozenset().union(*KINDS.values())
+    makers: dict[tuple[str, ...], list[str]] = {}
+    for name in sorted({name for calls in traced.values() for name in calls} - alike):
+        rows = tuple(row for row, calls in traced.items() if calls.get(name, 0.0) >= NOTED)
+        if rows and len(rows) < len(traced) / 2:
+            makers.setdefault(rows, []).append(name)
+    sentences = []
+    for rows, names in sorted(makers.items(), key=lambda item: (item[1], item[0])):
+        others = [calls for row, calls in traced.items() if row not in rows]
+        none = all(calls.get(name, 0.0) < NONE for calls in others for name in names)
+        words = _joined(
+            [f"{_range([traced[row][name] for row in rows])} {_with_purpose(name)}" for name in names]
+        )
+        sentences.append(
+            Markdown(
+                f"{_rows(rows)} {'makes' if len(rows) == 1 else 'make'} {words} a {inline(unit)}; "
+                f"{digits.integer(len(others))} of {digits.integer(len(traced))} rows make "
+                + ("none." if none else f"fewer than {digits.number(NOTED, 1)}.")
+            )
+        )
+    return sentences
+
+
+def _many_calls(traced: Mapping[str, Mapping[str, float]], unit: str) -> list[Markdown]:
+    sentences = []
+    for kind in ("receiving", "sending"):
+        counts = {
+            row: sum(count for name, count in calls.items() if name in KINDS[kind])
+            for row, calls in traced.items()
+        }
+        usual = median(counts.values())
+        rows = [row for row, count in counts.items() if count >= MANY * usual and count >= usual + MORE]
+        if rows:
+            sentences.append(
+                Markdown(
+                    f"{_rows(rows)} {'makes' if len(rows) == 1 else 'make'} "
+                    f"{_range([counts[row] for row in rows])} {kind} calls a {inline(unit)}; "
+                    f"the median row makes {digits.number(usual, 2)}."
+                )
+            )
+    return sentences
+
+
+def _with_purpose(name: str) -> str:
+    purpose = PURPOSES.get(name)
+    return f"{inline(name)} ({purpose})" if purpose else inline(name)
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = digits.number(min(values), 2), digits.number(max(values), 2)
+    return low if low == high else f"{low} to {high}"
+
+
+def _rows(labels: Sequence[str]) -> str:
+    words: list[str] = [code(one) for one in labels[:ROWS_NAMED]]
+    if len(labels) > ROWS_NAMED:
+        words.append(f"{digits.integer(len(labels) - ROWS_NAMED)} more rows")
+    return _joined(words)
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def _missing(records: Sequence[EvidenceRecord]) -> Table:
+    """Figures that could not be had: each reason once, for all rows and figures that share it."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for one in records:
+        for name, reason in one.missing.items():
+            rows.setdefault((name, reason), []).append(row_label(one.adapter, one.style))
+    figures: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (figure, reason), labels in rows.items():
+        figures.setdefault((tuple(labels), reason), []).append(_FIGURES.get(figure, figure))
+    cells = []
+    for (who, reason), names in figures.items():
+        everybody = len(who) == len(records) > 1
+        cells.append((", ".join(names), "every row" if everybody else ", ".join(who), reason))
+    columns = (Column("Figure"), Column("not of"), Column("because"))
+    return table(columns, cells)

@@ -1,0 +1,83 @@
+"""Rows whose slices fall into two modes: a line each, with what the modes go with. Pure."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from crossloop.journal import Mode, Modes
+from crossloop.report import digits
+from crossloop.report.digits import MISSING
+from crossloop.report.escaping import Markdown, code, inline
+from crossloop.report.run import Row, ScenarioTexts
+
+_OTHERS = "others"
+_SHOWN = {
+    "server_share": "subject's CPU",
+    "load_share": "load's CPU",
+    "operations_per_sleep": "{units} per sleep",
+    "steal_share": "steal",
+}
+"""Condition of a slice (`crossloop.modes.CONDITIONS`) → what the line calls it."""
+
+
+def mode_lines(rows: Sequence[Row], texts: ScenarioTexts) -> tuple[Markdown, ...]:
+    """A line for each figure of each row that has two modes; none for all others."""
+    return tuple(_line(row, modes, texts) for row in rows for modes in row.figures.modes)
+
+
+def _line(row: Row, modes: Modes, texts: ScenarioTexts) -> Markdown:
+    slices = modes.low.slices + modes.high.slices
+    parts = [
+        f"{_value(modes, one, texts)} in {_share(one.slices, slices)}" for one in (modes.low, modes.high)
+    ]
+    return Markdown(
+        f"**Two modes** of {code(row.label)}: {parts[0]}, {parts[1]} of {digits.integer(slices)} slices (one mode "
+        f"looks so in fewer than {digits.percent(modes.chance)} of cases). {_explained(modes, texts)}"
+    )
+
+
+def _value(modes: Modes, one: Mode, texts: ScenarioTexts) -> str:
+    match modes.figure:
+        case "cpu_ns_per_operation":
+            return f"{digits.number(one.value / 1000)} µs of CPU per {inline(texts.unit)}"
+        case "operations_per_s":
+            return f"{digits.number(one.value)} {inline(texts.units)}/s"
+        case _:
+            assert_never(modes.figure)
+
+
+def _share(slices: int, of: int) -> str:
+    return digits.percent(slices / of) if of else MISSING
+
+
+def _explained(modes: Modes, texts: ScenarioTexts) -> str:
+    words = []
+    for one in modes.explained_by:
+        match one:
+            case "machine":
+                words.append(f"the machine (the other rows at {_pair(modes, _OTHERS)} of their usual)")
+            case "process":
+                words.append("the process (each generation is in one of them)")
+            case "age":
+                words.append("the age of the process (early rounds are in one, late ones in the other)")
+            case "regime":
+                words.append(f"who was the limit ({_conditions(modes, texts)})")
+            case _:
+                assert_never(one)
+    if not words:
+        return f"Nothing that was recorded tells them apart ({_conditions(modes, texts)})."
+    return f"They go with {'; with '.join(words)}."
+
+
+def _conditions(modes: Modes, texts: ScenarioTexts) -> str:
+    """Every condition that both modes have, of the low one and of the high one."""
+    parts = [
+        f"{inline(words.format(units=texts.units))} {_pair(modes, name)}"
+        for name, words in _SHOWN.items()
+        if name in modes.low.conditions and name in modes.high.conditions
+    ]
+    return ", ".join(parts) or "no condition was recorded"
+
+
+def _pair(modes: Modes, name: str) -> str:
+    low, high = (one.conditions.get(name) for one in (modes.low, modes.high))
+    return f"{digits.number(low)} and {digits.number(high)}"
