@@ -12,8 +12,8 @@ from types import FrameType
 import click
 
 from crossloop.bench.header import run_header
-from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
+from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan
 from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
@@ -99,13 +99,11 @@ def run(suites: Sequence[Path], request: Request) -> int:
     if request.dry_run:
         return _print_plan(plan, length, folder)
     _say_forbidden(plan)
-    with _terminated_is_interrupted():
+    with terminated_is_interrupted():
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
-                end = _measure(
-                    suite, plan, length, probed, journal, past, header, request.limits, engine
-                )
+                end = _measure(suite, plan, length, probed, journal, past, header, request.limits, engine)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
@@ -348,8 +346,8 @@ def _print_plan(plan: Plan, length: Length, folder: Path) -> int:
             click.echo(f"{stage.scenario.id} {words}: {rows}{twin}{rates}")
     for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
         click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
-    click.echo(described(plan.profile, length))
-    click.echo(f"{plan.slices} slices, about {plan.seconds / 60:.1f} minutes, into {folder}")
+    minutes = f"about {plan.seconds / 60:.1f} minutes{described(length)}"
+    click.echo(f"{plan.slices} slices, {minutes}, into {folder}")
     return DONE
 
 
@@ -362,7 +360,7 @@ def _render(suites: Sequence[Path], folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def _terminated_is_interrupted() -> Iterator[None]:
+def terminated_is_interrupted() -> Iterator[None]:
     """SIGTERM ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -261,6 +261,21 @@ class ComparisonRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="com
     """Half width that was enough; None in a run of fixed length."""
 
 
+class DetectionRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="detection"):
+    """One slowed variant in one comparison of `crossloop selftest`, as the rule for ratios judged it."""
+
+    adapter: Name
+    """The variant: `asyncio@slow-2`."""
+    style: Style
+    comparison: Count
+    ratio: Estimate
+    """CPU per message ÷ that of the base, which is in the same frame and does nothing in it."""
+    noise_floor: Positive
+    """Of this comparison, from its own twin."""
+    costlier: bool
+    leaner: bool
+
+
 class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):
     """One behaviour of one adapter, by `crossloop check`."""
 
@@ -301,6 +316,7 @@ Record: TypeAlias = (
     | SliceRecord
     | CellRecord
     | ComparisonRecord
+    | DetectionRecord
     | CheckRecord
     | WarningRecord
     | EndRecord
