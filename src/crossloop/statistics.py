@@ -166,6 +166,21 @@ def precise(ratios: Sequence[Estimate], wanted: float) -> bool:
     )
 
 
+def wilson(found: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a share of which *found* of *trials* were seen (E. B. Wilson 1927), both as fractions.
+
+    It holds its level for shares near 0 and 1 too, where the usual one has no width. (0, 1) of no trial.
+    """
+    if not 0 <= found <= trials:
+        raise ValueError(f"{found} of {trials} is no count")
+    if not trials:
+        return 0.0, 1.0
+    z2 = _NORMAL_97_5**2
+    middle = (found + z2 / 2) / (trials + z2)
+    half = _NORMAL_97_5 / (trials + z2) * math.sqrt(found * (trials - found) / trials + z2 / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:
     """Exponent of a power law through *points* (x, y): the slope of ln y over ln x, by least squares.
 

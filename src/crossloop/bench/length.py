@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crossloop.bench.plan import Plan, Profile, Stage
+from crossloop.bench.plan import Plan, Stage
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 
 WORTH_STARTING = 0.25
@@ -94,12 +94,12 @@ def allowance_s(length: Length, spent_s: float, stages: Sequence[Stage]) -> floa
     return max(0.0, length.budget_s - spent_s) * share
 
 
-def described(profile: Profile, length: Length) -> str:
-    """The length in words, for the plan that is printed."""
+def described(length: Length) -> str:
+    """What follows the plan's rounds, in words; nothing where they are fixed."""
     if length.budget_s is None or length.precision is None:
-        return f"fixed rounds of the profile {profile.name}"
+        return ""
     return (
-        f"then on until each ratio to the leanest is known within ± {100 * length.precision:g} %, "
+        f", then on until each ratio to the leanest is known within ± {100 * length.precision:g} %, "
         f"or {length.budget_s / 60:.1f} minutes are spent"
     )
 

@@ -351,12 +351,11 @@ def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> i
             click.echo(f"{stage.scenario.id} {words}: {rows}{twin}{rates}")
     for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
         click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
-    click.echo(described(plan.profile, length))
     seconds = plan.seconds
     if request.evidence and (found := evidence.subject(plan)):
         seconds += evidence.seconds(plan)
         click.echo(f"evidence: {found[1].scenario.id}, {len(found[1].rows)} rows")
-    click.echo(f"{plan.slices} slices, about {seconds / 60:.1f} minutes, into {folder}")
+    click.echo(f"{plan.slices} slices, about {seconds / 60:.1f} minutes{described(length)}, into {folder}")
     return DONE
 
 

@@ -193,6 +193,31 @@ def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
+@click.option("--comparisons", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option(
+    "--adapters", default="asyncio", show_default=True, metavar="ID", help="The one that is slowed."
+)
+@click.option(
+    "--seconds",
+    type=_Finite(0, 600, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="Measuring time of each row in each comparison.",
+)
+@click.option(
+    "--out", type=_FOLDER, default="reports/selftest", show_default=True, help="For selftest.jsonl."
+)
+@click.option("--resume", is_flag=True, help="Go on with the interrupted self-test in the folder.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@click.pass_obj
+def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
+    """Slow an adapter by known amounts and count how often that is found, and how often nothing is."""
+    from crossloop.cli import selftesting
+
+    return selftesting.run(suites, selftesting.Request(**options))
+
+
+@cli.command()
 @click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")
 @click.option("--out", type=_FOLDER, help="Folder for checks.jsonl; default: print only.")
 @click.option(

@@ -378,6 +378,21 @@ EVIDENCE: Mapping[FigureName, str] = {
 """Figure of an evidence record, as its `missing` names it → its field. Each record has one or the other."""
 
 
+class DetectionRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="detection"):
+    """One slowed variant in one comparison of `crossloop selftest`, as the rule for ratios judged it."""
+
+    adapter: Name
+    """The variant: `asyncio@slow-2`."""
+    style: Style
+    comparison: Count
+    ratio: Estimate
+    """CPU per message ÷ that of the base, which is in the same frame and does nothing in it."""
+    noise_floor: Positive
+    """Of this comparison, from its own twin."""
+    costlier: bool
+    leaner: bool
+
+
 class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):
     """One behaviour of one adapter, by `crossloop check`."""
 
@@ -419,6 +434,7 @@ Record: TypeAlias = (
     | CellRecord
     | ComparisonRecord
     | EvidenceRecord
+    | DetectionRecord
     | CheckRecord
     | WarningRecord
     | EndRecord

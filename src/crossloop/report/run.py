@@ -9,6 +9,7 @@ from crossloop.journal import (
     CellRecord,
     CheckRecord,
     ComparisonRecord,
+    DetectionRecord,
     EndRecord,
     EvidenceRecord,
     Figures,
@@ -188,7 +189,7 @@ def gather(records: Sequence[Record]) -> Run:
                 warnings[one.name, one.cause] = one
             case EndRecord():
                 end = one
-            case RunRecord() | SliceRecord():
+            case RunRecord() | SliceRecord() | DetectionRecord():
                 pass
     scenario_ids = _in_order(
         record.scenarios,

@@ -1,0 +1,143 @@
+"""What a self-test found: how often each known slowdown was called one, and whether that is enough. Pure.
+
+The rule is that of tiers and of comparisons (`statistics.costlier`), with the floor of the comparison's own twin.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crossloop import statistics
+from crossloop.bench.variants import Slowed
+from crossloop.journal import DetectionRecord, Estimate
+
+WANTED_SLOWDOWN = 0.02
+"""The slowdown that must be found."""
+WANTED_FOUND = 0.95
+"""Part of the comparisons in which it must be."""
+ALLOWED_FALSE = 0.01
+"""Part of the comparisons in which a row that is not slower may be called another than the base."""
+NOT_AS_INJECTED = 0.2
+"""A slowdown that is found to be smaller or larger than it was made, by so much of it, was not the one asked for."""
+ENOUGH_TO_DOUBT = 10
+"""Fewest comparisons whose median says that."""
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One slowdown: what was asked for, and the variant that is worth it, as far as whole turns of a loop can."""
+
+    asked: float
+    """As a fraction of the base's CPU per message."""
+    worth: float
+    """That of the variant's turns, by the calibration."""
+    variant: Slowed
+
+
+@dataclass(frozen=True)
+class Line:
+    """One slowdown over all comparisons."""
+
+    injection: Injection
+    trials: int
+    slower: int
+    """Comparisons in which it was called costlier than the base."""
+    leaner: int
+    found_as: float | None
+    """Median over the comparisons of the ratio found, less 1; None without any."""
+    spread: float | None
+    """Standard deviation of that ratio from comparison to comparison; None of fewer than two."""
+
+    @property
+    def false(self) -> int:
+        """Of the row that is not slower: comparisons in which it was called another than the base."""
+        return self.slower + self.leaner
+
+
+def injections(base_ns: float, turn_ns: float, asked: Sequence[float]) -> list[Injection]:
+    """The variants that are worth *asked*, for a base of *base_ns* a message and a loop of *turn_ns* a turn.
+
+    Raises ValueError when a turn is worth nothing, or two of them would come out alike.
+    """
+    if not (turn_ns > 0 and math.isfinite(turn_ns) and base_ns > 0):
+        raise ValueError(f"a turn of the loop took {turn_ns:.3g} ns, of {base_ns:.3g} ns a message")
+    found = []
+    for one in asked:
+        turns = round(one * base_ns / turn_ns)
+        found.append(Injection(one, turns * turn_ns / base_ns, Slowed(f"slow-{100 * one:g}", turns)))
+    if len({one.variant.iterations for one in found}) < len(found):
+        raise ValueError(f"a turn of the loop is worth {turn_ns / base_ns:.1%} of a message: too coarse")
+    return found
+
+
+def detected(name: tuple[str, str], comparison: int, ratio: Estimate, twins: Estimate) -> DetectionRecord:
+    """What the rule says of one variant; *ratio* is to the base, *twins* the ratio of the base's twin to it."""
+    floor = statistics.noise_floor(twins)
+    return DetectionRecord(
+        adapter=name[0],
+        style=name[1],
+        comparison=comparison,
+        ratio=ratio,
+        noise_floor=floor,
+        costlier=statistics.costlier(ratio, floor),
+        leaner=statistics.costlier(statistics.inverse(ratio), floor),
+    )
+
+
+def lines(injected: Sequence[Injection], records: Sequence[DetectionRecord]) -> list[Line]:
+    """One line for each slowdown."""
+    by_label: dict[str, list[DetectionRecord]] = {}
+    for one in records:
+        by_label.setdefault(one.adapter.partition("@")[2], []).append(one)
+    return [_line(one, by_label.get(one.variant.label, [])) for one in injected]
+
+
+def _line(injection: Injection, records: Sequence[DetectionRecord]) -> Line:
+    logs = sorted(math.log(one.ratio.value) for one in records)
+    middle = (logs[(len(logs) - 1) // 2] + logs[len(logs) // 2]) / 2 if logs else None
+    spread = None
+    if len(logs) > 1:
+        mean = sum(logs) / len(logs)
+        spread = math.sqrt(sum((one - mean) ** 2 for one in logs) / (len(logs) - 1))
+    return Line(
+        injection,
+        trials=len(records),
+        slower=sum(one.costlier for one in records),
+        leaner=sum(one.leaner for one in records),
+        found_as=None if middle is None else math.expm1(middle),
+        spread=spread,
+    )
+
+
+def shortfalls(found: Sequence[Line]) -> list[str]:
+    """What falls short, in words; empty when the self-test passes.
+
+    One false alarm is always allowed: of fewer than a hundred comparisons one in a hundred would be none.
+    """
+    reasons = []
+    by_asked: Mapping[float, Line] = {one.injection.asked: one for one in found}
+    same, slowed = by_asked.get(0.0), by_asked.get(WANTED_SLOWDOWN)
+    if slowed is not None and slowed.slower < WANTED_FOUND * slowed.trials:
+        reasons.append(
+            f"{WANTED_SLOWDOWN:.0%} slower was found in {slowed.slower} of {slowed.trials} comparisons, "
+            f"{math.ceil(WANTED_FOUND * slowed.trials)} are asked for"
+        )
+    if same is not None and same.false > max(1, int(ALLOWED_FALSE * same.trials)):
+        reasons.append(
+            f"nothing was called a difference in {same.false} of {same.trials} comparisons, "
+            f"{max(1, int(ALLOWED_FALSE * same.trials))} may be"
+        )
+    return reasons
+
+
+def doubts(found: Sequence[Line]) -> list[str]:
+    """Slowdowns that were found to be other than they were made: of those the counts say little."""
+    return [
+        f"{one.injection.worth:.2%} was injected and {one.found_as:.2%} found: the loop costs here what it did "
+        "not in the calibration"
+        for one in found
+        if one.injection.worth
+        and one.trials >= ENOUGH_TO_DOUBT
+        and one.found_as is not None
+        and abs(one.found_as - one.injection.worth) > NOT_AS_INJECTED * one.injection.worth
+    ]

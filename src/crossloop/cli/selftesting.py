@@ -1,0 +1,301 @@
+"""`crossloop selftest`: known slowdowns, injected and looked for; what this machine and method can tell apart."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from crossloop.bench.detection import Injection, Line, doubts, lines, shortfalls
+from crossloop.bench.header import cpus, run_header
+from crossloop.bench.loading import LoadEngine, ask_load_engine
+from crossloop.bench.plan import Pace, Row
+from crossloop.bench.rooms import Conditions
+from crossloop.bench.selftest import MOST_REPEATS, SLOWDOWNS, SelfTest, Trial
+from crossloop.bench.variants import Slowed
+from crossloop.cli.benching import terminated_is_interrupted
+from crossloop.cli.choosing import one_of, suite_or_stop
+from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, NOTHING_MEASURED, StopError
+from crossloop.cli.progress import PLAIN_EVERY_S
+from crossloop.cli.refusing import probe_writable, require_loopback, unwritable
+from crossloop.journal import (
+    LOAD_ENGINE,
+    DetectionRecord,
+    EndRecord,
+    JournalError,
+    JournalWriter,
+    RunRecord,
+    SliceRecord,
+    read_journal,
+)
+from crossloop.outcomes import outcome_reason
+from crossloop.report import digits
+from crossloop.report.tables import Column, markdown_table, table
+from crossloop.statistics import wilson
+from crossloop.suite import Suite
+from crossloop.supervise.child import ChildError
+from crossloop.supervise.probe import probe
+
+SCENARIO = "tcp-echo"
+PARAMETERS = {"size": 1024, "connections": 50}
+GENERATIONS = 5
+SLICE_MS, RUN_IN_MS = 100.0, 30.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `crossloop selftest`, as typed."""
+
+    adapters: str
+    comparisons: int
+    seconds: float
+    seed: int
+    out: Path
+    resume: bool
+
+    @property
+    def pace(self) -> Pace:
+        """Of every comparison."""
+        return Pace(generations=GENERATIONS, slice_ms=SLICE_MS, run_in_ms=RUN_IN_MS)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds a generation that fill `seconds` of each row, run-ins included; six pairs at least."""
+        return max(2, round(self.seconds * 1e3 / (SLICE_MS + RUN_IN_MS) / GENERATIONS))
+
+
+def run(suites: Sequence[Path], request: Request) -> int:
+    """Inject, look, count. Status 1 when 2 % is missed too often or nothing is found too often."""
+    suite = suite_or_stop(suites)
+    entry = one_of("adapter", suite.adapters, request.adapters)
+    probe_writable(request.out)
+    require_loopback(SCENARIO, "run it on another machine")
+    found = probe(suite, entry)
+    styles = found.rows.get(SCENARIO, ())
+    if not found.usable or not isinstance(styles, tuple) or not styles:
+        reason = outcome_reason(found.outcome) or "it offers no StreamServer"
+        raise StopError(
+            f"{entry.id} cannot be tried: {reason}; choose another with --adapters", NOTHING_MEASURED
+        )
+    trial = Trial(
+        suite.scenarios[SCENARIO], Row(entry.id, styles[0]), PARAMETERS, request.pace, request.rounds
+    )
+    return Session(suite, trial, request, ask_load_engine()).run()
+
+
+class Session:
+    """One self-test from the journal to the verdict."""
+
+    def __init__(self, suite: Suite, trial: Trial, request: Request, engine: LoadEngine):
+        self._trial = trial
+        self._request = request
+        self._path = request.out / "selftest.jsonl"
+        self._engine = engine
+        conditions = Conditions(*cpus(), engine=engine.name)
+        self._test = SelfTest(suite, trial, conditions, request.seed, tell=self._tell)
+        self._last_told = time.monotonic()
+        self._injected: list[Injection] = []
+        self._records: list[DetectionRecord] = []
+
+    def run(self) -> int:
+        """Everything; prints what there is, also when interrupted."""
+        if self._request.resume and self._path.exists():
+            self._take_over()
+        self._say_how_long()
+        status = DONE
+        with terminated_is_interrupted():
+            try:
+                self._measure()
+            except KeyboardInterrupt:
+                status = INTERRUPTED
+                self._say(f"interrupted; `--resume --out {self._request.out}` goes on from here")
+        found = lines(self._injected, self._records)
+        if self._records:
+            click.echo(rendered(found, self._trial, self._request))
+            for doubt in doubts(found):
+                self._say(doubt)
+        if status == INTERRUPTED:
+            return status
+        missed = shortfalls(found)
+        click.echo(f"Falls short: {'; '.join(missed)}." if missed else "Passed.")
+        return FALSE if missed else DONE
+
+    def _measure(self) -> None:
+        start = time.monotonic()
+        if not self._injected:
+            self._injected = self._calibrated()
+            self._begin_journal()
+        with JournalWriter(self._path, append=True) as journal:
+            self._test.record = lambda one: journal.write(one, sync=False)
+            for number in range(self._done, self._request.comparisons):
+                records = self._compared(number)
+                for record in records:
+                    journal.write(record)
+                self._records += records
+                self._say(f"comparison {number + 1} of {self._request.comparisons}: {_in_short(records)}")
+            elapsed_s = round(time.monotonic() - start, 1)
+            journal.write(EndRecord(elapsed_s=elapsed_s, cells={}))
+
+    @property
+    def _done(self) -> int:
+        return max((one.comparison + 1 for one in self._records), default=0)
+
+    def _calibrated(self) -> list[Injection]:
+        try:
+            found = self._test.calibrate()
+        except ChildError as error:
+            raise StopError(f"calibration: {outcome_reason(error.outcome)}", NOTHING_MEASURED) from error
+        except ValueError as error:
+            raise StopError(
+                f"calibration: {error}; try again on a quieter machine", NOTHING_MEASURED
+            ) from error
+        worth = ", ".join(f"{one.worth:.2%} by {one.variant.iterations} turns" for one in found)
+        self._say(f"calibrated: {worth}")
+        return found
+
+    def _compared(self, number: int) -> list[DetectionRecord]:
+        for attempt in range(MOST_REPEATS):
+            try:
+                return self._test.compare(number, self._injected)
+            except ChildError as error:
+                reason = outcome_reason(error.outcome)
+                self._say(f"comparison {number + 1} broke off and is taken again: {reason}")
+                if attempt + 1 == MOST_REPEATS:
+                    raise StopError(f"comparison {number + 1}: {reason}", NOTHING_MEASURED) from error
+        raise AssertionError("unreachable")
+
+    # The journal ----------------------------------------------------------------------------------
+
+    def _header(self) -> RunRecord:
+        settings: dict[str, int | float | bool | str] = {
+            LOAD_ENGINE: self._engine.name,
+            "rounds": self._trial.rounds,
+            "generations": self._trial.pace.generations,
+        }
+        for one in self._injected:
+            settings[f"{one.variant.label}-turns"] = one.variant.iterations
+            settings[f"{one.variant.label}-worth"] = one.worth
+        return run_header(
+            "selftest",
+            [self._trial.row.adapter],
+            [SCENARIO],
+            seed=self._request.seed,
+            slice_ms=SLICE_MS,
+            run_in_ms=RUN_IN_MS,
+            settings=settings,
+        )
+
+    def _begin_journal(self) -> None:
+        try:
+            self._request.out.mkdir(parents=True, exist_ok=True)
+            self._path.unlink(missing_ok=True)
+            with JournalWriter(self._path) as journal:
+                journal.write(self._header())
+        except OSError as error:
+            raise unwritable(self._request.out, error) from error
+
+    def _take_over(self) -> None:
+        """Calibration and complete comparisons of an interrupted self-test that asked the same."""
+        try:
+            records = read_journal(self._path)
+        except JournalError as error:
+            raise StopError(str(error)) from error
+        before = records[0]
+        assert isinstance(before, RunRecord)
+        self._injected = _injections_of(before)
+        now = self._header()
+        for name in ("crossloop", "profile", "seed", "adapters", "machine", "settings"):
+            old, new = getattr(before, name), getattr(now, name)
+            if old != new:
+                raise StopError(
+                    f"--resume: {self._path} was begun with {name} {old!r}, this is {new!r}; "
+                    "use the same options, or leave out --resume to begin anew"
+                )
+        found = [one for one in records if isinstance(one, DetectionRecord)]
+        whole = {one.comparison for one in found if _count(found, one.comparison) == len(self._injected)}
+        self._records = [one for one in found if one.comparison in whole]
+        generations = [one.generation for one in records if isinstance(one, SliceRecord)]
+        self._test.begin_after(max(generations, default=-1))
+
+    # Telling --------------------------------------------------------------------------------------
+
+    def _say_how_long(self) -> None:
+        left = self._request.comparisons - self._done
+        seconds = left * self._trial.seconds + (0 if self._injected else self._trial.calibration_s)
+        measured_s = self._trial.rounds * GENERATIONS * (SLICE_MS + RUN_IN_MS) / 1e3
+        self._say(
+            f"{left} comparisons of {len(SLOWDOWNS) + 2} rows of {self._trial.row}, {measured_s:.1f} s of measuring "
+            f"a row in each ({GENERATIONS} generations × {self._trial.rounds} rounds), load engine "
+            f"{self._engine.name}: about {seconds / 60:.0f} minutes"
+        )
+
+    def _say(self, text: str) -> None:
+        self._last_told = time.monotonic()
+        click.echo(f"crossloop: {text}", err=True)
+
+    def _tell(self, text: str) -> None:
+        if time.monotonic() - self._last_told >= PLAIN_EVERY_S:
+            self._say(text)
+
+
+def _count(records: Sequence[DetectionRecord], comparison: int) -> int:
+    return sum(one.comparison == comparison for one in records)
+
+
+def _injections_of(header: RunRecord) -> list[Injection]:
+    """What a self-test's journal says that it injected. Raises StopError for the journal of something else."""
+    found = []
+    for asked in SLOWDOWNS:
+        label = f"slow-{100 * asked:g}"
+        turns, worth = header.settings.get(f"{label}-turns"), header.settings.get(f"{label}-worth")
+        if not isinstance(turns, int) or not isinstance(worth, int | float):
+            raise StopError(
+                "--resume: the journal is not that of a self-test; leave out --resume to begin anew"
+            )
+        found.append(Injection(asked, float(worth), Slowed(label, turns)))
+    return found
+
+
+def _in_short(records: Sequence[DetectionRecord]) -> str:
+    parts = [
+        f"{one.adapter.partition('@')[2]} {one.ratio.value:.4f}{'!' if one.costlier or one.leaner else ''}"
+        for one in records
+    ]
+    floor = records[0].noise_floor if records else 0.0
+    return f"{', '.join(parts)}; floor {digits.percent(floor)} (! called different)"
+
+
+def rendered(found: Sequence[Line], trial: Trial, request: Request) -> str:
+    """The table on stdout, in markdown."""
+    columns = (
+        Column("Injected", "right"),
+        Column("turns", "right"),
+        Column("worth", "right"),
+        Column("found as", "right"),
+        Column("sd between comparisons", "right"),
+        Column("called slower", "right"),
+        Column("95 % (Wilson)", "right"),
+        Column("called leaner", "right"),
+    )
+    rows = [
+        (
+            "0 % (A/A)" if not one.injection.asked else digits.percent(one.injection.asked),
+            digits.integer(one.injection.variant.iterations),
+            f"{one.injection.worth:.2%}",
+            digits.MISSING if one.found_as is None else f"{one.found_as:+.2%}",
+            digits.MISSING if one.spread is None else f"{one.spread:.2%}",
+            f"{one.slower} of {one.trials}",
+            "{:.0%} to {:.0%}".format(*wilson(one.slower, one.trials)),
+            f"{one.leaner} of {one.trials}",
+        )
+        for one in found
+    ]
+    caption = (
+        f"Slowdowns injected into {trial.row}, CPU per message in {SCENARIO} with {PARAMETERS['connections']} "
+        f"connections of {digits.binary_size(PARAMETERS['size'])}: {request.seconds:g} s of measuring a row and "
+        f"comparison, {trial.rounds * trial.pace.generations} rounds in {trial.pace.generations} generations of "
+        "processes of the comparison's own. A row is called slower when the 95 % interval of its ratio to the base "
+        "lies above 1 and the ratio above the noise floor of the comparison's own twin."
+    )
+    return markdown_table(table(columns, rows, caption))

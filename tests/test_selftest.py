@@ -1,0 +1,270 @@
+"""The self-test: what is injected, how it is counted and judged, and one small run of it."""
+
+import math
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossloop.bench.detection import (
+    Injection,
+    Line,
+    detected,
+    doubts,
+    injections,
+    lines,
+    shortfalls,
+)
+from crossloop.bench.loading import LoadEngine
+from crossloop.bench.plan import Pace, Row
+from crossloop.bench.rooms import Conditions
+from crossloop.bench.selftest import SelfTest, Trial
+from crossloop.bench.variants import Slowed
+from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, StopError
+from crossloop.cli.selftesting import Request, Session
+from crossloop.journal import DetectionRecord, Estimate, SliceRecord, read_journal
+from crossloop.statistics import noise_floor, paired_ratio, wilson
+from crossloop.suite import load_suite
+from tests.test_bench import crossloop
+
+SUITE = load_suite()
+ROW = Row("asyncio", "protocol")
+
+
+# What is injected
+
+
+def test_turns_that_are_worth_what_was_asked() -> None:
+    found = injections(8000, 10, (0.0, 0.01, 0.05))
+    assert [one.variant for one in found] == [Slowed("slow-0", 0), Slowed("slow-1", 8), Slowed("slow-5", 40)]
+    assert [one.worth for one in found] == pytest.approx([0, 0.01, 0.05])
+    coarse = injections(8000, 60, (0.01,))
+    assert coarse[0].variant.iterations == 1
+    assert coarse[0].worth == pytest.approx(0.0075), "what is injected is said, not what was asked for"
+
+
+@pytest.mark.parametrize("turn_ns", [0.0, -3.0, math.nan, math.inf])
+def test_a_loop_that_cannot_be_told_from_nothing_is_refused(turn_ns: float) -> None:
+    with pytest.raises(ValueError, match="a turn of the loop took"):
+        injections(8000, turn_ns, (0.01,))
+
+
+def test_turns_too_coarse_to_tell_two_slowdowns_apart_are_refused() -> None:
+    with pytest.raises(ValueError, match="too coarse"):
+        injections(8000, 1000, (0.0, 0.01, 0.02))
+
+
+# How it is counted
+
+
+def synthetic(seed: int, slowdown: float, *, noise: float = 0.012, between: float = 0.003) -> DetectionRecord:
+    """One comparison of a row that is slower by *slowdown*: five generations of 18 rounds."""
+    draw = random.Random(seed)
+
+    def row(truth: float) -> list[tuple[int, int, float]]:
+        return [
+            (generation, turn, math.exp(math.log1p(truth) + effect + draw.gauss(0, noise)))
+            for generation in range(5)
+            for effect in [draw.gauss(0, between)]
+            for turn in range(18)
+        ]
+
+    base, twin, slow = row(0), row(0), row(slowdown)
+    ratios = [paired_ratio(one, base, seed, 300) for one in (slow, twin)]
+    return detected((f"asyncio@slow-{100 * slowdown:g}", "protocol"), seed, ratios[0], ratios[1])
+
+
+def test_known_slowdowns_are_found_and_nothing_is_not() -> None:
+    """Synthetic slices with a known truth, through the rule, the counting and the verdict."""
+    injected = injections(8000, 8, (0.0, 0.02, 0.05))
+    found = lines(injected, [synthetic(seed, one.asked) for one in injected for seed in range(100)])
+    assert [one.trials for one in found] == [100, 100, 100]
+    same, two, five = found
+    assert same.false <= 1
+    assert two.slower >= 95
+    assert (five.slower, two.leaner, five.leaner) == (100, 0, 0)
+    assert two.found_as == pytest.approx(0.02, abs=0.002)
+    assert two.spread == pytest.approx(0.0025, abs=0.0012)
+    assert shortfalls(found) == []
+    assert doubts(found) == []
+
+
+def test_noise_as_large_as_the_slowdown_falls_short() -> None:
+    injected = injections(8000, 8, (0.0, 0.02))
+    found = lines(
+        injected, [synthetic(seed, one.asked, noise=0.06) for one in injected for seed in range(40)]
+    )
+    (reason,) = shortfalls(found)
+    assert reason.startswith("2% slower was found in ")
+    assert reason.endswith(" of 40 comparisons, 38 are asked for")
+
+
+def test_what_was_not_injected_as_asked_is_doubted() -> None:
+    injected = injections(8000, 8, (0.0, 0.02))
+    records = [
+        DetectionRecord(
+            "asyncio@slow-2", "protocol", number, Estimate(1.012, 1, 1.02, 90, 5), 0.01, False, False
+        )
+        for number in range(10)
+    ]
+    assert doubts(lines(injected, records)) == [
+        "2.00% was injected and 1.20% found: the loop costs here what it did not in the calibration"
+    ]
+    assert doubts(lines(injected, records[:9])) == [], "of few comparisons that is noise"
+
+
+def line(asked: float, trials: int, slower: int, leaner: int = 0) -> Line:
+    return Line(Injection(asked, asked, Slowed(f"slow-{asked}", 1)), trials, slower, leaner, asked, 0.003)
+
+
+@pytest.mark.parametrize(
+    ("same", "two", "reasons"),
+    [
+        (line(0.0, 100, 1), line(0.02, 100, 95), 0),
+        (line(0.0, 100, 1, 1), line(0.02, 100, 95), 1),  # both directions are false
+        (line(0.0, 100, 0), line(0.02, 100, 94), 1),
+        (line(0.0, 100, 2), line(0.02, 100, 94), 2),
+        (line(0.0, 30, 1), line(0.02, 30, 29), 0),
+        (line(0.0, 30, 2), line(0.02, 30, 28), 2),
+        (line(0.0, 400, 4), line(0.02, 400, 380), 0),
+        (line(0.0, 400, 5), line(0.02, 400, 380), 1),
+        (line(0.0, 0, 0), line(0.02, 0, 0), 0),
+    ],
+)
+def test_the_verdict(same: Line, two: Line, reasons: int) -> None:
+    assert len(shortfalls([same, line(0.01, 100, 3), two])) == reasons
+
+
+def test_the_rule_is_that_of_the_report_with_the_comparisons_own_twin() -> None:
+    ratio, twins = Estimate(1.02, 1.012, 1.028, 90, 5), Estimate(0.997, 0.985, 1.004, 90, 5)
+    found = detected(("asyncio@slow-2", "protocol"), 7, ratio, twins)
+    assert found.noise_floor == pytest.approx(noise_floor(twins))
+    assert (found.costlier, found.leaner, found.comparison) == (True, False, 7)
+    assert not detected(("a@b", ""), 0, ratio, Estimate(1.0, 0.979, 1.004, 90, 5)).costlier, (
+        "within the floor"
+    )
+    assert detected(("a@b", ""), 0, Estimate(0.95, 0.94, 0.96, 90, 5), twins).leaner
+
+
+@pytest.mark.parametrize(
+    ("found", "trials", "low", "high"),
+    # Newcombe 1998, Statistics in Medicine 17, table I, method 3
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_as_published(found: int, trials: int, low: float, high: float) -> None:
+    assert wilson(found, trials) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(trials - found, trials) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+
+
+def test_wilson_of_nothing() -> None:
+    assert wilson(0, 0) == (0, 1)
+    with pytest.raises(ValueError, match="3 of 2 is no count"):
+        wilson(3, 2)
+
+
+# How it runs
+
+
+PARAMETERS = {"size": 64, "connections": 2}
+
+
+def small_trial() -> Trial:
+    return Trial(
+        SUITE.scenarios["tcp-echo"],
+        ROW,
+        PARAMETERS,
+        Pace(generations=1, slice_ms=10, run_in_ms=2),
+        6,
+        (0.0, 0.5),
+    )
+
+
+def test_a_comparison_has_fresh_processes_and_judges_every_slowdown() -> None:
+    taken: list[SliceRecord] = []
+    test = SelfTest(SUITE, small_trial(), Conditions(None, None), 1, record=taken.append)
+    injected = [Injection(0.0, 0.0, Slowed("slow-0", 0)), Injection(0.5, 0.5, Slowed("slow-50", 300))]
+    records = [record for number in range(2) for record in test.compare(number, injected)]
+    assert [(one.adapter, one.comparison) for one in records] == [
+        ("asyncio@slow-0", 0), ("asyncio@slow-50", 0), ("asyncio@slow-0", 1), ("asyncio@slow-50", 1)
+    ]  # fmt: skip
+    assert {one.generation for one in taken} == {0, 1}, "each comparison has processes of its own"
+    names = {"asyncio@base", "asyncio@twin", "asyncio@slow-0", "asyncio@slow-50"}
+    for generation in (0, 1):
+        for turn in range(6):
+            both = {one.adapter for one in taken if (one.generation, one.round) == (generation, turn)}
+            assert both == names
+    assert [line_.trials for line_ in lines(injected, records)] == [2, 2]
+
+
+def request(out: Path, comparisons: int, *, resume: bool = False) -> Request:
+    return Request("asyncio", comparisons, 1, 1, out, resume)
+
+
+class Small(Session):
+    """A session that calibrates nothing, and is interrupted after so many comparisons."""
+
+    def __init__(self, out: Path, comparisons: int, *, interrupted_after: int = 99, resume: bool = False):
+        super().__init__(SUITE, small_trial(), request(out, comparisons, resume=resume), LoadEngine("python"))
+        self._interrupted_after = interrupted_after
+
+    def _calibrated(self) -> list[Injection]:
+        labels = (("slow-0", 0), ("slow-1", 3), ("slow-2", 6), ("slow-3", 9), ("slow-5", 15))
+        return [
+            Injection(float(label[5:]) / 100, turns / 300, Slowed(label, turns)) for label, turns in labels
+        ]
+
+    def _compared(self, number: int) -> list[DetectionRecord]:
+        if number == self._interrupted_after:
+            raise KeyboardInterrupt
+        same, two = Estimate(1.001, 0.99, 1.01, 90, 5), Estimate(1.02, 1.015, 1.025, 90, 5)
+        return [
+            detected((f"asyncio@{one.variant.label}", "protocol"), number, two if one.asked else same, same)
+            for one in self._injected
+        ]
+
+
+def test_an_interrupted_self_test_prints_what_it_has_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Small(tmp_path, 5, interrupted_after=3).run() == INTERRUPTED
+    out, errors = capsys.readouterr()
+    assert "| 2.0 % | 6 | 2.00% | +2.00% | 0.00% | 3 of 3 | 44% to 100% | 0 of 3 |" in out
+    assert "| 0 % (A/A) | 0 | 0.00% | +0.10% | 0.00% | 0 of 3 | 0% to 56% | 0 of 3 |" in out
+    assert "Passed" not in out
+    assert f"`--resume --out {tmp_path}` goes on from here" in errors
+    assert Small(tmp_path, 5, resume=True).run() == DONE
+    out, errors = capsys.readouterr()
+    assert "2 comparisons of 7 rows" in errors
+    assert "5 of 5" in out
+    assert out.endswith("Passed.\n")
+    journal = read_journal(tmp_path / "selftest.jsonl")
+    assert sum(isinstance(one, DetectionRecord) for one in journal) == 25
+
+
+def test_a_self_test_that_falls_short_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Blind(Small):
+        def _compared(self, number: int) -> list[DetectionRecord]:
+            same = Estimate(1.001, 0.99, 1.01, 90, 5)
+            names = [(f"asyncio@{one.variant.label}", "protocol") for one in self._injected]
+            return [detected(name, number, same, same) for name in names]
+
+    assert Blind(tmp_path, 2).run() == FALSE
+    assert (
+        "Falls short: 2% slower was found in 0 of 2 comparisons, 2 are asked for." in capsys.readouterr().out
+    )
+
+
+def test_resume_refuses_another_self_test(tmp_path: Path) -> None:
+    assert Small(tmp_path, 1).run() == DONE
+    other = Small(tmp_path, 1, resume=True)
+    other._trial = Trial(other._trial.scenario, Row("epoll", "native"), PARAMETERS, other._trial.pace, 6)
+    with pytest.raises(StopError, match=r"was begun with adapters \['asyncio'\], this is \['epoll'\]"):
+        other.run()
+
+
+def test_an_adapter_without_a_server_cannot_be_tried(tmp_path: Path) -> None:
+    foreign = "kqueue" if sys.platform == "win32" else "iocp"
+    done = crossloop("selftest", "--adapters", foreign, "--comparisons", "1", "--out", str(tmp_path))
+    assert done.returncode == 3
+    assert f"crossloop: {foreign} cannot be tried: " in done.stderr
