@@ -319,6 +319,18 @@ def test_open_loop_charges_a_stall_to_everyone_who_had_to_wait(engine: Engine) -
     assert sum(count for value, count in stretch.latency if value > 0.1e9) >= 30
 
 
+def test_time_spent_on_looking_in_vain_is_told_and_waiting_is_not(engine: Engine) -> None:
+    with serving(bad.delaying(0.02)) as port:
+        goal = Target("127.0.0.1", port, 1, SIZE, seed=1)
+        goal.connect(5)
+        for spin in (True, False):
+            closed_ = closed_loop(goal, 0, 0.1, spin=spin, engine=engine)
+            open_ = open_loop(goal, 20, run_in_s=0, duration_s=0.1, seed=1, spin=spin, engine=engine)
+            for stretch in (closed_, open_):
+                assert (0 < stretch.looking_ns < stretch.elapsed_ns) == spin
+        goal.close()
+
+
 def test_open_loop_latency_is_at_least_the_servers_delay(engine: Engine) -> None:
     with serving(bad.delaying(0.02)) as port:
         stretch = opened(port, engine, rate=50, duration_s=0.4)
