@@ -51,7 +51,14 @@ def measure(
         )
         with ProgressView(plan.slices) as view:
             bench = Bench(
-                suite, plan, journal, conditions=conditions, seed=seed, past=Past(), progress=view.advance
+                suite,
+                plan,
+                journal,
+                conditions=conditions,
+                seed=seed,
+                past=Past(),
+                progress=view.advance,
+                evidence=False,  # nothing here concludes anything of it
             )
             bench.run()
 
