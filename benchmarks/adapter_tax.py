@@ -1,6 +1,6 @@
 """What the common API costs: each adapter's echo server against one written by hand for the same library.
 
-    python benchmarks/adapter_tax.py [--adapters A,B] [--styles S,T] [--rounds N] [--generations G]
+    python benchmarks/adapter_tax.py [--adapters A,B] [--styles S,T] [--against ID] [--rounds N] [--generations G]
                                      [--connections 50] [--size 1024] [--limit 1.03] [--seed 1]
 
 The hand-written servers are in `benchmarks/controls`. For each adapter and style a worker (adapter) and a
@@ -8,6 +8,9 @@ control live at once, on the first CPU; the load, crossloop's own, is on the sec
 30 ms of run-in alternate in random order, the other process stopped meanwhile, over generations of fresh
 processes. The figure is CPU time per message, adapter ÷ control: the median of the paired ratios with its
 95 % interval (docs/method.md). The first line is a control against itself: what differs from 1 there is noise.
+
+With `--against` an adapter, in its first style, stands in the place of the hand-written servers: what one binding
+costs over another, by the same pairs.
 
 Prints a markdown table as it goes; progress on stderr. Exit 0; 1 when a ratio is above the limit with its
 whole interval; 3 when nothing could be measured. Needs two CPUs, and Linux for their pinning.
@@ -164,15 +167,18 @@ def verdict_on(ratio: Estimate, limit: float) -> str:
     return "no" if ratio.low > limit else "undecided"
 
 
-def pairs_of(usable: Sequence[Probed], styles: str | None) -> Iterator[Pair]:
-    """A control against itself, then every adapter and style that has a control."""
+def pairs_of(usable: Sequence[Probed], styles: str | None, against: Row | None = None) -> Iterator[Pair]:
+    """A control against itself, then every adapter and style that has a control (or *against* for all of them)."""
     pairs = [
         Pair(one.entry.id, style, Row(one.entry.id, style), control)
         for one in usable
         for style in one.styles
         if styles is None or style in styles.split(",")
-        if (control := control_of(one.entry.id, style)) is not None
+        if (control := against or control_of(one.entry.id, style)) is not None
     ]
+    if against is not None:
+        yield from (pair for pair in pairs if pair.subject != against)
+        return
     for first in itertools.islice(pairs, 1):
         twin = Row(TWIN, first.control.style)
         yield Pair("A/A", f"control of {first.name}/{first.style}", twin, first.control)
@@ -186,6 +192,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--adapters", help="ids or prefixes, separated by commas")
     parser.add_argument("--styles", help="only these, separated by commas")
+    parser.add_argument("--against", help="an adapter's id: compare with it, not with hand-written servers")
     parser.add_argument("--rounds", type=int, default=PROFILE.rounds, help="in each generation")
     parser.add_argument("--generations", type=int, default=PROFILE.generations)
     parser.add_argument("--connections", type=int, default=50)
@@ -205,10 +212,18 @@ def measure(
     probed = [probe(suite, entry) for entry in chosen.values()]
     session = Session(suite, cpus, options)
     print(f"{options.connections} connections, {options.size} bytes a message, limit {options.limit:g}\n")
+    against = None
+    if options.against:
+        control = probe(suite, suite.adapters[options.against])
+        if not control.usable:
+            print(f"adapter_tax: --against: {outcome_reason(control.outcome)}", file=sys.stderr)
+            return []
+        print(f"control: {options.against}\n")
+        against = Row(options.against, control.styles[0])
     print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | pairs, generations | within |")
     print("| --- | --- | --- | ---: | ---: | --- |", flush=True)
     verdicts = []
-    for pair in pairs_of([one for one in probed if one.usable], options.styles):
+    for pair in pairs_of([one for one in probed if one.usable], options.styles, against):
         line, verdict = session.line(pair)
         print(line, flush=True)
         if pair.name != "A/A":
@@ -236,8 +251,15 @@ def main() -> int:
     suite = load_suite()
     try:
         chosen = select("adapter", suite.adapters, options.adapters)
+        if options.against:
+            (options.against,) = select("adapter", suite.adapters, options.against)
     except SuiteError as error:
-        print(f"adapter_tax: --adapters: {error}", file=sys.stderr)
+        print(f"adapter_tax: --adapters, --against: {error}", file=sys.stderr)
+        return 2
+    except ValueError:
+        print(
+            f"adapter_tax: --against: expected one adapter, {options.against!r} is several", file=sys.stderr
+        )
         return 2
     verdicts = measure(suite, chosen, cpus, options)
     if all(verdict == "none" for verdict in verdicts):  # no adapter, no style or no library to measure

@@ -157,12 +157,10 @@ def run_all(names: Sequence[str], loop: str, limit_s: float) -> list[Verdict]:
     verdicts = []
     for name in names:
         print(f"gevent_suite: {name}", file=sys.stderr, flush=True)
-        tries = 1
-        verdict = judge(run_module(name, LOOPS[loop], limit_s), loop)
-        if not verdict.good:
-            tries = 2
+        for tries in (1, 2):  # noqa: B007  (it is in the table)
             verdict = judge(run_module(name, LOOPS[loop], limit_s), loop)
-        if not verdict.good:
+            if verdict.good:
+                break
             print(verdict.run.log[-LOGGED_CHARACTERS:], file=sys.stderr, flush=True)
         print(row(verdict, tries), flush=True)
         verdicts.append(verdict)
