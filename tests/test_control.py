@@ -125,6 +125,14 @@ def test_rows_within_the_floor_tie_and_the_twin_is_no_cell() -> None:
     assert [cell.adapter for cell in cells_of(comparison(), found, {}, 1)] == ["asyncio", "uvloop"]
 
 
+def test_a_twin_that_is_leanest_is_nobodys_measure() -> None:
+    found = slices({"asyncio": 8000, "asyncio@twin": 4000, "uvloop": 6000})
+    cells = {cell.adapter: cell.figures for cell in cells_of(comparison(), found, {}, 1)}
+    assert cells["uvloop"] is not None
+    assert (cells["uvloop"].tier, cells["uvloop"].ratio_to_best.value) == (1, 1.0)
+    assert comparison_record(comparison(), found, {}, 1).half_width == pytest.approx(0.0015, abs=0.001)
+
+
 def test_a_floor_takes_six_pairs_and_is_the_headlines_where_there_are_fewer() -> None:
     few = slices({"asyncio": 8000, "asyncio@twin": 8000}, rounds=1)
     record = comparison_record(comparison(), few, {}, 1)

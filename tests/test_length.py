@@ -21,7 +21,15 @@ from crossloop.bench.length import (
 from crossloop.bench.plan import PROFILES, Plan, make_plan
 from crossloop.bench.rooms import Conditions
 from crossloop.bench.run import Bench, Past
-from crossloop.journal import ComparisonRecord, EndRecord, Estimate, JournalWriter, read_journal
+from crossloop.journal import (
+    ComparisonRecord,
+    EndRecord,
+    Estimate,
+    JournalWriter,
+    Record,
+    SliceRecord,
+    read_journal,
+)
 from crossloop.outcomes import Measured
 from crossloop.report import render
 from crossloop.statistics import GENERATIONS_TO_STOP, half_width, paired_ratio, precise
@@ -206,21 +214,37 @@ def test_a_run_ends_when_its_intervals_are_narrow(tmp_path: Path) -> None:
     """Within ± 90 % everything is known as soon as there are generations enough; the budget is not spent."""
     scenario = SUITE.scenarios["tcp-echo"]
     probed = list(probe_all(SUITE, {"asyncio": SUITE.adapters["asyncio"]}))
-    path = tmp_path / "run.jsonl"
+    smoke = make_plan(PROFILES["smoke"], [scenario], probed)
+    whole = bench(tmp_path / "run.jsonl", smoke, Past())
+    (found,) = (one for one in whole if isinstance(one, ComparisonRecord))
+    assert (found.stopped, found.generations) == ("precise", GENERATIONS_TO_STOP)
+
+    # Had it been interrupted before its last generation, it would have taken another generation and no more.
+    taken = [one for one in whole if isinstance(one, SliceRecord)]
+    last = max(one.generation for one in taken)
+    kept = tuple(one for one in taken if one.generation < last)
+    again = bench(tmp_path / "again.jsonl", smoke, Past(slices=kept))
+    (fresh,) = {one.generation for one in again if isinstance(one, SliceRecord)}
+    assert fresh >= last, "processes that are new have a number that is"
+    (found,) = (one for one in again if isinstance(one, ComparisonRecord))
+    assert (found.stopped, found.generations) == ("precise", GENERATIONS_TO_STOP)
+
+
+def bench(path: Path, smoke: Plan, past: Past) -> list[Record]:
+    """What a run within ± 90 % writes that has *past* behind it."""
     with JournalWriter(path) as journal:
         journal.write(journals.run_record())
         Bench(
             SUITE,
-            make_plan(PROFILES["smoke"], [scenario], probed),
+            smoke,
             journal,
             conditions=Conditions(None, None),
             seed=1,
-            past=Past(),
+            past=past,
             progress=lambda _text, _slices: None,
             length=Length(3600, 0.9),
         ).run()
-    (found,) = (one for one in read_journal(path) if isinstance(one, ComparisonRecord))
-    assert (found.stopped, found.generations) == ("precise", GENERATIONS_TO_STOP)
+    return read_journal(path)
 
 
 def test_a_budget_that_holds_nothing_is_refused_with_the_least_that_would(tmp_path: Path) -> None:

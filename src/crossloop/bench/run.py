@@ -266,7 +266,8 @@ class _StageSession:
                 return
             turns = self._turns(generation)
             turns = [(turn, one) for turn, one in turns if one in open_ones]
-            self._run_generation(self._first_generation + generation, turns)
+            if turns:  # none are left of a generation that an interrupted run has taken already
+                self._run_generation(self._first_generation + generation, turns)
             generation, took_s = generation + 1, time.monotonic() - start
 
     def _precise(self, comparison: Comparison) -> bool:
