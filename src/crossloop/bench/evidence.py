@@ -201,8 +201,8 @@ class EvidenceRoom(ServedRoom):
                 stretches.append(Stretch(answer["answered"], cpu_ns, answer["elapsed_ns"]))
         if idle > IDLE_SHARE:
             raise NoFigureError(
-                f"it used {idle:.0%} of a CPU while nothing was asked of it, so that the CPU it uses while it is "
-                "asked says nothing about messages"
+                f"it used {100 * idle:.0f} % of a CPU while nothing was asked of it, so that the CPU it uses while it "
+                "is asked says nothing about messages"
             )
         if len(stretches) < LEAST_STRETCHES:
             raise NoFigureError(
@@ -211,7 +211,8 @@ class EvidenceRoom(ServedRoom):
         found = steady(stretches)
         if found.band > WIDEST_BAND:
             raise NoFigureError(
-                f"its last stretches vary so much that ± {found.band:.0%} would be called steady"
+                f"its last stretches vary so much that more than ± {100 * WIDEST_BAND:.0f} % would be called steady; "
+                "a machine that does nothing else helps"
             )
         return WarmUp(
             first_ns_per_operation=found.first_ns,
