@@ -1,9 +1,12 @@
 """The two loops: closed (capacity) and open (latency at an offered rate).
 
-Time is perf_counter_ns throughout. Each stretch has a run-in, a measured part between the two hooks, and a
-drain in which the answers still in flight come in; run-in and drain are verified and not counted. What lies
-inside the timed region is an engine's (`turns`, `native`); the cycle collector is off, nothing is formatted, no
-file is touched.
+Time is perf_counter_ns throughout. Each stretch has a run-in, a measured part, and a drain in which the answers
+still in flight come in; run-in and drain are verified and not counted. What lies inside the timed region is an
+engine's (`turns`, `native`); the cycle collector is off, nothing is formatted, no file is touched.
+
+The closed loop also drains between run-in and measured part. The CPU clock of a process on another CPU is exact
+only while that process sleeps (`crossloop.measure.clocks`). So it is read with nothing in flight, before the first
+message of the measured part and after the answer to the last: `Stretch.sent` messages lie between the readings.
 """
 
 import gc
@@ -30,6 +33,9 @@ DRAIN_S = 2.0
 """Beyond run-in and duration no stretch takes longer than this."""
 QUIET_NS = 2_000_000
 """Open loop: the end of the measured part waits at most this long for a moment with nothing in flight."""
+REST_NS = 50_000_000
+"""Closed loop: longest wait for the last answers of the run-in. A server that needs longer is measured as it is;
+whether it has lost one shows in the drain."""
 MAX_ARRIVALS = 20_000_000
 PYTHON = PythonEngine()
 
@@ -40,10 +46,16 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Hooks:
-    """Called exactly at the start and the end of the measured part. Both must be short."""
+    """Called around the measured part; none of their time is part of it."""
 
+    settle: Callable[[], None] = _nothing
+    """Nothing is in flight: wait until the server sleeps, if it ever does."""
     at_start: Callable[[], None] = _nothing
     at_end: Callable[[], None] = _nothing
+    """At once when the time is up, with messages in flight."""
+    at_rest: Callable[[], None] = _nothing
+    """After `at_end`, as soon as nothing is in flight any more. An open loop at more than the server can do does not
+    wait for that: those who wait for an answer would wait longer."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,8 @@ class Stretch:
 
     operations: int
     """Verified answers that came in during the measured part."""
+    sent: int
+    """Messages answered between `at_start` and `at_rest`: in the closed loop those of the drain as well."""
     elapsed_ns: int
     """Length of the measured part, between the hooks."""
     latency: list[Pair]
@@ -88,17 +102,23 @@ def closed_loop(
         start = perf_counter_ns()
         turns.begin()
         turns.closed(start + _ns(run_in_s))
+        if turns.rest(perf_counter_ns() + REST_NS):
+            hooks.settle()
         hooks.at_start()
-        looking = turns.looking_ns
+        looking, sent = turns.looking_ns, target.sent
         start = perf_counter_ns()
+        turns.begin()
         operations = turns.closed(start + _ns(duration_s))
         elapsed = perf_counter_ns() - start
         looking = turns.looking_ns - looking
         hooks.at_end()
         turns.drain(perf_counter_ns() + _ns(DRAIN_S))
+        hooks.settle()
+        hooks.at_rest()
         turns.expect_silence()
         latency = turns.closed_latency()
-    return Stretch(operations, elapsed, latency, scheduled=operations, looking_ns=looking)
+    sent = target.sent - sent
+    return Stretch(operations, sent, elapsed, latency, scheduled=operations, looking_ns=looking)
 
 
 def open_loop(
@@ -156,6 +176,9 @@ def open_loop(
         operations = plan.answered - answered
         looking = turns.looking_ns - looking
         hooks.at_end()
+        if not plan.in_flight:
+            hooks.settle()
+        hooks.at_rest()
         turns.open(plan, last, perf_counter_ns() + _ns(drain_s), until_quiet=True)
         given_up = perf_counter_ns()
         answers = latencies[first:last]
@@ -166,7 +189,7 @@ def open_loop(
             if value < 0:
                 answers[place] = max(0, given_up - plan.origin_ns - due[first + place])
         latency = turns.latency(answers)
-    return Stretch(operations, elapsed, latency, unanswered, len(answers), looking)
+    return Stretch(operations, operations, elapsed, latency, unanswered, len(answers), looking)
 
 
 def schedule(rate: float, arrivals: Arrivals, length_ns: int, seed: int) -> "array[int]":

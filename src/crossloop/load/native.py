@@ -252,16 +252,21 @@ class NativeTurns:
         )
         return self._plan
 
-    def drain(self, until_ns: int) -> None:
-        """As `Turns.drain`."""
+    def rest(self, until_ns: int) -> bool:
+        """As `Turns.rest`."""
         load = self._load
         load.last_answer_ns = 0
         for end_ns in _calls(until_ns):
             self._check(self._library.crossloop_load_drain(ctypes.byref(load), ctypes.c_int64(end_ns)))
             if not load.waiting:
-                return
-        self._show()
-        raise unanswered(self._target, perf_counter_ns(), load.last_answer_ns)
+                return True
+        return False
+
+    def drain(self, until_ns: int) -> None:
+        """As `Turns.drain`."""
+        if not self.rest(until_ns):
+            self._show()
+            raise unanswered(self._target, perf_counter_ns(), self._load.last_answer_ns)
 
     def expect_silence(self) -> None:
         """As `Turns.expect_silence`."""

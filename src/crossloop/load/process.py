@@ -144,6 +144,10 @@ class _Readings:
         self.steal_ns: int | None = None
         self.user_system_ns: tuple[int, int] | None = None
 
+    def settle(self) -> None:
+        """The clock of a process that sleeps is exact."""
+        clocks.await_sleep(self.pids)
+
     def at_start(self) -> None:
         """What is exact is read last, next to the measured part."""
         self.sleeps = clocks.sleeps(self.pids)
@@ -153,8 +157,11 @@ class _Readings:
         self.load_cpu_ns = clocks.own_cpu_ns()
 
     def at_end(self) -> None:
-        """What is exact is read first."""
+        """The load's own clock, before it takes in what is in flight."""
         self.load_cpu_ns = clocks.own_cpu_ns() - self.load_cpu_ns
+
+    def at_rest(self) -> None:
+        """What is exact is read first."""
         self.cpu_ns = sum(self._cpu_ns(pid, before) - before for pid, before in self._start.items())
         later = clocks.tree(self.pid)
         # Processes that were born meanwhile: all of their time lies within.
@@ -165,6 +172,12 @@ class _Readings:
         if after is not None and before is not None:
             self.user_system_ns = (max(0, after[0] - before[0]), max(0, after[1] - before[1]))
         self.pids = later
+
+    def both_ends(self) -> None:
+        """`at_end` and `at_rest` at once, where nothing is in flight at the end."""
+        self.at_end()
+        self.settle()
+        self.at_rest()
 
     def _cpu_ns(self, pid: int, unknown: int) -> int:
         """CPU time of one process of the tree; *unknown* for a child that ended, whose time is lost."""
@@ -216,7 +229,7 @@ class Sets:
         readings = _Readings(pid)
         sent = target.sent
         try:
-            hooks = Hooks(readings.at_start, readings.at_end)
+            hooks = Hooks(readings.settle, readings.at_start, readings.at_end, readings.at_rest)
             stretch = _stretch(target, command, hooks, self.chosen.engine)
         finally:
             if target.poller is None:  # it was closed by its error
@@ -225,7 +238,8 @@ class Sets:
         return SliceFigures(
             operations=stretch.operations,
             elapsed_ns=stretch.elapsed_ns,
-            cpu_ns=readings.cpu_ns,
+            # The clock was read around more messages than came in within the time: it is shared out evenly.
+            cpu_ns=round(readings.cpu_ns * stretch.operations / stretch.sent) if stretch.sent else 0,
             # A load that spins is always busy: what it spent on looking in vain is not work.
             load_cpu_ns=min(readings.load_cpu_ns, stretch.elapsed_ns - stretch.looking_ns),
             sleeps=readings.sleeps,
@@ -255,7 +269,7 @@ def _proven(target: Target, command: Open) -> OpenFigures:
         target,
         command.timeout_s,
         at_start=readings.at_start,
-        at_end=readings.at_end,
+        at_end=readings.both_ends,
         exhausted=lambda: _exhausted(clocks.tree(command.pid)),
     )
     user_system = readings.user_system_ns or (None, None)

@@ -53,7 +53,7 @@ class Turns(Protocol):
         """Spent on looking in vain, since the stretch began."""
 
     def begin(self) -> None:
-        """Closed loop: send a message on every connection."""
+        """Closed loop: send a message on every connection that has none in flight."""
 
     def closed(self, until_ns: int) -> int:
         """Closed loop: go on until *until_ns* (perf_counter_ns); returns the number of answers."""
@@ -70,8 +70,11 @@ class Turns(Protocol):
     def latency(self, values_ns: "array[int]") -> list[Pair]:
         """Histogram of an open loop's latencies."""
 
+    def rest(self, until_ns: int) -> bool:
+        """Take in what is in flight, sending nothing new; False when not all of it came."""
+
     def drain(self, until_ns: int) -> None:
-        """Take in what is in flight, sending nothing new. Raises when an answer does not come."""
+        """`rest`, and raise when an answer does not come."""
 
     def expect_silence(self) -> None:
         """Nothing is in flight: nothing may arrive, and no connection may have been closed."""
@@ -112,6 +115,8 @@ class PythonTurns:
     """Idle connections, the one that has been idle longest first."""
     _queues: "dict[int, deque[int]]" = field(default_factory=dict)
     """Places of arrivals whose own connection is busy, by its number: they wait for it and for no other."""
+    _last_answer_ns: int = 0
+    """When the last answer of a `rest` came; 0: none did."""
 
     def __post_init__(self) -> None:
         self._idle.extend(self.target.connections)
@@ -119,7 +124,8 @@ class PythonTurns:
     def begin(self) -> None:
         """As `Turns.begin`."""
         for connection in self.target.connections:
-            send_next(self.target, connection)
+            if not connection.sent_ns:
+                send_next(self.target, connection)
 
     def closed(self, until_ns: int) -> int:
         """As `Turns.closed`; the latencies fill the array's beginning."""
@@ -282,11 +288,11 @@ class PythonTurns:
         wake = min(until_ns, plan.origin_ns + plan.due_ns[place]) if sends else until_ns
         return max(0.0, (wake - now) / 1e9 - 0.001)
 
-    def drain(self, until_ns: int) -> None:
-        """As `Turns.drain`."""
+    def rest(self, until_ns: int) -> bool:
+        """As `Turns.rest`."""
         target = self.target
         waiting = sum(1 for connection in target.connections if connection.sent_ns)
-        last_answer = 0
+        self._last_answer_ns = 0
         now = perf_counter_ns()
         while waiting and now < until_ns:
             for connection in complete(
@@ -294,10 +300,14 @@ class PythonTurns:
             ):
                 connection.sent_ns = 0
                 waiting -= 1
-                last_answer = perf_counter_ns()
+                self._last_answer_ns = perf_counter_ns()
             now = perf_counter_ns()
-        if waiting:
-            raise unanswered(target, now, last_answer)
+        return not waiting
+
+    def drain(self, until_ns: int) -> None:
+        """As `Turns.drain`."""
+        if not self.rest(until_ns):
+            raise unanswered(self.target, perf_counter_ns(), self._last_answer_ns)
 
     def expect_silence(self) -> None:
         """As `Turns.expect_silence`."""

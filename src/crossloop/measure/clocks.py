@@ -4,7 +4,10 @@ Linux: CPU time comes from the process-wide CPU clock of *another* process, whos
 `clock_getcpuclockid(3)` does: `~pid << 3 | CPUCLOCK_SCHED`. It is one system call, counts in nanoseconds
 and takes in all threads, finished ones too. (`/proc/PID/schedstat` knows the main thread only; `utime` and
 `stime` in `/proc/PID/stat` are split by a tick's sampling and shown in ticks of 10 ms, enough over a run
-and not for one slice.) Elsewhere psutil asks: mach task_info on macOS, GetProcessTimes on Windows,
+and not for one slice.) But the kernel adds up a process's time when a thread of it leaves the CPU or a tick finds
+it there: read from another CPU, the clock of one that runs stands still for 4 ms at 250 Hz, longer in a virtual
+machine (kernel/sched/cputime.c, thread_group_cputime; steps of 4 to 24 ms were seen). So it is read while the process
+sleeps (`await_sleep`), when it is exact. Elsewhere psutil asks: mach task_info on macOS, GetProcessTimes on Windows,
 which counts in clock ticks of 15.6 ms, so that CPU time per slice is coarse there.
 
 A process that is gone has no clock: `process_cpu_ns` raises ProcessLookupError; the functions that sum over
@@ -23,6 +26,9 @@ if sys.platform != "linux":
 
 _CPUCLOCK_SCHED = 2
 _NS = 1_000_000_000
+AWAIT_SLEEP_S = 0.003
+"""Longer than a server takes that shares its CPU with a neighbour, and short beside a slice."""
+AWAIT_THREADS = 64
 
 
 def process_cpu_ns(pid: int) -> int:
@@ -41,6 +47,31 @@ def process_cpu_ns(pid: int) -> int:
         except psutil.Error as error:
             raise ProcessLookupError(f"process {pid} is gone: {error}") from error
         return int((times.user + times.system) * _NS)
+
+
+def await_sleep(pids: Iterable[int], limit_s: float = AWAIT_SLEEP_S) -> bool:
+    """Wait until no thread of *pids* runs or wants to, looking again and again; False when *limit_s* passed before.
+
+    A server that has answered everything gets there within some 10 µs; one that polls never does. Of many threads
+    the first `AWAIT_THREADS` of each process are looked at. Linux only: elsewhere it returns at once.
+    """
+    if sys.platform != "linux":
+        return True
+    end = time.perf_counter() + limit_s
+    files = [f"{task}/stat" for pid in pids for task in _tasks(pid)[:AWAIT_THREADS]]
+    while any(map(_runs, files)):
+        if time.perf_counter() >= end:
+            return False
+    return True
+
+
+def _runs(stat: str) -> bool:
+    """Whether a thread is on a CPU or waits for one, by its state in /proc (proc_pid_stat(5))."""
+    try:
+        with open(stat, "rb", buffering=0) as file:  # noqa: PTH123  (Path costs twice the call)
+            return file.read(256).rpartition(b")")[2][1:2] == b"R"
+    except OSError:  # it ended
+        return False
 
 
 def own_cpu_ns() -> int:
