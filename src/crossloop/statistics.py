@@ -127,9 +127,10 @@ def tiers(rows: Mapping[Row, Slices], seed: int, floor: float = 0.0) -> dict[Row
 def costlier(ratio: Estimate, floor: float) -> bool:
     """Whether a paired ratio says, with evidence, that its first row costs more than its second.
 
-    The one rule of the project, for tiers, comparisons of two builds and the self-test alike: the 95 % interval
-    lies above 1, the ratio exceeds 1 + *floor* (`noise_floor`, a fraction), and there are at least
-    `ROUNDS_TO_SEPARATE` paired rounds. That it costs less is the same of the reciprocal (`inverse`).
+    The rule of tiers and of the self-test: the 95 % interval lies above 1, the ratio exceeds 1 + *floor*
+    (`noise_floor`, a fraction), and there are at least `ROUNDS_TO_SEPARATE` paired rounds. That it costs less is the
+    same of the reciprocal (`inverse`). `crossloop compare` asks the like of the generations of two runs, which share
+    no round (`compare.verdicts`).
     """
     return ratio.slices >= ROUNDS_TO_SEPARATE and ratio.low > 1 and ratio.value > 1 + floor
 

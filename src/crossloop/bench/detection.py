@@ -1,6 +1,6 @@
 """What a self-test found: how often each known slowdown was called one, and whether that is enough. Pure.
 
-The rule is that of tiers and of comparisons (`statistics.costlier`), with the floor of the comparison's own twin.
+The rule is that of tiers (`statistics.costlier`), with the floor of the comparison's own twin.
 """
 
 import math
