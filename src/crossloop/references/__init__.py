@@ -15,6 +15,11 @@ from crossloop.native import NativePart
 FAMILY = "reference"
 """Family of their adapter records, by which a report knows their rows."""
 STYLE = "native"
+MARKED_SHARE = 0.70
+"""A row is marked whose rate exceeds this share of what the load reached against the native echo."""
+REFERENCES_SETTING = "references"
+"""Setting of a run: the references that could run, `none`, or false where they were left out. A run that goes on must
+have the same ones."""
 GROUP = "references"
 """What `crossloop setup` calls all of them together."""
 

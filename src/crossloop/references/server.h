@@ -177,22 +177,23 @@ static void heed_supervisor(void) {
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) exit(0);
 }
 
+static void refuse(const struct options *options, const char *why) {
+    fprintf(stderr, "crossloop: cannot listen on '%s' port %s: %s; choose another --host or --port (0 takes a free one)\n",
+            options->host, options->port, why);
+    exit(2);
+}
+
 /* A listening, non-blocking socket. Ends the process with a line on standard error where there can be none. */
 static int listening(const struct options *options) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     int yes = 1, wrong = getaddrinfo(options->host, options->port, &hints, &found);
-    if (wrong) {
-        fprintf(stderr, "%s port %s: %s\n", options->host, options->port, gai_strerror(wrong));
-        exit(2);
-    }
+    if (wrong) refuse(options, gai_strerror(wrong));
     int fd = socket(found->ai_family, found->ai_socktype, found->ai_protocol);
     if (fd < 0) fail("socket");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    if (bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-        fprintf(stderr, "%s port %s: %s\n", options->host, options->port, strerror(errno));
-        exit(2);
-    }
+    if (bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+        refuse(options, strerror(errno));
     freeaddrinfo(found);
     not_blocking(fd);
     return fd;
