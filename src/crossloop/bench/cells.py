@@ -130,9 +130,10 @@ def ratios_to_best(
 ) -> list[Estimate]:
     """Each ranked row's ratio to the leanest, that one left out; none for fewer than two rows."""
     costs: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
+    ranked = set(comparison.rows) - set(failures)
     for one in slices:
         row = Row(one.adapter, one.style)
-        if one.phase in MAIN_PHASES and one.operations and row not in failures and row != comparison.twin:
+        if one.phase in MAIN_PHASES and one.operations and row in ranked:
             costs.setdefault((row.adapter, row.style), []).append((one.generation, one.round, _cost(one)))
     if not costs:
         return []
