@@ -29,6 +29,8 @@ from crossloop.journal import (
     Regime,
     RunRecord,
     SystemCalls,
+    TaxPart,
+    TaxRecord,
     WarmUp,
     WarningRecord,
 )
@@ -136,6 +138,73 @@ def adapter_record(name: str, *, outcome: OutcomeName = "measured", reason: str 
     )
 
 
+REFERENCES = {"c-epoll": ("none", 4.9), "c-libuv": ("libuv", 5.2)}
+"""Native reference → library, CPU µs per operation in these journals."""
+
+
+def reference_record(name: str, *, outcome: OutcomeName = "measured", reason: str = "") -> AdapterRecord:
+    """One native reference as its program states itself."""
+    library = REFERENCES.get(name, ("libev", 0))[0]
+    usable = outcome == "measured"
+    facts: dict[str, str | int | bool | None] = {
+        "library": library,
+        "library_version": "" if library == "none" else "1.44.2",
+        "mechanism": "epoll",
+        "loaded_from": "libuv.so.1",
+    }
+    return AdapterRecord(
+        adapter=name,
+        family="reference",
+        library=library,
+        binding="C",
+        usable=usable,
+        outcome=outcome,
+        reason=reason,
+        facts=facts if usable else {},
+    )
+
+
+def reference_records() -> list[Record]:
+    """References beside `tcp_echo_cells`: two that ran, one that could not be built, and the tax of two libraries."""
+    records: list[Record] = [reference_record(name) for name in REFERENCES]
+    records.append(
+        reference_record(
+            "c-libev", outcome="not-installed", reason="fatal error: ev.h: No such file or directory"
+        )
+    )
+    regime = Regime("client-bound", 0.81, 0.97, operations_per_sleep=4.1)
+    records += [
+        measured(name, "tcp-echo", figures(cost, best_us=4.9, regime=regime), size=1024, connections=50)
+        for name, (_library, cost) in REFERENCES.items()
+    ]
+    records.append(measured("c-epoll", "tcp-echo", figures(5.1, best_us=5.1), size=1024, connections=1))
+    kernel = TaxPart("system-calls", "c-epoll", "native", estimate(4_300, 0.05, 9))
+    records += [
+        TaxRecord(
+            "tcp-echo",
+            {"size": 1024, "connections": 50},
+            "none",
+            [
+                kernel,
+                TaxPart("library", "c-epoll", "native", Estimate(600, 385, 815, 9, 3)),
+                TaxPart("binding", "asyncio", "protocol", Estimate(1_900, 1_790, 2_010, 9, 3)),
+                TaxPart("style", "tornado", "native", Estimate(7_400, 7_150, 7_720, 9, 3)),
+            ],
+        ),
+        TaxRecord(
+            "tcp-echo",
+            {"size": 1024, "connections": 50},
+            "libuv",
+            [
+                kernel,
+                TaxPart("library", "c-libuv", "native", Estimate(900, 690, 1_115, 9, 3)),
+                TaxPart("binding", "uvloop", "protocol", Estimate(-60, -210, 95, 9, 3)),
+            ],
+        ),
+    ]
+    return records
+
+
 def estimate(value: float, spread: float = 0.02, slices: int = 90) -> Estimate:
     """A value with an interval of ± *spread*."""
     return Estimate(value, value * (1 - spread), value * (1 + spread), slices=slices, generations=3)
@@ -206,6 +275,7 @@ def tcp_echo_cells(connections: int = 50, size: int = 1024) -> list[Record]:
         values = figures(
             cost, tier=max(1, order.index(name)), rates=rates, own=latency(cost * 50), modes=modes
         )
+        values = msgspec.structs.replace(values, of_native=estimate(4.9 / cost, 0.01))
         style = {"asyncio": "protocol", "uvloop": "protocol"}.get(name, "native")
         cells.append(measured(name, "tcp-echo", values, style=style, size=size, connections=connections))
     return cells
@@ -238,6 +308,7 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
     records += tcp_echo_cells()
     records.append(ComparisonRecord("tcp-echo", {"size": 1024, "connections": 1}, 90, 3, None, 0.008))
     records += tcp_echo_cells(connections=1)
+    records += reference_records()
     records.append(
         measured(
             "asyncio",

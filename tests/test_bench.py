@@ -13,6 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
+from crossloop.references import REFERENCES
+from crossloop.supervise.references import probe_references
+
 HERE = Path(__file__).parent
 LIMIT_S = 120.0
 
@@ -128,6 +131,46 @@ def test_faults_cost_only_their_own_cells(
     assert "/faulty_suite/" not in page, "a report names no folder of a machine"
 
 
+def _built() -> list[str]:
+    """Native references that can run here, in their order."""
+    return [one.reference.id for one in probe_references(REFERENCES, {}) if one.usable]
+
+
+def test_references_run_beside_and_are_counted_with_nobody(
+    faulty_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, _done = faulty_run
+    built = _built()
+    if not built:
+        pytest.skip("no native reference is built here: `crossloop setup references`")
+    (run,) = records(out, "run")
+    assert run["settings"]["references"] == ", ".join(built)
+    stated = {one["adapter"]: one for one in records(out, "adapter") if one["family"] == "reference"}
+    assert set(stated) == set(REFERENCES)
+    assert [name for name in stated if stated[name]["usable"]] == built
+    own = [cell for cell in records(out, "cell") if cell["adapter"] in REFERENCES]
+    assert [(cell["adapter"], cell["scenario"], cell["outcome"]) for cell in own] == [
+        (name, "tcp-echo", "measured") for name in built
+    ]
+    (end,) = records(out, "end")
+    assert sum(end["cells"].values()) == len(records(out, "cell")) - len(own)
+    phases = {one["phase"] for one in records(out, "slice") if one["adapter"] in built}
+    assert phases == {"capacity"}
+    asyncio_cell = cells(out)["asyncio", "tcp-echo"]
+    assert asyncio_cell["figures"]["of_native"]["value"] > 0
+    assert cells(out)["asyncio", "timers"]["figures"]["of_native"] is None
+    page = (out / "README.md").read_text()
+    assert "**Headroom certificate**" in page
+    assert "Native references: the same echo in C" in page
+
+
+def test_references_can_be_left_out() -> None:
+    words = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "tcp-echo", "--dry-run")
+    beside = f" and {len(_built())} references" if _built() else ""
+    assert f"tcp-echo size=1024 connections=2: 3 rows{beside} × 2 rounds" in crossloop(*words).stdout
+    assert "connections=2: 3 rows × 2 rounds" in crossloop(*words, "--no-references").stdout
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_the_killed_supervisor_takes_its_workers_along_and_resumes(tmp_path: Path, none_left: None) -> None:
     arguments = [
@@ -161,8 +204,11 @@ def test_the_killed_supervisor_takes_its_workers_along_and_resumes(tmp_path: Pat
 
 def _assert_controlled(folder: Path, end: dict[str, Any]) -> None:
     """Each scenario's row ran twice, under two names, and its twin is neither a cell nor lost by resuming."""
-    assert {one["adapter"] for one in records(folder, "slice")} == {"asyncio", "asyncio@twin"}
-    assert {one["adapter"] for one in records(folder, "cell")} == {"asyncio"}
+    assert {one["adapter"] for one in records(folder, "slice")} - set(REFERENCES) == {
+        "asyncio",
+        "asyncio@twin",
+    }
+    assert {one["adapter"] for one in records(folder, "cell")} - set(REFERENCES) == {"asyncio"}
     found = {one["scenario"]: one["control"] for one in records(folder, "comparison")}
     assert set(found) == {"tcp-echo", "timers"}
     assert all(control["ratio"]["slices"] >= 1 for control in found.values())
@@ -174,7 +220,7 @@ def _until_slices(folder: Path, wanted: int, process: subprocess.Popen[bytes]) -
     deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline and process.poll() is None:
         journal = folder / "run.jsonl"
-        if journal.exists() and journal.stat().st_ino and len(_slices(journal)) >= wanted:
+        if len(_slices(journal)) >= wanted:
             return
         psutil.wait_procs([], timeout=0)
     raise AssertionError("the bench ended or wrote nothing")

@@ -53,10 +53,10 @@ Example CPU at 2.4 GHz, 2 CPUs, 8.0 GiB of memory; CPython 3.13.1; crossloop 0.1
 
 | Tier | Adapter (style) | CPU µs per message | ÷ leanest | messages/s | regime (server / load CPU) |
 | ---: | :--- | ---: | ---: | ---: | :--- |
-| 1 | uvloop (protocol) | 5.80 (5.68–5.92) | 1.00 | 164,000 | server-bound (0.98 / 0.61) |
-| 1 | libevent | 6.00 (5.88–6.12) | 1.03 (1.03–1.04) | 158,000 | server-bound (0.98 / 0.61) |
-| 2 | pyev | 6.30 (6.17–6.43) | 1.09 (1.08–1.09) | 151,000 | server-bound (0.98 / 0.61) |
-| 3 | asyncio (protocol) | 6.80 (6.66–6.94) | 1.17 (1.17–1.18) | 140,000 | server-bound (0.98 / 0.61) |
+| 1 | uvloop (protocol) | 5.80 (5.68–5.92) | 1.00 | 164,000 ‡ | server-bound (0.98 / 0.61) |
+| 1 | libevent | 6.00 (5.88–6.12) | 1.03 (1.03–1.04) | 158,000 ‡ | server-bound (0.98 / 0.61) |
+| 2 | pyev | 6.30 (6.17–6.43) | 1.09 (1.08–1.09) | 151,000 ‡ | server-bound (0.98 / 0.61) |
+| 3 | asyncio (protocol) | 6.80 (6.66–6.94) | 1.17 (1.17–1.18) | 140,000 ‡ | server-bound (0.98 / 0.61) |
 | 4 | gevent-libev | 11.0 (10.8–11.2) | 1.90 (1.89–1.91) | 86,400 | server-bound (0.98 / 0.61) |
 | 5 | tornado | 14.2 (13.9–14.5) | 2.45 (2.44–2.46) | 66,900 | server-bound (0.98 / 0.61) |
 | 6 | asyncio (streams) | 7.90 (7.74–8.06) | 1.36 (1.36–1.37) | ≥ 120,000 | client-bound (0.71 / 0.99) |

@@ -14,6 +14,7 @@ import pytest
 
 from crossloop.installing.compiling import c_compiler
 from crossloop.native import LOAD_ENGINE
+from crossloop.references import REFERENCES
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 240.0
@@ -85,6 +86,8 @@ def test_the_wheel_holds_the_engine_and_the_suite_only(wheel: Path) -> None:
     assert any(name.startswith("crossloop/report/templates/") for name in names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert {f"crossloop/load/{name}" for name in LOAD_ENGINE.files} <= set(names)
+    for reference in REFERENCES.values():
+        assert {f"crossloop/references/{name}" for name in reference.part.files} <= set(names)
     assert not [name for name in names if name.endswith((".so", ".dylib", ".dll"))], (
         "the wheel is pure Python"
     )

@@ -182,6 +182,41 @@ def wilson(found: int, trials: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def joint_medians(
+    rows: Mapping[Row, Slices], seed: int, resamples: int = RESAMPLES
+) -> dict[Row, tuple[float, Floats]]:
+    """Each row's median over the rounds that all rows have, and its medians in *resamples* of those rounds.
+
+    The resamples are the same for every row, so that the difference of two rows' medians, resample by resample, is
+    a paired one: its quantiles are the interval of the difference. Raises `ValueError` as `estimate` does, and
+    when no round is common to all.
+    """
+    by_turn = {row: _by_turn(slices) for row, slices in rows.items()}
+    shared = set.intersection(*map(set, by_turn.values())) if by_turn else set()
+    if not shared:
+        raise ValueError("the rows have no round in common")
+    found = {}
+    for row, values in by_turn.items():
+        kept = {turn: values[turn] for turn in sorted(shared)}
+        # The draws depend on the seed and on the number of rounds alone, which is the same for all.
+        drawn = _Grouped.of(kept).medians(np.random.default_rng(seed), resamples)
+        found[row] = float(np.median(list(kept.values()))), drawn
+    return found
+
+
+def sampled_share(part: float, rest: float, seed: int, resamples: int = RESAMPLES) -> tuple[float, Floats]:
+    """The share of *part* in part + rest, both counts of samples, and *resamples* draws of what it may be in truth.
+
+    The draws are from the posterior of a proportion after Jeffreys' prior, Beta(part + ½, rest + ½), whose quantiles
+    cover as often as they should also where every sample fell on one side (L. Brown, T. Cai, A. DasGupta, *Interval
+    Estimation for a Binomial Proportion*, Statistical Science 16, 2001). Raises `ValueError` without samples.
+    """
+    if not (part >= 0 and rest >= 0 and part + rest > 0):
+        raise ValueError(f"{part!r} and {rest!r} are no counts of samples, so there is no share")
+    drawn = np.random.default_rng(seed).beta(part + 0.5, rest + 0.5, resamples)
+    return part / (part + rest), drawn
+
+
 def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:
     """Exponent of a power law through *points* (x, y): the slope of ln y over ln x, by least squares.
 

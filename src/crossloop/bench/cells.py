@@ -55,14 +55,16 @@ def cells_of(
 
     *failures* are rows that have no figure because something happened to them; a single wrong answer
     outweighs every slice that went well. *objective_p99_ms* is a ladder's; differences within the noise *floor*,
-    a fraction, are ties. The twin of an A/A control is no cell.
+    a fraction, are ties. Other rows' slices are left alone: the twin of an A/A control is no cell, and native
+    references are ranked apart.
     """
+    ranked = set(comparison.rows)
     main: dict[Row, list[SliceRecord]] = {}
     rates: dict[Row, dict[str, list[SliceRecord]]] = {}
     connecting: dict[Row, list[SliceRecord]] = {}
     for one in slices:
         row = Row(one.adapter, one.style)
-        if row in failures or row == comparison.twin:
+        if row in failures or row not in ranked:
             continue
         if one.phase.startswith("rate:"):
             rates.setdefault(row, {}).setdefault(one.phase.removeprefix("rate:"), []).append(one)
@@ -128,9 +130,10 @@ def ratios_to_best(
 ) -> list[Estimate]:
     """Each ranked row's ratio to the leanest, that one left out; none for fewer than two rows."""
     costs: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
+    ranked = set(comparison.rows) - set(failures)
     for one in slices:
         row = Row(one.adapter, one.style)
-        if one.phase in MAIN_PHASES and one.operations and row not in failures and row != comparison.twin:
+        if one.phase in MAIN_PHASES and one.operations and row in ranked:
             costs.setdefault((row.adapter, row.style), []).append((one.generation, one.round, _cost(one)))
     if not costs:
         return []

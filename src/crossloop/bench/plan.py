@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossloop.bench.variants import Twin, Variant, variant_name
 from crossloop.outcomes import Measured, Outcome, Unsupported
+from crossloop.references import STYLE
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 from crossloop.suite import ScenarioEntry
 from crossloop.supervise.probe import Probed
@@ -65,6 +66,8 @@ class Profile:
     length is not fixed."""
     more: float = 0.0
     """Part of the plan's time that may be added to get there; 0: the rounds are fixed, unless a budget is given."""
+    references_everywhere: bool = False
+    """Whether all native references run on each set of parameters; otherwise on the headline, and the first on all."""
 
     @property
     def pace(self) -> Pace:
@@ -113,6 +116,7 @@ PROFILES: Mapping[str, Profile] = {
             controls_everywhere=True,
             precision=0.01,
             more=0.25,
+            references_everywhere=True,
         ),
         Profile(
             name="full",
@@ -128,6 +132,7 @@ PROFILES: Mapping[str, Profile] = {
             controls_everywhere=True,
             precision=0.005,
             more=1.0,
+            references_everywhere=True,
         ),
     )
 }
@@ -165,10 +170,14 @@ class Comparison:
             return None
         return Row(variant_name(self.control.adapter, Twin()), self.control.style)
 
+    references: tuple[Row, ...] = ()
+    """Native references: they run in the same rounds, at capacity alone, and are ranked with nobody."""
+
     @property
     def measured(self) -> tuple[Row, ...]:
         """Every row that takes slices."""
-        return self.rows if self.twin is None else (*self.rows, self.twin)
+        twin = () if self.twin is None else (self.twin,)
+        return (*self.rows, *twin, *self.references)
 
     @property
     def key(self) -> str:
@@ -178,7 +187,8 @@ class Comparison:
     @property
     def slices_per_round(self) -> int:
         """Slices that one round takes."""
-        return len(self.measured) * (1 + len(self.rates))
+        beside = len(self.references)
+        return (len(self.measured) - beside) * (1 + len(self.rates)) + beside
 
 
 @dataclass(frozen=True)
@@ -192,6 +202,8 @@ class Stage:
     """Of a ladder (`ScenarioAbout.objective_p99_ms`)."""
     variants: Mapping[str, Variant] = field(default_factory=dict)
     """By the adapter's name in a row: what `ID@LABEL` stands for. Each variant among the rows must be there."""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    """Adapter → the library that it waits with; `none` for the kernel's epoll itself. Of others nothing is said."""
 
     @property
     def climbs(self) -> bool:
@@ -220,7 +232,7 @@ class Stage:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Every row that takes part in any comparison, twins included."""
+        """Every row that takes part in any comparison, twins and references included."""
         return tuple(dict.fromkeys(row for comparison in self.comparisons for row in comparison.measured))
 
 
@@ -272,10 +284,12 @@ def make_plan(
     *,
     most_connections: tuple[int, str] | None = None,
     objective_p99_ms: float | None = None,
+    references: Sequence[str] = (),
 ) -> Plan:
     """The plan of a bench over *probed* adapters; cells that cannot be had are listed with their reason.
 
     *most_connections*: how many the load, and a server, can open on this machine, and why not more.
+    *references*: ids of the native references that can run, the one for the headroom certificate first.
     *objective_p99_ms* takes the place of what scenarios with a ladder declare.
     """
     stages, excluded = [], []
@@ -287,7 +301,10 @@ def make_plan(
         excluded += list(_excluded(scenario, sets, probed))
         comparisons = []
         for position, parameters in enumerate(sets):
-            comparison = _comparison(profile, scenario, parameters, position, present)
+            comparison = replace(
+                _comparison(profile, scenario, parameters, position, present),
+                references=_references(profile, scenario, position, references),
+            )
             forbidden = _forbidden(parameters, most_connections)
             if forbidden is not None:
                 excluded += [
@@ -301,7 +318,7 @@ def make_plan(
             declared = scenario.about.objective_p99_ms
             objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
             twins = {one.twin.adapter: Twin() for one in comparisons if one.twin is not None}
-            stages.append(Stage(scenario, tuple(comparisons), pace, objective, twins))
+            stages.append(Stage(scenario, tuple(comparisons), pace, objective, twins, _libraries(present)))
     return Plan(profile, tuple(stages), tuple(excluded))
 
 
@@ -356,6 +373,30 @@ def _control(profile: Profile, scenario: ScenarioEntry, position: int, rows: Seq
     elif position and not profile.controls_everywhere:
         return None
     return next((row for row in rows if row.adapter == CONTROLLED), rows[0] if rows else None)
+
+
+def takes_references(scenario: ScenarioEntry) -> bool:
+    """Whether native references run in a scenario: they serve an echo, and no ladder."""
+    return "StreamServer" in scenario.about.levels and not climbs(scenario)
+
+
+def _references(
+    profile: Profile, scenario: ScenarioEntry, position: int, references: Sequence[str]
+) -> tuple[Row, ...]:
+    if not takes_references(scenario):
+        return ()
+    everywhere = profile.references_everywhere or not position
+    return tuple(Row(one, STYLE) for one in (references if everywhere else references[:1]))
+
+
+def _libraries(probed: Sequence[Probed]) -> dict[str, str]:
+    """By adapter, as each said itself: its library, or `none` where the kernel's epoll is asked without one."""
+    found = {}
+    for one in probed:
+        library, mechanism = str(one.facts.get("library", "")), one.facts.get("mechanism")
+        if mechanism == "epoll" or library not in ("", "none"):
+            found[one.entry.id] = library
+    return found
 
 
 def _styles(one: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:

@@ -17,6 +17,7 @@ from crossloop.bench.plan import Comparison, Row, Stage
 from crossloop.bench.variants import request_of
 from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.outcomes import Failed, Outcome, TimedOut, Unsupported
+from crossloop.references import REFERENCES
 from crossloop.suite import Suite
 from crossloop.supervise.child import (
     MEMORY_BYTES,
@@ -28,6 +29,7 @@ from crossloop.supervise.child import (
     suite_paths,
     worker,
 )
+from crossloop.supervise.references import reference_server
 
 READY_LIMIT_S = 30.0
 SLICE_LIMIT_S = 40.0
@@ -72,8 +74,7 @@ class Room(ABC):
 
     def launch(self, row: Row) -> Child:
         """Start the worker of a row, which then runs. Raises ChildError."""
-        child = worker(str(row), limit_bytes=self._conditions.limit_bytes)
-        self._workers[row] = child
+        child = self._workers[row] = self._child(row)
         try:
             request = request_of(self._request(row), self._stage.variants.get(row.adapter))
             answer = child.ask(request, READY_LIMIT_S)
@@ -114,6 +115,10 @@ class Room(ABC):
             raise
         child.suspend()
         return answers
+
+    def _child(self, row: Row) -> Child:
+        """The process of a row, not yet asked for anything. Raises ChildError."""
+        return worker(str(row), limit_bytes=self._conditions.limit_bytes)
 
     @abstractmethod
     def _request(self, row: Row) -> dict[str, Any]: ...
@@ -210,12 +215,13 @@ class WorkRoom(Room):
 
 
 class ServedRoom(Room):
-    """Servers in workers, and the load generator in a process of its own on the other CPU."""
+    """Servers in workers or in C, and the load generator in a process of its own on the other CPU."""
 
     def __init__(self, suite: Suite, stage: Stage, conditions: Conditions):
         super().__init__(suite, stage, conditions)
         self._addresses: dict[Row, tuple[str, int]] = {}
         self._bounds: dict[Row, tuple[int, str]] = {}
+        self._references = {row for one in stage.comparisons for row in one.references}
         self._load = self._start_load()
 
     def _start_load(self) -> Child:
@@ -224,7 +230,16 @@ class ServedRoom(Room):
             load.ask({"do": "pin", "cpu": self._conditions.load_cpu}, READY_LIMIT_S)
         return load
 
+    def _child(self, row: Row) -> Child:
+        if row not in self._references:
+            return super()._child(row)
+        return reference_server(
+            REFERENCES[row.adapter], self._conditions.server_cpu, self._conditions.limit_bytes
+        )
+
     def _request(self, row: Row) -> dict[str, Any]:
+        if row in self._references:
+            return {}  # its command line said it all
         return {
             "do": "serve",
             "module": self._module_of(row),

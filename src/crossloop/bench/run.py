@@ -21,10 +21,12 @@ from crossloop.bench.cells import (
     row_seed,
 )
 from crossloop.bench.evidence import subject, take_evidence
+from crossloop.bench.headroom import with_headroom
 from crossloop.bench.ladder import judged, stops, too_slow
 from crossloop.bench.length import FIXED, WORTH_STARTING, Length, allowance_s
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
 from crossloop.bench.rooms import Conditions, Room, open_room
+from crossloop.bench.tax import tax_records
 from crossloop.journal import (
     CellRecord,
     ComparisonRecord,
@@ -34,8 +36,10 @@ from crossloop.journal import (
     JournalWriter,
     Record,
     SliceRecord,
+    TaxRecord,
 )
 from crossloop.outcomes import Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
+from crossloop.references import REFERENCES
 from crossloop.statistics import noise_floor, precise
 from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError
@@ -68,7 +72,7 @@ class Past:
     def has(self, comparison: Comparison) -> bool:
         """Whether every cell of a comparison is there."""
         done = {(one.adapter, one.style) for one in self._cells_of(comparison)}
-        return all((row.adapter, row.style) in done for row in comparison.rows)
+        return all((row.adapter, row.style) in done for row in (*comparison.rows, *comparison.references))
 
     def slices_of(self, comparison: Comparison) -> list[SliceRecord]:
         """Slices of an unfinished comparison."""
@@ -134,7 +138,7 @@ class Bench:
             self._run_stage(stage, now + allowance_s(self._length, now - start, self._plan.stages[index:]))
         if self._evidence:
             self._take_evidence()
-        outcomes = Counter(one.outcome for one in self._past.cells)
+        outcomes = Counter(one.outcome for one in self._past.cells if one.adapter not in REFERENCES)
         outcomes.update(self._outcomes)
         end = EndRecord(
             elapsed_s=round(time.monotonic() - start, 1),
@@ -186,6 +190,8 @@ class Bench:
             self._journal.write(record)
             for cell in session.cells(comparison, record.noise_floor or 0.0):
                 self._write_cell(cell)
+            for beside in session.beside(comparison):
+                self._journal.write(beside)
 
     def _headline_floor(self, stage: Stage) -> float | None:
         """Noise floor of the stage's first comparison, once it is known; it stands in where there is no control."""
@@ -371,6 +377,8 @@ class _StageSession:
         if self._stage.climbs:
             return [("load", float(comparison.parameters["rate"]))] * comparison.rounds
         phases = [self._main_phase(comparison)]
+        if row in comparison.references:
+            return phases
         known = capacity_estimate(self._slices[comparison.key], row) if comparison.rates else None
         for label in comparison.rates:
             if label == "common" or known is not None:
@@ -393,12 +401,24 @@ class _StageSession:
     def cells(self, comparison: Comparison, floor: float) -> list[CellRecord]:
         """The cells of a comparison, likewise."""
         slices, failures = self._found(comparison)
-        return cells_of(comparison, slices, failures, self._bench.seed, self._stage.objective_p99_ms, floor)
+        seed = self._bench.seed
+        cells = cells_of(comparison, slices, failures, seed, self._stage.objective_p99_ms, floor)
+        return with_headroom(cells, comparison, slices, seed)
 
     def _found(self, comparison: Comparison) -> tuple[list[SliceRecord], dict[Row, Outcome]]:
         """Slices, and the rows that have no figure."""
         key = comparison.key
         return self._slices[key], {**self._failures[key], **self._stops()[key]}
+
+    def beside(self, comparison: Comparison) -> list[CellRecord | TaxRecord]:
+        """What the native references of a comparison show: their cells, and each library's binding tax."""
+        slices, failures = self._found(comparison)
+        apart = dataclasses.replace(comparison, rows=comparison.references, control=None, references=())
+        whole = [row for row in comparison.measured if row not in failures]
+        return [
+            *cells_of(apart, slices, failures, self._bench.seed),
+            *tax_records(comparison, whole, slices, self._stage.libraries, self._bench.seed),
+        ]
 
 
 def _slice_record(

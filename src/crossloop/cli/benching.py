@@ -15,7 +15,7 @@ from crossloop.bench import evidence
 from crossloop.bench.header import run_header
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
 from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
-from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan
+from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan, takes_references
 from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
@@ -39,9 +39,11 @@ from crossloop.journal import (
 from crossloop.load.target import OWN_DESCRIPTORS, most_connections
 from crossloop.native import LOAD_ENGINE as PART
 from crossloop.outcomes import outcome_name, outcome_reason
+from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
 from crossloop.supervise.child import ChildError
 from crossloop.supervise.probe import Probed, probe_all
+from crossloop.supervise.references import ProbedReference, probe_references
 from crossloop.worker.process import raise_descriptor_limit
 
 LEAST_DESCRIPTORS = 64
@@ -66,6 +68,7 @@ class Request:
     budget: float | None
     precision: float | None
     evidence: bool
+    references: bool
 
     @property
     def limits(self) -> tuple[float, int]:
@@ -81,7 +84,8 @@ def run(suites: Sequence[Path], request: Request) -> int:
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
     engine = load_engine(request.engine, scenarios, dry_run=request.dry_run)
-    header = _header(profile, adapters, scenarios, request, engine)
+    references = _probed_references(suite, scenarios, request)
+    header = _header(profile, adapters, scenarios, request, engine, references)
     if not request.dry_run:
         _refuse_folder(folder, header, resume=request.resume)
         _refuse_no_loopback(scenarios)
@@ -94,6 +98,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
         probed,
         most_connections=most_connections(),
         objective_p99_ms=request.objective,
+        references=[one.reference.id for one in references if one.usable],
     )
     _refuse_unreachable(plan)
     length = length_of(plan, request.budget, request.precision)
@@ -105,7 +110,8 @@ def run(suites: Sequence[Path], request: Request) -> int:
         journal, past = _open_journal(folder, header, resume=request.resume)
         try:
             with journal:
-                end = _measure(suite, plan, length, probed, journal, past, header, request, engine)
+                asked = probed, references
+                end = _measure(suite, plan, length, asked, journal, past, header, request, engine)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
@@ -153,6 +159,7 @@ def _header(
     scenarios: dict[str, ScenarioEntry],
     request: Request,
     engine: LoadEngine | None,
+    references: Sequence[ProbedReference],
 ) -> RunRecord:
     settings: dict[str, int | float | str] = {
         "generations": profile.generations,
@@ -161,6 +168,9 @@ def _header(
     }
     if engine is not None:
         settings[LOAD_ENGINE] = engine.name
+    if any(map(takes_references, scenarios.values())):
+        usable = [one.reference.id for one in references if one.usable]
+        settings[REFERENCES_SETTING] = (", ".join(usable) or "none") if request.references else False
     if ladders := [scenario for scenario in scenarios.values() if climbs(scenario)]:
         settings |= {
             "ladder-generations": profile.climb.generations,
@@ -232,7 +242,7 @@ def _measure(
     suite: Suite,
     plan: Plan,
     length: Length,
-    probed: Sequence[Probed],
+    probed: tuple[Sequence[Probed], Sequence[ProbedReference]],
     journal: JournalWriter,
     past: Past,
     header: RunRecord,
@@ -241,8 +251,10 @@ def _measure(
 ) -> EndRecord:
     if not past.cells and not past.slices:
         installed = recorded_setup()
-        for one in probed:
+        for one in probed[0]:
             journal.write(adapter_record(one, installed.get(one.entry.id, "")), sync=False)
+        for native in probed[1]:
+            journal.write(_reference_record(native, installed.get(native.reference.id, "")), sync=False)
         for warning in warnings_of(header, engine, installed):
             journal.write(warning, sync=False)
     conditions = Conditions(
@@ -278,6 +290,32 @@ def adapter_record(one: Probed, installed: str) -> AdapterRecord:
         levels=list(one.levels),
         styles=list(one.styles),
         installed=installed or ("" if about.requires or about.recipe else "standard library"),
+    )
+
+
+def _probed_references(
+    suite: Suite, scenarios: Mapping[str, ScenarioEntry], request: Request
+) -> list[ProbedReference]:
+    """The native references, where one is wanted; an adapter of one's own by such an id takes its place."""
+    if not (request.references and any(map(takes_references, scenarios.values()))):
+        return []
+    known = {id_: one for id_, one in REFERENCES.items() if id_ not in suite.adapters}
+    return list(probe_references(known, recorded_setup()))
+
+
+def _reference_record(one: ProbedReference, installed: str) -> AdapterRecord:
+    return AdapterRecord(
+        adapter=one.reference.id,
+        family=FAMILY,
+        library=one.reference.library,
+        binding="C",
+        usable=one.usable,
+        outcome=outcome_name(one.outcome),
+        reason=outcome_reason(one.outcome)[:4000],
+        facts=dict(one.facts),
+        levels=["StreamServer"] if one.usable else [],
+        styles=[STYLE] if one.usable else [],
+        installed=installed,
     )
 
 
@@ -347,7 +385,8 @@ def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> i
             rates = f", offered loads: {', '.join(comparison.rates)}" if comparison.rates else ""
             rounds = comparison.rounds * stage.pace.generations
             twin = f", {comparison.control} twice" if comparison.control is not None else ""
-            rows = f"{len(comparison.rows)} rows × {rounds} rounds"
+            beside = f" and {len(comparison.references)} references" if comparison.references else ""
+            rows = f"{len(comparison.rows)} rows{beside} × {rounds} rounds"
             click.echo(f"{stage.scenario.id} {words}: {rows}{twin}{rates}")
     for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
         click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")

@@ -165,6 +165,12 @@ def doctor(as_json: bool) -> int:
     metavar="MS",
     help="p99 that ends a climb on a ladder (c10k); default: what the scenario says.",
 )
+@click.option(
+    "--references/--no-references",
+    default=True,
+    show_default=True,
+    help="Measure the native echo servers in C as well, whatever --adapters says.",
+)
 @_engine
 @click.option(
     "--budget",

@@ -9,7 +9,7 @@ import click
 
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, StopError
-from crossloop.installing import PARTS, InstallFailed, RecordError, bring_all, examine, install_text
+from crossloop.installing import GROUPS, PARTS, InstallFailed, RecordError, bring_all, examine, install_text
 
 
 def setup(suites: Sequence[Path], wanted: Sequence[str]) -> int:
@@ -19,6 +19,7 @@ def setup(suites: Sequence[Path], wanted: Sequence[str]) -> int:
     cannot be had is a result. Exit 1 when one that was asked for by name failed.
     """
     suite = suite_or_stop(suites)
+    wanted = [name for word in wanted for name in GROUPS.get(word, (word,))]
     names = chosen(
         "adapter or part", {id_: id_ for id_ in (*suite.adapters, *PARTS)}, ",".join(wanted) or None
     )

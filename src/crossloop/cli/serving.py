@@ -7,12 +7,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from crossloop.cli.choosing import one_of, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.refusing import require_descriptors, require_loopback
+from crossloop.native import NotBuiltError, build_of
+from crossloop.references import REFERENCES, STYLE, Reference
+from crossloop.suite import Suite
 from crossloop.supervise.child import suite_paths
 
 DESCRIPTORS = 64
@@ -23,6 +27,8 @@ LOOPBACK = ("127.0.0.1", "localhost")
 def run(suites: Sequence[Path], adapter: str, scenario: str, style: str | None, host: str, port: int) -> int:
     """Become the server (POSIX), or run it as the only child and pass its end on (Windows)."""
     suite = suite_or_stop(suites)
+    if adapter in REFERENCES and adapter not in suite.adapters:
+        _become_reference(suite, REFERENCES[adapter], scenario, style, host, port)
     chosen = one_of("adapter", suite.adapters, adapter)
     workload = one_of("scenario", suite.scenarios, scenario)
     if "StreamServer" not in workload.about.levels:
@@ -52,6 +58,28 @@ def run(suites: Sequence[Path], adapter: str, scenario: str, style: str | None, 
     if os.name == "posix":
         os.execv(command[0], command)  # noqa: S606  (our own interpreter, our own module)
     return subprocess.run(command, check=False).returncode
+
+
+def _become_reference(
+    suite: Suite, reference: Reference, scenario: str, style: str | None, host: str, port: int
+) -> NoReturn:
+    """Become a native echo server, which serves whatever takes an echo."""
+    from crossloop.bench.plan import takes_references  # what only this case needs
+
+    workload = one_of("scenario", suite.scenarios, scenario)
+    if not takes_references(workload):
+        raise StopError(f"{reference.id} serves echoes; scenario {workload.id!r} is none, tcp-echo is")
+    if style not in (None, STYLE):
+        raise StopError(f"--style {style!r}: {reference.id} has {STYLE}; choose that, or none")
+    try:
+        program = str(build_of(reference.part))
+    except NotBuiltError as error:
+        raise StopError(f"{reference.id}: not-installed: {error}", NOTHING_MEASURED) from error
+    require_descriptors("serve", DESCRIPTORS)
+    if host in LOOPBACK:
+        require_loopback("serve", "choose another --host")
+    sys.stdout.flush()
+    os.execv(program, [program, "--host", host, "--port", str(port)])  # noqa: S606  (built by setup from our source)
 
 
 def load(

@@ -8,7 +8,7 @@ from crossloop.installing.bring import Brought, bring_all
 from crossloop.installing.doctor import examine
 from crossloop.installing.findings import Finding, Status
 from crossloop.installing.machine import machine
-from crossloop.installing.parts import PARTS
+from crossloop.installing.parts import GROUPS, PARTS
 from crossloop.installing.record import RecordError, record_path, recorded_setup
 from crossloop.installing.results import (
     AlreadyThere,
@@ -25,6 +25,7 @@ from crossloop.installing.results import (
 )
 
 __all__ = [
+    "GROUPS",
     "PARTS",
     "AlreadyThere",
     "Brought",

@@ -33,6 +33,8 @@ from crossloop.journal.records import (
     RunRecord,
     SliceRecord,
     SystemCalls,
+    TaxPart,
+    TaxRecord,
     WarmUp,
     WarningRecord,
 )
@@ -71,6 +73,8 @@ __all__ = [
     "RunRecord",
     "SliceRecord",
     "SystemCalls",
+    "TaxPart",
+    "TaxRecord",
     "WarmUp",
     "WarningRecord",
     "read_journal",

@@ -158,6 +158,9 @@ class Figures(Struct, frozen=True, gc=False):
     objective: Objective | None = None
     modes: Annotated[list[Modes], Meta(max_length=2)] = []
     """Figures whose slices fall into two clusters; their medians above stand in the larger one."""
+    of_native: Estimate | None = None
+    """Operations a second ÷ those of the first native reference (an echo in C) in the same rounds: what the row
+    takes of the load's reach. None where none was measured beside it."""
 
 
 class Machine(Struct, frozen=True, gc=False):
@@ -287,6 +290,29 @@ class ComparisonRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="com
     """Half width of the widest interval of a ratio to the leanest row, as a fraction; None without two rows."""
     precision: Positive | None = None
     """Half width that was enough; None in a run of fixed length."""
+
+
+class TaxPart(Struct, frozen=True, gc=False):
+    """One step of what a message costs, on top of the steps before it."""
+
+    part: Literal["system-calls", "library", "binding", "style"]
+    """`system-calls`: the kernel's share of `c-epoll`. `library`: the reference on the library, less that. `binding`:
+    the leanest adapter on the library, less its reference. `style`: another row on it, less the leanest."""
+    adapter: Name
+    style: Style
+    """The row whose figure ends with this step; that of `system-calls` is `c-epoll`."""
+    cpu_ns_per_operation: Estimate
+    """May be negative: a difference of what was measured. `slices` counts the rounds that all rows share."""
+
+
+class TaxRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="tax"):
+    """The binding tax of one library on one set of parameters, from the rounds that all its rows share."""
+
+    scenario: Name
+    parameters: Parameters
+    library: Annotated[str, Meta(max_length=40)]
+    """`none`: straight on the kernel's epoll."""
+    parts: list[TaxPart]
 
 
 class SystemCalls(Struct, frozen=True, gc=False):
@@ -433,6 +459,7 @@ Record: TypeAlias = (
     | SliceRecord
     | CellRecord
     | ComparisonRecord
+    | TaxRecord
     | EvidenceRecord
     | DetectionRecord
     | CheckRecord

@@ -73,6 +73,15 @@ def fine_ratio(figure: Estimate) -> str:
     return f"{value} ({low}–{high})"
 
 
+def difference(figure: Estimate, scale: float = 1.0) -> str:
+    """`0.92 (0.80 to 1.04)`: a difference, which may be negative, and its 95 % interval × *scale*."""
+    value, low, high = (part * scale for part in (figure.value, figure.low, figure.high))
+    if not all(map(math.isfinite, (value, low, high))) or max(map(abs, (value, low, high))) >= 1e6:
+        return number(value)
+    places = 2 if abs(value) < 10 else 1
+    return f"{_fixed(value, places)} ({_fixed(low, places)} to {_fixed(high, places)})"
+
+
 def share(value: float | None) -> str:
     """A share of one CPU: `0.97`."""
     return MISSING if value is None or not math.isfinite(value) else f"{value:.2f}"

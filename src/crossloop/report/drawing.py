@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from matplotlib.axes import Axes
 
@@ -28,6 +29,8 @@ from crossloop.report.canvas import (
 )
 from crossloop.report.curve_drawing import curves_svg
 from crossloop.report.plots import Curves, Panel, Percentiles, Plot, Point, wide
+from crossloop.report.tax import TaxPlot
+from crossloop.report.tax_drawing import tax_svg
 
 ROW = 0.185
 PANEL_HEAD = 0.3
@@ -39,10 +42,22 @@ _SHADE = "#f6f8fa"
 _PERCENTILE_FILL = {"p50": 1.0, "p90": 0.66, "p99": 0.33, "p99.9": 0.0}
 
 
-def draw(plots: Sequence[Plot | Curves]) -> dict[str, bytes]:
+def draw(plots: Sequence[Plot | Curves | TaxPlot]) -> dict[str, bytes]:
     """File name → SVG of each plot."""
     with settings():
-        return {plot.file: _svg(plot) if isinstance(plot, Plot) else curves_svg(plot) for plot in plots}
+        return {plot.file: _any_svg(plot) for plot in plots}
+
+
+def _any_svg(plot: Plot | Curves | TaxPlot) -> bytes:
+    match plot:
+        case Plot():
+            return _svg(plot)
+        case Curves():
+            return curves_svg(plot)
+        case TaxPlot():
+            return tax_svg(plot)
+        case _:
+            assert_never(plot)
 
 
 def _svg(plot: Plot) -> bytes:

@@ -13,10 +13,12 @@ from crossloop.report.evidence import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.portability import portability
+from crossloop.report.references import certificate
 from crossloop.report.run import Run, ScenarioTexts, gather
 from crossloop.report.scenario import ComparisonTables, comparison_tables
 from crossloop.report.stopping import stopping_doubts
 from crossloop.report.tables import markdown_table
+from crossloop.report.tax import TaxPlot, tax_plot
 from crossloop.report.unmeasured import incident_table, incidents
 
 METHOD_LINK = "../../docs/method.md"
@@ -55,6 +57,7 @@ class ScenarioSection:
     more: tuple[ComparisonTables, ...]
     further: tuple[FurtherPage, ...]
     plots: tuple[Plot | Curves, ...]
+    tax_plot: TaxPlot | None
     ladders: tuple[LadderTables, ...]
 
 
@@ -100,6 +103,7 @@ def render(
         run=run,
         machine=summary.run_table(run),
         doubts=(*summary.doubts(run), *stopping_doubts(run)),
+        certificate=certificate(run, texts),
         noise_floor=noise_floor(run),
         reproduction=summary.reproduction(run),
         short=summary.short(run, texts),
@@ -110,12 +114,14 @@ def render(
         incident_table=incident_table(found),
         method_link=Markdown(method_link),
     )
-    files = _pictures([plot for section in sections for plot in section.plots])
+    files = _pictures(
+        [plot for section in sections for plot in (*section.plots, section.tax_plot) if plot is not None]
+    )
     files.update(_further_pages(run, sections, method_link))
     return Rendered(markdown, files)
 
 
-def _pictures(plots: Sequence[Plot | Curves]) -> dict[str, bytes]:
+def _pictures(plots: Sequence[Plot | Curves | TaxPlot]) -> dict[str, bytes]:
     if not plots:
         return {}
     from crossloop.report.drawing import draw  # imports matplotlib
@@ -140,7 +146,7 @@ def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSect
     sections = []
     for scenario, comparisons in run.comparisons.items():
         main, *more = [
-            comparison_tables(one, texts[scenario], run.record, detailed=index < DETAILED_SETS)
+            comparison_tables(one, texts[scenario], run, detailed=index < DETAILED_SETS)
             for index, one in enumerate(comparisons)
         ]
         fits = rows <= ROWS_PER_PAGE
@@ -152,6 +158,7 @@ def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSect
                 more=tuple(more) if fits else (),
                 further=() if fits else _paged(more, names[scenario]),
                 plots=scenario_plots(comparisons, texts[scenario], run, names[scenario]),
+                tax_plot=tax_plot(comparisons[0], texts[scenario], names[scenario]),
                 ladders=tuple(
                     ladder_tables(ladder, texts[scenario])
                     for ladder in ladders_of(comparisons, texts[scenario].ladder)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crossloop.journal import (
     AdapterRecord,
@@ -17,9 +17,11 @@ from crossloop.journal import (
     Record,
     RunRecord,
     SliceRecord,
+    TaxRecord,
     WarningRecord,
 )
 from crossloop.journal.naming import adapter_of, is_variant
+from crossloop.references import FAMILY
 from crossloop.report import digits
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 
@@ -74,6 +76,10 @@ class Comparison:
     others: tuple[CellRecord, ...]
     record: ComparisonRecord | None = None
     """What holds for it as a whole; older journals have none."""
+    references: tuple[Row, ...] = ()
+    """Native references with figures, in the order of the journal: the first is the certificate's."""
+    taxes: tuple[TaxRecord, ...] = ()
+    """Binding tax, one record a library."""
 
     @property
     def heading(self) -> str:
@@ -102,6 +108,9 @@ class Run:
     """Without variants (`uvloop@0.21`): they are rows of comparisons, and no adapters."""
     scenario_ids: tuple[str, ...]
     cells: tuple[CellRecord, ...]
+    references: Mapping[str, AdapterRecord]
+    """The native references that were asked for; they are no adapters, and are counted nowhere else."""
+    reference_cells: tuple[CellRecord, ...]
     comparisons: Mapping[str, tuple[Comparison, ...]]
     """Scenario → its parameter sets, the main one first, then in the order of the journal."""
     checks: tuple[CheckRecord, ...]
@@ -171,6 +180,7 @@ def gather(records: Sequence[Record]) -> Run:
     checks: dict[tuple[str, str], CheckRecord] = {}
     warnings: dict[tuple[str, str], WarningRecord] = {}
     evidence: dict[tuple[str, str, str, str], EvidenceRecord] = {}
+    taxes: dict[tuple[str, str, str], TaxRecord] = {}
     end: EndRecord | None = None
     for one in records:
         match one:
@@ -187,10 +197,14 @@ def gather(records: Sequence[Record]) -> Run:
                 checks[one.adapter, one.behaviour] = one
             case WarningRecord():
                 warnings[one.name, one.cause] = one
+            case TaxRecord():
+                taxes[one.scenario, parameters_key(one.parameters), one.library] = one
             case EndRecord():
                 end = one
             case RunRecord() | SliceRecord() | DetectionRecord():
                 pass
+    references = {name: adapters.pop(name) for name in list(adapters) if adapters[name].family == FAMILY}
+    beside = {key: cells.pop(key) for key in list(cells) if key[0] in references}
     scenario_ids = _in_order(
         record.scenarios,
         (cell.scenario for cell in cells.values()),
@@ -199,6 +213,8 @@ def gather(records: Sequence[Record]) -> Run:
     return Run(
         record=record,
         adapters=adapters,
+        references=references,
+        reference_cells=tuple(beside.values()),
         adapter_ids=_in_order(
             (name for name in record.adapters if not is_variant(name)),
             map(adapter_of, adapters),
@@ -206,7 +222,9 @@ def gather(records: Sequence[Record]) -> Run:
         ),
         scenario_ids=scenario_ids,
         cells=tuple(cells.values()),
-        comparisons=_comparisons(scenario_ids, cells, comparisons),
+        comparisons=_with_references(
+            _comparisons(scenario_ids, cells, comparisons), tuple(beside.values()), taxes
+        ),
         checks=tuple(checks.values()),
         warnings=tuple(warnings.values()),
         evidence=tuple(evidence.values()),
@@ -241,6 +259,33 @@ def _comparisons(
             main = max(comparisons, key=lambda one: len(one.rows))
             found[scenario] = (main, *(one for one in comparisons if one is not main))
     return found
+
+
+def _with_references(
+    found: Mapping[str, tuple[Comparison, ...]],
+    cells: Sequence[CellRecord],
+    taxes: Mapping[tuple[str, str, str], TaxRecord],
+) -> dict[str, tuple[Comparison, ...]]:
+    """*found* with what the native references measured beside each parameter set."""
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for cell in cells:
+        if cell.figures is not None:
+            place = cell.scenario, parameters_key(cell.parameters)
+            rows.setdefault(place, []).append(Row(cell.adapter, cell.style, cell.figures))
+    by_place: dict[tuple[str, str], list[TaxRecord]] = {}
+    for (scenario, key, _library), tax in taxes.items():
+        by_place.setdefault((scenario, key), []).append(tax)
+    return {
+        scenario: tuple(
+            replace(
+                one,
+                references=tuple(rows.get((scenario, parameters_key(one.parameters)), ())),
+                taxes=tuple(by_place.get((scenario, parameters_key(one.parameters)), ())),
+            )
+            for one in comparisons
+        )
+        for scenario, comparisons in found.items()
+    }
 
 
 def _comparison(scenario: str, members: Sequence[CellRecord], record: ComparisonRecord | None) -> Comparison:

@@ -4,16 +4,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Latency, RateFigures, RunRecord
+from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Figures, Latency, RateFigures, RunRecord
+from crossloop.references import MARKED_SHARE
 from crossloop.report import digits
 from crossloop.report.control import control_notes
 from crossloop.report.digits import MISSING
 from crossloop.report.escaping import Markdown
 from crossloop.report.ladder import connecting_table
 from crossloop.report.modes import mode_lines
-from crossloop.report.run import COMMON, Comparison, Row, ScenarioTexts, too_few_rounds
+from crossloop.report.references import references_table
+from crossloop.report.run import COMMON, Comparison, Row, Run, ScenarioTexts, too_few_rounds
 from crossloop.report.stopping import stopping_notes
 from crossloop.report.tables import Column, Table, table
+from crossloop.report.tax import tax_table
 
 BEYOND = 10
 """A percentile is printed when at least so many samples lie beyond it; fewer make it a matter of luck."""
@@ -36,20 +39,24 @@ class ComparisonTables:
     connecting: Table
     modes: tuple[Markdown, ...]
     """A line for each figure of a row that has two modes."""
+    references: Table
+    tax: Table
 
 
 def comparison_tables(
-    comparison: Comparison, texts: ScenarioTexts, run: RunRecord, *, detailed: bool = True
+    comparison: Comparison, texts: ScenarioTexts, run: Run, *, detailed: bool = True
 ) -> ComparisonTables:
     """Build the tables of one parameter set; without *detailed* only the ranked one."""
     rows = comparison.rows if detailed else ()
     return ComparisonTables(
         heading=comparison.heading,
-        main=_main(comparison, texts, run),
+        main=_main(comparison, texts, run.record),
         rates=_rates(rows, texts),
         evidence=_evidence(rows, texts),
         connecting=connecting_table(rows),
         modes=mode_lines(comparison.rows, texts),
+        references=references_table(comparison, texts, run) if detailed else table([Column("Reference")], []),
+        tax=tax_table(comparison, texts, run) if detailed else table([Column("Library")], []),
     )
 
 
@@ -104,7 +111,7 @@ def _main_row(row: Row, open_loop: bool, *, ranked: bool) -> tuple[str, ...]:
         digits.ratio(figures.ratio_to_best),
         user,
         system,
-        bound + digits.number(figures.operations_per_s.value),
+        bound + digits.number(figures.operations_per_s.value) + (" ‡" if near_the_load(figures) else ""),
         f"{regime.name} ({shares})",
         percentile(latency, "p50") + (" †" if rate is not None and not kept_up(rate) else ""),
         percentile(latency, "p99"),
@@ -125,6 +132,11 @@ def shown_latency(row: Row, open_loop: bool) -> Latency | None:
 def _lower_bound(row: Row) -> bool:
     """Whether its rate is only a lower bound of what it can do; of a fixed load nobody asks for that."""
     return row.figures.offered_per_s is None and row.figures.regime.name in {"client-bound", "idle"}
+
+
+def near_the_load(figures: Figures) -> bool:
+    """Whether a rate takes so much of the load's reach that it is marked."""
+    return figures.of_native is not None and figures.of_native.value > MARKED_SHARE
 
 
 def _split(cpu_ns: float, user_share: float | None) -> tuple[str, str]:
@@ -183,6 +195,11 @@ def _notes(rows: Sequence[Row], open_loop: bool) -> list[str]:
     notes = []
     if any(map(_lower_bound, rows)):
         notes.append("≥: the load, not the subject, was the limit; the subject's capacity is at least this.")
+    if any(near_the_load(row.figures) for row in rows):
+        notes.append(
+            f"‡: more than {digits.percent(MARKED_SHARE)} of the rate that the load reached against a native echo "
+            "in the same rounds; how much more the subject could do, this load does not tell."
+        )
     if open_loop and any(row.common_rate and not kept_up(row.common_rate) for row in rows):
         notes.append(
             f"†: answered less than {digits.percent(KEPT_UP)} of the offer; its latency grew with time."
@@ -256,6 +273,7 @@ def _evidence(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
         Column(f"{texts.units} per sleep", "right", optional=True),
         Column("steal", "right", optional=True),
         Column(f"{texts.units}/s (95 %)", "right"),
+        Column("÷ native echo", "right", optional=True),
         *(Column(column.title, "right", optional=True) for column in _PERCENTILES),
         *(Column(name, "right", optional=True) for name in names),
     )
@@ -269,15 +287,17 @@ def _evidence(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
                 digits.number(regime.operations_per_sleep),
                 MISSING if regime.steal_share is None else digits.percent(regime.steal_share),
                 digits.estimate(figures.operations_per_s),
+                digits.ratio(figures.of_native) if figures.of_native else MISSING,
                 *_percentile_cells(figures.latency_us),
                 *(digits.tally(figures.counters.get(name)) for name in names),
             )
         )
     fixed = any(row.figures.offered_per_s is not None for row in rows)
+    native = ", that rate ÷ the native echo's" if any(row.figures.of_native for row in rows) else ""
     load, loop = ("the fixed load", "open") if fixed else ("capacity", "closed")
     caption = (
         f"Evidence at {load}: {texts.units} per voluntary context switch of the subject, CPU time taken by "
-        f"the hypervisor, the rate with its interval, latencies of the {loop} loop or of the workload's own "
+        f"the hypervisor, the rate with its interval{native}, latencies of the {loop} loop or of the workload's own "
         "samples, and the scenario's counters."
     )
     return table(columns, cells, caption)

@@ -60,13 +60,16 @@ class Child:
     second thread reads its answers. Both sleep in the kernel while nothing comes.
     """
 
-    def __init__(self, arguments: Sequence[str], *, name: str, limit_bytes: int = MEMORY_BYTES):
+    def __init__(
+        self, arguments: Sequence[str], *, name: str, limit_bytes: int = MEMORY_BYTES, program: str = ""
+    ):
+        """Start it: another interpreter like this one with *arguments*, or another *program*. Raises OSError."""
         self.name = name
         self._limit_bytes = limit_bytes
         self._suspended = False
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", *arguments],
+            [program, *arguments] if program else [sys.executable, "-P", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

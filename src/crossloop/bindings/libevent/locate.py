@@ -28,6 +28,8 @@ SYSTEM_NAMES: dict[str, tuple[str, ...]] = {
 }
 _OTHER_UNIX = ("libevent_core-2.1.so.7", "libevent_core.so")
 
+NATIVE = "native"
+"""The folder of `crossloop.native`, which is not looked into."""
 PATTERNS = ("libevent_core*.so*", "libevent_core*.dylib", "*event_core*.dll")
 
 
@@ -73,6 +75,7 @@ def _installed_by_setup() -> Iterator[str]:
     for pattern in PATTERNS:
         for file in sorted(setup_folder().rglob(pattern)):
             real = file.resolve()
-            if file.is_file() and real not in seen:
+            # What a program in C was linked with is that program's matter.
+            if file.is_file() and real not in seen and NATIVE not in file.relative_to(setup_folder()).parts:
                 seen.add(real)
                 yield str(file)

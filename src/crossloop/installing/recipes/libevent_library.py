@@ -1,29 +1,25 @@
 """libevent's C library, `libevent_core`: found on the system, or fetched without root on Debian and Ubuntu.
 
 The binding is crossloop's own and loads the library at run time (`crossloop.bindings.libevent.locate` says
-where from), so nothing is compiled. Where the system has none, `apt-get` works for an ordinary user, too,
-when it is given folders of its own for its state and cache: it updates its lists there (2 s, 20 MB, deleted
-again), verifies the archive's signatures as always, downloads the one package, and `dpkg-deb -x` unpacks
-it. The library goes into `<sys.prefix>/lib/crossloop/libevent/`, with its licence; the system is not touched.
+where from), so nothing is compiled. Where the system has none, it comes from the system's archive as
+`debian_archive` says, and goes into `<sys.prefix>/lib/crossloop/libevent/`, with its licence; the system is not
+touched.
 """
 
 import json
-import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossloop.bindings.libevent import locate
-from crossloop.installing.commands import CommandRun, python_command, run_command
-from crossloop.installing.pip_runs import informative_line, public_text, remedy_for
+from crossloop.installing.commands import python_command, run_command
+from crossloop.installing.debian_archive import ArchivePackage, archive_there, place_file, take_from_archive
 from crossloop.installing.results import AlreadyThere, InstallFailed, InstallResult, SystemPackage
 
-APT_LIMIT_S = 180.0
-PACKAGE = re.compile(r"libevent-core-2\.1-\d+(?:t64)?")
+PACKAGE = ArchivePackage("libevent-core-", r"libevent-core-2\.1-\d+(?:t64)?")
 """Debian's and Ubuntu's name: soname 2.1-7; `t64` since the 64-bit time_t transition of 2024."""
 
 PROBE = """\
@@ -72,59 +68,17 @@ def first_loadable(candidates: Iterable[str]) -> FoundLibrary | None:
 
 
 def fetch_from_archive(target: Path) -> InstallFailed | None:
-    """Have apt-get and dpkg-deb put libevent_core into *target*; the failure, or None when it is there."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+    """Put libevent_core of the system's archive, and its licence, into *target*; the failure, or None."""
+    if not archive_there():
         return InstallFailed("libevent's C library is not installed", _remedy())
-    try:
-        with tempfile.TemporaryDirectory(prefix="crossloop-apt-") as folder:
-            run = _fetch(Path(folder), target)
-    except OSError as error:
-        why = public_text(f"cannot place the library: {error}")
-        return InstallFailed(why, remedy_for(why) or _remedy())
-    if run is None:
-        return None
-    why = _complaint(run.output)
-    return InstallFailed(why, f"{remedy_for(why)}; or {_remedy()}" if remedy_for(why) else _remedy())
 
+    def place(tree: Path) -> None:
+        library = next(tree.rglob("libevent_core-2.1.so.?"))
+        place_file(library, target / library.name)
+        for licence in tree.rglob("copyright"):
+            place_file(licence, target / licence.name)
 
-def _fetch(folder: Path, target: Path) -> CommandRun | None:
-    """Update, choose, download, unpack in *folder*; copy the library to *target*. The failed run, or None."""
-    for name in ("state/lists/partial", "cache/archives/partial", "tree"):
-        (folder / name).mkdir(parents=True)
-    options = [
-        *("-o", f"Dir::State={folder / 'state'}", "-o", "Dir::State::status=/var/lib/dpkg/status"),
-        *("-o", f"Dir::Cache={folder / 'cache'}", "-o", "Debug::NoLocking=true"),
-        # Root's apt drops to user _apt, who may not look into our folder.
-        *("-o", "APT::Sandbox::User="),
-    ]
-    update = run_command(["apt-get", *options, "-q", "update"], limit_s=APT_LIMIT_S, folder=folder)
-    if not update.succeeded:
-        return update
-    listed = run_command(["apt-cache", *options, "pkgnames", "libevent-core-"], limit_s=60, folder=folder)
-    packages = sorted(word for word in listed.output.split() if PACKAGE.fullmatch(word))
-    if not packages:
-        return CommandRun(1, "E: no package libevent-core-2.1 in the archives of this system", listed.seconds)
-    command = ["apt-get", *options, "-q", "download", packages[-1]]
-    download = run_command(command, limit_s=APT_LIMIT_S, folder=folder)
-    if not download.succeeded:
-        return download
-    package = next(folder.glob("*.deb"))
-    unpack = run_command(["dpkg-deb", "-x", str(package), str(folder / "tree")], limit_s=60)
-    if not unpack.succeeded:
-        return unpack
-    _place(folder / "tree", target)
-    return None
-
-
-def _place(tree: Path, target: Path) -> None:
-    """Copy the library under the name that programs load, and its licence, each complete or not at all."""
-    target.mkdir(parents=True, exist_ok=True)
-    library = next(tree.rglob("libevent_core-2.1.so.?"))
-    wanted = [(library, library.name), *((file, "copyright") for file in tree.rglob("copyright"))]
-    for source, name in wanted:
-        partial = target / f".{name}.partial"
-        shutil.copyfile(source.resolve(), partial)
-        partial.replace(target / name)
+    return take_from_archive([PACKAGE], place, _remedy())
 
 
 def _note(found: FoundLibrary, how: str) -> None:
@@ -136,14 +90,6 @@ def _note(found: FoundLibrary, how: str) -> None:
         path.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
     except OSError:
         return
-
-
-def _complaint(output: str) -> str:
-    """apt's first error (`E: …`, or `Err:`), or the telling line as pip's output has it."""
-    for line in output.splitlines():
-        if line.startswith(("E: ", "Err:", "ended after")):
-            return public_text(line.removeprefix("E: "))
-    return informative_line(output)
 
 
 def _remedy() -> str:

@@ -1,0 +1,207 @@
+"""The binding tax as a report shows it: what of a message's CPU time is whose, as a table and as bars. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crossloop.journal import TaxPart, TaxRecord
+from crossloop.report import digits
+from crossloop.report.digits import MISSING
+from crossloop.report.escaping import plot_text
+from crossloop.report.run import Comparison, Run, ScenarioTexts, row_label
+from crossloop.report.tables import Column, Table, table
+
+PARTS: Mapping[str, str] = {
+    "system-calls": "system calls alone",
+    "library": "C on the library",
+    "binding": "binding",
+    "style": "style",
+}
+"""Parts in the order in which they add up, and their names."""
+ROWS = 8
+"""Rows of one library that are drawn; the table has them all."""
+_US = 1e-3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a library: the parts that it consists of, in their order."""
+
+    library: str
+    label: str
+    parts: tuple[TaxPart, ...]
+
+    @property
+    def total_us(self) -> float:
+        """Their sum."""
+        return sum(part.cpu_ns_per_operation.value for part in self.parts) * _US
+
+
+def tax_rows(taxes: Sequence[TaxRecord]) -> list[Row]:
+    """The reference's row, the leanest adapter's and those of further styles, library by library.
+
+    Records from elsewhere that lack a step, or hold what is no number, give no row.
+    """
+    rows = []
+    for tax in taxes:
+        named = {one.part: one for one in tax.parts if one.part != "style"}
+        below = [named[name] for name in ("system-calls", "library", "binding") if name in named]
+        if len(below) != len(PARTS) - 1 or not all(map(_finite, tax.parts)):
+            continue
+        library = "epoll, no library" if tax.library == "none" else tax.library
+        for parts in (below[:2], below, *([*below, one] for one in tax.parts if one.part == "style")):
+            last = parts[-1]
+            rows.append(Row(library, row_label(last.adapter, last.style), tuple(parts)))
+    return rows
+
+
+def _finite(part: TaxPart) -> bool:
+    figure = part.cpu_ns_per_operation
+    return all(math.isfinite(one) and abs(one) < 1e12 for one in (figure.value, figure.low, figure.high))
+
+
+def tax_table(comparison: Comparison, texts: ScenarioTexts, run: Run) -> Table:
+    """Every row with its parts and their intervals."""
+    columns = [
+        Column("Library"),
+        Column("Row"),
+        *(Column(f"{name} µs", "right", optional=part == "style") for part, name in PARTS.items()),
+        Column("sum µs", "right"),
+    ]
+    rows = tax_rows(comparison.taxes)
+    lines = []
+    for row in rows:
+        by_name: dict[str, TaxPart] = {part.part: part for part in row.parts}
+        cells = [_cell(by_name.get(name), last=name == row.parts[-1].part) for name in PARTS]
+        lines.append((row.library, row.label, *cells, digits.number(row.total_us)))
+    shared = {part.cpu_ns_per_operation.slices for row in rows for part in row.parts}
+    rounds = digits.integer(min(shared, default=0))
+    caption = (
+        f"Binding tax: where the CPU time of a {texts.unit} goes (µs, 95 % interval in brackets, paired over {rounds} "
+        "rounds or more). System calls alone: the kernel's share of c-epoll's time. C on the library: the reference "
+        "less that, its further system calls included. Binding: the leanest adapter less the reference. "
+        "Style: each other row less the leanest. Parts add up; the scale is c-epoll's median."
+    )
+    return table(columns, lines, caption, _notes(comparison, rows, run))
+
+
+def _cell(part: TaxPart | None, *, last: bool) -> str:
+    """A part with its interval where a row ends with it, its value alone where it is another row's."""
+    if part is None:
+        return MISSING
+    figure = part.cpu_ns_per_operation
+    mark = " °" if _nothing(part) else ""
+    text = digits.difference(figure, _US) if last or part.part == "system-calls" else _value(figure.value)
+    return text + mark
+
+
+def _value(value_ns: float) -> str:
+    return f"{value_ns * _US:.2f}" if abs(value_ns * _US) < 10 else f"{value_ns * _US:.1f}"
+
+
+def _nothing(part: TaxPart) -> bool:
+    """Whether a part is not told from nothing."""
+    figure = part.cpu_ns_per_operation
+    return figure.low <= 0 <= figure.high
+
+
+def _notes(comparison: Comparison, rows: Sequence[Row], run: Run) -> list[str]:
+    parts = {(part.adapter, part.style, part.part): part for row in rows for part in row.parts}
+    notes = []
+    if any(map(_nothing, parts.values())):
+        notes.append("°: the interval holds zero; in this run it is not told from nothing.")
+    below = [
+        row_label(part.adapter, part.style) for part in parts.values() if part.cpu_ns_per_operation.high < 0
+    ]
+    if below:
+        notes.append(
+            f"Negative with its whole interval: {', '.join(dict.fromkeys(below))}. It took less than what it is held "
+            "against: another version of the library, fewer sleeps for as many messages, or both."
+        )
+    waiting = [row for row in comparison.references if row.figures.regime.name != "server-bound"]
+    if waiting:
+        notes.append(
+            f"{', '.join(row.label for row in waiting)}: not the limit in this run. A server that waits for its load "
+            "sleeps more often for as many messages, which is in its system calls: what stands above them is a lower "
+            "bound."
+        )
+    versions = _versions(comparison, run)
+    if versions:
+        notes.append(
+            f"Linked: {'; '.join(versions)}. A binding that brings its library brings another version."
+        )
+    return notes
+
+
+def _versions(comparison: Comparison, run: Run) -> list[str]:
+    """By library, the version under the reference and those under the bindings, where they are not one."""
+    lines = []
+    for tax in comparison.taxes:
+        names = dict.fromkeys(part.adapter for part in tax.parts if part.part != "system-calls")
+        found = {
+            name: str(record.facts.get("library_version") or "")
+            for name in names
+            if (record := run.references.get(name) or run.adapters.get(name)) is not None
+        }
+        if len(set(found.values())) > 1:
+            lines.append(
+                f"{tax.library} {', '.join(f'{version} in {name}' for name, version in found.items())}"
+            )
+    return lines
+
+
+# As a plot ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row as a stacked bar: (part, where it ends, in µs), and the ends of the last part's interval."""
+
+    label: str
+    steps: tuple[tuple[str, float], ...]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class TaxPlot:
+    """The picture: groups of bars, one a library."""
+
+    file: str
+    title: str
+    axis: str
+    groups: tuple[tuple[str, tuple[Bar, ...]], ...]
+    alternative: str
+    left_out: str
+
+
+def tax_plot(comparison: Comparison, texts: ScenarioTexts, stem: str) -> TaxPlot | None:
+    """The picture of one parameter set, or None without a tax."""
+    groups: dict[str, list[Bar]] = {}
+    for row in tax_rows(comparison.taxes):
+        groups.setdefault(row.library, []).append(_bar(row))
+    drawn = tuple((plot_text(library, 40), tuple(bars[:ROWS])) for library, bars in groups.items())
+    if not any(end > 0 for _library, bars in drawn for bar in bars for _part, end in bar.steps):
+        return None
+    cut = sum(max(0, len(bars) - ROWS) for bars in groups.values())
+    return TaxPlot(
+        file=f"{stem}-tax.svg",
+        title=plot_text(f"{texts.title}: what of a {texts.unit}'s CPU time is whose?", 110),
+        axis=plot_text(
+            f"CPU per {texts.unit} [µs], {comparison.heading}; whisker: 95 % of the last part; "
+            "thin and backwards: negative",
+            130,
+        ),
+        groups=drawn,
+        alternative=f"CPU time per {texts.unit} split into system calls, C library, binding and style, by library",
+        left_out=f"Not drawn, but in the table: {digits.integer(cut)} rows." if cut else "",
+    )
+
+
+def _bar(row: Row) -> Bar:
+    steps, level = [], 0.0
+    for part in row.parts:
+        before, level = level, level + part.cpu_ns_per_operation.value * _US
+        steps.append((part.part, level))
+    last = row.parts[-1].cpu_ns_per_operation
+    return Bar(plot_text(row.label, 36), tuple(steps), before + last.low * _US, before + last.high * _US)

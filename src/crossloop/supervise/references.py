@@ -1,0 +1,66 @@
+"""The native references as child processes: what each says it is, and its server."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crossloop.native import NotBuiltError, build_of
+from crossloop.outcomes import Failed, Measured, NotInstalled, Outcome, Unsupported
+from crossloop.references import Reference
+from crossloop.supervise.child import Child, ChildError
+
+LIMIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class ProbedReference:
+    """A reference as its own program described it."""
+
+    reference: Reference
+    outcome: Outcome
+    """`Measured` stands for usable."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be run here."""
+        return isinstance(self.outcome, Measured)
+
+
+def probe_references(
+    references: Mapping[str, Reference], recorded: Mapping[str, str]
+) -> Iterator[ProbedReference]:
+    """Ask each program what it is linked with; *recorded* is how `crossloop setup` brought it, by id."""
+    for one in references.values():
+        yield _probed(one, recorded.get(one.id, ""))
+
+
+def _probed(reference: Reference, recorded: str) -> ProbedReference:
+    if sys.platform not in reference.platforms:
+        return ProbedReference(reference, Unsupported(f"not made for {sys.platform}"))
+    try:
+        program = build_of(reference.part)
+    except NotBuiltError as error:
+        failed = f"; it said: {recorded}" if recorded.startswith("failed") else ""
+        return ProbedReference(reference, NotInstalled(f"{error}{failed}"))
+    try:
+        with Child(["--describe"], name=reference.id, program=str(program)) as child:
+            said = child.receive(LIMIT_S)
+    except (ChildError, OSError) as error:
+        outcome = error.outcome if isinstance(error, ChildError) else Failed(f"it does not start: {error}")
+        return ProbedReference(reference, outcome)
+    facts = {"binding": "C", "binding_version": "", "io_uring": None, "gil": None, **said}
+    facts["loaded_from"] = Path(str(said.get("loaded_from", ""))).name
+    return ProbedReference(reference, Measured(), facts)
+
+
+def reference_server(reference: Reference, cpu: int | None, limit_bytes: int) -> Child:
+    """Its server, which will say `ready` by itself. Raises ChildError where it cannot be started."""
+    arguments = ["--supervised", *(() if cpu is None else ("--cpu", str(cpu)))]
+    try:
+        program = build_of(reference.part)
+        return Child(arguments, name=reference.id, limit_bytes=limit_bytes, program=str(program))
+    except (NotBuiltError, OSError) as error:
+        raise ChildError(Failed(f"{reference.id} does not start: {error}")) from error
