@@ -56,8 +56,8 @@ def comparison(control: Row | None = ASYNCIO) -> Comparison:
 # Who runs twice
 
 
-def test_asyncio_runs_twice_in_its_first_style() -> None:
-    adapters = [probed("epoll", "native"), probed("asyncio", "protocol", "streams")]
+def test_one_row_runs_twice_in_its_first_style() -> None:
+    adapters = [probed("poll", "native"), probed("asyncio", "protocol", "streams")]
     (stage,) = make_plan(PROFILES["quick"], [ECHO], adapters).stages
     headline = stage.comparisons[0]
     assert headline.control == ASYNCIO
@@ -69,11 +69,15 @@ def test_asyncio_runs_twice_in_its_first_style() -> None:
     assert headline.slices_per_round == 4 * 2
 
 
-def test_without_asyncio_the_first_row_does() -> None:
-    (stage,) = make_plan(
-        PROFILES["quick"], [ECHO], [probed("epoll", "native"), probed("poll", "native")]
-    ).stages
-    assert stage.comparisons[0].control == Row("epoll", "native")
+@pytest.mark.parametrize(
+    ("names", "control"),
+    [(("poll", "select"), "poll"), (("asyncio", "epoll"), "epoll"), (("asyncio", "kqueue"), "kqueue")],
+)
+def test_a_model_comes_before_asyncio_and_without_either_the_first_row_does(
+    names: tuple[str, str], control: str
+) -> None:
+    (stage,) = make_plan(PROFILES["quick"], [ECHO], [probed(name, "native") for name in names]).stages
+    assert stage.comparisons[0].control == Row(control, "native")
 
 
 @pytest.mark.parametrize(("profile", "controlled"), [("quick", 1), ("standard", 9), ("full", 9)])
