@@ -21,6 +21,7 @@ from crossloop.bench.plan import Pace, Row
 from crossloop.bench.rooms import Conditions
 from crossloop.bench.selftest import SelfTest, Trial
 from crossloop.bench.variants import Slowed
+from crossloop.cli import selftesting
 from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, StopError
 from crossloop.cli.selftesting import Request, Session
 from crossloop.journal import DetectionRecord, Estimate, SliceRecord, read_journal
@@ -268,3 +269,20 @@ def test_an_adapter_without_a_server_cannot_be_tried(tmp_path: Path) -> None:
     done = crossloop("selftest", "--adapters", foreign, "--comparisons", "1", "--out", str(tmp_path))
     assert done.returncode == 3
     assert f"crossloop: {foreign} cannot be tried: " in done.stderr
+
+
+def test_the_one_that_is_slowed_is_a_model_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncio's own slices scatter more than the smallest slowdowns that are looked for."""
+    seen: list[str] = []
+
+    def run(session: Session) -> int:
+        seen.append(session._trial.row.adapter)
+        return DONE
+
+    monkeypatch.setattr(Session, "run", run)
+    for adapters in (None, "asyncio"):
+        assert selftesting.run((), Request(adapters, 1, 5.0, 1, tmp_path, False)) == DONE
+    model = {"linux": "epoll", "darwin": "kqueue", "win32": "asyncio"}[sys.platform]
+    assert seen == [model, "asyncio"]

@@ -201,12 +201,14 @@ def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
 @cli.command()
 @click.option("--comparisons", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @click.option(
-    "--adapters", default="asyncio", show_default=True, metavar="ID", help="The one that is slowed."
+    "--adapters",
+    metavar="ID",
+    help="The one that is slowed; default: the first of epoll, kqueue and asyncio that this platform has.",
 )
 @click.option(
     "--seconds",
     type=_Finite(0, 600, min_open=True),
-    default=15.0,
+    default=5.0,
     show_default=True,
     help="Measuring time of each row in each comparison.",
 )
