@@ -20,6 +20,7 @@ def run_header(
     slice_ms: float = 0,
     run_in_ms: float = 0,
     settings: Mapping[str, int | float | str] | None = None,
+    options: Mapping[str, int | float | str] | None = None,
 ) -> RunRecord:
     """The first record of a journal that begins now, on this machine."""
     server_cpu, load_cpu = cpus()
@@ -37,6 +38,7 @@ def run_header(
         slice_ms=slice_ms,
         run_in_ms=run_in_ms,
         settings=dict(settings or {}),
+        options=dict(options or {}),
     )
 
 

@@ -46,6 +46,8 @@ from crossloop.supervise.probe import Probed, probe_all
 from crossloop.supervise.references import ProbedReference, probe_references
 from crossloop.worker.process import raise_descriptor_limit
 
+LIMIT_S, MEMORY_MIB = 40.0, 2048
+"""Longest slice and largest worker, unless others are asked for."""
 LEAST_DESCRIPTORS = 64
 """Below this not even the interpreters of one comparison can be started and spoken to."""
 
@@ -74,6 +76,23 @@ class Request:
     def limits(self) -> tuple[float, int]:
         """Longest slice in seconds, largest worker in bytes."""
         return self.limit, self.memory << 20
+
+    @property
+    def asked(self) -> dict[str, int | float | str]:
+        """What a command that measures the same has to say, by the option's name; defaults are left out."""
+        given = {
+            "adapters": self.adapters,
+            "scenarios": self.scenarios,
+            "limit": None if self.limit == LIMIT_S else self.limit,
+            "memory": None if self.memory == MEMORY_MIB else self.memory,
+            "objective": self.objective,
+            "engine": self.engine,
+            "budget": self.budget,
+            "precision": self.precision,
+            "evidence": None if self.evidence else False,
+            "references": None if self.references else False,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def run(suites: Sequence[Path], request: Request) -> int:
@@ -192,6 +211,7 @@ def _header(
         slice_ms=profile.slice_ms,
         run_in_ms=profile.run_in_ms,
         settings=settings,
+        options=request.asked,
     )
 
 

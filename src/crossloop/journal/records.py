@@ -199,6 +199,8 @@ class RunRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="run"):
     slice_ms: Positive
     run_in_ms: Positive
     settings: dict[Name, Parameter] = {}
+    options: dict[Name, Parameter] = {}
+    """What was asked for beside profile and seed, by the option's name; false for one that was turned off."""
 
 
 class AdapterRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="adapter"):

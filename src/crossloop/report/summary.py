@@ -1,5 +1,6 @@
 """What is computed over a whole run: how sure it is, and each scenario's result in a line."""
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 
@@ -13,6 +14,21 @@ from crossloop.report.tables import Column, Table, table
 STEAL_NOTED = 0.01
 """Share of CPU time taken by the hypervisor from which it is mentioned."""
 _NAMES_SHOWN = 4
+BENCH_OPTIONS = frozenset(
+    [
+        "adapters",
+        "scenarios",
+        "limit",
+        "memory",
+        "objective",
+        "engine",
+        "budget",
+        "precision",
+        "evidence",
+        "references",
+    ]
+)
+"""Options of `crossloop bench` that change what is measured (`RunRecord.options`)."""
 
 
 def run_table(run: Run) -> Table:
@@ -197,5 +213,15 @@ def _times(rows: list[Row]) -> str:
 
 
 def reproduction(run: Run) -> Markdown:
-    """The command that makes such a run."""
-    return code(f"crossloop bench --profile {run.record.profile} --seed {run.record.seed}")
+    """The command that makes such a run.
+
+    A journal from elsewhere is input, and this line is there to be copied: options that a bench does not have are left
+    out, values are quoted for a shell.
+    """
+    words = ["crossloop", "bench", "--profile", run.record.profile, "--seed", str(run.record.seed)]
+    for name, value in run.record.options.items():
+        if name in BENCH_OPTIONS and value is False:
+            words.append(f"--no-{name}")
+        elif name in BENCH_OPTIONS:
+            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return code(shlex.join(words))

@@ -1,0 +1,70 @@
+"""`The same again` in a report: a command that asks for what its run was asked for."""
+
+import html
+import re
+import shlex
+from dataclasses import replace
+
+import msgspec
+import pytest
+from markdown_it import MarkdownIt
+
+from crossloop.cli.benching import Request
+from crossloop.cli.commands import bench
+from crossloop.journal import EndRecord, RunRecord
+from crossloop.report.run import gather
+from crossloop.report.summary import reproduction
+from tests import journals
+
+
+def request(*words: str) -> Request:
+    return Request(**bench.make_context("bench", list(words), obj=()).params)
+
+
+def said(asked: Request) -> str:
+    """The line of a report of such a run, as a page shows it."""
+    record = msgspec.structs.replace(
+        journals.run_record(), profile=asked.profile, seed=asked.seed, options=asked.asked
+    )
+    return shown(record)
+
+
+def shown(record: RunRecord) -> str:
+    """The line as a reader of the page copies it."""
+    page = MarkdownIt().render(reproduction(gather([record, EndRecord(elapsed_s=1, cells={})])))
+    return html.unescape(re.sub("<[^>]*>", "", page)).strip()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "--profile full --seed 9",
+        "--adapters uvloop,gevent --scenarios tcp-echo",
+        "--engine python --no-references --no-evidence",
+        "--budget 2.5 --precision 0.1",
+        "--limit 10 --memory 512 --objective 50",
+    ],
+)
+def test_what_a_report_says_asks_the_same(words: str) -> None:
+    asked = request(*words.split())
+    command, verb, *again = shlex.split(said(asked))
+    assert (command, verb) == ("crossloop", "bench")
+    assert request(*again) == asked
+
+
+def test_what_was_not_asked_for_is_not_said() -> None:
+    assert request().asked == {}
+    assert said(request()) == "crossloop bench --profile quick --seed 1"
+
+
+def test_where_a_report_goes_is_not_part_of_what_it_measures() -> None:
+    assert replace(request("--out", "elsewhere"), out=None) == request()
+    assert request("--out", "elsewhere", "--resume").asked == {}
+
+
+def test_a_journal_from_elsewhere_does_not_bring_a_command() -> None:
+    hostile = {"adapters": "a; rm -rf $HOME", "out": "/etc", "exec": "x", "engine": "`id`"}
+    record = msgspec.structs.replace(journals.run_record(), options=hostile)
+    words = shlex.split(shown(record))
+    assert words[6:] == ["--adapters", "a; rm -rf $HOME", "--engine", "`id`"]
