@@ -1,16 +1,17 @@
 """What the common API costs: each adapter's echo server against one written by hand for the same library.
 
-    python benchmarks/adapter_tax.py [--adapters A,B] [--styles S,T] [--against ID] [--rounds N] [--generations G]
-                                     [--connections 50] [--size 1024] [--limit 1.03] [--seed 1]
+    python benchmarks/adapter_tax.py [--adapters A,B] [--styles S,T] [--against ID | --fresh] [--rounds N]
+                                     [--generations G] [--connections 50] [--size 1024] [--limit 1.03] [--seed 1]
 
 The hand-written servers are in `benchmarks/controls`. For each adapter and style a worker (adapter) and a
-control live at once, on the first CPU; the load, crossloop's own, is on the second. Slices of 100 ms after
-30 ms of run-in alternate in random order, the other process stopped meanwhile, over generations of fresh
+control live at once, on the first CPU; the load, crossloop's own, is on the second. Slices of 20 ms after
+6 ms of run-in alternate in random order, the other process stopped meanwhile, over generations of fresh
 processes. The figure is CPU time per message, adapter ÷ control: the median of the paired ratios with its
 95 % interval (docs/method.md). The first line is a control against itself: what differs from 1 there is noise.
 
 With `--against` an adapter, in its first style, stands in the place of the hand-written servers: what one binding
-costs over another, by the same pairs.
+costs over another, by the same pairs. With `--fresh` each adapter is compared with itself: in a process that has
+never freed a large block, and in one whose allocator is aged, as all others here are.
 
 Prints a markdown table as it goes; progress on stderr. Exit 0; 1 when a ratio is above the limit with its
 whole interval; 3 when nothing could be measured. Needs two CPUs, and Linux for their pinning.
@@ -29,7 +30,9 @@ from pathlib import Path
 
 from crossloop.bench.plan import Comparison, Profile, Row, Stage
 from crossloop.bench.rooms import READY_LIMIT_S, Conditions, ServedRoom
+from crossloop.bench.variants import Fresh, Variant, variant_name
 from crossloop.journal import Estimate
+from crossloop.journal.naming import is_variant
 from crossloop.outcomes import outcome_reason
 from crossloop.statistics import paired_ratio
 from crossloop.suite import AdapterEntry, Suite, SuiteError, load_suite, select
@@ -37,16 +40,17 @@ from crossloop.supervise.child import Child, ChildError
 from crossloop.supervise.probe import Probed, probe
 
 CONTROLS = Path(__file__).parent / "controls"
+AGED = Path(__file__).parent / "aged.py"
 CONTROL, TWIN = "control", "twin"
 """Adapters of the rows whose style is the command of a hand-written server; the twin is a second of its kind."""
 MIN_ROUNDS = 6
 PROFILE = Profile(
     name="adapter-tax",
     generations=3,
-    headline_rounds=40,
-    rounds=40,
-    slice_ms=100,
-    run_in_ms=30,
+    headline_rounds=100,
+    rounds=100,
+    slice_ms=20,
+    run_in_ms=6,
     rates_headline=(),
     rates=(),
 )
@@ -93,7 +97,7 @@ class ControlledRoom(ServedRoom):
             super().start(row)
             return
         file, *words = row.style.split()
-        child = self._workers[row] = Child([str(CONTROLS / file), *words], name=str(row))
+        child = self._workers[row] = Child([str(AGED), str(CONTROLS / file), *words], name=str(row))
         if self._conditions.server_cpu is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(child.pid, {self._conditions.server_cpu})
         try:
@@ -129,7 +133,8 @@ class Session:
         comparison = Comparison(self._scenario, parameters, rows, self._options.rounds, ())
         taken: dict[Row, list[tuple[int, int, float]]] = {row: [] for row in rows}
         for generation in range(self._options.generations):
-            stage = Stage(self._scenario, (comparison,), PROFILE.pace)
+            variants: dict[str, Variant] = {row.adapter: Fresh() for row in rows if is_variant(row.adapter)}
+            stage = Stage(self._scenario, (comparison,), PROFILE.pace, variants=variants)
             with ControlledRoom(self._suite, stage, self._conditions) as room:
                 for row in self._random.sample(rows, len(rows)):
                     room.start(row)
@@ -167,6 +172,15 @@ def verdict_on(ratio: Estimate, limit: float) -> str:
     return "no" if ratio.low > limit else "undecided"
 
 
+def fresh_pairs(usable: Sequence[Probed], styles: str | None) -> Iterator[Pair]:
+    """Every adapter and style in a fresh process, against itself in one whose allocator is aged."""
+    for one in usable:
+        for style in one.styles:
+            if styles is None or style in styles.split(","):
+                fresh = Row(variant_name(one.entry.id, Fresh()), style)
+                yield Pair(one.entry.id, style, fresh, Row(one.entry.id, style))
+
+
 def pairs_of(usable: Sequence[Probed], styles: str | None, against: Row | None = None) -> Iterator[Pair]:
     """A control against itself, then every adapter and style that has a control (or *against* for all of them)."""
     pairs = [
@@ -193,6 +207,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--adapters", help="ids or prefixes, separated by commas")
     parser.add_argument("--styles", help="only these, separated by commas")
     parser.add_argument("--against", help="an adapter's id: compare with it, not with hand-written servers")
+    parser.add_argument("--fresh", action="store_true", help="compare with the same in an aged process")
     parser.add_argument("--rounds", type=int, default=PROFILE.rounds, help="in each generation")
     parser.add_argument("--generations", type=int, default=PROFILE.generations)
     parser.add_argument("--connections", type=int, default=50)
@@ -200,6 +215,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=1.03)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(words)
+    if options.fresh and options.against:
+        parser.error("--fresh and --against: one of them")
     if options.rounds * options.generations < MIN_ROUNDS or options.generations < 1:
         parser.error(f"--rounds × --generations: fewer than {MIN_ROUNDS} pairs decide nothing")
     return options
@@ -223,7 +240,9 @@ def measure(
     print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | pairs, generations | within |")
     print("| --- | --- | --- | ---: | ---: | --- |", flush=True)
     verdicts = []
-    for pair in pairs_of([one for one in probed if one.usable], options.styles, against):
+    usable = [one for one in probed if one.usable]
+    by_age = fresh_pairs(usable, options.styles)
+    for pair in by_age if options.fresh else pairs_of(usable, options.styles, against):
         line, verdict = session.line(pair)
         print(line, flush=True)
         if pair.name != "A/A":

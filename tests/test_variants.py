@@ -1,5 +1,7 @@
 """Variants of an adapter: what their workers are asked, that they do it, and how a report shows them."""
 
+import platform
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from crossloop.bench.header import cpus
 from crossloop.bench.plan import Comparison, Pace, Row, Stage
 from crossloop.bench.rooms import Conditions, open_room
-from crossloop.bench.variants import Build, Slowed, Twin, Variant, request_of, variant_name
+from crossloop.bench.variants import Build, Fresh, Slowed, Twin, Variant, request_of, variant_name
 from crossloop.journal import EndRecord, Record
 from crossloop.journal.naming import adapter_of, is_variant, label_of
 from crossloop.outcomes import Unsupported
@@ -64,6 +66,7 @@ def test_what_a_worker_is_asked() -> None:
     assert request_of(request, Slowed("slow", 7)) == {**request, "busy_iterations": 7}
     built = request_of(request, Build("old", (Path("first"), Path("second"))))
     assert built == {**request, "paths": ["first", "second", "suite"]}
+    assert request_of(request, Fresh()) == {**request, "fresh": True}
 
 
 def test_the_slowed_application_is_the_same_application() -> None:
@@ -97,11 +100,33 @@ def _lines(check: Callable[[], bool]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "variant", [Twin(), Slowed("slow", 3), Build("again", ())], ids=lambda one: one.label
+    "variant", [Twin(), Slowed("slow", 3), Build("again", ()), Fresh()], ids=lambda one: one.label
 )
 def test_every_variant_serves(variant: Variant) -> None:
     (answer,) = visit("tcp-echo", ECHO, variant)
     assert answer["operations"] > 0
+
+
+MAPPED = """
+import ctypes, sys
+from crossloop.worker.process import settle
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd u fs f x k".split()]
+mallinfo = ctypes.CDLL(None).mallinfo2
+mallinfo.restype = Info
+settle(None, fresh=sys.argv[1] == "fresh")
+before = mallinfo().hblks
+held = bytes(256 << 10)
+print(mallinfo().hblks - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the threshold that moves is glibc's")
+@pytest.mark.parametrize(("age", "mappings"), [("fresh", "1"), ("aged", "0")])
+def test_only_a_fresh_process_maps_what_asyncio_takes_for_a_receive(age: str, mappings: str) -> None:
+    command = [sys.executable, "-c", MAPPED, age]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == mappings
 
 
 @pytest.mark.parametrize("variant", [Twin(), Build("again", ())], ids=lambda one: one.label)

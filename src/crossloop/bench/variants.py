@@ -49,7 +49,14 @@ class Build:
     folders: tuple[Path, ...]
 
 
-Variant: TypeAlias = Twin | Slowed | Build
+@dataclass(frozen=True)
+class Fresh:
+    """The adapter in a process that has never freed a large block (`worker.process.age_allocator`)."""
+
+    label: str = "fresh"
+
+
+Variant: TypeAlias = Twin | Slowed | Build | Fresh
 
 
 def variant_name(adapter: str, variant: Variant) -> str:
@@ -70,5 +77,7 @@ def request_of(request: Mapping[str, Any], variant: Variant | None) -> dict[str,
             return {**request, "busy_iterations": variant.iterations}
         case Build():
             return {**request, "paths": [*map(str, variant.folders), *request["paths"]]}
+        case Fresh():
+            return {**request, "fresh": True}
         case _:
             assert_never(variant)

@@ -1,9 +1,9 @@
 """Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
 
 First request: `{"do": "describe" | "serve" | "work" | "companion", "module", "scenario", "style", "paths", "cpu",
-"server"}`, with "busy_iterations" for a slowed variant. The answer is `{"ready": true, …}` or `{"outcome",
-"reason"}`. A worker that works then takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number
-of times.
+"server"}`, with "busy_iterations" for a slowed variant and "fresh" for one whose allocator is not aged. The answer is
+`{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then takes `{"do": "slice", "parameters",
+"run_in_ms", "duration_ms"}` any number of times.
 """
 
 import importlib
@@ -28,7 +28,7 @@ def main() -> int:
     if request.get("do") != "serve" or not channel.terminate_at_end():
         channel.start()
     try:
-        settle(request.get("cpu"))
+        settle(request.get("cpu"), fresh=request.get("fresh", False))
         if request.get("traced"):
             allow_tracing()
         sys.path[:0] = request["paths"]

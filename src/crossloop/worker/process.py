@@ -6,10 +6,18 @@ import os
 import signal
 import sys
 
+AGED_BYTES = 1 << 20
+"""Larger than any block that a binding takes for a message; asyncio's are the largest, 256 KiB for each receive."""
 
-def settle(cpu: int | None) -> None:
-    """Pin to *cpu* where the platform can, raise the descriptor limit, die with the parent, trace crashes."""
+
+def settle(cpu: int | None, *, fresh: bool = False) -> None:
+    """Pin to *cpu* where the platform can, raise the descriptor limit, die with the parent, trace crashes.
+
+    And age the allocator, unless the process is to be measured *fresh*.
+    """
     faulthandler.enable()
+    if not fresh:
+        age_allocator()
     die_with_parent()
     if cpu is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {cpu})
@@ -30,6 +38,17 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # it went before the kernel knew
             os._exit(0)
+
+
+def age_allocator() -> None:
+    """Free one large block, as any process does sooner or later: what it costs to take the next is then settled.
+
+    glibc gives a block of 128 KiB or more a mapping of its own, and raises that threshold to the size of the largest
+    such block that was freed (mallopt(3), M_MMAP_THRESHOLD). A process that has freed none yet makes three
+    system calls and a page fault of every such block for as long as it lives; asyncio does so on every message, and
+    whether it does would depend on what was imported before. See docs/method.md. Elsewhere nothing comes of it.
+    """
+    bytes(AGED_BYTES)
 
 
 def allow_tracing() -> None:

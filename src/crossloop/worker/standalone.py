@@ -12,7 +12,7 @@ from typing import Any
 
 from crossloop.api.levels import styles_of
 from crossloop.worker.opening import open_adapter, refusal_of
-from crossloop.worker.process import bound_descriptors, raise_descriptor_limit
+from crossloop.worker.process import age_allocator, bound_descriptors, raise_descriptor_limit
 from crossloop.worker.serving import open_listener, serve
 
 BAD_INPUT = 2
@@ -26,6 +26,7 @@ def main() -> int:
     """Serve until told to stop."""
     request = json.loads(sys.argv[1])
     raise_descriptor_limit()
+    age_allocator()
     sys.path[:0] = request["paths"]
     host, port = request["host"], request["port"]
     try:
