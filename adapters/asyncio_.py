@@ -5,7 +5,8 @@ through the `selectors` module and level-triggered: one wait, then one Python ca
 descriptor, a heap of timer handles, a deque of what is due. Each turn costs some microseconds of
 interpreter, shared by all that became ready in it, so a busy loop is cheaper per message than an idle one.
 A transport writes to the socket at once and keeps only what the kernel did not take; it reads up to
-256 KiB a time into a new `bytes`.
+256 KiB a time into a new `bytes`. That is where its cost can double: glibc maps and unmaps a block of this size on each
+message in a process that has never freed a larger one (docs/method.md, "A mode that was the process's").
 
 On Windows the default is the Proactor on IOCP: overlapped receives and sends instead of readiness. It has
 no `add_reader`, so libraries that need their descriptors watched (c-ares) do not run on it as they are;
