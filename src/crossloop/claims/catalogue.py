@@ -231,8 +231,8 @@ CLAIMS: tuple[Claim, ...] = (
         "tcp-echo, 1 KiB, 10 connections: asyncio ÷ uvloop in each style",
         _uvloop_factor,
         (Need("tcp-echo", ("asyncio", "uvloop"), (ECHO,)),),
-        caveat=f"{CPU}. Python's own loop has become faster since. With glibc, in a process that never freed a block of "
-        "more than 256 KiB, asyncio maps memory on every message and uvloop does not; here each process has freed one",
+        caveat=f"{CPU}. Python's own loop has become faster since. With glibc, in a process that never freed a block "
+        "of more than 256 KiB, asyncio maps memory on every message and uvloop does not; here each process has freed one",
     ),
     Claim(
         "uvloop-twice-gevent",

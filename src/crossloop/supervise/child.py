@@ -207,13 +207,13 @@ class Child:
     def suspend(self) -> None:
         """Take the child's whole tree off the CPU (SIGSTOP, or the platform's like)."""
         if not self._suspended and self._process.poll() is None:
-            _each(self.pid, "suspend")
+            _suspend(self.pid)
             self._suspended = True
 
     def resume(self) -> None:
         """Let it run again."""
         if self._suspended:
-            _each(self.pid, "resume")
+            _resume(self.pid)
             self._suspended = False
 
     def end(self, grace_s: float = 2.0) -> None:
@@ -274,10 +274,28 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _each(pid: int, action: str) -> None:
-    for member in _family(pid):
-        with contextlib.suppress(psutil.Error):
-            getattr(member, action)()
+def _suspend(pid: int) -> None:
+    if sys.platform == "linux":  # twice a slice: psutil would look at every process of the machine for it
+        _send_each(pid, signal.SIGSTOP)
+    else:
+        for member in _family(pid):
+            with contextlib.suppress(psutil.Error):
+                member.suspend()
+
+
+def _resume(pid: int) -> None:
+    if sys.platform == "linux":
+        _send_each(pid, signal.SIGCONT)
+    else:
+        for member in _family(pid):
+            with contextlib.suppress(psutil.Error):
+                member.resume()
+
+
+def _send_each(pid: int, number: signal.Signals) -> None:
+    for member in clocks.tree(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member, number)
 
 
 def kill_children() -> None:
