@@ -208,7 +208,11 @@ def test_too_few_descriptors_are_said_with_both_numbers() -> None:
     load.process.communicate(timeout=20)
 
 
-def test_clocks_see_work_sleep_memory_and_children() -> None:
+@pytest.mark.parametrize("listed", [True, False], ids=["children listed", "kernel lists none"])
+def test_clocks_see_work_sleep_memory_and_children(monkeypatch: pytest.MonkeyPatch, listed: bool) -> None:
+    """On Linux with the kernel's list of a thread's children, and without, as some kernels are built."""
+    if not listed:
+        monkeypatch.setattr(clocks, "_kernel_lists_children", lambda: False)
     code = (
         "import subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)\n"

@@ -232,7 +232,7 @@ CLAIMS: tuple[Claim, ...] = (
         _uvloop_factor,
         (Need("tcp-echo", ("asyncio", "uvloop"), (ECHO,)),),
         caveat=f"{CPU}. Python's own loop has become faster since. With glibc, in a process that never freed a block "
-        "of more than 256 KiB, asyncio maps memory on every message and uvloop does not; here each process has freed one",
+        "of more than 256 KiB, asyncio maps memory on every message and uvloop does not; here each has freed one",
     ),
     Claim(
         "uvloop-twice-gevent",

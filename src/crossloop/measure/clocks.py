@@ -15,6 +15,7 @@ several processes leave the dead out.
 """
 
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -82,15 +83,35 @@ def own_cpu_ns() -> int:
 def tree(pid: int) -> list[int]:
     """*pid* and its descendants; *pid* alone when it has none or is gone."""
     found = [pid]
-    if sys.platform == "linux":
+    if sys.platform == "linux" and _kernel_lists_children():
         for parent in found:  # grows while it is walked
             for task in _tasks(parent):
-                # Needs CONFIG_PROC_CHILDREN, which distributions set; proc_pid_task(5).
                 with contextlib.suppress(OSError):
                     found.extend(int(child) for child in Path(task, "children").read_bytes().split())
+    elif sys.platform == "linux":
+        children = _children_by_parent()
+        for parent in found:
+            found.extend(children.get(parent, ()))
     else:
         with contextlib.suppress(psutil.Error):
             found.extend(child.pid for child in psutil.Process(pid).children(recursive=True))
+    return found
+
+
+@functools.cache
+def _kernel_lists_children() -> bool:
+    """Whether the kernel has CONFIG_PROC_CHILDREN (proc_pid_task(5)), which distributions set and some kernels lack."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
+def _children_by_parent() -> dict[int, list[int]]:
+    """Every process of the machine below its parent, from /proc/PID/stat: some milliseconds of work."""
+    found: dict[int, list[int]] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+                found.setdefault(int(fields[1]), []).append(int(entry.name))
     return found
 
 
