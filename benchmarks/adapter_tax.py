@@ -10,8 +10,8 @@ processes. The figure is CPU time per message, adapter ÷ control: the median of
 95 % interval (docs/method.md). The first line is a control against itself: what differs from 1 there is noise.
 
 With `--against` an adapter, in its first style, stands in the place of the hand-written servers: what one binding
-costs over another, by the same pairs. With `--fresh` each adapter is compared with itself: in a process that has
-never freed a large block, and in one whose allocator is aged, as all others here are.
+costs over another, by the same pairs. With `--fresh` each adapter is compared with itself: in a process like one that
+has never freed a large block, and in one whose allocator is aged, as all others here are.
 
 Prints a markdown table as it goes; progress on stderr. Exit 0; 1 when a ratio is above the limit with its
 whole interval; 3 when nothing could be measured. Needs two CPUs, and Linux for their pinning.

@@ -51,7 +51,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Fresh:
-    """The adapter in a process that has never freed a large block (`worker.process.age_allocator`)."""
+    """The adapter in a process like one that has never freed a large block (`worker.process.keep_allocator_fresh`)."""
 
     label: str = "fresh"
 

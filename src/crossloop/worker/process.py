@@ -13,10 +13,12 @@ AGED_BYTES = 1 << 20
 def settle(cpu: int | None, *, fresh: bool = False) -> None:
     """Pin to *cpu* where the platform can, raise the descriptor limit, die with the parent, trace crashes.
 
-    And age the allocator, unless the process is to be measured *fresh*.
+    And age the allocator, or keep it *fresh* for good.
     """
     faulthandler.enable()
-    if not fresh:
+    if fresh:
+        keep_allocator_fresh()
+    else:
         age_allocator()
     die_with_parent()
     if cpu is not None and hasattr(os, "sched_setaffinity"):
@@ -49,6 +51,16 @@ def age_allocator() -> None:
     whether it does would depend on what was imported before. See docs/method.md. Elsewhere nothing comes of it.
     """
     bytes(AGED_BYTES)
+
+
+def keep_allocator_fresh() -> None:
+    """glibc: hold that threshold where it starts, as if nothing larger were ever freed; importing may free a lot."""
+    if sys.platform == "linux":
+        import ctypes  # (Linux only, and not at import)
+
+        m_mmap_threshold = -3  # <malloc.h>
+        with contextlib.suppress(AttributeError):  # musl has no such thing, and its threshold does not move
+            ctypes.CDLL(None).mallopt(m_mmap_threshold, 128 << 10)
 
 
 def allow_tracing() -> None:
