@@ -3,7 +3,7 @@
     python benchmarks/modes.py [--adapters asyncio,uvloop] [--connections 1,10,50] [--size 1024]
                                [--generations 5] [--rounds 20] [--seed 1]
 
-The first style of each adapter serves echo, as in `crossloop bench`: workers live at once, slices of 100 ms after 30 ms
+The first style of each adapter serves echo, as in `crossloop bench`: workers live at once, slices of 40 ms after 12 ms
 of run-in alternate in random order, fresh processes for each generation. For each row: median CPU per message and
 messages a second; their spread, the 90 % quantile of the slices ÷ the 10 % quantile within a generation (the median
 generation), and the highest median of a generation ÷ the lowest; and how far slices follow the age of the process and
