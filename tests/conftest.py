@@ -1,7 +1,9 @@
 """Fixtures of several test modules."""
 
+import signal
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,13 @@ from crossloop.load.loops import PYTHON
 from crossloop.load.native import NativeEngine, native_engine
 from crossloop.load.turns import Engine
 from crossloop.native import LOAD_ENGINE
+
+
+def pytest_sessionstart() -> None:
+    """A shell starts what it puts into the background with SIGINT ignored, and children inherit that."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @cache
