@@ -48,7 +48,7 @@ ABOUT = ScenarioAbout(
     question="What does a timer cost that is cancelled, or that fires, and how late does it fire?",
     unit="timer",
     profiles={
-        "smoke": ({"timers": 100, "mode": "create-cancel"},),
+        "smoke": ({"timers": 2000, "mode": "create-cancel"},),
         "quick": (
             {"timers": 2000, "mode": "create-cancel"},
             {"timers": 2000, "mode": "fire"},
