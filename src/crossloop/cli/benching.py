@@ -16,7 +16,7 @@ from crossloop.bench.header import run_header
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
 from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan, takes_references
-from crossloop.bench.rooms import Conditions, journal_path
+from crossloop.bench.rooms import SLICE_LIMIT_S, Conditions, journal_path
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
@@ -41,13 +41,11 @@ from crossloop.native import LOAD_ENGINE as PART
 from crossloop.outcomes import outcome_name, outcome_reason
 from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
-from crossloop.supervise.child import ChildError
+from crossloop.supervise.child import MEMORY_BYTES, ChildError
 from crossloop.supervise.probe import Probed, probe_all
 from crossloop.supervise.references import ProbedReference, probe_references
 from crossloop.worker.process import raise_descriptor_limit
 
-LIMIT_S, MEMORY_MIB = 40.0, 2048
-"""Longest slice and largest worker, unless others are asked for."""
 LEAST_DESCRIPTORS = 64
 """Below this not even the interpreters of one comparison can be started and spoken to."""
 
@@ -83,8 +81,8 @@ class Request:
         given = {
             "adapters": self.adapters,
             "scenarios": self.scenarios,
-            "limit": None if self.limit == LIMIT_S else self.limit,
-            "memory": None if self.memory == MEMORY_MIB else self.memory,
+            "limit": None if self.limit == SLICE_LIMIT_S else self.limit,
+            "memory": None if self.memory << 20 == MEMORY_BYTES else self.memory,
             "objective": self.objective,
             "engine": self.engine,
             "budget": self.budget,

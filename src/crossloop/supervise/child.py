@@ -207,13 +207,13 @@ class Child:
     def suspend(self) -> None:
         """Take the child's whole tree off the CPU (SIGSTOP, or the platform's like)."""
         if not self._suspended and self._process.poll() is None:
-            _suspend(self.pid)
+            _each(self.pid, "suspend")
             self._suspended = True
 
     def resume(self) -> None:
         """Let it run again."""
         if self._suspended:
-            _resume(self.pid)
+            _each(self.pid, "resume")
             self._suspended = False
 
     def end(self, grace_s: float = 2.0) -> None:
@@ -267,35 +267,18 @@ class Child:
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    try:
-        parent = psutil.Process(pid)
-        return [*parent.children(recursive=True), parent]
-    except psutil.Error:
-        return []
+    """What is alive of *pid* and its descendants, itself last."""
+    found = []
+    for member in reversed(clocks.tree(pid)):
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(member))
+    return found
 
 
-def _suspend(pid: int) -> None:
-    if sys.platform == "linux":  # twice a slice: psutil would look at every process of the machine for it
-        _send_each(pid, signal.SIGSTOP)
-    else:
-        for member in _family(pid):
-            with contextlib.suppress(psutil.Error):
-                member.suspend()
-
-
-def _resume(pid: int) -> None:
-    if sys.platform == "linux":
-        _send_each(pid, signal.SIGCONT)
-    else:
-        for member in _family(pid):
-            with contextlib.suppress(psutil.Error):
-                member.resume()
-
-
-def _send_each(pid: int, number: signal.Signals) -> None:
-    for member in clocks.tree(pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(member, number)
+def _each(pid: int, action: str) -> None:
+    for member in _family(pid):
+        with contextlib.suppress(psutil.Error):
+            getattr(member, action)()
 
 
 def kill_children() -> None:
