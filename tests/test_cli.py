@@ -276,9 +276,9 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("raise RuntimeError('mine')", "RuntimeError: mine; expected EXPECTATIONS"),
-        ("def (", "SyntaxError"),
-        ("x = 1", "AttributeError"),
+        ("raise RuntimeError('mine')", "line 1: raise RuntimeError('mine'): expected data"),
+        ("def (", "cannot be read as Python"),
+        ("x = 1", "expected `EXPECTATIONS = "),
         ("EXPECTATIONS = (1,)", "1 is no Expectation"),
     ],
 )
@@ -286,6 +286,18 @@ def test_expectations_that_are_none(tmp_path: Path, text: str, wanted: str) -> N
     file = tmp_path / "mine.py"
     file.write_text(text)
     assert_refused(crossloop("check", "--expectations", str(file)), 2, str(file), wanted)
+
+
+def test_further_known_limits_are_added_to_those_of_the_suite(tmp_path: Path) -> None:
+    """The further file says that select fails where it works: that alone is a surprise."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "EXPECTATIONS = (Expectation('select', 'timers-zero', LINUX | ~LINUX, 'why', 'https://x'),)"
+    )
+    done = crossloop("check", "--adapters", "select", "--expectations", str(file))
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("expected:") == 1
+    assert "  timers-zero: measured" in done.stdout
 
 
 # The machine -----------------------------------------------------------------------------------------

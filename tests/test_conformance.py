@@ -1,5 +1,6 @@
 """Every adapter, level by level, in real processes; and that the behaviours can fail."""
 
+import fnmatch
 import itertools
 import sys
 from pathlib import Path
@@ -21,11 +22,12 @@ from crossloop.conformance.expectations import (
     python_before,
     version_numbers,
 )
+from crossloop.conformance.known_limits import known_limits, read_expectations
 from crossloop.journal import CheckRecord
-from crossloop.suite import load_suite
-from tests.expectations import EXPECTATIONS
+from crossloop.suite import SuiteError, load_suite
 
 SUITE = load_suite()
+EXPECTATIONS = known_limits(SUITE)
 BROKEN = load_suite([Path(__file__).parent / "broken_suite"])
 CASES = list(itertools.product(SUITE.adapters, (level.name for level in LEVELS)))
 
@@ -220,10 +222,52 @@ def test_a_race_may_end_either_way(outcome: str, as_expected: bool) -> None:
     assert judge(record, [race, certain], HERE).as_expected is (outcome == "failed")
 
 
-def test_expectations_name_what_exists() -> None:
+def test_the_suites_known_limits_name_what_exists() -> None:
+    assert EXPECTATIONS
     for one in EXPECTATIONS:
         assert one.reason
         assert one.link.startswith("https://")
-        assert one.adapter == "*" or one.adapter in SUITE.adapters
+        assert fnmatch.filter(SUITE.adapters, one.adapter), one.adapter
         prefix = one.behaviour.split("*")[0].split("@")[0]
-        assert any(behaviour.id.startswith(prefix) for behaviour in BEHAVIOURS)
+        assert any(behaviour.id.startswith(prefix) for behaviour in BEHAVIOURS), one.behaviour
+
+
+def test_a_suite_folder_brings_known_limits_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters" / "_expectations.py").write_text(
+        '"""Mine."""\nfrom anywhere import things\nLINK: str = "https://example.org/4"\n'
+        "EXPECTATIONS = (Expectation('mine', 'timers-*', (LINUX | ~MUSL) & python_before(4), 'slow', link=LINK),)\n"
+    )
+    *ours, mine = known_limits(load_suite([tmp_path]))
+    assert tuple(ours) == EXPECTATIONS
+    assert (mine.adapter, mine.link) == ("mine", "https://example.org/4")
+    assert str(mine.when) == "((on linux or not with musl) and Python < 4)"
+    assert mine.when.holds(HERE)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("import os\nos._exit(0)", "line 2: os._exit(0): expected data"),
+        ("while True: pass", "line 1: while True:"),
+        ("EXPECTATIONS = (open('x'),)", "line 1: open('x'): expected data"),
+        ("EXPECTATIONS = [Expectation()]", "line 1: [Expectation()]"),
+        ("EXPECTATIONS = (Expectation('a', 'b', WINDOWS),)", "missing 2 required positional arguments"),
+        ("EXPECTATIONS = (Expectation('a', 'b', WINDOWS, **MUSL),)", "unexpected keyword argument '**'"),
+        ("EXPECTATIONS = (Expectation('a', 'b', 1, 'c', 'd'),)", "when is 1, expected a condition"),
+        ("EXPECTATIONS = (Expectation(7, 'b', ALWAYS, 'c', 'd'),)", "adapter is 7, expected text"),
+        ("EXPECTATIONS = (Expectation('a', 'b', ALWAYS & 3, 'c', 'd'),)", "line 1: 3: expected data"),
+        ("EXPECTATIONS = (Expectation('a', 'b', python_before('3'), 'c', 'd'),)", "version ('3',), expected"),
+        ("EXPECTATIONS = 1", "EXPECTATIONS is 1, expected a tuple"),
+        ("EXPECTATIONS = " + "(" * 300 + ")" * 300, "cannot be read as Python"),
+    ],
+)
+def test_what_is_no_data_in_a_file_of_known_limits_is_refused_with_its_line(
+    text: str, wanted: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "expectations.py"
+    file.write_text(text)
+    with pytest.raises(SuiteError) as refused:
+        read_expectations(file)
+    assert str(refused.value).startswith(str(file))
+    assert wanted in str(refused.value)

@@ -5,7 +5,8 @@ A suite folder holds `adapters/` and `scenarios/`; the file `adapters/gevent_lib
 a file declares is taken from its syntax tree as literals, so that neither a binding nor a stranger's
 code runs in the supervisor. Sources, in order: the suite that came with crossloop, each `--suite DIR`,
 the entry-point groups `crossloop.adapters` and `crossloop.scenarios`. The first of an id wins; whatever
-is left out for that, or because it cannot be read, is listed with its reason in `Suite.problems`.
+is left out for that, or because it cannot be read, is listed with its reason in `Suite.problems`. What is known
+not to work of a folder's adapters is in `adapters/_expectations.py`, and the group `crossloop.expectations`.
 """
 
 import ast
@@ -66,6 +67,8 @@ class Suite:
     adapters: Mapping[str, AdapterEntry]
     scenarios: Mapping[str, ScenarioEntry]
     problems: tuple[str, ...]
+    expectations: tuple[Path, ...] = ()
+    """Files of known limits (`crossloop.conformance.known_limits`), not read yet."""
 
 
 def own_folder() -> Path:
@@ -73,6 +76,12 @@ def own_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "_suite"
     return installed if installed.is_dir() else package.parents[1]
+
+
+def _expectations(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:
+    """Files of known limits: one beside the adapters of each folder, then those that distributions announce."""
+    yield from (file for root in paths if (file := root / "adapters" / "_expectations.py").is_file())
+    yield from (file for _id, _module, file in _entry_points("expectations", problems))
 
 
 def content_id(stem: str) -> str:
@@ -95,7 +104,7 @@ def load_suite(extra: Sequence[Path] = ()) -> Suite:
         id_: ScenarioEntry(id_, module, path, about)
         for id_, module, path, about in _declared("scenarios", paths, ScenarioAbout, problems)
     }
-    return Suite(paths, adapters, scenarios, tuple(problems))
+    return Suite(paths, adapters, scenarios, tuple(problems), tuple(_expectations(paths, problems)))
 
 
 def _declared(
@@ -167,7 +176,7 @@ def _located(point: EntryPoint) -> Path | None:
 def read_declaration(path: Path, about: type[About]) -> About:
     """The `ABOUT = …(…)` of a content file, from its syntax tree; literals only. Raises `SuiteError`."""
     wanted = about.__name__
-    for node in _parsed(path).body:
+    for node in parsed_file(path).body:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id="ABOUT")],
@@ -177,8 +186,11 @@ def read_declaration(path: Path, about: type[About]) -> About:
     raise SuiteError(f"{path}: expected `ABOUT = {wanted}(…)` at the top level; see docs/adding.md")
 
 
-def _parsed(path: Path) -> ast.Module:
-    """Syntax tree of a file. A stranger's file may be huge, a device, or too deep for the parser."""
+def parsed_file(path: Path) -> ast.Module:
+    """Syntax tree of a file. A stranger's file may be huge, a device, or too deep for the parser.
+
+    Raises `SuiteError`.
+    """
     try:
         if not path.is_file():
             raise SuiteError(f"{path}: expected a file")

@@ -1,6 +1,5 @@
 """`crossloop check`: conformance of every adapter, behaviour by behaviour."""
 
-import importlib.util
 import itertools
 import threading
 from collections import Counter
@@ -16,8 +15,9 @@ from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.conformance.checking import check_adapter
 from crossloop.conformance.expectations import Expectation
+from crossloop.conformance.known_limits import known_limits
 from crossloop.journal import CheckRecord, JournalWriter
-from crossloop.suite import Suite, own_folder
+from crossloop.suite import Suite, SuiteError
 from crossloop.supervise.child import kill_children
 
 CHECKS = "checks.jsonl"
@@ -30,7 +30,10 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
     """Check, print one line per adapter and each surprise in full; exit 1 when there was one."""
     suite = suite_or_stop(suites)
     adapters = chosen("adapter", suite.adapters, wanted)
-    expected = _expectations(expectations)
+    try:
+        expected = known_limits(suite, [expectations] if expectations is not None else [])
+    except SuiteError as error:
+        raise StopError(str(error)) from error
     if out is not None:
         probe_writable(out)
     require_descriptors("check", DESCRIPTORS)
@@ -91,26 +94,3 @@ def _journal(out: Path, adapters: list[str]) -> JournalWriter:
         raise unwritable(out, error) from error
     journal.write(run_header("check", adapters, [], seed=0))
     return journal
-
-
-def _expectations(path: Path | None) -> tuple[Expectation, ...]:
-    """Known limits: a Python file of data, from this checkout or as named by the user; never from a report."""
-    path = path if path is not None else own_folder() / "tests" / "expectations.py"
-    if not path.is_file():
-        return ()
-    spec = importlib.util.spec_from_file_location("crossloop_expectations", path)
-    if spec is None or spec.loader is None:
-        raise StopError(f"--expectations {str(path)!r}: expected a Python file with EXPECTATIONS")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        found = tuple(module.EXPECTATIONS)
-    except Exception as error:  # it is a program of the user's: it may raise anything
-        raise StopError(
-            f"--expectations {str(path)!r}: {type(error).__name__}: {error}; "
-            "expected EXPECTATIONS = (Expectation(…), …)"
-        ) from error
-    for one in found:
-        if not isinstance(one, Expectation):
-            raise StopError(f"--expectations {str(path)!r}: {one!r} is no Expectation")
-    return found

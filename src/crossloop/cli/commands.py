@@ -231,7 +231,7 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option(
     "--expectations",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File of known limits; default: tests/expectations.py of the checkout.",
+    help="File of further known limits, beside adapters/_expectations.py of each suite.",
 )
 @click.pass_obj
 def check(suites: tuple[Path, ...], adapters: str | None, out: Path | None, expectations: Path | None) -> int:

@@ -95,6 +95,8 @@ def library_before(*version: int) -> Condition:
 
 
 def _dotted(version: tuple[int, ...]) -> str:
+    if not version or not all(isinstance(part, int) for part in version):
+        raise TypeError(f"version {version!r}, expected whole numbers, as 3, 12")
     return ".".join(map(str, version))
 
 
@@ -112,6 +114,17 @@ class Expectation:
     """Where the maintainers, the documentation or the standard say so."""
     sometimes: bool = False
     """A race: it fails now and then, and success is no surprise either."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError or ValueError for a field that is not what it should be."""
+        for name in ("adapter", "behaviour", "reason", "link"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise TypeError(f"{name} is {value!r}, expected text")
+        if not isinstance(self.when, Condition):
+            raise TypeError(f"when is {self.when!r}, expected a condition, as ALWAYS")
+        if not isinstance(self.sometimes, bool):
+            raise TypeError(f"sometimes is {self.sometimes!r}, expected True or False")
 
     def applies(self, adapter: str, behaviour: str, here: Surroundings) -> bool:
         """Whether it speaks of this check in these surroundings."""

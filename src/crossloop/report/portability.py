@@ -44,7 +44,7 @@ class Portability:
     facts: Table
     checks: Table
     surprises: Table
-    """Checks that did not go as `tests/expectations.py` says, either way."""
+    """Checks that did not go as the suite's known limits say, either way."""
 
 
 def portability(run: Run, about: dict[str, ScenarioTexts]) -> Portability:
