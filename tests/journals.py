@@ -453,7 +453,7 @@ CLIMBS = {
         "none", 21.0, 0.8, 100, CellRecord("select", "native", "c10k", {}, "unsupported", "1,014 | FD_SETSIZE")
     ),
     "processes": (
-        "none", 60.0, 0.3, 100, CellRecord("processes", "native", "c10k", {}, "failed", "held 2,050 MiB of memory")
+        "none", 60.0, 0.3, 100, CellRecord("processes", "native", "c10k", {}, "over-limit", "held 2,050 MiB of memory")
     ),
 }  # fmt: skip
 """Adapter → library, µs at 100 connections, exponent, highest rung, and what became of the next one (None: the

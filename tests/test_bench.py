@@ -72,9 +72,9 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 FAULTS = {
     ("asyncio", "tcp-echo"): ("measured", ""),
-    ("eats", "tcp-echo"): ("failed", "MiB of memory"),
+    ("eats", "tcp-echo"): ("over-limit", "MiB of memory"),
     ("exits", "tcp-echo"): ("crashed", "exited with status 7"),
-    ("floods", "tcp-echo"): ("failed", "MiB to its output"),
+    ("floods", "tcp-echo"): ("over-limit", "MiB to its output"),
     ("hangs", "tcp-echo"): ("timed-out", "stopped answering"),
     ("lies", "tcp-echo"): ("failed", "wrong answer at offset 1023"),
     ("misses", "tcp-echo"): ("not-installed", "nosuchbinding"),
@@ -83,9 +83,9 @@ FAULTS = {
     ("refuses", "tcp-echo"): ("unsupported", "this kernel lacks what it takes"),
     ("segfaults", "tcp-echo"): ("crashed", "SIGSEGV"),
     ("asyncio", "timers"): ("measured", ""),
-    ("eats", "timers"): ("failed", "MiB of memory"),
+    ("eats", "timers"): ("over-limit", "MiB of memory"),
     ("exits", "timers"): ("crashed", "exited with status 7"),
-    ("floods", "timers"): ("failed", "MiB to its output"),
+    ("floods", "timers"): ("over-limit", "MiB to its output"),
     ("hangs", "timers"): ("timed-out", "no answer within 15 s"),
     ("misses", "timers"): ("not-installed", "nosuchbinding"),
     ("narrows", "timers"): ("measured", ""),

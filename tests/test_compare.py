@@ -39,6 +39,7 @@ from crossloop.journal import (
     JournalWriter,
     Machine,
     Record,
+    RunRecord,
     SliceRecord,
 )
 from tests.documents import ROOT
@@ -354,6 +355,26 @@ def test_a_row_alone_has_the_drift_of_the_machine_in_it(factor: float, found: st
 
 def cell(document: Comparison, adapter: str) -> CellVerdict:
     return next(one for one in document.cells if one.adapter == adapter)
+
+
+@pytest.mark.parametrize(("memory", "verdict"), [(2048, "regression"), (512, "not comparable")])
+def test_a_bound_says_something_against_a_row_only_where_both_runs_had_it(memory: int, verdict: str) -> None:
+    def with_memory(records: list[Record], bound: int) -> list[Record]:
+        return [
+            msgspec.structs.replace(one, options={**one.options, "memory": bound})
+            if isinstance(one, RunRecord)
+            else one
+            for one in records
+        ]
+
+    ended = [
+        msgspec.structs.replace(one, outcome="over-limit", reason="held 600 MiB", figures=None)
+        if isinstance(one, CellRecord) and one.adapter == "uvloop" else one
+        for one in journal(2)
+    ]  # fmt: skip
+    found = cell(compared(with_memory(journal(1), 2048), with_memory(ended, memory)), "uvloop")
+    assert found.verdict == verdict
+    assert "held 600 MiB" in found.reason
 
 
 def test_what_is_not_measured_any_more_is_a_regression_in_words() -> None:

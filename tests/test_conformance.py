@@ -121,7 +121,7 @@ def test_the_mutant_works_without_a_mutation(monkeypatch: pytest.MonkeyPatch) ->
         ("exiting", "crashed", "exited with status 7 though nobody asked it to"),
         ("hanging", "timed-out", "no answer within"),
         ("deaf", "timed-out", "serve_streams"),
-        ("flooding", "failed", "wrote more than 8 MiB to its output"),
+        ("flooding", "over-limit", "wrote more than 8 MiB to its output"),
         ("refusing", "unsupported", "no style of this library serves streams"),
     ],
 )

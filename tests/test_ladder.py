@@ -30,7 +30,7 @@ from crossloop.load import (
 )
 from crossloop.load.loops import PYTHON
 from crossloop.load.turns import Engine
-from crossloop.outcomes import Crashed, Failed, Measured, Outcome, TimedOut, Unsupported
+from crossloop.outcomes import Crashed, Failed, Measured, Outcome, OverLimit, TimedOut, Unsupported
 from crossloop.suite import ScenarioEntry, SuiteError, load_suite, read_declaration
 from crossloop.supervise.child import BesideError, Child
 from crossloop.supervise.probe import Probed
@@ -66,8 +66,9 @@ def test_rungs_are_grouped_by_what_else_differs_and_ascend() -> None:
         (Crashed("ended by SIGSEGV"), Crashed("stopped at 1,000 connections: ended by SIGSEGV")),
         (Unsupported("FD_SETSIZE"), Unsupported("stopped at 1,000 connections: FD_SETSIZE")),
         (TimedOut("too slow", 0.1), TimedOut("stopped at 1,000 connections: too slow", 0.1)),
+        (OverLimit("held 9 MiB", "tail"), OverLimit("stopped at 1,000 connections: held 9 MiB")),
     ],
-    ids=["failed", "crashed", "unsupported", "timed-out"],
+    ids=["failed", "crashed", "unsupported", "timed-out", "over-limit"],
 )
 def test_rungs_above_the_one_that_ended_a_climb_name_it(outcome: Outcome, above: Outcome) -> None:
     rungs = [rung(10000), rung(100), rung(3000), rung(1000)]
@@ -486,8 +487,8 @@ STOPS = {
         "failed",
         r"\d\d of 100 connections answered; the server is out of descriptors: it holds (\d+), and its limit is \1$",
     ),
-    ("eats", 10): ("failed", "MiB of memory"),
-    ("eats", 100): ("failed", "stopped at 10 connections: held"),
+    ("eats", 10): ("over-limit", "MiB of memory"),
+    ("eats", 100): ("over-limit", "stopped at 10 connections: held"),
     ("exits", 10): ("crashed", "exited with status 7"),
     ("exits", 100): ("crashed", "stopped at 10 connections: exited with status 7"),
     ("hangs", 10): ("timed-out", "0 of 8 connections answered; none of the 8 that were made since"),

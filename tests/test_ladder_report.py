@@ -63,7 +63,7 @@ def test_how_far_each_got_and_what_stopped_it() -> None:
         "0.910", "**143**", "–", "100", "too slow: p99 143 ms where 100 ms are allowed"
     ]  # fmt: skip
     assert rows["select"] == ["0.910", "unsupported", "–", "100", "unsupported: 1,014 \\| FD_SETSIZE"]
-    assert rows["processes"][3:] == ["100", "failed: held 2,050 MiB of memory"]
+    assert rows["processes"][3:] == ["100", "over-limit: held 2,050 MiB of memory"]
     assert list(rows) == ["asyncio", "pyev", "uvloop", "poll", "processes", "select"], "the highest first"
 
 

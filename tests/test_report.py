@@ -350,7 +350,7 @@ measured = st.builds(
     st.dictionaries(texts, numbers, max_size=2),
 )
 parameters = st.dictionaries(texts, st.integers() | numbers | st.booleans() | texts, max_size=3)
-outcomes = st.sampled_from(["unsupported", "not-installed", "failed", "crashed", "timed-out"])
+outcomes = st.sampled_from(["unsupported", "not-installed", "failed", "crashed", "timed-out", "over-limit"])
 cells = st.builds(
     CellRecord, names, texts, names, parameters, st.just("measured"), texts, texts, measured
 ) | st.builds(CellRecord, names, texts, names, parameters, outcomes, texts, texts, st.none())

@@ -6,7 +6,9 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
-OutcomeName: TypeAlias = Literal["measured", "unsupported", "not-installed", "failed", "crashed", "timed-out"]
+OutcomeName: TypeAlias = Literal[
+    "measured", "unsupported", "not-installed", "failed", "crashed", "timed-out", "over-limit"
+]
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,18 @@ class TimedOut:
     stderr_tail: str = ""
 
 
-Outcome: TypeAlias = Measured | Unsupported | NotInstalled | Failed | Crashed | TimedOut
+@dataclass(frozen=True)
+class OverLimit:
+    """A bound of this suite, of memory or of output, ended it or forbids it beforehand: nothing is known against it."""
+
+    reason: str
+    stderr_tail: str = ""
 
 
-def outcome_name(outcome: Outcome) -> OutcomeName:
+Outcome: TypeAlias = Measured | Unsupported | NotInstalled | Failed | Crashed | TimedOut | OverLimit
+
+
+def outcome_name(outcome: Outcome) -> OutcomeName:  # noqa: PLR0911  (one for each kind)
     """Name of an outcome in the journal."""
     match outcome:
         case Measured():
@@ -71,6 +81,8 @@ def outcome_name(outcome: Outcome) -> OutcomeName:
             return "crashed"
         case TimedOut():
             return "timed-out"
+        case OverLimit():
+            return "over-limit"
         case _:
             assert_never(outcome)
 
@@ -82,4 +94,4 @@ def outcome_reason(outcome: Outcome) -> str:
 
 def outcome_stderr(outcome: Outcome) -> str:
     """End of the process's error output, where the outcome has one."""
-    return outcome.stderr_tail if isinstance(outcome, Failed | Crashed | TimedOut) else ""
+    return outcome.stderr_tail if isinstance(outcome, Failed | Crashed | TimedOut | OverLimit) else ""

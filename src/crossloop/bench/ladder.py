@@ -6,7 +6,7 @@ from typing import Any
 
 from crossloop.bench.plan import Comparison, Row, parameter_key
 from crossloop.journal import Latency, Objective
-from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, TimedOut, Unsupported
+from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
 
 
 def ladders(comparisons: Sequence[Comparison], ladder: str) -> list[list[Comparison]]:
@@ -74,6 +74,8 @@ def _beyond(outcome: Outcome, ladder: str, value: Any) -> Outcome:
             return Crashed(f"{reason}: {outcome.reason}")
         case TimedOut():
             return TimedOut(f"{reason}: {outcome.reason}", outcome.limit_s)
+        case OverLimit():
+            return OverLimit(f"{reason}: {outcome.reason}")
         case Failed():
             return Failed(f"{reason}: {outcome.reason}")
         case _:  # a climb does not end with a figure alone

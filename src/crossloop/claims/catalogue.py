@@ -148,7 +148,7 @@ def _serves_ten_thousand(evidence: Evidence, adapter: str) -> tuple[bool | None,
     if cell.figures is None:
         if cell.outcome in {"not-installed", "unsupported"}:
             raise NotMeasuredError(f"{adapter} is {cell.outcome}: {cell.reason}")
-        unknown = "MiB of memory; the limit is" in cell.reason or cell.reason.startswith("stopped at ")
+        unknown = cell.outcome == "over-limit" or cell.reason.startswith("stopped at ")
         return None if unknown else False, f"{adapter}: {cell.outcome}: {cell.reason}"
     latency, objective = cell.figures.latency_us, cell.figures.objective
     p99 = f"p99 {digits.number(latency.p99 / 1000)} ms" if latency is not None else "no latency"

@@ -158,6 +158,9 @@ def without_ratio(
 def _gone(cell: CellRecord, now: CellRecord | None, base: RunData, new: RunData) -> CellVerdict:
     """A cell that BASE measured and NEW did not: a regression, unless nobody asked for it."""
     if now is not None:
+        bounds = [side.header.options.get("memory") for side in (base, new)]
+        if now.outcome == "over-limit" and bounds[0] != bounds[1]:
+            return _in_words(cell, "not comparable", f"another `--memory` was allowed; now {now.reason}")
         return _in_words(cell, "regression", f"was measured; now {now.outcome}: {now.reason}")
     if not new.was_asked_for(cell):
         return _in_words(cell, "not comparable", "NEW was not asked for it")

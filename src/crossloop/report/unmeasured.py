@@ -5,13 +5,22 @@ from dataclasses import dataclass
 
 from crossloop.journal import CellRecord
 from crossloop.journal.naming import adapter_of
+from crossloop.outcomes import OutcomeName
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, block, code, inline
 from crossloop.report.run import Run, parameters_text, row_label
 from crossloop.report.tables import Column, Table, table
 
 _SETS_SHOWN = 6
-_ORDER = {"crashed": 0, "failed": 1, "timed-out": 2, "not-installed": 3, "unsupported": 4}
+_SERIOUS_FIRST: tuple[OutcomeName, ...] = (
+    "crashed",
+    "failed",
+    "timed-out",
+    "over-limit",
+    "not-installed",
+    "unsupported",
+    "measured",
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class Incident:
     """Cells that ended alike: one adapter, one outcome, one reason, one end of the error output."""
 
     adapter: str
-    outcome: str
+    outcome: OutcomeName
     reason: str
     stderr_tail: str
     cells: tuple[CellRecord, ...]
@@ -66,7 +75,7 @@ class Incident:
 
 def incidents(run: Run) -> tuple[Incident, ...]:
     """Cells without figures, those that ended alike together, the most serious outcome first."""
-    grouped: dict[tuple[str, str, str, str], list[CellRecord]] = {}
+    grouped: dict[tuple[str, OutcomeName, str, str], list[CellRecord]] = {}
     for cell in run.cells:
         if cell.figures is None:
             grouped.setdefault((cell.adapter, cell.outcome, cell.reason, cell.stderr_tail), []).append(cell)
@@ -75,7 +84,7 @@ def incidents(run: Run) -> tuple[Incident, ...]:
         if not record.usable and name not in seen:
             grouped[name, record.outcome, record.reason, ""] = []
     found = [Incident(*key, tuple(cells), run.record.profile) for key, cells in grouped.items()]
-    return tuple(sorted(found, key=lambda one: _ORDER.get(one.outcome, len(_ORDER))))
+    return tuple(sorted(found, key=lambda one: _SERIOUS_FIRST.index(one.outcome)))
 
 
 def incident_table(found: tuple[Incident, ...]) -> Table:

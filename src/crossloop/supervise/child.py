@@ -17,7 +17,7 @@ from typing import Any, Self
 import psutil
 
 from crossloop.measure import clocks
-from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, TimedOut, Unsupported
+from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
 
 TAIL_BYTES = 3000
 FLOOD_BYTES = 8 * 1024 * 1024
@@ -145,12 +145,12 @@ class Child:
         """Judge a child that has not answered yet. Raises ChildError."""
         if self._flooded:
             self.end()
-            raise ChildError(Failed(self._flooded, self.tail()))
+            raise ChildError(OverLimit(self._flooded, self.tail()))
         held = memory_bytes(self.pid)
         if held > self._limit_bytes:
             self.end()
             raise ChildError(
-                Failed(
+                OverLimit(
                     f"held {held >> 20} MiB of memory; the limit is {self._limit_bytes >> 20} MiB",
                     self.tail(),
                 )
@@ -172,7 +172,7 @@ class Child:
     def _gone(self) -> Outcome:
         self.end()
         if self._flooded:
-            return Failed(self._flooded, self.tail())
+            return OverLimit(self._flooded, self.tail())
         status = self._process.returncode
         if status < 0:
             with contextlib.suppress(ValueError):
