@@ -138,6 +138,19 @@ def replaying(sock: socket.socket, _number: int) -> None:
     silent(sock, 0)
 
 
+def with_the_tail_of_the_message_before(kept: int) -> Handler:
+    """Answer the first message rightly, and each later one with its first *kept* bytes and old bytes after them."""
+
+    def handler(sock: socket.socket, _number: int) -> None:
+        before = exactly(sock)
+        sock.sendall(before)
+        while data := exactly(sock):
+            sock.sendall(data[:kept] + before[kept:])
+            before = data
+
+    return handler
+
+
 def repeating_the_first(sock: socket.socket, number: int) -> None:
     """Right answers, and the first of them once more, after a while."""
     first = exactly(sock)

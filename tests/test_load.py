@@ -5,13 +5,14 @@ import random
 import re
 import selectors
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crossloop.load import (
     ConnectionLostError,
@@ -23,6 +24,7 @@ from crossloop.load import (
     VerificationError,
     closed_loop,
     loops,
+    message,
     open_loop,
     polling,
     target,
@@ -30,7 +32,7 @@ from crossloop.load import (
 from crossloop.load.command import run_load
 from crossloop.load.histogram import percentile
 from crossloop.load.loops import PYTHON
-from crossloop.load.message import HEADER, MAGIC, new_message
+from crossloop.load.message import HEADER, MAGIC, message_of, new_pattern
 from crossloop.load.turns import Engine
 from tests import misbehaving as bad
 from tests.misbehaving import SIZE, serving
@@ -170,7 +172,7 @@ def test_closed_loop_works_again_on_the_same_connections(every_engine: Engine) -
     ("change", "sentence"),
     [
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), f"a wrong answer at offset {SIZE - 1}: expected "),
-        (lambda data: bytes([data[0] ^ 1]) + data[1:], "a wrong answer at offset 0: expected 43 4c 4d 01 "),
+        (lambda data: bytes([data[0] ^ 1]) + data[1:], "a wrong answer at offset 0: expected 43 4c 4d 02 "),
         (
             lambda data: data + b"xyz",
             f"the answer goes on at offset {SIZE}: expected nothing more, got 78",
@@ -216,6 +218,24 @@ def test_an_answer_to_an_earlier_message_is_told_with_its_sequence(engine: Engin
     text = str(caught.value)
     assert re.match(r"connection 10, sequence 3: a wrong answer at offset 8: expected 03", text)
     assert "(the message of connection 10, sequence 2)" in text
+
+
+@LOADS
+@pytest.mark.parametrize("kept", [16, SIZE // 2, SIZE - 8])
+def test_a_server_that_answers_with_the_tail_of_the_message_before_is_caught(
+    load: Load, kept: int, every_engine: Engine
+) -> None:
+    """All of a message depends on its sequence, not its header alone: a buffer that is not filled anew shows."""
+    liar = bad.with_the_tail_of_the_message_before(kept)
+    with serving(liar) as port, pytest.raises(VerificationError) as caught:
+        load(port, every_engine)
+    text = str(caught.value)
+    match = re.match(r"connection 1\d, sequence (\d+): a wrong answer at offset (\d+): expected ", text)
+    assert match, text
+    assert kept <= int(match[2]) < SIZE
+    before = re.search(r" \(as in the message before it, sequence (\d+)\)$", text)
+    assert before, text
+    assert 0 < int(before[1]) < int(match[1])
 
 
 @LOADS
@@ -396,12 +416,21 @@ def test_shapes_that_make_no_sense_are_refused(connections: int, size: int, port
 
 
 def test_messages_differ_by_connection_in_header_and_filler() -> None:
-    one, two = new_message(1, SIZE, seed=3), new_message(2, SIZE, seed=3)
-    assert HEADER.unpack_from(one) == (MAGIC, 1, 0)
-    assert HEADER.size == 16
+    pattern = new_pattern(SIZE, seed=3)
+    one, two = message_of(1, 7, SIZE, pattern), message_of(2, 7, SIZE, pattern)
+    assert len(one) == len(two) == SIZE
+    assert HEADER.unpack_from(one) == (MAGIC, 1, 7)
     assert one[16:] != two[16:]
-    assert one == new_message(1, SIZE, seed=3)
-    assert struct.calcsize("=4sIQ") == 16
+    assert one == message_of(1, 7, SIZE, new_pattern(SIZE, seed=3))
+
+
+@given(st.integers(0, 2**31), st.integers(0, 2**48), st.integers(1, message.PLACES - 1))
+def test_a_filler_comes_again_on_its_connection_after_as_many_messages_as_there_are_places(
+    connection: int, sequence: int, later: int
+) -> None:
+    place = message.place_of(connection, sequence)
+    assert message.place_of(connection, sequence + later) != place
+    assert message.place_of(connection, sequence + message.PLACES) == place
 
 
 def test_run_load_gives_the_contracts_document(engine: Engine) -> None:

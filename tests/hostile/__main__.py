@@ -37,7 +37,13 @@ def main() -> int:
             count = part.count if asked.count is None else asked.count
             print(f"{name}: {count} trials", file=sys.stderr, flush=True)
             tallies.append(
-                run_part(part, asked.seed, count, Path(folder), lambda text: print(text, file=sys.stderr, flush=True))
+                run_part(
+                    part,
+                    asked.seed,
+                    count,
+                    Path(folder),
+                    lambda text: print(text, file=sys.stderr, flush=True),
+                )
             )
     print(table(tallies))
     return 1 if any(one.faults for one in tallies) else 0

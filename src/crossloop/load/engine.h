@@ -7,10 +7,13 @@
 #include <stdint.h>
 
 enum {
-    CROSSLOOP_LOAD_VERSION = 1, /* of this file: the Python side refuses a library of another */
+    CROSSLOOP_LOAD_VERSION = 2, /* of this file: the Python side refuses a library of another */
     EVENTS = 1024,              /* most connections that are served between two looks at the clock: about 2 ms */
     SUB_BUCKETS = 128,          /* a histogram's buckets within a power of two: 1/128 of their value wide */
     BUCKETS = 30 * SUB_BUCKETS, /* up to 2^36 ns, 68 s */
+    PLACES = 32749,             /* where a message begins in the pattern: see crossloop.load.message */
+    CONNECTION_STEP = 13565,
+    SEQUENCE_STEP = 20240,
 };
 
 /* What a call returns: 0, or what went wrong. */
@@ -20,9 +23,18 @@ enum {
     BROKEN = -3, /* readiness cannot be asked for: `error` says why */
 };
 
+/* The first bytes of a message. */
+struct header {
+    unsigned char magic[4];
+    uint32_t connection;
+    uint64_t sequence;
+};
+
 /* One connection and the message that it has in flight. */
 struct peer {
-    unsigned char *message; /* its sequence is written at offset 8 */
+    struct header header;
+    uint64_t before;        /* sequence of the message before it */
+    unsigned char *message; /* its place in the pattern: the filler from offset 16 on */
     int64_t sent_ns;        /* when the message in flight was sent; 0: the connection is idle */
     int64_t due_ns;         /* when it was scheduled (open loop) */
     int64_t place;          /* which of the arrivals it is (open loop) */
@@ -38,6 +50,7 @@ struct peer {
 struct load {
     struct peer *peers;
     const int32_t *by_descriptor; /* place in `peers` */
+    unsigned char *pattern;       /* of PLACES bytes and a message */
     unsigned char *piece;         /* what was read last */
     void *watched;                /* room for a `struct pollfd` for each, where poll(2) is used */
     uint64_t *buckets;            /* histogram of the closed loop's latencies */

@@ -1,6 +1,6 @@
 """The native engine: `engine.c` behind ctypes, which releases the GIL for each call.
 
-It works on the descriptors and messages of a target that Python has connected, and on Python's own epoll or
+It works on the descriptors and the pattern of a target that Python has connected, and on Python's own epoll or
 kqueue. What it finds wrong it leaves as it is; the errors are raised by the `Connection` itself, in the same words
 as ever.
 `crossloop setup load-engine` builds the library, which is never loaded in another version than this file's.
@@ -19,11 +19,11 @@ from weakref import WeakKeyDictionary
 from crossloop.load.errors import LoadUsageError
 from crossloop.load.histogram import Pair, merge
 from crossloop.load.polling import Poller
-from crossloop.load.target import Target
+from crossloop.load.target import Connection, Target
 from crossloop.load.turns import Schedule, unanswered
 from crossloop.native import LOAD_ENGINE, NotBuiltError, build_of
 
-VERSION = 1
+VERSION = 2
 BUCKETS = 30 * 128
 PIECE_ROOM = 256 * 1024
 """Most bytes of an answer that are read at once; smaller messages are read whole, and one byte more."""
@@ -32,10 +32,18 @@ CALL_NS = 50_000_000
 WRONG, LOST, BROKEN = -1, -2, -3
 
 
+class _Header(ctypes.Structure):
+    """`struct header` of engine.h: the bytes of `message.HEADER`."""
+
+    _fields_ = (("magic", ctypes.c_char * 4), ("connection", ctypes.c_uint32), ("sequence", ctypes.c_uint64))
+
+
 class _Peer(ctypes.Structure):
     """`struct peer` of engine.h."""
 
     _fields_ = (
+        ("header", _Header),
+        ("before", ctypes.c_uint64),
         ("message", ctypes.c_void_p),
         ("sent_ns", ctypes.c_int64),
         ("due_ns", ctypes.c_int64),
@@ -55,6 +63,7 @@ class _Load(ctypes.Structure):
     _fields_ = (
         ("peers", ctypes.c_void_p),
         ("by_descriptor", ctypes.c_void_p),
+        ("pattern", ctypes.c_void_p),
         ("piece", ctypes.c_void_p),
         ("watched", ctypes.c_void_p),
         ("buckets", ctypes.c_void_p),
@@ -149,19 +158,18 @@ def _state_of(target: Target, poller: Poller) -> _State:
     count = len(target.connections)
     peers = (_Peer * count)()
     table = array("i", [0]) * (1 + max(target.by_descriptor))
-    messages = []
     for place, connection in enumerate(target.connections):
-        message = (ctypes.c_char * target.size).from_buffer(connection.message)
-        messages.append(message)
-        peers[place].message = ctypes.addressof(message)
+        peers[place].header = _Header.from_buffer_copy(connection.message)
         peers[place].descriptor = connection.descriptor
         table[connection.descriptor] = place
+    pattern = (ctypes.c_char * len(target.pattern)).from_buffer_copy(target.pattern)
     piece = ctypes.create_string_buffer(min(target.size + 1, PIECE_ROOM))
     watched, buckets = array("q", [0]) * count, array("Q", [0]) * BUCKETS
     idle = array("i", [0]) * count
     load = _Load(
         peers=ctypes.addressof(peers),
         by_descriptor=table.buffer_info()[0],
+        pattern=ctypes.addressof(pattern),
         piece=ctypes.addressof(piece),
         watched=watched.buffer_info()[0],
         buckets=buckets.buffer_info()[0],
@@ -171,7 +179,7 @@ def _state_of(target: Target, poller: Poller) -> _State:
         piece_room=len(piece),
         poller=poller.descriptor,
     )
-    return _State(poller, load, peers, piece, buckets, (table, watched, idle, messages))
+    return _State(poller, load, peers, piece, buckets, (table, pattern, watched, idle))
 
 
 class NativeTurns:
@@ -265,17 +273,13 @@ class NativeTurns:
     def drain(self, until_ns: int) -> None:
         """As `Turns.drain`."""
         if not self.rest(until_ns):
-            self._show()
+            for connection, peer in zip(self._target.connections, self._state.peers, strict=True):
+                _show(connection, peer)
             raise unanswered(self._target, perf_counter_ns(), self._load.last_answer_ns)
 
     def expect_silence(self) -> None:
         """As `Turns.expect_silence`."""
         self._check(self._library.crossloop_load_silence(ctypes.byref(self._load)))
-
-    def _show(self) -> None:
-        """Have Python's connections know what is in flight on them."""
-        for connection, peer in zip(self._target.connections, self._state.peers, strict=True):
-            connection.sent_ns = peer.sent_ns
 
     def _check(self, status: int) -> None:
         """Raise what a call has found wrong."""
@@ -286,10 +290,17 @@ class NativeTurns:
         if status == BROKEN:
             raise OSError(load.error, os.strerror(load.error))
         connection, peer = self._target.connections[load.failed], self._state.peers[load.failed]
-        connection.sent_ns = peer.sent_ns
+        _show(connection, peer)
         if status == LOST:
             raise connection.lost(OSError(load.error, os.strerror(load.error)))
         connection.expect(self._state.piece.raw[: load.piece_length], peer.filled)
+
+
+def _show(connection: Connection, peer: _Peer) -> None:
+    """Have Python's connection know what is in flight on it."""
+    connection.sent_ns = peer.sent_ns
+    for sequence in (peer.before, peer.header.sequence):
+        connection.stamp(sequence)
 
 
 def _calls(until_ns: int) -> Iterator[int]:

@@ -21,7 +21,18 @@ from crossloop.load.errors import (
     SilentServerError,
     VerificationError,
 )
-from crossloop.load.message import EXCERPT, MAX_SIZE, MIN_SIZE, mismatch, new_message, sequence_of
+from crossloop.load.message import (
+    EXCERPT,
+    MAX_SIZE,
+    MIN_SIZE,
+    PLACES,
+    SEQUENCE_STEP,
+    message_of,
+    mismatch,
+    new_pattern,
+    place_of,
+    sequence_of,
+)
 from crossloop.load.polling import WINDOWS_SELECT_LIMIT, Poller, new_poller
 
 LARGE = 16 * 1024
@@ -44,17 +55,25 @@ class Connection:
     """One connection and the one message it has in flight."""
 
     __slots__ = (
-        "_filled", "_inbox", "_inbox_view", "_poller", "_sent_bytes", "descriptor", "due_ns", "index",
-        "message", "number", "receive", "send", "sent_ns", "sequence", "sock",
+        "_before", "_filled", "_filler", "_first_place", "_inbox", "_inbox_view", "_pattern", "_pattern_view",
+        "_poller", "_sent_bytes", "_sequence", "descriptor", "due_ns", "index", "message", "number", "receive", "send",
+        "sent_ns", "sock",
     )  # fmt: skip
 
-    def __init__(self, number: int, sock: socket.socket, message: bytearray, poller: Poller):
+    def __init__(self, number: int, sock: socket.socket, size: int, pattern: bytes, poller: Poller):
         self.number = number
         self.sock = sock
         self.descriptor = sock.fileno()
-        self.message = message
-        self.sequence = memoryview(message)[8:16].cast("Q")
-        """`sequence[0] = n` writes the sequence into the message, at half the price of struct.pack_into."""
+        self.message = bytearray(message_of(number, 0, size, pattern))
+        view = memoryview(self.message)
+        self._sequence = view[8:16].cast("Q")
+        """`_sequence[0] = n` writes the sequence into the message, at half the price of struct.pack_into."""
+        self._filler = view[MIN_SIZE:]
+        self._pattern = pattern
+        self._pattern_view = memoryview(pattern)
+        self._first_place = place_of(number, 0)
+        self._before = 0
+        """Sequence of the message before the one in flight."""
         self.sent_ns = 0
         """When the message in flight was sent; 0 while the connection is idle."""
         self.due_ns = 0
@@ -64,10 +83,18 @@ class Connection:
         self._filled = 0
         self._sent_bytes = 0
         self._poller = poller
-        self._inbox = bytearray(len(message) if len(message) >= LARGE else 0)
+        self._inbox = bytearray(size if size >= LARGE else 0)
         self._inbox_view = memoryview(self._inbox)
         self.send: Callable[[bytearray], int] = sock.send
         self.receive: Callable[[int], bytes | bytearray] = self._plain_receive()
+
+    def stamp(self, sequence: int) -> None:
+        """Make the connection's message the one with *sequence*."""
+        numbers, message = self._sequence, self.message
+        self._before = numbers[0]
+        numbers[0] = sequence
+        place = (self._first_place + sequence * SEQUENCE_STEP) % PLACES  # `place_of`, at half the price
+        self._filler[:] = self._pattern_view[place + MIN_SIZE : place + len(message)]
 
     def _plain_receive(self) -> Callable[[int], bytes | bytearray]:
         return self._receive_large if len(self._inbox) else self.sock.recv
@@ -115,7 +142,8 @@ class Connection:
             )
         end = self._filled + len(data)
         if self.message[self._filled : end] != data:
-            raise VerificationError(mismatch(self.message, data, self._filled))
+            before = message_of(self.number, self._before, len(self.message), self._pattern)
+            raise VerificationError(mismatch(self.message, data, self._filled, before))
         self._filled = end % len(self.message)
         return not self._filled
 
@@ -158,6 +186,8 @@ class Target:
         self.first_id = first_id
         self.sent = 0
         """Sequence of the last message."""
+        self.pattern = new_pattern(size, seed)
+        """What the messages' fillers are cut from (`message`)."""
         self.proven = 0
         """Connections that were answered while all were being made (`connecting`)."""
         self.connections: list[Connection] = []
@@ -193,7 +223,7 @@ class Target:
         assert self.poller is not None
         number = self.first_id + len(self.connections)
         sock = self._open(until_ns, source)
-        connection = Connection(number, sock, new_message(number, self.size, self.seed), self.poller)
+        connection = Connection(number, sock, self.size, self.pattern, self.poller)
         self.connections.append(connection)
         self.by_descriptor[connection.descriptor] = connection
         self.poller.add(sock)

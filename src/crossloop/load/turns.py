@@ -163,7 +163,7 @@ class PythonTurns:
                 latencies[done] = now - connection.sent_ns
                 done += 1
                 sequence += 1
-                connection.sequence[0] = sequence
+                connection.stamp(sequence)
                 connection.sent_ns = now
                 try:
                     count = connection.send(connection.message)
@@ -208,7 +208,7 @@ class PythonTurns:
                 connection.due_ns = due[place] + origin
                 place += 1
                 target.sent += 1
-                connection.sequence[0] = target.sent
+                connection.stamp(target.sent)
                 connection.sent_ns = now
                 _send(connection)
             if until_quiet and len(idle) == target.count:
@@ -331,7 +331,7 @@ def unanswered(target: Target, now: int, last_answer_ns: int) -> LoadError:
 def send_next(target: Target, connection: Connection) -> None:
     """Send the target's next message on an idle connection."""
     target.sent += 1
-    connection.sequence[0] = target.sent
+    connection.stamp(target.sent)
     connection.sent_ns = perf_counter_ns()
     _send(connection)
 
