@@ -38,6 +38,9 @@ ABOUT = AdapterAbout(
     homepage="https://www.gevent.org/loop_impls.html",
 )
 
+LONGEST_DELAY_S = 100 * 365 * 86_400.0
+"""A century, as uvloop has it."""
+
 
 class Adapter(GeventHub):
     """gevent's hub with `gevent.libuv.loop.loop`."""
@@ -71,10 +74,13 @@ def _close_and_call(timer: Any, callback: Callback) -> None:
 
 
 def _whole_ms(seconds: float) -> float:
-    """*seconds* rounded up to milliseconds, plus half of one that gevent's `int(seconds * 1000)` cuts off."""
+    """*seconds* rounded up to milliseconds, plus half of one that gevent's `int(seconds * 1000)` cuts off.
+
+    An infinite time is none for that `int`: it becomes `LONGEST_DELAY_S`. Raises ValueError for NaN.
+    """
     if seconds <= 0:
         return 0.0
-    return (math.ceil(seconds * 1000 - 1e-6) + 0.5) / 1000
+    return (math.ceil(min(seconds, LONGEST_DELAY_S) * 1000 - 1e-6) + 0.5) / 1000
 
 
 def _mechanism(backend_fd: int | None) -> str:

@@ -111,6 +111,8 @@ BUFFER_BYTES = 16384
 UNSENT_LIMIT_BYTES = 65536
 """More than this waiting behind the send that is under way ends the receiving."""
 ACCEPT_PAUSE_NS = 100_000_000
+LONGEST_DELAY_S = 100 * 365 * 86_400.0
+"""A century. The kernel's clock counts 292 years of nanoseconds, and no float of seconds beyond fits its integers."""
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 NO_LISTENER = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})
 
@@ -448,11 +450,16 @@ class Timer:
 
 
 def _due_ns(delay_s: float) -> int:
-    return time.monotonic_ns() + round(delay_s * 1e9)
+    return time.monotonic_ns() + _nanoseconds(delay_s)
 
 
 def _every(loop: Loop, interval_s: float, callback: Callback) -> Timer:
-    return Timer(loop, max(1, round(interval_s * 1e9)), interval_s, callback)
+    return Timer(loop, max(1, _nanoseconds(interval_s)), interval_s, callback)
+
+
+def _nanoseconds(delay_s: float) -> int:
+    """Raises ValueError for NaN."""
+    return round(min(delay_s, LONGEST_DELAY_S) * 1e9)
 
 
 class Wakeup:

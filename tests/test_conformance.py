@@ -87,6 +87,7 @@ def broken(
         ("one-shot", "readiness-level-triggered", "it never did"),
         ("unwatch-ignored", "readiness-unwatch", "calls after unwatch: "),
         ("early", "timers-not-early", " ms"),
+        ("short-sighted", "timers-far", "timers of inf s that fired at once: ['call_later']"),
         ("late-cancel", "timers-cancel", "timers that fired: ['kept', 'cancelled']"),
         ("lazy-rearm", "timers-rearm", " ms"),
         ("busy", "timers-idle", " of 200 ms"),

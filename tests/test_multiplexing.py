@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import math
 import os
 import select
 import signal
@@ -21,7 +22,7 @@ from crossloop.bench.rooms import beyond_bound
 from crossloop.conformance.behaviour import Subject
 from crossloop.conformance.peer import Server, echo, expect_end, serve
 from crossloop.idioms.select_size import set_size
-from crossloop.idioms.timer_heap import FIRST_SWEEP, Timer, TimerHeap
+from crossloop.idioms.timer_heap import FIRST_SWEEP, LONGEST_WAIT_S, Timer, TimerHeap
 from crossloop.outcomes import Unsupported
 from crossloop.worker.process import raise_descriptor_limit
 from crossloop.worker.serving import open_listener
@@ -445,6 +446,34 @@ def test_the_nearest_timer_bounds_the_wait(clock: Clock, heap: TimerHeap) -> Non
     assert heap.wait_s() == 1.0
     clock.now_s += 1.5
     assert heap.wait_s() == 0.0
+
+
+@pytest.mark.parametrize("delay_s", [1e6, 1e300, math.inf])
+def test_a_far_timer_has_the_loop_ask_again_until_it_is_due(
+    clock: Clock, heap: TimerHeap, delay_s: float
+) -> None:
+    fired: list[float] = []
+    heap.call_later(delay_s, lambda: fired.append(clock.now_s))
+    for _ in range(12):
+        wait_s = heap.wait_s()
+        if wait_s is None:
+            break
+        clock.now_s += wait_s
+        heap.fire()
+    assert fired == ([1e6 + 100.0] if delay_s == 1e6 else [])
+    assert heap.wait_s() == (None if fired else LONGEST_WAIT_S)
+
+
+def test_a_delay_that_is_no_number_is_refused_and_hides_nobody(clock: Clock, heap: TimerHeap) -> None:
+    fired: list[str] = []
+    timer = heap.call_later(1.0, lambda: fired.append("kept"))
+    with pytest.raises(ValueError, match=r"a delay of nan seconds: expected a number; math\.inf for"):
+        heap.call_later(math.nan, lambda: fired.append("nan"))
+    with pytest.raises(ValueError, match="a delay of nan seconds"):
+        heap.rearm(timer, math.nan, timer.callback)
+    clock.now_s += 1.0
+    heap.fire()
+    assert fired == ["kept"]
 
 
 def test_pushing_back_leaves_the_heap_alone(clock: Clock, heap: TimerHeap) -> None:

@@ -87,9 +87,10 @@ class Readiness(Adapter):
     """Descriptors, timers and wake-ups: what a C library or another event loop is driven with.
 
     All callables are set in `__init__`. Times are seconds as the library takes them, durations only, and
-    count from the call, not from a clock that the loop read earlier. `fd` is an int; on Windows it is a
-    socket's handle. Callbacks take `*_` (see the module's head); hence `stop` itself is no callback: pyev
-    and libevent would hand it arguments. An exception of a callback leaves `run` as it is.
+    count from the call, not from a clock that the loop read earlier; one may be years, or infinite for a timer
+    that never fires. `fd` is an int; on Windows it is a socket's handle. Callbacks take `*_` (see the module's
+    head); hence `stop` itself is no callback: pyev and libevent would hand it arguments. An exception of a callback
+    leaves `run` as it is.
     """
 
     watch: Callable[[int, Callback], object]

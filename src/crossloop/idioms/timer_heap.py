@@ -12,6 +12,10 @@ Starting a timer and taking the nearest cost O(log n), and a few tricks save mos
 - A repeating timer counts from when it was due, not from when it ran, so it does not drift; what a stopped
   process has missed is left out.
 
+*Far timers.* Every kernel bounds the timeout that it takes: epoll and poll at 2^31 milliseconds (24.8 days),
+some BSDs' select at 10^8 seconds, any at what their `time_t` holds. Beyond it the call fails. So the loop is told to
+wait a day at most, asks again, and a timer may be as far away as it likes.
+
 Time is read from the clock at every start and once per turn, so a delay counts from the call.
 """
 
@@ -19,11 +23,14 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
+from math import isnan
 
 from crossloop.api import Callback
 
 FIRST_SWEEP = 64
 """Fewer dead entries than this are not worth a sweep."""
+LONGEST_WAIT_S = 86_400.0
+"""A day, as asyncio has it (`MAXIMUM_SELECT_TIMEOUT`): every kernel takes it, and one wait more a day costs nothing."""
 
 
 class Timer:
@@ -47,8 +54,11 @@ class TimerHeap:
         """Due time, number and timer, as a heap; empty: no timer is running. Always the same list."""
 
     def call_later(self, delay_s: float, callback: Callback, interval_s: float = 0.0) -> Timer:
-        """Start a timer; with *interval_s* it repeats after its first time."""
-        timer = Timer(self._clock() + delay_s, self._next_number(), callback, interval_s)
+        """Start a timer; with *interval_s* it repeats after its first time. Raises ValueError for NaN."""
+        due_s = self._clock() + delay_s
+        if isnan(due_s):
+            raise _no_delay(delay_s)
+        timer = Timer(due_s, self._next_number(), callback, interval_s)
         heapq.heappush(self.entries, (timer.due_s, timer.number, timer))
         return timer
 
@@ -57,8 +67,10 @@ class TimerHeap:
         return self.call_later(interval_s, callback, interval_s)
 
     def rearm(self, timer: Timer, delay_s: float, _callback: Callback) -> Timer:
-        """Let *timer* count anew, whether it is running, has fired or was cancelled."""
+        """Let *timer* count anew, whether it is running, has fired or was cancelled. Raises ValueError for NaN."""
         due_s = self._clock() + delay_s
+        if isnan(due_s):
+            raise _no_delay(delay_s)
         if timer.number and due_s >= timer.due_s:
             timer.due_s = due_s  # its entry comes up too early and is put back then
             return timer
@@ -79,8 +91,14 @@ class TimerHeap:
             self._dead = 0
 
     def wait_s(self) -> float | None:
-        """How long the loop may sleep; None: for ever. At most too short, for an entry that is out of date."""
-        return max(self.entries[0][0] - self._clock(), 0.0) if self.entries else None
+        """How long the loop may sleep at once; None: for ever.
+
+        At most too short: for an entry that is out of date, or one that is further away than `LONGEST_WAIT_S`.
+        """
+        if not self.entries:
+            return None
+        left_s = self.entries[0][0] - self._clock()
+        return LONGEST_WAIT_S if left_s > LONGEST_WAIT_S else max(left_s, 0.0)
 
     def fire(self) -> None:
         """Call everything that is due by now, in the order of its time. What they start has its turn later."""
@@ -103,3 +121,8 @@ class TimerHeap:
         if timer.due_s <= now_s:
             timer.due_s = now_s + timer.interval_s
         heapq.heappush(self.entries, (timer.due_s, timer.number, timer))
+
+
+def _no_delay(delay_s: float) -> ValueError:
+    """NaN is neither before nor after any other time: in a heap it would hide the timers below it."""
+    return ValueError(f"a delay of {delay_s!r} seconds: expected a number; math.inf for a timer that never fires")

@@ -178,6 +178,11 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "early": lambda adapter: setattr(
         adapter, "call_later", lambda delay_s, *rest: adapter.loop.call_later(delay_s * 0.8, *rest)
     ),
+    "short-sighted": lambda adapter: setattr(
+        adapter,
+        "call_later",
+        lambda delay_s, *rest: adapter.loop.call_later(delay_s if delay_s < 2**31 / 1000 else 0, *rest),
+    ),
     "late-cancel": lambda adapter: setattr(adapter, "cancel", lambda _handle: None),
     "lazy-rearm": lambda adapter: setattr(adapter, "rearm", lambda handle, _delay_s, _callback: handle),
     "busy": busy,

@@ -28,6 +28,7 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from math import ceil
 from types import TracebackType
 from typing import Any
 
@@ -62,6 +63,7 @@ from crossloop.bindings.libevent import (
     libevent_version,
     load,
 )
+from crossloop.bindings.libevent.events import LONGEST_S
 
 __all__ = [
     "EVENTS",
@@ -694,9 +696,8 @@ def _to_avoid(flags: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _microseconds(seconds: float) -> int:
-    """*seconds* rounded up, so that no timer fires before its time."""
-    whole = int(seconds * 1e6)
-    return whole if whole == seconds * 1e6 else whole + 1
+    """*seconds* rounded up, so that no timer fires before its time. Raises ValueError for NaN."""
+    return ceil(min(seconds, LONGEST_S) * 1e6)
 
 
 def _print_exception(what: str) -> None:

@@ -26,6 +26,9 @@ PERSIST = 0x10
 ET = 0x20
 CLOSED = 0x80
 
+LONGEST_S = 100 * 365 * 86_400.0
+"""A century. A `struct timeval` holds more where its seconds have 64 bits; libevent adds its clock to it unchecked."""
+
 
 class Event:
     """One event of *base* (`event_assign`); not added yet.
@@ -50,9 +53,9 @@ class Event:
     def add(self, timeout_s: float | None = None) -> None:
         """Make it pending; with *timeout_s* (seconds, microsecond steps) it also becomes active after that.
 
-        A negative time counts as 0. A timeout that is set stays when it is added again without one.
-        Raises `LibeventError` when the base is closed or the kernel refuses the descriptor, ValueError or
-        OverflowError for a time that is none.
+        A negative time counts as 0, an infinite one as `LONGEST_S`. A timeout that is set stays when it is added
+        again without one. Raises `LibeventError` when the base is closed or the kernel refuses the descriptor,
+        ValueError for NaN.
         """
         base = self._base
         live = base.live
@@ -66,13 +69,13 @@ class Event:
             else:
                 if timeout_s != base.timeval_s:  # programs use few different times, and this is half of it
                     # Rounded up: no timer fires before its time.
-                    microseconds = 0 if timeout_s <= 0 else ceil(timeout_s * 1e6)
+                    microseconds = 0 if timeout_s <= 0 else ceil(min(timeout_s, LONGEST_S) * 1e6)
                     base.timeval.tv_sec, base.timeval.tv_usec = divmod(microseconds, 1_000_000)
                     base.timeval_s = timeout_s
                 failed = base.event_add(self._memory, base.timeval)
             if failed:
                 raise base.library.error("event_add")
-        except (LibeventError, OverflowError, ValueError):
+        except (LibeventError, ValueError):
             if not added:
                 del live[self._key]
             raise

@@ -1,11 +1,26 @@
 """Behaviours of `Readiness`: timers. Lateness is measured elsewhere; here a timer must not be early."""
 
+import math
+import threading
 import time
 from typing import Any
 
 from crossloop.api import Readiness
-from crossloop.conformance.behaviour import EARLY_S, Behaviour, ViolationError, require, require_equal
+from crossloop.conformance.behaviour import (
+    EARLY_S,
+    QUIET_S,
+    WAIT_S,
+    Aside,
+    Behaviour,
+    ViolationError,
+    require,
+    require_equal,
+)
 from crossloop.conformance.behaviours.readiness import on_loop, rest, turn
+
+FAR_S = (math.inf, 10.0**10, 2**31 / 1000 + 3600)
+"""Never; what does not fit 64 bits of nanoseconds; what does not fit 31 of milliseconds, by an hour. The farthest
+first: a heap keeps cancelled timers for a while, and a nearer one would bound the wait."""
 
 
 def _require_not_before(elapsed_s: float, due_s: float, what: str) -> None:
@@ -224,9 +239,47 @@ def every_from_outside(loop: Readiness) -> None:
     require_equal(len(calls), counted, "calls, once cancelled")
 
 
+def far(loop: Readiness) -> None:
+    """Nothing else runs, so that the far timer alone decides how long the loop asks the kernel to wait."""
+    for _ in range(1000):  # a heap full of cancelled timers is swept, those of behaviours before this one included
+        loop.cancel(loop.call_later(math.inf, loop.stop))
+    for delay_s in FAR_S:
+        fired: list[str] = []
+        handles = [
+            loop.call_later(delay_s, lambda *_, fired=fired: fired.append("call_later")),
+            loop.call_every(delay_s, lambda *_, fired=fired: fired.append("call_every")),
+        ]
+        pushed = loop.call_later(delay_s, lambda *_, fired=fired: fired.append("rearm"))
+        handles.append(loop.rearm(pushed, delay_s, lambda *_, fired=fired: fired.append("rearm")))
+        used = time.process_time()
+        _sleep_until_woken(loop)
+        used = time.process_time() - used
+        for handle in handles:
+            loop.cancel(handle)
+        require_equal(fired, [], f"timers of {delay_s:g} s that fired at once")
+        require(used < QUIET_S, f"the loop asleep for {QUIET_S * 1e3:g} ms", f"{used * 1e3:.0f} ms on the CPU")
+
+
+def _sleep_until_woken(loop: Readiness) -> None:
+    """Run without a timer of our own, for `QUIET_S`; another thread ends it."""
+    running = threading.Event()
+
+    def wake() -> None:
+        require(running.wait(WAIT_S), "the loop running", "it never ran its first callback")
+        time.sleep(QUIET_S)
+        loop.wake(lambda *_: loop.stop())
+
+    aside = Aside(wake, "waker")
+    aside.start()
+    loop.call_later(0, lambda *_: running.set())
+    loop.run()
+    aside.join()
+
+
 _LATER = "call_later(delay_s, callback): a one-shot timer"
 _CANCEL = "stop a timer; harmless after it fired or was cancelled"
 _REARM = "push a one-shot timer back; also valid when it has fired"
+_FAR = "a delay may be years, or infinite; the loop sleeps meanwhile"
 _EVERY = "call_every(interval_s, callback): a repeating timer, ended by cancel"
 
 TIMERS = (
@@ -234,6 +287,7 @@ TIMERS = (
     Behaviour("timers-not-early-within", on_loop(not_early_within), "30 ms, late in a callback", _LATER),
     Behaviour("timers-order", on_loop(order), "four delays, mixed", _LATER),
     Behaviour("timers-zero", on_loop(zero), "a delay of zero, within a callback too", _LATER),
+    Behaviour("timers-far", on_loop(far), "nothing but timers of 25 days, of 300 years, and infinite ones", _FAR),
     Behaviour("timers-idle", on_loop(idle), "nothing but one timer", _LATER),
     Behaviour("timers-cancel", on_loop(cancel), "before it fires, after it, and twice", _CANCEL),
     Behaviour("timers-cancel-itself", on_loop(cancel_itself), "in its own callback", _CANCEL),
