@@ -518,7 +518,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0
     loaded = set(json.loads(done.stderr.replace("'", '"')))
     assert not loaded & {
-        "numpy", "scipy", "matplotlib", "msgspec", "psutil", "rich", "jinja2", "hdrh", "asyncio", "adapters",
+        "numpy", "scipy", "matplotlib", "msgspec", "psutil", "rich", "jinja2", "asyncio", "adapters",
         "scenarios", "packaging",
     }  # fmt: skip
     for name in ("bench", "check", "doctor", "list", "load", "report", "serve", "setup"):

@@ -1,5 +1,7 @@
 """Schedules of arrivals and histograms of latencies, against numpy and by properties."""
 
+import random
+from array import array
 from itertools import pairwise
 
 import numpy as np
@@ -7,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossloop.load import LoadUsageError, loops
+from crossloop.load import LoadUsageError, Target, loops
 from crossloop.load.histogram import HIGHEST_NS, latency_of, merge, pairs_of, percentile
+from crossloop.load.turns import Engine
+from tests.misbehaving import SIZE, echo, serving
 
 
 @given(st.integers(1, 10**6), st.floats(1, 10**5), st.sampled_from(["poisson", "constant"]))
@@ -58,6 +62,30 @@ def test_merging_keeps_every_pair_where_it_is(samples: list[int]) -> None:
     pairs = pairs_of(samples)
     assert merge([pairs]) == pairs
     assert [value for value, _count in pairs] == sorted({value for value, _count in pairs})
+
+
+@pytest.mark.parametrize(
+    ("value_ns", "middle_ns"),
+    [
+        (-5, 1), (0, 1), (1, 1), (255, 255), (256, 256), (257, 256), (258, 258), (511, 510), (512, 513), (515, 513),
+        (1000, 1001), (123_456, 123_647), (20_000_000, 19_988_479), (59_999_999_999, 59_995_324_415),
+        (HIGHEST_NS, 59_995_324_415), (10**12, 59_995_324_415),
+    ],
+)  # fmt: skip
+def test_the_buckets_are_those_of_an_hdr_histogram_of_two_digits(value_ns: int, middle_ns: int) -> None:
+    """As hdrhistogram 0.10.3 gave them: journals of before and of now add up."""
+    assert pairs_of([value_ns]) == [(middle_ns, 1)]
+
+
+def test_an_engine_gathers_latencies_in_the_same_buckets(every_engine: Engine) -> None:
+    draw = random.Random(3)
+    values = array("q", [round(2 ** draw.uniform(0, 35.8)) for _number in range(5_000)])
+    with serving(echo) as port:
+        target = Target("127.0.0.1", port, 1, SIZE, seed=1)
+        target.connect(5)
+        assert target.poller is not None
+        assert every_engine.turns(target, target.poller, spin=False).latency(values) == pairs_of(values)
+        target.close()
 
 
 def test_latency_is_in_microseconds_and_absent_without_samples() -> None:

@@ -93,6 +93,24 @@ def test_the_wheel_holds_the_engine_and_the_suite_only(wheel: Path) -> None:
     )
 
 
+def test_what_it_needs_has_a_wheel_for_the_newest_python_that_it_names(wheel: Path, tmp_path: Path) -> None:
+    """On Windows, where hardly anybody has a compiler: a dependency without a wheel would keep crossloop out."""
+    with zipfile.ZipFile(wheel) as content:
+        name = next(name for name in content.namelist() if name.endswith(".dist-info/METADATA"))
+        lines = content.read(name).decode().splitlines()
+    needs = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")]
+    newest = max(
+        (line.rpartition(" ")[2] for line in lines if line.startswith("Classifier: Programming Language")),
+        key=lambda version: [int(part) for part in version.split(".")],
+    )
+    found = run(
+        sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--target", str(tmp_path),
+        "--only-binary=:all:", "--platform", "win_amd64", "--python-version", newest, "--ignore-requires-python",
+        *(need for need in needs if "extra ==" not in need),
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+
+
 def test_site_packages_gains_crossloop_alone(installed: Installed) -> None:
     assert {name.partition("-")[0] for name in installed.gained} == {"crossloop"}
     assert len(installed.gained) == 2, "the package and its metadata"
