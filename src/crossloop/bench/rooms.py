@@ -24,7 +24,6 @@ from crossloop.supervise.child import (
     BesideError,
     Child,
     ChildError,
-    memory_bytes,
     refused,
     suite_paths,
     worker,
@@ -205,7 +204,7 @@ class WorkRoom(Room):
             answer = child.ask(order, self._conditions.limit_s)
             if "outcome" in answer:
                 raise ChildError(refused(answer, adapter_of(row.adapter)))
-            answers.append({**answer, "phase": phase, "rss_bytes": memory_bytes(child.pid)})
+            answers.append({**answer, "phase": phase, "rss_bytes": child.rss_bytes()})
         return answers
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from crossloop.conformance.expectations import Expectation
 from crossloop.conformance.known_limits import known_limits
 from crossloop.journal import CheckRecord, JournalWriter
 from crossloop.suite import Suite, SuiteError
-from crossloop.supervise.child import kill_children
+from crossloop.supervise.family import kill_all
 
 CHECKS = "checks.jsonl"
 """Journal of the checks, beside the `run.jsonl` of the bench; the report shows both."""
@@ -67,7 +67,7 @@ def _checked(
             yield from zip(adapters, pool.map(check, adapters), strict=True)
         except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
             stopping.set()
-            kill_children()
+            kill_all()
             raise
 
 

@@ -85,9 +85,7 @@ def tree(pid: int) -> list[int]:
     found = [pid]
     if sys.platform == "linux" and _kernel_lists_children():
         for parent in found:  # grows while it is walked
-            for task in _tasks(parent):
-                with contextlib.suppress(OSError):
-                    found.extend(int(child) for child in Path(task, "children").read_bytes().split())
+            found.extend(_listed_children(parent))
     elif sys.platform == "linux":
         children = _children_by_parent()
         for parent in found:
@@ -95,6 +93,25 @@ def tree(pid: int) -> list[int]:
     else:
         with contextlib.suppress(psutil.Error):
             found.extend(child.pid for child in psutil.Process(pid).children(recursive=True))
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """What *pid* is the parent of; nothing when it is gone."""
+    found = []
+    if sys.platform == "linux":
+        found = _listed_children(pid) if _kernel_lists_children() else _children_by_parent().get(pid, [])
+    else:
+        with contextlib.suppress(psutil.Error):
+            found = [child.pid for child in psutil.Process(pid).children()]
+    return found
+
+
+def _listed_children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in _tasks(pid):
+        with contextlib.suppress(OSError):
+            found.extend(int(child) for child in Path(task, "children").read_bytes().split())
     return found
 
 

@@ -14,10 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
-
-from crossloop.measure import clocks
 from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
+from crossloop.supervise.family import Family
 
 TAIL_BYTES = 3000
 FLOOD_BYTES = 8 * 1024 * 1024
@@ -54,7 +52,7 @@ class BesideError(ChildError):
 
 
 class Child:
-    """A child in a process group of its own; a context manager that never leaves it behind.
+    """A child and its family; a context manager that leaves nothing of them behind.
 
     Its standard error is drained all the time by a thread, of which the last `TAIL_BYTES` are kept; a
     second thread reads its answers. Both sleep in the kernel while nothing comes.
@@ -68,15 +66,10 @@ class Child:
         self._limit_bytes = limit_bytes
         self._suspended = False
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
-        self._process = subprocess.Popen(
-            [program, *arguments] if program else [sys.executable, "-P", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            process_group=0 if os.name == "posix" else None,
-        )
-        self.pid = self._process.pid
+        command = [program, *arguments] if program else [sys.executable, "-P", *arguments]
+        self._family = Family.start(command, environment)
+        self._process = self._family.process
+        self.pid = self._family.pid
         self._flooded = ""
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._tail = b""
@@ -107,10 +100,11 @@ class Child:
         return self.receive(limit_s, beside)
 
     def send(self, request: Mapping[str, Any]) -> None:
-        """Send a request without waiting. A child that is gone shows at `receive`."""
+        """Send a request without waiting. A child that is gone, or was ended before, shows at `receive`."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError, OSError):
-            self._process.stdin.write(json.dumps(request, default=str).encode() + b"\n")
+        line = json.dumps(request, default=str).encode() + b"\n"
+        with contextlib.suppress(OSError, ValueError):  # ValueError: of a stream that `end` has closed
+            self._process.stdin.write(line)
             self._process.stdin.flush()
 
     def receive(self, limit_s: float, beside: "Child | None" = None) -> dict[str, Any]:
@@ -143,10 +137,14 @@ class Child:
 
     def _look(self, limit_s: float, *, expired: bool) -> None:
         """Judge a child that has not answered yet. Raises ChildError."""
+        if (
+            not self._family.leads()
+        ):  # the end of its answers may never come: what it forked has them open too
+            raise ChildError(self._gone())
         if self._flooded:
             self.end()
             raise ChildError(OverLimit(self._flooded, self.tail()))
-        held = memory_bytes(self.pid)
+        held = self.rss_bytes()
         if held > self._limit_bytes:
             self.end()
             raise ChildError(
@@ -206,36 +204,36 @@ class Child:
 
     def suspend(self) -> None:
         """Take the child's whole tree off the CPU (SIGSTOP, or the platform's like)."""
-        if not self._suspended and self._process.poll() is None:
-            _each(self.pid, "suspend")
+        if not self._suspended:
+            self._family.suspend()
             self._suspended = True
 
     def resume(self) -> None:
         """Let it run again."""
         if self._suspended:
-            _each(self.pid, "resume")
+            self._family.resume()
             self._suspended = False
 
     def end(self, grace_s: float = 2.0) -> None:
         """End the child and what it started: closed channel, then SIGTERM, then SIGKILL. Idempotent."""
         self.resume()
-        family = _family(self.pid) if self._process.poll() is None else []
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         if not self._flooded:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace_s)
-        if self._process.poll() is None:
-            self._process.terminate()
+        if self._family.leads():
+            self._family.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.0 if self._flooded else 0.5)
-        for member in family:
-            with contextlib.suppress(psutil.Error):
-                member.kill()
-        self._process.wait()
+        self._family.end()
         for thread in self._threads:
             thread.join(1.0)
+
+    def rss_bytes(self) -> int:
+        """Memory of the child and of what it started, in bytes (see `clocks.rss_bytes`); 0 when it is gone."""
+        return self._family.rss_bytes()
 
     def tail(self) -> str:
         """End of what the child wrote to standard error, without the names of this machine's folders."""
@@ -264,36 +262,6 @@ class Child:
                     self._flooded = f"wrote more than {FLOOD_BYTES >> 20} MiB to its output"
                     self._process.kill()
                     return
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """What is alive of *pid* and its descendants, itself last."""
-    found = []
-    for member in reversed(clocks.tree(pid)):
-        with contextlib.suppress(psutil.Error):
-            found.append(psutil.Process(member))
-    return found
-
-
-def _each(pid: int, action: str) -> None:
-    for member in _family(pid):
-        with contextlib.suppress(psutil.Error):
-            getattr(member, action)()
-
-
-def kill_children() -> None:
-    """End every process that this one started, at once: an interrupted person does not wait for answers."""
-    for member in _family(os.getpid())[:-1]:
-        with contextlib.suppress(psutil.Error):
-            member.kill()
-
-
-def memory_bytes(pid: int) -> int:
-    """Resident memory of a process and its descendants, in bytes; 0 when it is gone.
-
-    What forked children share counts once where the platform can tell (Linux).
-    """
-    return clocks.rss_bytes(clocks.tree(pid))
 
 
 def worker(name: str, *, limit_bytes: int = MEMORY_BYTES) -> Child:

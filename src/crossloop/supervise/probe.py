@@ -8,7 +8,8 @@ from typing import Any
 
 from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.suite import AdapterEntry, Suite
-from crossloop.supervise.child import ChildError, kill_children, refused, suite_paths, worker
+from crossloop.supervise.child import ChildError, refused, suite_paths, worker
+from crossloop.supervise.family import kill_all
 
 LIMIT_S = 30.0
 
@@ -39,7 +40,7 @@ def probe_all(suite: Suite, adapters: Mapping[str, AdapterEntry]) -> Iterator[Pr
         try:
             yield from pool.map(lambda entry: probe(suite, entry), adapters.values())
         except KeyboardInterrupt:  # the pool's threads are waiting for answers, one perhaps for long
-            kill_children()
+            kill_all()
             raise
 
 
