@@ -13,6 +13,7 @@ from crossloop.journal import (
     Connecting,
     ConnectionMemory,
     Control,
+    Difference,
     EndRecord,
     Estimate,
     EvidenceRecord,
@@ -178,7 +179,7 @@ def reference_records() -> list[Record]:
         for name, (_library, cost) in REFERENCES.items()
     ]
     records.append(measured("c-epoll", "tcp-echo", figures(5.1, best_us=5.1), size=1024, connections=1))
-    kernel = TaxPart("system-calls", "c-epoll", "native", estimate(4_300, 0.05, 9))
+    kernel = TaxPart("system-calls", "c-epoll", "native", Difference(4_300, 4_085, 4_515, 9, 3))
     records += [
         TaxRecord(
             "tcp-echo",
@@ -186,9 +187,9 @@ def reference_records() -> list[Record]:
             "none",
             [
                 kernel,
-                TaxPart("library", "c-epoll", "native", Estimate(600, 385, 815, 9, 3)),
-                TaxPart("binding", "asyncio", "protocol", Estimate(1_900, 1_790, 2_010, 9, 3)),
-                TaxPart("style", "tornado", "native", Estimate(7_400, 7_150, 7_720, 9, 3)),
+                TaxPart("library", "c-epoll", "native", Difference(600, 385, 815, 9, 3)),
+                TaxPart("binding", "asyncio", "protocol", Difference(1_900, 1_790, 2_010, 9, 3)),
+                TaxPart("style", "tornado", "native", Difference(7_400, 7_150, 7_720, 9, 3)),
             ],
         ),
         TaxRecord(
@@ -197,8 +198,8 @@ def reference_records() -> list[Record]:
             "libuv",
             [
                 kernel,
-                TaxPart("library", "c-libuv", "native", Estimate(900, 690, 1_115, 9, 3)),
-                TaxPart("binding", "uvloop", "protocol", Estimate(-60, -210, 95, 9, 3)),
+                TaxPart("library", "c-libuv", "native", Difference(900, 690, 1_115, 9, 3)),
+                TaxPart("binding", "uvloop", "protocol", Difference(-60, -210, 95, 9, 3)),
             ],
         ),
     ]

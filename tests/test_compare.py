@@ -41,6 +41,7 @@ from crossloop.journal import (
     Record,
     RunRecord,
     SliceRecord,
+    UnfitRecordError,
 )
 from tests.documents import ROOT
 from tests.journals import LINUX, WINE, figures, run_record
@@ -514,7 +515,7 @@ def test_the_document_is_of_its_schema_and_comes_back() -> None:
         jsonschema.validate(json.loads(text), schema, jsonschema.Draft202012Validator)
         assert decoded(text) == document
     bad = msgspec.structs.replace(golden_document(), threshold=-1.0)
-    with pytest.raises(msgspec.ValidationError, match="threshold"):
+    with pytest.raises(UnfitRecordError, match="threshold"):
         encoded(bad)
 
 

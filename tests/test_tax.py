@@ -16,6 +16,7 @@ from crossloop.bench.plan import PROFILES, Comparison, Row, make_plan
 from crossloop.bench.tax import tax_records
 from crossloop.journal import (
     CellRecord,
+    Difference,
     Estimate,
     Record,
     Regime,
@@ -90,7 +91,7 @@ def taxes(found: Sequence[SliceRecord], rows: Sequence[Row] = tuple(TRUTH)) -> d
     return {one.library: one for one in tax_records(COMPARISON, rows, found, LIBRARIES, 1)}
 
 
-def part(tax: TaxRecord, name: str, style: str = "") -> Estimate:
+def part(tax: TaxRecord, name: str, style: str = "") -> Difference:
     (found,) = [
         one.cpu_ns_per_operation for one in tax.parts if one.part == name and style in ("", one.style)
     ]
@@ -333,7 +334,7 @@ def test_what_is_not_told_from_nothing_is_said_to_be_so() -> None:
     text = page(journals.whole_run())
     assert "°: the interval holds zero" in text
     assert "Negative with its whole interval: epoll" not in text
-    below = TaxPart("binding", "pyev", "native", Estimate(-900, -1200, -600, 9, 3))
+    below = TaxPart("binding", "pyev", "native", Difference(-900, -1200, -600, 9, 3))
     run = gather(journals.whole_run())
     tax = next(one for one in run.comparisons["tcp-echo"][0].taxes if one.library == "libuv")
     parts = [*(one for one in tax.parts if one.part in ("system-calls", "library")), below]
@@ -344,11 +345,11 @@ def test_what_is_not_told_from_nothing_is_said_to_be_so() -> None:
 
 
 def test_a_tax_from_elsewhere_that_lacks_a_step_gives_no_row() -> None:
-    whole = Estimate(5000, 4000, 6000, 9, 3)
+    whole = Difference(5000, 4000, 6000, 9, 3)
     parts = [TaxPart("system-calls", "c-epoll", "native", whole), TaxPart("binding", "x", "y", whole)]
     assert tax_rows([TaxRecord("echo", {}, "libuv", parts)]) == []
     endless = [
-        TaxPart(name, "x", "y", Estimate(float("nan"), 0, 1, 9, 3))
+        TaxPart(name, "x", "y", Difference(float("nan"), 0, 1, 9, 3))
         for name in ("system-calls", "library", "binding")
     ]
     assert tax_rows([TaxRecord("echo", {}, "libuv", endless)]) == []

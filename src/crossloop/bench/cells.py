@@ -173,8 +173,8 @@ def _cell(comparison: Comparison, row: Row, outcome: Outcome, figures: Figures |
         scenario=comparison.scenario.id,
         parameters=dict(comparison.parameters),
         outcome=outcome_name(outcome),
-        reason=outcome_reason(outcome)[:4000],
-        stderr_tail=outcome_stderr(outcome)[-4000:],
+        reason=outcome_reason(outcome),
+        stderr_tail=outcome_stderr(outcome),
         figures=figures,
     )
 

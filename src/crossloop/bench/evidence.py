@@ -326,5 +326,5 @@ def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) 
     )
     if "parts" not in answers[-1]:
         return _Imported(importing, None, {"installed": str(answers[-1].get("why", ""))[:MAX_REASON]})
-    parts = {str(name)[:120]: int(size) for name, size in sorted(answers[-1]["parts"].items())[:MAX_PARTS]}
+    parts = {str(name): int(size) for name, size in sorted(answers[-1]["parts"].items())[:MAX_PARTS]}
     return _Imported(importing, Installed(sum(answers[-1]["parts"].values()), parts), {})

@@ -8,7 +8,7 @@ import psutil
 
 import crossloop
 from crossloop.installing import machine
-from crossloop.journal import SCHEMA_VERSION, RunRecord
+from crossloop.journal import SCHEMA_VERSION, RunRecord, fitted
 
 
 def run_header(
@@ -22,9 +22,12 @@ def run_header(
     settings: Mapping[str, int | float | str] | None = None,
     options: Mapping[str, int | float | str] | None = None,
 ) -> RunRecord:
-    """The first record of a journal that begins now, on this machine."""
+    """The first record of a journal that begins now, on this machine.
+
+    Raises `UnfitRecordError` where what was asked for is longer than a journal holds.
+    """
     server_cpu, load_cpu = cpus()
-    return RunRecord(
+    header = RunRecord(
         schema=SCHEMA_VERSION,
         crossloop=crossloop.__version__,
         started=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -40,6 +43,7 @@ def run_header(
         settings=dict(settings or {}),
         options=dict(options or {}),
     )
+    return fitted(header)  # as it will be read, so that `--resume` can hold one against the other
 
 
 def cpus() -> tuple[int | None, int | None]:

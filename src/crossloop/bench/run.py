@@ -37,8 +37,10 @@ from crossloop.journal import (
     Record,
     SliceRecord,
     TaxRecord,
+    UnfitRecordError,
 )
-from crossloop.outcomes import Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
+from crossloop.journal.records import EVIDENCE
+from crossloop.outcomes import Failed, Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
 from crossloop.references import REFERENCES
 from crossloop.statistics import noise_floor, precise
 from crossloop.suite import Suite
@@ -58,15 +60,20 @@ class Past:
     cells: tuple[CellRecord, ...] = ()
     comparisons: tuple[ComparisonRecord, ...] = ()
     evidence: tuple[EvidenceRecord, ...] = ()
+    end: EndRecord | None = None
+    """Where the run was complete."""
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> "Past":
-        """The slices, cells and evidence among *records*."""
+        """The slices, cells and evidence among *records*. Of slices that are there twice the last counts."""
+        slices = {_slice_key(one): one for one in records if isinstance(one, SliceRecord)}
+        ends = [one for one in records if isinstance(one, CellRecord | EndRecord)][-1:]
         return cls(
-            tuple(one for one in records if isinstance(one, SliceRecord)),
+            tuple(slices.values()),
             tuple(one for one in records if isinstance(one, CellRecord)),
             tuple(one for one in records if isinstance(one, ComparisonRecord)),
             tuple(one for one in records if isinstance(one, EvidenceRecord)),
+            next((one for one in ends if isinstance(one, EndRecord)), None),
         )
 
     def has(self, comparison: Comparison) -> bool:
@@ -92,6 +99,11 @@ class Past:
 
 def _cell_key(one: CellRecord | EvidenceRecord) -> CellKey:
     return one.adapter, one.style, one.scenario, parameter_key(one.parameters)
+
+
+def _slice_key(one: SliceRecord) -> tuple[str | int, ...]:
+    place = one.phase, one.generation, one.round
+    return one.adapter, one.style, one.scenario, parameter_key(one.parameters), *place
 
 
 def _belongs(one: SliceRecord | CellRecord | ComparisonRecord, comparison: Comparison) -> bool:
@@ -128,7 +140,10 @@ class Bench:
         self._comparisons = list(past.comparisons)
 
     def run(self) -> EndRecord:
-        """Measure everything that is not in the journal yet. Raises KeyboardInterrupt as it comes."""
+        """Measure everything that is not in the journal yet; a complete run stays as it is.
+
+        Raises `JournalError` where the journal cannot be written, and KeyboardInterrupt as it comes.
+        """
         start = time.monotonic()
         for one in self._plan.excluded:
             if not self._past.has_excluded(one):
@@ -138,6 +153,8 @@ class Bench:
             self._run_stage(stage, now + allowance_s(self._length, now - start, self._plan.stages[index:]))
         if self._evidence:
             self._take_evidence()
+        if self._past.end is not None and not self._journal.written:
+            return self._past.end
         outcomes = Counter(one.outcome for one in self._past.cells if one.adapter not in REFERENCES)
         outcomes.update(self._outcomes)
         end = EndRecord(
@@ -151,10 +168,15 @@ class Bench:
         return end
 
     def _write_cell(self, cell: CellRecord) -> None:
+        try:
+            self._journal.write(cell)
+        except UnfitRecordError as error:
+            reason = f"its figures cannot be recorded: {error}"
+            cell = msgspec.structs.replace(cell, outcome="failed", reason=reason, figures=None)
+            self._journal.write(cell)
         self._outcomes[cell.outcome] += 1
         if cell.outcome == "measured":
             self._measured.add(_cell_key(cell))
-        self._journal.write(cell)
 
     def _take_evidence(self) -> None:
         """Of the rows that have figures, and no evidence yet."""
@@ -173,7 +195,15 @@ class Bench:
             for record in take_evidence(
                 self._suite, self._plan, self._conditions, rows, lambda text: self.tell(text, 0)
             ):
-                self._journal.write(record)
+                self._write_evidence(record)
+
+    def _write_evidence(self, record: EvidenceRecord) -> None:
+        try:
+            self._journal.write(record)
+        except UnfitRecordError as error:
+            reason = f"what was found cannot be recorded: {error}"
+            none = EvidenceRecord(record.adapter, record.style, record.scenario, record.parameters)
+            self._journal.write(msgspec.structs.replace(none, missing=dict.fromkeys(EVIDENCE, reason)))
 
     def _run_stage(self, stage: Stage, deadline: float) -> None:
         open_ones = [one for one in stage.comparisons if not self._past.has(one)]
@@ -336,17 +366,32 @@ class _StageSession:
         phases = self._phases(row, comparison)
         try:
             answers = room.slices(row, comparison, phases, seed)
+            taken = self._record(row, comparison, generation, turn, answers)
         except ChildError as error:
             self._failures[comparison.key][row] = error.outcome
             return
+        except UnfitRecordError as error:
+            self._failures[comparison.key][row] = Failed(f"its figures cannot be recorded: {error}")
+            return
+        slices = len(answers) - taken["connect"]
+        self._bench.tell(f"{self._stage.scenario.id} {_words(comparison)}: {row}", slices)
+
+    def _record(
+        self,
+        row: Row,
+        comparison: Comparison,
+        generation: int,
+        turn: int,
+        answers: Sequence[dict[str, Any]],
+    ) -> Counter[str]:
+        """Record the slices of a visit; returns their number by phase. Raises `UnfitRecordError`."""
         taken: Counter[str] = Counter()
         for answer in answers:
             record = _slice_record(row, comparison, generation, turn + taken[answer["phase"]], answer)
             taken[answer["phase"]] += 1
-            self._slices[comparison.key].append(record)
             self._bench.record(record)
-        slices = len(answers) - taken["connect"]
-        self._bench.tell(f"{self._stage.scenario.id} {_words(comparison)}: {row}", slices)
+            self._slices[comparison.key].append(record)
+        return taken
 
     def _stops(self) -> dict[str, dict[Row, Outcome]]:
         """By comparison: rows that climb no further than a rung below it, by all that is known so far."""
@@ -434,7 +479,10 @@ def _slice_record(
         "generation": generation,
         "round": turn,
     }
-    return msgspec.convert(values, SliceRecord)
+    try:
+        return msgspec.convert(values, SliceRecord)
+    except msgspec.ValidationError as error:
+        raise UnfitRecordError(str(error)) from error
 
 
 def _excluded_cell(one: Excluded) -> CellRecord:
@@ -444,8 +492,8 @@ def _excluded_cell(one: Excluded) -> CellRecord:
         scenario=one.scenario,
         parameters=dict(one.parameters),
         outcome=outcome_name(one.outcome),
-        reason=outcome_reason(one.outcome)[:4000],
-        stderr_tail=outcome_stderr(one.outcome)[-4000:],
+        reason=outcome_reason(one.outcome),
+        stderr_tail=outcome_stderr(one.outcome),
     )
 
 

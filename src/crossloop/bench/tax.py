@@ -24,7 +24,7 @@ import numpy as np
 from crossloop import statistics
 from crossloop.bench.cells import row_seed
 from crossloop.bench.plan import Comparison, Row
-from crossloop.journal import Estimate, SliceRecord, TaxPart, TaxRecord
+from crossloop.journal import Difference, SliceRecord, TaxPart, TaxRecord
 from crossloop.references import REFERENCES, STYLE
 from crossloop.statistics import Floats
 
@@ -123,7 +123,7 @@ def _parts(
 Level = tuple[float, Floats] | tuple[float, float]
 
 
-def _estimate(upper: Level, lower: Level, counts: tuple[int, int]) -> Estimate:
+def _estimate(upper: Level, lower: Level, counts: tuple[int, int]) -> Difference:
     """Their difference, with the interval of the differences of their resamples."""
     low, high = np.quantile(upper[1] - lower[1], _QUANTILES)
-    return Estimate(upper[0] - lower[0], float(low), float(high), *counts)
+    return Difference(upper[0] - lower[0], float(low), float(high), *counts)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from crossloop.journal import fitted
 from crossloop.journal.records import Count, Name, Parameters, Positive, Style, Text
 
 COMPARE_VERSION = 1
@@ -93,10 +94,8 @@ class Comparison(Struct, frozen=True):
 
 
 def encoded(document: Comparison) -> bytes:
-    """The document as JSON, proven to be one that `decoded` takes. Raises `msgspec.ValidationError`."""
-    text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
-    decoded(text)
-    return text
+    """The document as JSON that `decoded` takes, its texts cut to their bounds. Raises `UnfitRecordError`."""
+    return msgspec.json.format(msgspec.json.encode(fitted(document)), indent=2) + b"\n"
 
 
 def decoded(text: bytes) -> Comparison:

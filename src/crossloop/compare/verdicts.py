@@ -70,12 +70,12 @@ def compare_runs(base: RunData, new: RunData, *, threshold: float, anchor: str =
 def side(run: RunData) -> Side:
     """What is said of a run."""
     return Side(
-        name=run.name[:4000],
+        name=run.name,
         started=run.header.started,
         crossloop=run.header.crossloop,
         profile=run.header.profile,
         python=run.header.machine.python,
-        place=run.run.place[:4000],
+        place=run.run.place,
         complete=run.end is not None,
         noise_floor=floor_of(run.end.noise_floor if run.end else None),
     )
@@ -172,7 +172,7 @@ def _gone(cell: CellRecord, now: CellRecord | None, base: RunData, new: RunData)
 
 
 def _in_words(cell: CellRecord, verdict: Verdict, reason: str) -> CellVerdict:
-    return CellVerdict(cell.adapter, cell.style, cell.scenario, cell.parameters, verdict, reason[:4000])
+    return CellVerdict(cell.adapter, cell.style, cell.scenario, cell.parameters, verdict, reason)
 
 
 def verdicts(measured: Sequence[Measured], threshold: float) -> tuple[list[CellVerdict], list[CellVerdict]]:

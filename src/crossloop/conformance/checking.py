@@ -197,7 +197,7 @@ def _record(adapter: str, behaviour: str, checked: Checked) -> CheckRecord:
         adapter=adapter,
         behaviour=behaviour,
         outcome=outcome_name(checked.outcome),
-        expected=checked.expected[:4000],
-        actual=checked.actual[:4000],
-        reason=(f"{reason}\n{stderr}" if stderr else reason)[:4000],
+        expected=checked.expected,
+        actual=checked.actual,
+        reason=f"{reason}\n{stderr}" if stderr else reason,
     )

@@ -151,4 +151,4 @@ def judge(record: CheckRecord, expectations: Iterable[Expectation], here: Surrou
     reason = f"{record.reason}; {note}" if record.reason else note
     if passed:
         reason = f"works although {note}"
-    return msgspec.structs.replace(record, as_expected=not passed, reason=reason[:4000])
+    return msgspec.structs.replace(record, as_expected=not passed, reason=reason)

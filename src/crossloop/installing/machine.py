@@ -22,16 +22,16 @@ ASK_LIMIT_S = 5.0
 def machine() -> Machine:
     """This machine. Takes some milliseconds; never raises."""
     return Machine(
-        system=_system()[:80],
-        platform=sys.platform[:40],
-        release=platform.release()[:120],
-        architecture=platform.machine()[:40],
-        cpu=_cpu()[:120],
+        system=_system(),
+        platform=sys.platform,
+        release=platform.release(),
+        architecture=platform.machine(),
+        cpu=_cpu(),
         cpus=cpus_usable(),
         memory_bytes=psutil.virtual_memory().total,
-        python=f"{platform.python_implementation()} {platform.python_version()}"[:120],
-        libc=" ".join(platform.libc_ver()).strip()[:80],
-        virtual=virtualization()[:80],
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        libc=" ".join(platform.libc_ver()).strip(),
+        virtual=virtualization(),
         descriptors=descriptor_limits()[0],
     )
 

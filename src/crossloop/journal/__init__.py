@@ -1,6 +1,8 @@
 """The journal, `run.jsonl`: what happened, append-only; every report is derived from it."""
 
-from crossloop.journal.files import JournalError, JournalWriter, read_journal
+from crossloop.journal.bounds import fitted
+from crossloop.journal.errors import JournalError, UnfitRecordError
+from crossloop.journal.files import JournalWriter, begin_journal, read_journal
 from crossloop.journal.records import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
@@ -15,6 +17,7 @@ from crossloop.journal.records import (
     ConnectionMemory,
     Control,
     DetectionRecord,
+    Difference,
     EndRecord,
     Estimate,
     EvidenceRecord,
@@ -53,6 +56,7 @@ __all__ = [
     "ConnectionMemory",
     "Control",
     "DetectionRecord",
+    "Difference",
     "EndRecord",
     "Estimate",
     "EvidenceRecord",
@@ -75,7 +79,10 @@ __all__ = [
     "SystemCalls",
     "TaxPart",
     "TaxRecord",
+    "UnfitRecordError",
     "WarmUp",
     "WarningRecord",
+    "begin_journal",
+    "fitted",
     "read_journal",
 ]

@@ -8,14 +8,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from crossloop.journal.records import (
-    EVIDENCE,
-    SCHEMA_VERSION,
-    CellRecord,
-    EvidenceRecord,
-    Record,
-    RunRecord,
-)
+from crossloop.journal.bounds import contradiction, fitted, one_line
+from crossloop.journal.errors import JournalError, UnfitRecordError
+from crossloop.journal.records import SCHEMA_VERSION, Record, RunRecord
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
@@ -28,10 +23,6 @@ _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 _encoder = msgspec.json.Encoder()
 
 
-class JournalError(Exception):
-    """A journal cannot be read or written; the message names file, line, what is wrong and what to do."""
-
-
 class JournalWriter:
     """Appends records; each is on disk when `write` returns (RFC 8259 objects, one a line).
 
@@ -41,16 +32,59 @@ class JournalWriter:
 
     def __init__(self, path: Path, *, append: bool = False):
         self.path = path
+        self.written = 0
+        """Records that this writer has appended."""
         if append:
             _cut_torn_line(path)
         self._file = path.open("ab" if append else "xb")
+        self._size = self._file.tell()
 
     def write(self, record: Record, *, sync: bool = True) -> None:
-        """Append one record. `sync=False` leaves it to the kernel: enough to outlive this process."""
-        self._file.write(_encoder.encode(record) + b"\n")
+        """Append one record, its texts cut to what a reader takes; what was written can be read.
+
+        `sync=False` leaves it to the kernel: enough to outlive this process. Raises `UnfitRecordError` for a record
+        that no reader would take, of which nothing is written; `JournalError` where the journal is full, or no longer
+        at its path; OSError.
+        """
+        line = self._line(record)
+        if self._size + len(line) > MAX_BYTES:
+            raise JournalError(
+                f"{self.path}: full, a journal holds {MAX_BYTES:,} bytes; render it with `crossloop report`, and "
+                "begin another with fewer --scenarios or a smaller --budget"
+            )
+        self._require_path()
+        self._file.write(line)
         self._file.flush()
+        self._size += len(line)
+        self.written += 1
         if sync:
             os.fsync(self._file.fileno())
+
+    def _line(self, record: Record) -> bytes:
+        if (self._size == 0) != isinstance(record, RunRecord):
+            kind = record.__struct_config__.tag
+            raise UnfitRecordError(f"record of kind {kind!r}: expected kind 'run' first and only there")
+        if isinstance(record, RunRecord) and record.schema != SCHEMA_VERSION:
+            raise UnfitRecordError(f"schema {record.schema!r}: expected {SCHEMA_VERSION}")
+        try:
+            line = _encoder.encode(fitted(record)) + b"\n"
+        except UnicodeEncodeError as error:
+            raise UnfitRecordError(f"{error.object!a:.200}: UTF-8 cannot hold it") from error
+        if len(line) > MAX_LINE_BYTES:
+            raise UnfitRecordError(f"{len(line):,} bytes: a line holds {MAX_LINE_BYTES:,}")
+        return line
+
+    def _require_path(self) -> None:
+        """Raises `JournalError` where what is written could not be found again."""
+        try:
+            there = os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            there = False
+        if not there:
+            raise JournalError(
+                f"{self.path}: removed, moved or replaced while it was being written; "
+                "what was measured is lost, begin anew"
+            )
 
     def __enter__(self) -> "JournalWriter":
         return self
@@ -61,10 +95,27 @@ class JournalWriter:
         self._file.close()
 
 
+def begin_journal(path: Path, first: RunRecord) -> JournalWriter:
+    """A new journal with its *first* record, in place of what was at *path*.
+
+    That goes only when the new one's first record is on disk: it is written beside, and renamed. Raises as
+    `JournalWriter.write` does.
+    """
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        beside.unlink(missing_ok=True)
+        with JournalWriter(beside) as journal:
+            journal.write(first)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return JournalWriter(path, append=True)
+
+
 def _cut_torn_line(path: Path) -> None:
     """Cut what follows the last newline: the line that was being written when the power, or we, went."""
     with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
+        whole = end = file.seek(0, os.SEEK_END)
         while end > 0:
             start = max(0, end - _BLOCK)
             file.seek(start)
@@ -73,7 +124,8 @@ def _cut_torn_line(path: Path) -> None:
                 end = start + newline + 1
                 break
             end = start
-        file.truncate(end)
+        if end < whole:  # a journal that nothing is the matter with stays untouched
+            file.truncate(end)
 
 
 def read_journal(path: Path, *, slices: bool = True) -> list[Record]:
@@ -123,21 +175,11 @@ def _decode(path: Path, number: int, line: bytes) -> Record:
         raise JournalError(
             f"{path}: line {number} is of kind {_kind(line)!r}; expected kind 'run' first and only there"
         )
-    match record:
-        case RunRecord(schema=schema) if schema != SCHEMA_VERSION:
-            raise JournalError(_other_schema(path, schema))
-        case CellRecord(outcome=outcome, figures=figures) if (outcome == "measured") != (figures is not None):
-            has = "no figures" if figures is None else "figures"
-            raise JournalError(f"{path}: line {number}: outcome {outcome!r} with {has}; they go together")
-        case EvidenceRecord():
-            for name, field in EVIDENCE.items():
-                if (getattr(record, field) is None) != (name in record.missing):
-                    raise JournalError(
-                        f"{path}: line {number}: {field}, and a reason {name!r} why it is null: expected one of the two"
-                    )
-            return record
-        case _:
-            return record
+    if isinstance(record, RunRecord) and record.schema != SCHEMA_VERSION:
+        raise JournalError(_other_schema(path, record.schema))
+    if (wrong := contradiction(record)) is not None:
+        raise JournalError(f"{path}: line {number}: {wrong}")
+    return record
 
 
 def _not_a_record(path: Path, number: int, line: bytes, error: Exception) -> str:
@@ -146,8 +188,8 @@ def _not_a_record(path: Path, number: int, line: bytes, error: Exception) -> str
         schema = _peek(line).get("schema")
         if schema is not None and schema != SCHEMA_VERSION:
             return _other_schema(path, schema)
-        return f"{path}: {_one_line(error)}; expected a crossloop journal, which begins with kind 'run'"
-    return f"{path}: line {number}: {_one_line(error)}; expected a record of schema {SCHEMA_VERSION}"
+        return f"{path}: {one_line(error)}; expected a crossloop journal, which begins with kind 'run'"
+    return f"{path}: line {number}: {one_line(error)}; expected a record of schema {SCHEMA_VERSION}"
 
 
 def _other_schema(path: Path, schema: object) -> str:
@@ -168,7 +210,3 @@ def _peek(line: bytes) -> dict[str, object]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -1,8 +1,8 @@
 """The records of a journal, one JSON object a line, told apart by `kind`.
 
-Units are in the names. Strings that come from elsewhere (reasons, error output) are bounded here, where
-they enter, and escaped where they are rendered. Unknown keys are ignored, so that newer journals can be
-read; another `schema` number is refused.
+Units are in the names. Everything is bounded, and the bounds hold for writers and readers alike: `bounds` cuts what
+is only shown to people, and refuses the rest. Strings are escaped where they are rendered. Unknown keys are
+ignored, so that newer journals can be read; another `schema` number is refused.
 
 No record can refer to itself, hence `gc=False`: the cycle collector need not walk some 10⁵ of them.
 """
@@ -22,25 +22,56 @@ LOAD_ENGINE = "load-engine"
 PYTHON_LOAD = "python-load"
 """Name of the warning that says why it is Python's, where nobody asked for that."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$")]
-Style = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_.+-]*$")]
-CallName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9_]+$")]
+CUT = "cut"
+"""Key of a string's `Meta.extra`: a writer may cut it, from `"end"` or from `"begin"` on. What names something, or is
+asked for again, is never cut: two names could become one. In all patterns `$(?!\\n)` is the very end: Python's `$`
+alone lets a newline follow."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$(?!\n)")]
+"""Adapters and scenarios have 80 characters at most; variants and settings are named after them."""
+Style = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_.+-]*$(?!\n)")]
+CallName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9_]+$(?!\n)")]
 """Of a system call, as strace prints it."""
-Text = Annotated[str, Meta(max_length=4000)]
-Positive = Annotated[float, Meta(ge=0)]
-Count = Annotated[int, Meta(ge=0)]
-Parameter: TypeAlias = int | float | bool | Annotated[str, Meta(max_length=200)]
+Label = Annotated[str, Meta(max_length=80)]
+"""What slices and rates are told apart by."""
+Phrase = Annotated[str, Meta(max_length=200, extra={CUT: "end"})]
+Text = Annotated[str, Meta(max_length=4000, extra={CUT: "end"})]
+Tail = Annotated[str, Meta(max_length=4000, extra={CUT: "begin"})]
+"""Of an output, the end of which says most."""
+
+MOST_COUNT = (1 << 63) - 1
+MOST, LEAST = 1e60, 1e-60
+"""Bounds of real numbers, far beyond any measurement; products and quotients of a few of them are still finite.
+Neither infinity nor NaN lies within."""
+Count = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
+Counted = Annotated[int, Meta(ge=1, le=MOST_COUNT)]
+"""Something is divided by it."""
+Integer = Annotated[int, Meta(ge=-MOST_COUNT, le=MOST_COUNT)]
+Real = Annotated[float, Meta(ge=-MOST, le=MOST)]
+Positive = Annotated[float, Meta(ge=0, le=MOST)]
+Above = Annotated[float, Meta(ge=LEAST, le=MOST)]
+"""Above zero: something is divided by it, or its logarithm taken."""
+Parameter: TypeAlias = Integer | Real | bool | Annotated[str, Meta(max_length=200)]
 Parameters: TypeAlias = dict[Name, Parameter]
+Setting: TypeAlias = Integer | Real | bool | Annotated[str, Meta(max_length=4000)]
 
 
 class Estimate(Struct, frozen=True, gc=False):
     """A figure with its uncertainty: median, 95 % bootstrap interval, and from how much it was made."""
 
-    value: float
-    low: float
-    high: float
+    value: Above
+    low: Above
+    high: Above
     slices: Count
     generations: Count
+
+
+class Difference(Estimate, frozen=True, gc=False):
+    """An estimate of what was left over when one figure was taken from another: it may be negative."""
+
+    value: Real
+    low: Real
+    high: Real
 
 
 class Latency(Struct, frozen=True, gc=False, rename={"p99_9": "p99.9"}):
@@ -60,7 +91,7 @@ class Regime(Struct, frozen=True, gc=False):
     name: Literal["server-bound", "client-bound", "idle", "self-driven"]
     server_share: Positive
     load_share: Positive
-    operations_per_sleep: float | None = None
+    operations_per_sleep: Positive | None = None
     """Operations ÷ voluntary context switches of the measured process tree; None where not to be had."""
     steal_share: Positive | None = None
     """CPU time taken by the hypervisor ÷ elapsed time, over all CPUs; None where not to be had."""
@@ -69,7 +100,7 @@ class Regime(Struct, frozen=True, gc=False):
 class RateFigures(Struct, frozen=True, gc=False):
     """One offered load (open loop): arrivals by a Poisson process, latency from the scheduled time."""
 
-    label: Annotated[str, Meta(max_length=40)]
+    label: Label
     """`common`, or the share of the row's own capacity: `50%`, `80%`, `95%`."""
     offered_per_s: Positive
     achieved_per_s: Positive
@@ -89,10 +120,10 @@ class Connecting(Struct, frozen=True, gc=False):
     """CPU of the measured process tree for accepting one and answering its first message."""
     latency_us: Latency
     """From before a connection was made until its first answer was compared."""
-    rss_bytes_per_connection: float
+    rss_bytes_per_connection: Real
     """(resident memory of the process tree with all connections, each used once − before the first) ÷ number.
     Median of the visits. Forked children share pages, which count once (PSS)."""
-    kernel_bytes_per_connection: float | None = None
+    kernel_bytes_per_connection: Real | None = None
     """Likewise of the kernel's own memory, which is the whole machine's (Linux: Slab, KernelStack and PageTables
     of /proc/meminfo, TCP mem of /proc/net/sockstat): both ends of each connection are in it. None where it is
     not shown."""
@@ -114,7 +145,7 @@ class Mode(Struct, frozen=True, gc=False):
     value: Positive
     """Median of its slices; the unit is that of the figure."""
     slices: Count
-    conditions: dict[Name, float] = {}
+    conditions: dict[Name, Real] = {}
     """Medians of what may tell the modes apart (`crossloop.modes.CONDITIONS`), over its slices."""
 
 
@@ -136,12 +167,12 @@ class Figures(Struct, frozen=True, gc=False):
 
     cpu_ns_per_operation: Estimate
     """CPU of the whole measured process tree, user and system, per operation, at capacity or at `offered_per_s`."""
-    user_share: float | None
+    user_share: Annotated[float, Meta(ge=0, le=1)] | None
     """Part of that CPU time spent in user mode, 0 to 1; from the kernel's tick-based split."""
     operations_per_s: Estimate
     """Closed loop (capacity), the rate at which the workload ran, or what was answered of `offered_per_s`."""
     regime: Regime
-    tier: Annotated[int, Meta(ge=1)]
+    tier: Counted
     """Rank group within the comparison by CPU per operation, 1 the leanest; ties share a number."""
     ratio_to_best: Estimate
     """CPU per operation ÷ that of the leanest row: median of paired ratios."""
@@ -150,7 +181,7 @@ class Figures(Struct, frozen=True, gc=False):
     """Of the workload's own samples (lateness, wake-up latency), or of the loop's answers."""
     rss_bytes: Count | None = None
     """Resident memory of the measured process tree after its last slice."""
-    counters: dict[Name, float] = {}
+    counters: dict[Name, Real] = {}
     offered_per_s: Positive | None = None
     """Rate of the open loop that all these figures were made at (arrivals by a Poisson process, each on a
     connection drawn at random, latency from the scheduled time); None: closed loop, or self-driven."""
@@ -166,17 +197,17 @@ class Figures(Struct, frozen=True, gc=False):
 class Machine(Struct, frozen=True, gc=False):
     """The machine in general terms: nothing that identifies it."""
 
-    system: Annotated[str, Meta(max_length=80)]
-    platform: Annotated[str, Meta(max_length=40)]
+    system: Phrase
+    platform: Phrase
     """`sys.platform`."""
-    release: Annotated[str, Meta(max_length=120)]
-    architecture: Annotated[str, Meta(max_length=40)]
-    cpu: Annotated[str, Meta(max_length=120)]
+    release: Phrase
+    architecture: Phrase
+    cpu: Phrase
     cpus: Count
     memory_bytes: Count
-    python: Annotated[str, Meta(max_length=120)]
-    libc: Annotated[str, Meta(max_length=80)] = ""
-    virtual: Annotated[str, Meta(max_length=80)] = ""
+    python: Phrase
+    libc: Phrase = ""
+    virtual: Phrase = ""
     """Hypervisor or emulation, where it is seen; `Wine` is always said."""
     descriptors: Count = 0
 
@@ -185,21 +216,21 @@ class RunRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="run"):
     """First line: what was asked for, where."""
 
     schema: int
-    crossloop: Annotated[str, Meta(max_length=40)]
-    started: Annotated[str, Meta(max_length=40)]
+    crossloop: Phrase
+    started: Phrase
     """UTC, ISO 8601, to the second."""
     profile: Name
-    seed: int
+    seed: Integer
     machine: Machine
     adapters: list[Name]
     scenarios: list[Name]
-    server_cpu: int | None
+    server_cpu: Count | None
     """CPU the measured processes were pinned to; None where the platform cannot pin."""
-    load_cpu: int | None
+    load_cpu: Count | None
     slice_ms: Positive
     run_in_ms: Positive
-    settings: dict[Name, Parameter] = {}
-    options: dict[Name, Parameter] = {}
+    settings: dict[Name, Setting] = {}
+    options: dict[Name, Setting] = {}
     """What was asked for beside profile and seed, by the option's name; false for one that was turned off."""
 
 
@@ -207,17 +238,17 @@ class AdapterRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="adapte
     """One adapter on this machine, as its own process stated it."""
 
     adapter: Name
-    family: Annotated[str, Meta(max_length=40)]
-    library: Annotated[str, Meta(max_length=40)]
-    binding: Annotated[str, Meta(max_length=40)]
+    family: Phrase
+    library: Phrase
+    binding: Phrase
     usable: bool
     outcome: OutcomeName
     """`measured` stands for usable here; otherwise why not."""
     reason: Text = ""
-    facts: dict[Name, str | int | bool | None] = {}
+    facts: dict[Name, Text | Integer | bool | None] = {}
     levels: list[Name] = []
     styles: list[Style] = []
-    installed: Annotated[str, Meta(max_length=200)] = ""
+    installed: Phrase = ""
     """How `crossloop setup` brought it: `wheel`, `built from source in 14 s`, `standard library`, …"""
 
 
@@ -228,14 +259,14 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     style: Style
     scenario: Name
     parameters: Parameters
-    phase: Annotated[str, Meta(max_length=40)]
+    phase: Label
     """`capacity` (closed loop), `work` (the process drives itself), `rate:LABEL` (open loop beside one of these),
     `load` (open loop at a scenario's own rate, on connections drawn at random), or `connect` (operations are
     connections made and answered once; memory before that is among the counters)."""
     generation: Count
     round: Count
     operations: Count
-    elapsed_ns: Count
+    elapsed_ns: Counted
     cpu_ns: Count
     load_cpu_ns: Count = 0
     """CPU time of the load generator, less what it spent on looking in vain for an answer."""
@@ -245,9 +276,9 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     user_ns: Count | None = None
     system_ns: Count | None = None
     rss_bytes: Count | None = None
-    latency: list[tuple[int, int]] = []
+    latency: list[tuple[Count, Count]] = []
     """Histogram: pairs of (nanoseconds, count)."""
-    counters: dict[Name, float] = {}
+    counters: dict[Name, Real] = {}
 
 
 class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):
@@ -259,7 +290,7 @@ class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):
     parameters: Parameters
     outcome: OutcomeName
     reason: Text = ""
-    stderr_tail: Text = ""
+    stderr_tail: Tail = ""
     figures: Figures | None = None
 
 
@@ -303,8 +334,8 @@ class TaxPart(Struct, frozen=True, gc=False):
     adapter: Name
     style: Style
     """The row whose figure ends with this step; that of `system-calls` is `c-epoll`."""
-    cpu_ns_per_operation: Estimate
-    """May be negative: a difference of what was measured. `slices` counts the rounds that all rows share."""
+    cpu_ns_per_operation: Difference
+    """`slices` counts the rounds that all rows share."""
 
 
 class TaxRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="tax"):
@@ -312,7 +343,7 @@ class TaxRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="tax"):
 
     scenario: Name
     parameters: Parameters
-    library: Annotated[str, Meta(max_length=40)]
+    library: Phrase
     """`none`: straight on the kernel's epoll."""
     parts: list[TaxPart]
 
@@ -320,7 +351,7 @@ class TaxRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="tax"):
 class SystemCalls(Struct, frozen=True, gc=False):
     """System calls of the whole process tree under strace(1), while a counted number of operations was done."""
 
-    operations: Annotated[int, Meta(ge=1)]
+    operations: Counted
     """Messages sent and verified between strace's attaching and its detaching."""
     per_operation: Annotated[dict[CallName, Positive], Meta(max_length=64)]
     """Calls ÷ operations. Waiting calls serve several messages at once, and more of them the slower the server:
@@ -332,15 +363,15 @@ class SystemCalls(Struct, frozen=True, gc=False):
 class ConnectionMemory(Struct, frozen=True, gc=False):
     """Memory with idle connections, each used once, less that before, ÷ their number (see `Connecting`)."""
 
-    connections: Annotated[int, Meta(ge=1)]
-    rss_bytes_per_connection: float
-    kernel_bytes_per_connection: float | None = None
+    connections: Counted
+    rss_bytes_per_connection: Real
+    kernel_bytes_per_connection: Real | None = None
 
 
 class Importing(Struct, frozen=True, gc=False):
     """Import of the adapter's module with its library in fresh interpreters: medians, less the bare interpreter."""
 
-    imports: Annotated[int, Meta(ge=1)]
+    imports: Counted
     cpu_ms: Positive
     wall_ms: Positive
 
@@ -349,7 +380,7 @@ class Installed(Struct, frozen=True, gc=False):
     """Size of what the adapter's process had imported from outside the standard library, and crossloop's own."""
 
     total_bytes: Count
-    parts: Annotated[dict[Annotated[str, Meta(max_length=120)], Count], Meta(max_length=32)] = {}
+    parts: Annotated[dict[Phrase, Count], Meta(max_length=32)] = {}
     """Distribution, or mapped library that none of them brought → bytes. Empty: all is the standard library."""
 
 
