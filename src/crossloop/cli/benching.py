@@ -19,9 +19,9 @@ from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan, tak
 from crossloop.bench.rooms import SLICE_LIMIT_S, Conditions, journal_path
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
-from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
+from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
 from crossloop.cli.progress import ProgressView
-from crossloop.cli.refusing import probe_writable, require_loopback, unwritable
+from crossloop.cli.refusing import begun, holding, require_loopback, unwritable
 from crossloop.installing import recorded_setup
 from crossloop.journal import (
     LADDER_RUN_IN_MS,
@@ -103,42 +103,40 @@ def run(suites: Sequence[Path], request: Request) -> int:
     engine = load_engine(request.engine, scenarios, dry_run=request.dry_run)
     references = _probed_references(suite, scenarios, request)
     header = _header(profile, adapters, scenarios, request, engine, references)
-    if not request.dry_run:
-        _refuse_folder(folder, header, resume=request.resume)
-        _refuse_no_loopback(scenarios)
-    click.echo("crossloop: asking each adapter what it is", err=True)
-    probed = list(probe_all(suite, adapters))
-    raise_descriptor_limit()
-    plan = make_plan(
-        profile,
-        list(scenarios.values()),
-        probed,
-        most_connections=most_connections(),
-        objective_p99_ms=request.objective,
-        references=[one.reference.id for one in references if one.usable],
-    )
-    _refuse_unreachable(plan)
-    length = length_of(plan, request.budget, request.precision)
-    plan = _fitted(plan, length)
-    if request.dry_run:
-        return _print_plan(plan, length, folder, request)
-    _say_forbidden(plan)
-    with terminated_is_interrupted():
-        journal, past = _open_journal(folder, header, resume=request.resume)
+    with contextlib.nullcontext() if request.dry_run else holding(journal_path(folder)):
+        if not request.dry_run:
+            _refuse_other_run(journal_path(folder), header, resume=request.resume)
+            _refuse_no_loopback(scenarios)
+        click.echo("crossloop: asking each adapter what it is", err=True)
+        probed = list(probe_all(suite, adapters))
+        raise_descriptor_limit()
+        plan = make_plan(
+            profile,
+            list(scenarios.values()),
+            probed,
+            most_connections=most_connections(),
+            objective_p99_ms=request.objective,
+            references=[one.reference.id for one in references if one.usable],
+        )
+        _refuse_unreachable(plan)
+        length = length_of(plan, request.budget, request.precision)
+        plan = _fitted(plan, length)
+        if request.dry_run:
+            return _print_plan(plan, length, folder, request)
+        _say_forbidden(plan)
         try:
-            with journal:
-                asked = probed, references
-                end = _measure(suite, plan, length, asked, journal, past, header, request, engine)
+            with terminated_is_interrupted():
+                end = _measured(suite, plan, length, (probed, references), folder, header, request, engine)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
-    status = _render(suites, folder)
+        _render(suites, folder)
     if not end.cells.get("measured"):
         raise StopError(
             f"nothing could be measured; {folder / 'README.md'} says why, and `crossloop setup` brings bindings",
             NOTHING_MEASURED,
         )
-    return status
+    return DONE
 
 
 def default_folder() -> Path:
@@ -201,37 +199,37 @@ def _header(
             if (declared := scenario.about.objective_p99_ms)
         }
     settings |= settings_of(request.budget, request.precision)
-    return run_header(
-        profile.name,
-        list(adapters),
-        list(scenarios),
-        seed=request.seed,
-        slice_ms=profile.slice_ms,
-        run_in_ms=profile.run_in_ms,
-        settings=settings,
-        options=request.asked,
-    )
-
-
-def _refuse_folder(folder: Path, header: RunRecord, *, resume: bool) -> None:
-    """Say at once what is wrong with the folder or the journal in it, and change neither."""
-    probe_writable(folder)
-    if resume and journal_path(folder).exists():
-        _refuse_other_run(journal_path(folder), _records(journal_path(folder)), header)
-
-
-def _open_journal(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWriter, Past]:
-    path = journal_path(folder)
     try:
-        if resume and path.exists():
-            return JournalWriter(path, append=True), Past.of(_records(path))
-        folder.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        journal = JournalWriter(path)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    journal.write(header)
-    return journal, Past()
+        return run_header(
+            profile.name,
+            list(adapters),
+            list(scenarios),
+            seed=request.seed,
+            slice_ms=profile.slice_ms,
+            run_in_ms=profile.run_in_ms,
+            settings=settings,
+            options=request.asked,
+        )
+    except JournalError as error:
+        raise StopError(f"{error}; choose fewer or shorter names") from error
+
+
+def _refuse_other_run(path: Path, header: RunRecord, *, resume: bool) -> None:
+    """A run goes on only as what it began as: the same question, on the same kind of machine."""
+    if not resume or not path.exists():
+        return
+    records = _records(path)
+    before = records[0]
+    assert isinstance(before, RunRecord)
+    for name in ("crossloop", "profile", "seed", "adapters", "scenarios", "machine", "slice_ms", "settings"):
+        old, new = getattr(before, name), getattr(header, name)
+        if old != new:
+            raise StopError(
+                f"--resume: {path} was begun with {name} {old!r:.500}, this is {new!r:.500}; "
+                "use the same options, or leave out --resume to begin anew"
+            )
+    if Past.of(records).end is not None:
+        click.echo(f"crossloop: {path} is complete; rendering it again", err=True)
 
 
 def _records(path: Path) -> list[Record]:
@@ -241,56 +239,66 @@ def _records(path: Path) -> list[Record]:
         raise StopError(str(error)) from error
 
 
-def _refuse_other_run(path: Path, records: Sequence[Record], header: RunRecord) -> None:
-    """A run goes on only as what it began as: the same question, on the same kind of machine."""
-    before = records[0]
-    assert isinstance(before, RunRecord)
-    for name in ("crossloop", "profile", "seed", "adapters", "scenarios", "machine", "slice_ms", "settings"):
-        old, new = getattr(before, name), getattr(header, name)
-        if old != new:
-            raise StopError(
-                f"--resume: {path} was begun with {name} {old!r}, this is {new!r}; "
-                "use the same options, or leave out --resume to begin anew"
-            )
-    if any(isinstance(one, EndRecord) for one in records):
-        click.echo(f"crossloop: {path} is complete; rendering it again", err=True)
+def _opened(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWriter, Past]:
+    path = journal_path(folder)
+    if not (resume and path.exists()):
+        return begun(path, header), Past()
+    try:
+        return JournalWriter(path, append=True), Past.of(_records(path))
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
-def _measure(
+def _measured(
     suite: Suite,
     plan: Plan,
     length: Length,
     probed: tuple[Sequence[Probed], Sequence[ProbedReference]],
-    journal: JournalWriter,
-    past: Past,
+    folder: Path,
     header: RunRecord,
     request: Request,
     engine: LoadEngine | None,
 ) -> EndRecord:
-    if not past.cells and not past.slices:
-        installed = recorded_setup()
-        for one in probed[0]:
-            journal.write(adapter_record(one, installed.get(one.entry.id, "")), sync=False)
-        for native in probed[1]:
-            journal.write(_reference_record(native, installed.get(native.reference.id, "")), sync=False)
-        for warning in warnings_of(header, engine, installed):
-            journal.write(warning, sync=False)
-    conditions = Conditions(
-        header.server_cpu, header.load_cpu, *request.limits, engine=engine.name if engine is not None else ""
-    )
-    with ProgressView(plan.slices, len(past.slices)) as view:
-        bench = Bench(
-            suite,
-            plan,
-            journal,
-            conditions=conditions,
-            seed=header.seed,
-            past=past,
-            progress=view.advance,
-            length=length,
-            evidence=request.evidence,
+    """Carry the plan out. Raises KeyboardInterrupt, and `JournalError` where the journal cannot be written on."""
+    journal, past = _opened(folder, header, resume=request.resume)
+    with journal:
+        if not past.cells and not past.slices:
+            _write_head(journal, probed, header, engine)
+        conditions = Conditions(
+            header.server_cpu,
+            header.load_cpu,
+            *request.limits,
+            engine=engine.name if engine is not None else "",
         )
-        return bench.run()
+        with ProgressView(plan.slices, len(past.slices)) as view:
+            bench = Bench(
+                suite,
+                plan,
+                journal,
+                conditions=conditions,
+                seed=header.seed,
+                past=past,
+                progress=view.advance,
+                length=length,
+                evidence=request.evidence,
+            )
+            return bench.run()
+
+
+def _write_head(
+    journal: JournalWriter,
+    probed: tuple[Sequence[Probed], Sequence[ProbedReference]],
+    header: RunRecord,
+    engine: LoadEngine | None,
+) -> None:
+    """What is known before anything is measured."""
+    installed = recorded_setup()
+    for one in probed[0]:
+        journal.write(adapter_record(one, installed.get(one.entry.id, "")), sync=False)
+    for native in probed[1]:
+        journal.write(_reference_record(native, installed.get(native.reference.id, "")), sync=False)
+    for warning in warnings_of(header, engine, installed):
+        journal.write(warning, sync=False)
 
 
 def adapter_record(one: Probed, installed: str) -> AdapterRecord:
@@ -303,7 +311,7 @@ def adapter_record(one: Probed, installed: str) -> AdapterRecord:
         binding=about.binding,
         usable=one.usable,
         outcome=outcome_name(one.outcome),
-        reason=outcome_reason(one.outcome)[:4000],
+        reason=outcome_reason(one.outcome),
         facts=dict(one.facts),
         levels=list(one.levels),
         styles=list(one.styles),
@@ -329,7 +337,7 @@ def _reference_record(one: ProbedReference, installed: str) -> AdapterRecord:
         binding="C",
         usable=one.usable,
         outcome=outcome_name(one.outcome),
-        reason=outcome_reason(one.outcome)[:4000],
+        reason=outcome_reason(one.outcome),
         facts=dict(one.facts),
         levels=["StreamServer"] if one.usable else [],
         styles=[STYLE] if one.usable else [],
@@ -416,12 +424,23 @@ def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> i
     return DONE
 
 
-def _render(suites: Sequence[Path], folder: Path) -> int:
-    """Render in a process of its own: the supervisor need not hold the plotting library as well."""
+def _render(suites: Sequence[Path], folder: Path) -> None:
+    """Render in a process of its own: the supervisor need not hold the plotting library as well.
+
+    Raises `StopError` where that failed; it has said why, unless it was ended.
+    """
     options = [word for suite in suites for word in ("--suite", str(suite))]
     command = [sys.executable, "-P", "-m", "crossloop", *options, "report", str(folder)]
-    done = subprocess.run(command, check=False)
-    return done.returncode
+    status = subprocess.run(command, check=False).returncode
+    if status in {-signal.SIGINT, -signal.SIGTERM}:
+        raise KeyboardInterrupt
+    if status != DONE:
+        ended = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
+        raise StopError(
+            f"the process that renders the report {ended}; the figures are in {journal_path(folder)}, "
+            f"`crossloop report {folder}` renders them again",
+            status if status in STATUSES else BAD_INPUT,
+        )
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """`crossloop check`: conformance of every adapter, behaviour by behaviour."""
 
+import contextlib
 import itertools
 import threading
 from collections import Counter
@@ -12,7 +13,7 @@ import click
 from crossloop.bench.header import run_header
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
-from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
+from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback
 from crossloop.conformance.checking import check_adapter
 from crossloop.conformance.expectations import Expectation
 from crossloop.conformance.known_limits import known_limits
@@ -34,19 +35,18 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
         expected = known_limits(suite, [expectations] if expectations is not None else [])
     except SuiteError as error:
         raise StopError(str(error)) from error
-    if out is not None:
-        probe_writable(out)
     require_descriptors("check", DESCRIPTORS)
     require_loopback("check", "run it where there is one")
-    journal = _journal(out, list(adapters)) if out is not None else None
     surprises = usable = 0
-    for adapter, records in _checked(suite, list(adapters), expected):
-        for record in records:
-            if journal is not None:
-                journal.write(record, sync=False)
-        surprises += sum(not one.as_expected for one in records)
-        usable += any(one.outcome == "measured" for one in records)
-        _print(adapter, records)
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(_journal(out, list(adapters))) if out is not None else None
+        for adapter, records in _checked(suite, list(adapters), expected):
+            for record in records:
+                if journal is not None:
+                    journal.write(record, sync=False)
+            surprises += sum(not one.as_expected for one in records)
+            usable += any(one.outcome == "measured" for one in records)
+            _print(adapter, records)
     if not usable:
         raise StopError("no adapter could be opened; `crossloop setup` brings bindings", NOTHING_MEASURED)
     return FALSE if surprises else DONE
@@ -84,13 +84,8 @@ def _print(adapter: str, records: Sequence[CheckRecord]) -> None:
             click.echo(f"  {one.behaviour}: {one.outcome}, as expected: {one.reason or one.actual}")
 
 
-def _journal(out: Path, adapters: list[str]) -> JournalWriter:
+@contextlib.contextmanager
+def _journal(out: Path, adapters: list[str]) -> Iterator[JournalWriter]:
     path = out / CHECKS
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        journal = JournalWriter(path)
-    except OSError as error:
-        raise unwritable(out, error) from error
-    journal.write(run_header("check", adapters, [], seed=0))
-    return journal
+    with holding(path), begun(path, run_header("check", adapters, [], seed=0)) as journal:
+        yield journal

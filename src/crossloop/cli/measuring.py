@@ -10,9 +10,9 @@ from crossloop.bench.rooms import Conditions, journal_path
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.benching import load_engine, warnings_of
 from crossloop.cli.progress import ProgressView
-from crossloop.cli.refusing import unwritable
+from crossloop.cli.refusing import begun, holding
 from crossloop.installing import recorded_setup
-from crossloop.journal import LOAD_ENGINE, AdapterRecord, JournalWriter
+from crossloop.journal import LOAD_ENGINE, AdapterRecord
 from crossloop.suite import Suite
 
 
@@ -34,14 +34,7 @@ def measure(
         run_in_ms=plan.profile.run_in_ms,
         settings=_settings(plan, engine),
     )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        journal_path(folder).unlink(missing_ok=True)
-        writer = JournalWriter(journal_path(folder))
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    with writer as journal:
-        journal.write(header)
+    with holding(journal_path(folder)), begun(journal_path(folder), header) as journal:
         for one in adapters:
             journal.write(one, sync=False)
         for warning in warnings_of(header, engine, recorded_setup()):

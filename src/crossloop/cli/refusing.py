@@ -1,8 +1,11 @@
 """What a command finds out about its surroundings before it changes anything: folder, loopback, descriptors."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from crossloop.cli.exits import StopError
+from crossloop.journal import JournalError, JournalWriter, RunRecord, begin_journal, held
 from crossloop.worker.process import raise_descriptor_limit
 
 
@@ -21,6 +24,31 @@ def probe_writable(folder: Path) -> None:
     finally:
         for one in reversed(made):
             one.rmdir()
+
+
+@contextlib.contextmanager
+def holding(journal: Path) -> Iterator[None]:
+    """Keep every other crossloop from writing *journal*.
+
+    Raises `StopError` where one does, where nothing can be written, and where it cannot be written on.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            try:
+                stack.enter_context(held(journal))
+            except OSError as error:
+                raise unwritable(journal.parent, error) from error
+            yield
+        except JournalError as error:
+            raise StopError(str(error)) from error
+
+
+def begun(path: Path, header: RunRecord) -> JournalWriter:
+    """A new journal, in place of what was there. Raises `StopError`."""
+    try:
+        return begin_journal(path, header)
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
 
 
 def unwritable(folder: Path, error: OSError) -> StopError:

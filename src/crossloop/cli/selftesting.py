@@ -19,7 +19,7 @@ from crossloop.cli.benching import terminated_is_interrupted
 from crossloop.cli.choosing import one_of, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import PLAIN_EVERY_S
-from crossloop.cli.refusing import probe_writable, require_loopback, unwritable
+from crossloop.cli.refusing import begun, holding, require_loopback
 from crossloop.journal import (
     LOAD_ENGINE,
     DetectionRecord,
@@ -38,6 +38,7 @@ from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError
 from crossloop.supervise.probe import probe
 
+JOURNAL = "selftest.jsonl"
 SCENARIO = "tcp-echo"
 PARAMETERS = {"size": 1024, "connections": 50}
 GENERATIONS = 5
@@ -72,7 +73,6 @@ def run(suites: Sequence[Path], request: Request) -> int:
     """Inject, look, count. Status 1 when 2 % is missed too often or nothing is found too often."""
     suite = suite_or_stop(suites)
     entry = one_of("adapter", suite.adapters, request.adapters or _usual(suite))
-    probe_writable(request.out)
     require_loopback(SCENARIO, "run it on another machine")
     found = probe(suite, entry)
     styles = found.rows.get(SCENARIO, ())
@@ -84,7 +84,8 @@ def run(suites: Sequence[Path], request: Request) -> int:
     trial = Trial(
         suite.scenarios[SCENARIO], Row(entry.id, styles[0]), PARAMETERS, request.pace, request.rounds
     )
-    return Session(suite, trial, request, ask_load_engine()).run()
+    with holding(request.out / JOURNAL):
+        return Session(suite, trial, request, ask_load_engine()).run()
 
 
 def _usual(suite: Suite) -> str:
@@ -99,7 +100,7 @@ class Session:
     def __init__(self, suite: Suite, trial: Trial, request: Request, engine: LoadEngine):
         self._trial = trial
         self._request = request
-        self._path = request.out / "selftest.jsonl"
+        self._path = request.out / JOURNAL
         self._engine = engine
         conditions = Conditions(*cpus(), engine=engine.name)
         self._test = SelfTest(suite, trial, conditions, request.seed, tell=self._tell)
@@ -132,10 +133,9 @@ class Session:
 
     def _measure(self) -> None:
         start = time.monotonic()
-        if not self._injected:
-            self._injected = self._calibrated()
-            self._begin_journal()
-        with JournalWriter(self._path, append=True) as journal:
+        with self._opened() as journal:
+            if self._done >= self._request.comparisons:
+                return  # a complete one stays as it is
             self._test.record = lambda one: journal.write(one, sync=False)
             for number in range(self._done, self._request.comparisons):
                 records = self._compared(number)
@@ -195,14 +195,12 @@ class Session:
             settings=settings,
         )
 
-    def _begin_journal(self) -> None:
-        try:
-            self._request.out.mkdir(parents=True, exist_ok=True)
-            self._path.unlink(missing_ok=True)
-            with JournalWriter(self._path) as journal:
-                journal.write(self._header())
-        except OSError as error:
-            raise unwritable(self._request.out, error) from error
+    def _opened(self) -> JournalWriter:
+        """The journal that was taken over, or a new one, for which the slowdowns are calibrated first."""
+        if self._injected:
+            return JournalWriter(self._path, append=True)
+        self._injected = self._calibrated()
+        return begun(self._path, self._header())
 
     def _take_over(self) -> None:
         """Calibration and complete comparisons of an interrupted self-test that asked the same."""

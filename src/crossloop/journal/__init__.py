@@ -3,6 +3,7 @@
 from crossloop.journal.bounds import fitted
 from crossloop.journal.errors import JournalError, UnfitRecordError
 from crossloop.journal.files import JournalWriter, begin_journal, read_journal
+from crossloop.journal.lock import held
 from crossloop.journal.records import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
@@ -84,5 +85,6 @@ __all__ = [
     "WarningRecord",
     "begin_journal",
     "fitted",
+    "held",
     "read_journal",
 ]
