@@ -25,6 +25,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
+from crossloop.plain_text import printable
 
 About = TypeVar("About", AdapterAbout, ScenarioAbout)
 Entry = TypeVar("Entry")
@@ -135,7 +136,7 @@ def _importable(module: str) -> bool:
 
 def _one_line(text: str) -> str:
     """*text* on one line, with what a terminal would obey written out: a file's name may hold anything."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split()))
+    return printable(" ".join(text.split()))
 
 
 def _files(kind: str, paths: Sequence[Path]) -> Iterator[tuple[str, str, Path]]:

@@ -3,35 +3,53 @@
 import difflib
 import errno
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 import crossloop
-from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, StopError
+from crossloop.cli import streams
+from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, UNFORESEEN, StopError, unforeseen
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 def main() -> int:
-    """Run the command line; returns the exit status. Bad input is one line on stderr."""
+    """Run the command line; returns the exit status. Whatever goes wrong is one line on stderr."""
+    streams.set_up()
+    try:
+        status = _status()
+        sys.stdout.flush()
+    except OSError as error:  # the disk is full, descriptors ran out: the machine's matter
+        return _refused(_machine_refused(error))
+    except Exception as error:
+        if (why := _too_little(error)) is not None:
+            return _refused(why)
+        return _refused(unforeseen(error), UNFORESEEN)
+    return status
+
+
+def _status() -> int:
+    """Run it, with what is foreseen turned into its status."""
     try:
         status = cli.main(prog_name="crossloop", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return DONE
     except click.ClickException as error:
-        click.echo(f"crossloop: {_one_line(error)}", err=True)
-        return error.status if isinstance(error, StopError) else BAD_INPUT
+        return _refused(_one_line(error), error.status if isinstance(error, StopError) else BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except SystemExit:  # click's own, with 1, when the reader of our output went away, as `head` does
-        return DONE
-    except OSError as error:  # the disk is full, descriptors ran out: the machine's matter, no traceback
-        click.echo(f"crossloop: {_machine_refused(error)}", err=True)
-        return BAD_INPUT
+    except SystemExit as error:  # click makes one of any EPIPE; that of our own output ends in `streams`
+        raise RuntimeError(f"something ended crossloop: {error.__context__!r}") from error.__context__
     return status if isinstance(status, int) else DONE
+
+
+def _refused(text: str, status: int = BAD_INPUT) -> int:
+    click.echo(f"crossloop: {text}", err=True)
+    return status
 
 
 def _one_line(error: click.ClickException) -> str:
@@ -50,6 +68,16 @@ def _machine_refused(error: OSError) -> str:
         )
     name = f" {error.filename!r}" if error.filename is not None else ""
     return f"{error.strerror or error}{name}; `crossloop doctor` looks at this machine"
+
+
+def _too_little(error: Exception) -> str | None:
+    """What the machine has too little of, where an error that is no OSError says so; None where it does not."""
+    text = str(error)
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and "failed to map" in text):
+        return "too little memory; `ulimit -v unlimited`, and `crossloop doctor` says how much there is"
+    if isinstance(error, RuntimeError) and "can't start new thread" in text:
+        return "no thread can be started; a larger `ulimit -u` or `ulimit -v` allows more"
+    return None
 
 
 class _Commands(click.Group):

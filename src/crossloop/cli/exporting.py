@@ -11,6 +11,7 @@ from crossloop.bench.rooms import journal_path
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, NOTHING_MEASURED, StopError
 from crossloop.cli.reporting import scenario_texts
+from crossloop.cli.streams import print_document
 from crossloop.export import NothingToExportError, action_document, pyperf_document
 from crossloop.journal import JournalError, Record, read_journal
 from crossloop.report import ScenarioTexts
@@ -35,10 +36,10 @@ def run(suites: Sequence[Path], format_name: str, source: Path, target: Path | N
         raise StopError(
             f"{source}: {error}; `crossloop bench --out DIR` makes a run that has", NOTHING_MEASURED
         ) from error
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if target is None:
-        click.echo(text, nl=False)
+        print_document(document, indent=2)
         return DONE
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:
         target.write_text(text, "utf-8")
     except OSError as error:

@@ -1,7 +1,6 @@
 """`crossloop setup` and `crossloop doctor`."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, StopError
+from crossloop.cli.streams import print_document
 from crossloop.installing import GROUPS, PARTS, InstallFailed, RecordError, bring_all, examine, install_text
 
 
@@ -49,5 +49,5 @@ def doctor(*, as_json: bool) -> int:
             remedy = f"\n    → {finding.remedy}" if finding.remedy else ""
             click.echo(f"{finding.status:8} {finding.name}: {finding.detail}{remedy}")
     if as_json:
-        click.echo(json.dumps({"findings": [dataclasses.asdict(one) for one in findings]}, indent=2))
+        print_document({"findings": [dataclasses.asdict(one) for one in findings]}, indent=2)
     return FALSE if any(one.status == "problem" for one in findings) else DONE

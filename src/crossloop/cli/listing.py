@@ -1,14 +1,14 @@
 """`crossloop list`."""
 
-import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE
+from crossloop.cli.streams import canvas, print_document
 from crossloop.outcomes import outcome_reason
+from crossloop.plain_text import printable
 from crossloop.suite import Suite
 from crossloop.supervise.probe import Probed, probe_all
 
@@ -18,7 +18,7 @@ def run(suites: Sequence[Path], *, as_json: bool) -> int:
     suite = suite_or_stop(suites)
     probed = list(probe_all(suite, suite.adapters))
     if as_json:
-        click.echo(json.dumps(_document(suite, probed), indent=2))
+        print_document(_document(suite, probed), indent=2)
     else:
         _print(suite, probed)
     return DONE
@@ -60,7 +60,8 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    console = Console(markup=False, emoji=False, highlight=False)  # what adapters say is text, not markup
+    # What adapters say is text, not markup.
+    console = Console(file=canvas(sys.stdout), markup=False, emoji=False, highlight=False)
     # An id is there to be typed: a narrow terminal never cuts it.
     ids = Column("adapter", no_wrap=True, min_width=max(len(one.entry.id) for one in probed))
     table = Table(ids, "binding", "library", "mechanism", "levels and styles", box=None, pad_edge=False)
@@ -71,16 +72,16 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
             styles = f" ({', '.join(one.styles)})" if one.styles else ""
             levels = ", ".join(one.levels).replace("StreamServer", f"StreamServer{styles}")
             library = f"{facts['library']} {facts['library_version']}".strip()
-            table.add_row(one.entry.id, binding, library, str(facts["mechanism"]), levels)
+            cells, style = (binding, library, str(facts["mechanism"]), levels), ""
         else:
             about = one.entry.about
-            table.add_row(
-                one.entry.id, about.binding, about.library, "–", outcome_reason(one.outcome), style="dim"
-            )
+            cells, style = (about.binding, about.library, "–", outcome_reason(one.outcome)), "dim"
+        table.add_row(one.entry.id, *map(printable, cells), style=style)
     console.print(table)
     console.print()
     table = Table("scenario", "level", "unit", "question", box=None, pad_edge=False)
     for scenario in suite.scenarios.values():
         texts = scenario.about
-        table.add_row(scenario.id, ", ".join(texts.levels), texts.unit, texts.question)
+        words = ", ".join(texts.levels), texts.unit, texts.question
+        table.add_row(scenario.id, *map(printable, words))
     console.print(table)

@@ -6,6 +6,9 @@ from typing import Self
 
 import click
 
+from crossloop.cli.streams import canvas
+from crossloop.plain_text import printable
+
 PLAIN_EVERY_S = 10.0
 
 
@@ -29,7 +32,7 @@ class ProgressView:
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
                 TextColumn("{task.description}", markup=False),
-                console=Console(stderr=True),
+                console=Console(file=canvas(sys.stderr)),
                 # Drawing is work on a measured machine: twice a second is enough to see it live.
                 refresh_per_second=2,
             )
@@ -45,7 +48,7 @@ class ProgressView:
         """Note *slices* more as done while *text* is under way."""
         self._done += slices
         if self._live:
-            self._bar.update(self._task, advance=slices, description=text)
+            self._bar.update(self._task, advance=slices, description=printable(text))
         elif (now := time.monotonic()) - self._last >= PLAIN_EVERY_S:
             self._last = now
             click.echo(f"crossloop: {self._done}/{self._total} slices, {self._left(now)}; {text}", err=True)

@@ -14,6 +14,7 @@ import click
 from crossloop.cli.choosing import one_of, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.refusing import require_descriptors, require_loopback
+from crossloop.cli.streams import print_document
 from crossloop.native import NotBuiltError, build_of
 from crossloop.references import REFERENCES, STYLE, Reference
 from crossloop.suite import Suite
@@ -108,7 +109,7 @@ def load(
     except LoadError as error:
         raise StopError(str(error)) from error
     if as_json:
-        click.echo(json.dumps(result))
+        print_document(result)
     else:
         _print(result)
     return DONE if not result["errors"] else FALSE

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossloop.installing.commands import CommandRun, python_command, run_command
+from crossloop.plain_text import without_folders
 
 PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
 ENSUREPIP_LIMIT_S = 120.0
@@ -154,9 +155,7 @@ def public_text(line: str, *, limit: int = 300) -> str:
     """*line* fit for a report: one line, bounded, no internet address, no private folder."""
     text = re.sub(r"\b(?:https?|file)://\S+", "<address>", line)
     text = re.sub(r"\bhost='[^']*'", "host=<address>", text)
-    text = re.sub(r"(?<![\w.<])/(?:[\w.+@~-]+/)+(?=[\w.+@~-])", "…/", text)  # folders; the file's name stays
-    text = re.sub(r"\b[A-Za-z]:\\(?:[^\\\s]+\\)+", r"…\\", text)
     text = "".join(character if character.isprintable() else " " for character in text)
-    text = " ".join(text.split()).removeprefix("ERROR: ")
+    text = without_folders(" ".join(text.split()).removeprefix("ERROR: "))
     text = text.rstrip(".")
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -7,7 +7,8 @@ the GitHub Flavored Markdown specification, "Tables" and "Autolinks"; XML 1.0, p
 """
 
 import re
-import unicodedata
+
+from crossloop.plain_text import printable
 
 LIMIT = 500
 """Characters of one inline text that are shown; the journal keeps the rest."""
@@ -20,25 +21,12 @@ _HTML_CHARACTER = re.compile(r"[&<>]")
 _LINE_START = re.compile(r"(?:[-+]|#{1,6}|\d{1,9}[.)])(?=\s|$)|[-=]{2,}$")
 _HARMLESS = re.compile(r"(?!\d{1,9}[.)](?: |$))[A-Za-z0-9µ≥–÷†](?: ?[A-Za-z0-9.,:;/%()µ≥–÷†-]){0,60}")
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9 ,.:;=/+@%^#!?()'\"_*-]+")
-# Format characters turn the direction of text around or hide it; surrogates cannot be encoded at all.
-_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class Markdown(str):
     """Text that is markdown already: written here, or escaped here."""
 
     __slots__ = ()
-
-
-def _visible(character: str) -> str:
-    if character.isprintable() or unicodedata.category(character) not in _UNSEEN_CATEGORIES:
-        return character
-    return f"\\x{ord(character):02x}" if ord(character) < 0x100 else f"\\u{ord(character):04x}"
-
-
-def printable(text: str) -> str:
-    """Show control, direction-changing and unassigned characters as escapes, such as `\\x1b`."""
-    return text if text.isprintable() else "".join(map(_visible, text))
 
 
 def one_line(text: str, limit: int = LIMIT) -> str:

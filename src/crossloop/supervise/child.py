@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
+from crossloop.plain_text import without_folders
 from crossloop.supervise.family import Family
 
 TAIL_BYTES = 3000
@@ -33,10 +33,6 @@ _NOT_INHERITED = (
     "GEVENT_LOOP",
     "GEVENT_RESOLVER",
 )
-
-
-# A folder before a file's name, absolute, as tracebacks name it.
-_FOLDERS = re.compile(r"(?<![\w.<])(?:/|[A-Za-z]:\\)(?:[^/\\\s\"']+[/\\])+")
 
 
 class ChildError(Exception):
@@ -237,7 +233,7 @@ class Child:
 
     def tail(self) -> str:
         """End of what the child wrote to standard error, without the names of this machine's folders."""
-        return _FOLDERS.sub("…/", self._tail.decode("utf-8", "replace"))
+        return without_folders(self._tail.decode("utf-8", "replace"))
 
     # Threads --------------------------------------------------------------------------------------
 

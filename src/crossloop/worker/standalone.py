@@ -63,7 +63,9 @@ def main() -> int:
 
 
 def _refuse(status: int, text: str) -> int:
-    print(f"crossloop: {' '.join(text.split())}", file=sys.stderr)
+    # One line, and nothing that a terminal would obey: what a library says may hold anything.
+    line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(text.split()))
+    print(f"crossloop: {line}", file=sys.stderr)
     return status
 
 
