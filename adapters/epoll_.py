@@ -23,8 +23,10 @@ the whole herd. One thread with one object needs neither.
 
 *Files, not numbers.* What is registered is the open file under a number. It leaves the set when the *last*
 descriptor of the file is closed: after a `dup` or a `fork` a closed number goes on being reported, and cannot be
-removed any more. So interest is removed first, at the cost of one call per connection. After a fork the
-object itself is shared: a child that changes it changes the parent's.
+removed any more. So interest is removed first, at the cost of one call per connection. When the kernel says
+(EBADF, ENOENT) that a number was closed before that, only a new object is sure to be rid of it, and gets one
+registration for each that is open. After a fork the object itself is shared: a child that changes it changes the
+parent's.
 
 *Always ready.* A regular file or a directory has no wait queue: `epoll_ctl` refuses it with EPERM, where select and
 poll report it ready at once. EPOLLHUP and EPOLLERR come whether they were wanted or not.
@@ -41,6 +43,7 @@ Interface", 63.4. Not in Stevens, who knew its relatives: UNP 14.9.
 
 import select
 import sys
+from typing import Any
 
 from crossloop.api import AdapterAbout, UnsupportedError
 from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
@@ -66,26 +69,41 @@ def open_epoll(watched: Watched) -> Mechanism:
     told: dict[int, int] = {}
     reading, writing = select.EPOLLIN, select.EPOLLOUT
     not_reading, not_writing = ~reading, ~writing  # trouble (EPOLLHUP, EPOLLERR) is for both
+    stale: set[int] = set()  # numbers that were closed while they were watched
 
     def tell(fd: int) -> None:
         """One mask for both directions, and one system call for each change of it."""
         wanted = (reading if fd in readers else 0) | (writing if fd in writers else 0)
-        if not wanted:
-            if told.pop(fd, 0):
+        known = told.pop(fd, 0)
+        try:
+            if known and wanted:
+                kernel.modify(fd, wanted)
+            elif known:
                 kernel.unregister(fd)
-        elif fd in told:
-            kernel.modify(fd, wanted)
-            told[fd] = wanted
-        else:
-            try:
+            elif wanted:
                 kernel.register(fd, wanted)
-            except PermissionError as error:
-                raise UnsupportedError(
-                    f"epoll does not take descriptor {fd}: it is a regular file or a directory (epoll_ctl(2), EPERM)"
-                ) from error
+        except PermissionError as error:
+            raise UnsupportedError(
+                f"epoll does not take descriptor {fd}: it is a regular file or a directory (epoll_ctl(2), EPERM)"
+            ) from error
+        except OSError:
+            if not known:
+                raise
+            stale.add(fd)
+        if wanted:
             told[fd] = wanted
 
+    def begin_anew() -> None:
+        """Another object in the kernel: the old one may hold closed numbers for good."""
+        nonlocal kernel, wait
+        kernel.close()
+        kernel = _with_what_is_open(select.epoll(), told, watched)
+        wait = kernel.poll
+        stale.clear()
+
     def ask(timeout_s: float | None) -> None:
+        if stale:
+            begin_anew()
         ready = wait(timeout_s)
         fresh.clear()
         for fd, events in ready:
@@ -98,7 +116,18 @@ def open_epoll(watched: Watched) -> Mechanism:
                 if callback is not None and fd not in fresh:
                     callback()
 
-    return Mechanism(type(kernel).__name__, tell, ask, kernel.close)
+    return Mechanism(type(kernel).__name__, tell, ask, lambda: kernel.close())  # noqa: PLW0108  (the one of then)
+
+
+def _with_what_is_open(kernel: Any, told: dict[int, int], watched: Watched) -> Any:
+    """*kernel* with everything *told*; what is closed is dropped."""
+    for fd, wanted in tuple(told.items()):
+        try:
+            kernel.register(fd, wanted)
+        except OSError:
+            del told[fd]
+            watched.drop(fd)
+    return kernel
 
 
 class Adapter(Multiplexing):

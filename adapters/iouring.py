@@ -53,12 +53,13 @@ of its own for it; registered files; zero-copy sends, which pay from some ten ki
 **Where it is refused.** The interface has had many vulnerabilities, so Docker's and containerd's default seccomp
 profiles refuse it (EPERM), as does the sysctl `kernel.io_uring_disabled`; ChromeOS, Android and gVisor do without.
 
-**Readiness** is there as one request among others: poll. A request that is made again after each callback looks at
-the descriptor's state when it is taken, which is level-triggered as `Readiness` wants it, and costs a
-submission but no system call. Timers are requests too, each an hrtimer of the kernel with nanoseconds to it; another
-thread's wake-up is a read of an eventfd. `unwatch` cancels at the next turn: a descriptor closed right after it
-lives until then. This is the dearer way to readiness: each event takes the poll off the socket's list and puts it
-back, where epoll leaves it.
+**Readiness** is there as one request among others: poll. A request that is made again after each callback looks
+at the descriptor's state when it is taken, which is level-triggered as `Readiness` wants it, and costs a
+submission but no system call. A request holds the file, not its number: one that is closed while it is watched
+may be reported once more, and is dropped when the request is made again (EBADF). Timers are requests too, each an
+hrtimer of the kernel with nanoseconds to it; another thread's wake-up is a read of an eventfd. `unwatch` cancels
+at the next turn: a descriptor closed right after it lives until then. This is the dearer way to readiness: each
+event takes the poll off the socket's list and puts it back, where epoll leaves it.
 
 Sources: io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_prep_recv_multishot(3), io_uring_prep_cancel(3),
 and J. Axboe, "io_uring and networking in 2023".
@@ -390,6 +391,9 @@ def _watching(loop: Loop, events: int) -> tuple[Callable[[int, Callback], None],
         watched[fd] = number = next(numbers)
 
         def ready(result: int, _flags: int) -> None:
+            if result == -errno.EBADF:  # closed while it was watched
+                unwatch(fd)
+                return
             if result < 0:
                 raise OSError(-result, f"{os.strerror(-result)}: descriptor {fd}")
             try:

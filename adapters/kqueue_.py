@@ -22,8 +22,8 @@ EV_DISPATCH disables it, both for several threads on one queue. None is set here
 *Numbers.* An entry goes when its *descriptor* is closed, be the file open under another number or not: the
 trap of epoll is not there. But then a change that was collected may come too late: to remove what a
 close has removed is answered by ENOENT or EBADF, which is no error; and an entry for a number that was given
-out again is simply added anew, as EV_ADD of what is there already only changes it. A child of `fork` does not
-get the queue at all.
+out again is simply added anew, as EV_ADD of what is there already only changes it. To add what was closed
+meanwhile is answered by EBADF, and its watch is dropped. A child of `fork` does not get the queue at all.
 
 *Errors* of single changes come back as events with EV_ERROR, if the list has room for them; without room the
 call fails halfway through the changes. Hence the room. As the change is told with the next ask, the
@@ -92,7 +92,11 @@ def open_kqueue(watched: Watched) -> Mechanism:
         for event in ready:
             fd = event.ident
             if event.flags & error:
-                raise_refusal(fd, event.data, wanted=told[fd, event.filter])
+                if event.data != errno.EBADF:
+                    raise_refusal(fd, event.data, wanted=told[fd, event.filter])
+                elif fd not in fresh:
+                    watched.drop(fd)
+                    tell(fd)
             elif fd not in fresh:
                 callback = (readers if event.filter == reading else writers).get(fd)
                 if callback is not None:
@@ -131,7 +135,7 @@ def raise_refusal(fd: int, number: int, *, wanted: bool) -> None:
 
     Raises UnsupportedError for a file that kqueue cannot watch, OSError otherwise.
     """
-    if not wanted and number in (errno.ENOENT, errno.EBADF):
+    if not wanted and number == errno.ENOENT:
         return
     if wanted and number in (errno.EINVAL, errno.ENODEV, errno.EPERM):
         raise UnsupportedError(

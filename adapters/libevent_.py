@@ -159,7 +159,10 @@ class Adapter(StreamServer, Readiness):
 
 
 def _watching(base: EventBase, what: int, events: dict[int, Event]) -> Callable[[int, Callback], None]:
+    unwatch = _unwatching(events)
+
     def watch(fd: int, callback: Callback) -> None:
+        unwatch(fd)
         event = IoEvent(base, fd, what | PERSIST, callback)
         event.add()
         events[fd] = event
@@ -169,7 +172,9 @@ def _watching(base: EventBase, what: int, events: dict[int, Event]) -> Callable[
 
 def _unwatching(events: dict[int, Event]) -> Callable[[int], None]:
     def unwatch(fd: int) -> None:
-        events.pop(fd).delete()
+        event = events.pop(fd, None)
+        if event is not None:
+            event.delete()
 
     return unwatch
 

@@ -13,7 +13,8 @@ a server with many comers pays O(watched) once more for each turn that accepted 
 
 *Ends.* POLLHUP and POLLERR come whether they were wanted or not, for as long as they hold. A descriptor that is
 watched for nothing would make the loop spin once its peer is gone; so it is taken out of the list.
-POLLNVAL says that a number in the list belongs to no file: the program closed before it unregistered.
+POLLNVAL says that a number in the list belongs to no file: the program closed before it unregistered. It would
+be said again at once, for ever, so the number is taken out.
 
 *Level-triggered*, for the reason of select: the kernel keeps no memory of the call. Timeouts are whole milliseconds,
 rounded up by Python: a timer is late by up to one.
@@ -52,8 +53,8 @@ def open_poll(watched: Watched) -> Mechanism:
     kernel = select.poll()
     wait = kernel.poll
     told: dict[int, int] = {}
-    reading, writing = select.POLLIN, select.POLLOUT
-    not_reading, not_writing = ~reading, ~writing  # trouble (POLLHUP, POLLERR, POLLNVAL) is for both
+    reading, writing, closed = select.POLLIN, select.POLLOUT, select.POLLNVAL
+    not_reading, not_writing = ~reading, ~writing  # trouble (POLLHUP, POLLERR) is for both
 
     def tell(fd: int) -> None:
         """One mask for both directions, kept by Python's object until the next ask."""
@@ -68,6 +69,9 @@ def open_poll(watched: Watched) -> Mechanism:
         ready = wait(None if timeout_s is None else timeout_s * 1000)
         fresh.clear()
         for fd, events in ready:
+            if events & closed and fd not in fresh:
+                watched.drop(fd)
+                tell(fd)
             if events & not_writing:
                 callback = readers.get(fd)
                 if callback is not None and fd not in fresh:

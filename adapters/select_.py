@@ -18,6 +18,9 @@ lies beyond is refused here when it is to be watched; a server closes a connecti
 goes on with the others, and `most_connections` says beforehand where that begins. Some raise the bound by
 compiling with larger sets (libev does, on macOS); CPython cannot.
 
+*A closed number* in a set makes the whole call fail (EBADF), for all others, too, and does not say which it was.
+Then each is asked for alone, once, and those that fail are taken out.
+
 *Windows.* The same name for something else: a set is an array of socket handles with a count, 512 of them as
 CPython is built; nothing but sockets can be in it, a pipe is error 10038. With three empty sets it does not sleep
 but fails with error 10022; here the loop's own socket pair is always watched. A connect that failed is
@@ -57,6 +60,8 @@ def open_select(watched: Watched) -> Mechanism:
 
     def tell(fd: int) -> None:
         """Tell nobody: each ask tells everything. Only see whether it will fit."""
+        if fd < 0:
+            raise ValueError(f"descriptor {fd}: expected 0 or more; a closed socket has none")
         if sys.platform == "win32":
             full = len(readers) > size or len(writers) > size
         else:
@@ -67,7 +72,12 @@ def open_select(watched: Watched) -> Mechanism:
             )
 
     def ask(timeout_s: float | None) -> None:
-        readable, writable, failed = wait(readers, writers, troubled, timeout_s)
+        try:
+            readable, writable, failed = wait(readers, writers, troubled, timeout_s)
+        except OSError:
+            if not drop_closed():
+                raise
+            return
         fresh.clear()
         for fd in readable:
             callback = readers.get(fd)
@@ -78,7 +88,22 @@ def open_select(watched: Watched) -> Mechanism:
             if callback is not None and fd not in fresh:
                 callback()
 
+    def drop_closed() -> bool:
+        """Take out what select refuses; whether there was any."""
+        closed = [fd for fd in {*readers, *writers} if not _taken(fd)]
+        for fd in closed:
+            watched.drop(fd)
+        return bool(closed)
+
     return Mechanism(wait.__name__, tell, ask, lambda: None)
+
+
+def _taken(fd: int) -> bool:
+    try:
+        select.select((fd,), (), (), 0)
+    except OSError:
+        return False
+    return True
 
 
 class Adapter(Multiplexing):

@@ -374,6 +374,9 @@ class _Looking:
         for fd in self._places - ready.keys():
             self._pass_over(fd)
         for fd, events in ready.items():
+            if events & select.POLLNVAL and fd not in fresh:  # closed while it was watched
+                self._watched.drop(fd)
+                self.tell(fd)
             if events & ~select.POLLOUT and fd in readers and fd not in fresh:
                 readers[fd]()
             if events & ~select.POLLIN and fd in writers and fd not in fresh:

@@ -94,9 +94,14 @@ class Readiness(Adapter):
     """
 
     watch: Callable[[int, Callback], object]
-    """`watch(fd, callback)`: call back whenever *fd* is readable, level-triggered, until `unwatch(fd)`."""
+    """`watch(fd, callback)`: call back whenever *fd* is readable, level-triggered, until `unwatch(fd)`. Watched
+    again, it calls back the new one alone."""
     unwatch: Callable[[int], object]
-    """`unwatch(fd)`: stop watching *fd* for reading; must precede closing it."""
+    """`unwatch(fd)`: stop watching *fd* for reading; harmless when it is not watched; must precede closing it.
+
+    What becomes of a watch whose descriptor is closed first is a library's affair: some forget it, some spin, some
+    raise. The mechanisms that are this suite's (`crossloop.idioms.multiplexing`, `sigio`, `iouring`) drop the number
+    and go on."""
     watch_write: Callable[[int, Callback], object]
     """`watch_write(fd, callback)`: as `watch`, for writability; both may be on for one fd."""
     unwatch_write: Callable[[int], object]

@@ -21,6 +21,10 @@ to because a callback raised. Edge-triggered programs must read until EAGAIN, a 
 *Non-blocking, nevertheless.* Ready a moment ago is not ready now: a datagram with a bad checksum is dropped after
 the report, a client in the accept queue resets (Stevens, UNP 16.6). A blocking call would stop every connection.
 
+*Closed too early.* A program may close what is still watched. Each mechanism takes that its own way: poll reports the
+number, select fails for all, epoll and kqueue forget the file, and epoll not even that while a duplicate of it is
+open. Here it is one: what is watched is a number; a number that is closed is dropped without a call.
+
 *Backpressure.* What `send` does not take is kept, and the connection is watched for writing *instead of*
 reading. Watched for both, a peer that only sends would fill this process's memory with answers. Watched for
 writing without need, it would be ready all the time, and the loop would never sleep.
@@ -78,6 +82,11 @@ class Watched:
     fresh: set[int] = field(default_factory=set)
     """Descriptors that have been watched anew since the kernel was asked; `ask` empties it."""
 
+    def drop(self, fd: int) -> None:
+        """Nobody is called for *fd* any more: it is closed."""
+        self.readers.pop(fd, None)
+        self.writers.pop(fd, None)
+
 
 @dataclass(frozen=True)
 class Mechanism:
@@ -85,9 +94,11 @@ class Mechanism:
 
     name: str
     tell: Callable[[int], object]
-    """`tell(fd)`: the interest in *fd* has changed to what `Watched` says. Raises UnsupportedError, OSError."""
+    """`tell(fd)`: the interest in *fd* has changed to what `Watched` says. Raises UnsupportedError, OSError; not for
+    what was watched and is closed."""
     ask: Callable[[float | None], object]
-    """`ask(timeout_s)`: wait for readiness, no longer than that (None: for ever), and call back."""
+    """`ask(timeout_s)`: wait for readiness, no longer than that (None: for ever), and call back. May return at once
+    with nothing; what it finds to be closed it takes out of `Watched`."""
     close: Callable[[], object]
 
 
@@ -156,10 +167,8 @@ class Multiplexing(StreamServer, Readiness):
         tell, fresh = self.mechanism.tell, self.watched.fresh
 
         def watch(fd: int, callback: Callback) -> None:
-            known = fd in callbacks
+            unwatch(fd)  # by now the number may be another file's, which the kernel has to be told
             callbacks[fd] = callback
-            if known:
-                return
             fresh.add(fd)
             try:
                 tell(fd)

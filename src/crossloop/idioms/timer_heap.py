@@ -125,4 +125,6 @@ class TimerHeap:
 
 def _no_delay(delay_s: float) -> ValueError:
     """NaN is neither before nor after any other time: in a heap it would hide the timers below it."""
-    return ValueError(f"a delay of {delay_s!r} seconds: expected a number; math.inf for a timer that never fires")
+    return ValueError(
+        f"a delay of {delay_s!r} seconds: expected a number; math.inf for a timer that never fires"
+    )

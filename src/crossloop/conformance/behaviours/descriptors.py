@@ -151,6 +151,39 @@ def unwatch(loop: Readiness) -> None:
         loop.unwatch(ours.fileno())
 
 
+def unwatch_in_vain(loop: Readiness) -> None:
+    ours, theirs = pair()
+    seen: list[str] = []
+
+    def read(name: str) -> Callable[..., None]:
+        def reading(*_: object) -> None:
+            ours.recv(100)
+            seen.append(name)
+            loop.stop()
+
+        return reading
+
+    with ours, theirs:
+        fd = ours.fileno()
+        for _ in range(2):  # before anything of it was watched, and after
+            loop.unwatch(fd)
+            loop.unwatch_write(fd)
+            loop.watch(fd, read("first"))
+            loop.unwatch_write(fd)
+            theirs.send(b"ready")
+            turn(loop)
+            loop.unwatch(fd)
+            loop.unwatch(fd)
+        loop.watch(fd, read("replaced"))
+        loop.watch(fd, read("second"))
+        theirs.send(b"ready")
+        turn(loop)
+        loop.unwatch(fd)
+        theirs.send(b"never read")
+        rest(loop)
+    require_equal(seen, ["first", "first", "second"], "callbacks that read")
+
+
 def unwatch_itself(loop: Readiness) -> None:
     ours, theirs = pair()
     calls = []
@@ -354,6 +387,12 @@ DESCRIPTORS = (
     Behaviour("readiness-pipe", on_loop(pipes), "a pipe instead of a socket", "fd is an int"),
     Behaviour("readiness-100-descriptors", on_loop(hundred_descriptors), "100 ready at once", _WATCH),
     Behaviour("readiness-unwatch", on_loop(unwatch), "unwatch with data pending, then watch again", _UNWATCH),
+    Behaviour(
+        "readiness-unwatch-in-vain",
+        on_loop(unwatch_in_vain),
+        "unwatch before watch, and twice; watch twice",
+        "unwatch is harmless when it is not watched; watched again, it calls back the new one alone",
+    ),
     Behaviour("readiness-unwatch-itself", on_loop(unwatch_itself), "unwatch in its own callback", _UNWATCH),
     Behaviour(
         "readiness-unwatch-another", on_loop(unwatch_another), "of two that are ready one ends both", _UNWATCH

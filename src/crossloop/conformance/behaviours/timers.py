@@ -241,7 +241,7 @@ def every_from_outside(loop: Readiness) -> None:
 
 def far(loop: Readiness) -> None:
     """Nothing else runs, so that the far timer alone decides how long the loop asks the kernel to wait."""
-    for _ in range(1000):  # a heap full of cancelled timers is swept, those of behaviours before this one included
+    for _ in range(1000):  # a heap full of cancelled timers is swept, and with them those of other behaviours
         loop.cancel(loop.call_later(math.inf, loop.stop))
     for delay_s in FAR_S:
         fired: list[str] = []
@@ -257,7 +257,9 @@ def far(loop: Readiness) -> None:
         for handle in handles:
             loop.cancel(handle)
         require_equal(fired, [], f"timers of {delay_s:g} s that fired at once")
-        require(used < QUIET_S, f"the loop asleep for {QUIET_S * 1e3:g} ms", f"{used * 1e3:.0f} ms on the CPU")
+        require(
+            used < QUIET_S, f"the loop asleep for {QUIET_S * 1e3:g} ms", f"{used * 1e3:.0f} ms on the CPU"
+        )
 
 
 def _sleep_until_woken(loop: Readiness) -> None:
@@ -287,7 +289,9 @@ TIMERS = (
     Behaviour("timers-not-early-within", on_loop(not_early_within), "30 ms, late in a callback", _LATER),
     Behaviour("timers-order", on_loop(order), "four delays, mixed", _LATER),
     Behaviour("timers-zero", on_loop(zero), "a delay of zero, within a callback too", _LATER),
-    Behaviour("timers-far", on_loop(far), "nothing but timers of 25 days, of 300 years, and infinite ones", _FAR),
+    Behaviour(
+        "timers-far", on_loop(far), "nothing but timers of 25 days, of 300 years, and infinite ones", _FAR
+    ),
     Behaviour("timers-idle", on_loop(idle), "nothing but one timer", _LATER),
     Behaviour("timers-cancel", on_loop(cancel), "before it fires, after it, and twice", _CANCEL),
     Behaviour("timers-cancel-itself", on_loop(cancel_itself), "in its own callback", _CANCEL),
