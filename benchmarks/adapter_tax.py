@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossloop.bench.plan import Comparison, Profile, Row, Stage
-from crossloop.bench.rooms import READY_LIMIT_S, Conditions, ServedRoom
+from crossloop.bench.rooms import Conditions, ServedRoom
 from crossloop.bench.variants import Fresh, Variant, variant_name
 from crossloop.journal import Estimate
 from crossloop.journal.naming import is_variant
@@ -101,11 +101,10 @@ class ControlledRoom(ServedRoom):
         if self._conditions.server_cpu is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(child.pid, {self._conditions.server_cpu})
         try:
-            answer = child.receive(READY_LIMIT_S)
+            self._ask_ready(row, child, {})
         except ChildError:
             self.drop(row)
             raise
-        self._started(row, answer)
         child.suspend()
 
     def drop(self, row: Row) -> None:
@@ -141,8 +140,8 @@ class Session:
                 for turn in range(self._options.rounds):
                     for row in self._random.sample(rows, len(rows)):
                         (answer,) = room.slices(row, comparison, [("capacity", 0.0)], turn)
-                        if answer["operations"]:  # none at all: somebody else had the CPU
-                            value = answer["cpu_ns"] / answer["operations"]
+                        if answer.figures.operations:  # none at all: somebody else had the CPU
+                            value = answer.figures.cpu_ns / answer.figures.operations
                             taken[row].append((generation, turn, value))
             print(f"{pair.name} {pair.style}: generation {generation + 1} taken", file=sys.stderr)
         return taken
@@ -226,12 +225,12 @@ def measure(
     suite: Suite, chosen: Mapping[str, AdapterEntry], cpus: Sequence[int], options: argparse.Namespace
 ) -> list[str]:
     """Print the table; returns the verdicts on adapters."""
-    probed = [probe(suite, entry) for entry in chosen.values()]
+    probed = [probe(suite, entry, {}) for entry in chosen.values()]
     session = Session(suite, cpus, options)
     print(f"{options.connections} connections, {options.size} bytes a message, limit {options.limit:g}\n")
     against = None
     if options.against:
-        control = probe(suite, suite.adapters[options.against])
+        control = probe(suite, suite.adapters[options.against], {})
         if not control.usable:
             print(f"adapter_tax: --against: {outcome_reason(control.outcome)}", file=sys.stderr)
             return []

@@ -65,7 +65,9 @@ def plan_of(options: argparse.Namespace) -> Plan:
         rates_headline=(),
         rates=(),
     )
-    return make_plan(profile, [dataclasses.replace(echo, about=about)], list(probe_all(suite, chosen)))
+    return make_plan(
+        profile, [dataclasses.replace(echo, about=about)], list(probe_all(suite, chosen, {echo.id: echo}))
+    )
 
 
 def measure(plan: Plan, options: argparse.Namespace) -> tuple[list[SliceRecord], list[CellRecord]]:

@@ -280,7 +280,7 @@ def take(
     adapters: Sequence[str], tell: Callable[[str], object] = lambda _text: None
 ) -> dict[str, EvidenceRecord]:
     suite = load_suite()
-    probed = [probe(suite, suite.adapters[name]) for name in adapters]
+    probed = [probe(suite, suite.adapters[name], suite.scenarios) for name in adapters]
     plan = make_plan(PROFILES["smoke"], [suite.scenarios["tcp-echo"]], probed)
     found = subject(plan)
     assert found is not None

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from crossloop.outcomes import Crashed, Outcome
+from crossloop.supervise.answers import Answer
 from crossloop.supervise.child import Child, ChildError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="it needs fork")
@@ -58,6 +59,12 @@ ENDS = {
 }
 
 
+class Started(Answer, frozen=True):
+    """What the children of these tests say."""
+
+    pids: list[int]
+
+
 def running(code: str) -> Child:
     return Child(["-c", PRELUDE + code], name="leaving", program=sys.executable)
 
@@ -77,7 +84,7 @@ def test_what_a_child_started_ends_with_it(leaving: str, end: str, none_left: No
     if leaving in DAEMONS and sys.platform != "linux":
         pytest.skip("only Linux gives a process the descendants that lost their parent")
     with running(f"{LEAVING[leaving]}\n{ENDS[end]}") as child:
-        pids = child.receive(LIMIT_S)["pids"]
+        pids = child.receive(Started, LIMIT_S).pids
         if end != "stays":
             outcome = lost(child)
             assert isinstance(outcome, Crashed), "it is known although what it left holds its pipes open"
@@ -88,7 +95,7 @@ def test_what_a_child_started_ends_with_it(leaving: str, end: str, none_left: No
 
 def lost(child: Child) -> Outcome:
     with pytest.raises(ChildError) as raised:
-        child.ask({}, LIMIT_S)
+        child.ask({}, Started, LIMIT_S)
     return raised.value.outcome
 
 
@@ -103,7 +110,7 @@ def test_a_family_stops_and_goes_on_as_one(none_left: None) -> None:
     with running(
         "say([fork(stay), daemon(stay, os.pipe()) if sys.platform == 'linux' else fork(stay)])\nsys.stdin.read()"
     ) as child:
-        pids = [child.pid, *child.receive(LIMIT_S)["pids"]]
+        pids = [child.pid, *child.receive(Started, LIMIT_S).pids]
         child.suspend()
         await_states(pids, lambda states: states == {psutil.STATUS_STOPPED})
         child.resume()
@@ -114,9 +121,9 @@ def test_another_childs_family_is_left_alone(none_left: None) -> None:
     with running(
         "say([daemon(stay, os.pipe())] if sys.platform == 'linux' else [fork(stay)])\nsys.stdin.read()"
     ) as stays:
-        pids = stays.receive(LIMIT_S)["pids"]
+        pids = stays.receive(Started, LIMIT_S).pids
         with running("say([fork(stay)])\nos._exit(7)") as ends:
-            ends.receive(LIMIT_S)
+            ends.receive(Started, LIMIT_S)
             lost(ends)
         assert all(psutil.Process(pid).is_running() for pid in pids)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
@@ -124,7 +131,7 @@ def test_another_childs_family_is_left_alone(none_left: None) -> None:
 
 def test_asking_a_child_that_was_ended_is_an_outcome(none_left: None) -> None:
     with running("say([])\nsys.stdin.read()") as child:
-        child.receive(LIMIT_S)
+        child.receive(Started, LIMIT_S)
         psutil.Process(child.pid).kill()
         for _again in range(3):
             assert isinstance(lost(child), Crashed)

@@ -32,6 +32,7 @@ from crossloop.load.loops import PYTHON
 from crossloop.load.turns import Engine
 from crossloop.outcomes import Crashed, Failed, Measured, Outcome, OverLimit, TimedOut, Unsupported
 from crossloop.suite import ScenarioEntry, SuiteError, load_suite, read_declaration
+from crossloop.supervise.answers import Ready
 from crossloop.supervise.child import BesideError, Child
 from crossloop.supervise.probe import Probed
 from tests import misbehaving as bad
@@ -436,7 +437,7 @@ def test_a_child_is_watched_while_another_is_asked() -> None:
     ]
     with Child(silent, name="asked") as asked, Child(eats, name="eats", limit_bytes=100 << 20) as other:
         with pytest.raises(BesideError) as caught:
-            asked.ask({}, 30, beside=other)
+            asked.ask({}, Ready, 30, beside=other)
         assert "MiB of memory; the limit is 100 MiB" in str(caught.value.outcome)
 
 

@@ -213,7 +213,7 @@ def test_a_run_goes_on_until_its_budget_is_spent_and_says_so(tmp_path: Path) -> 
 def test_a_run_ends_when_its_intervals_are_narrow(tmp_path: Path) -> None:
     """Within ± 90 % everything is known as soon as there are generations enough; the budget is not spent."""
     scenario = SUITE.scenarios["tcp-echo"]
-    probed = list(probe_all(SUITE, {"asyncio": SUITE.adapters["asyncio"]}))
+    probed = list(probe_all(SUITE, {"asyncio": SUITE.adapters["asyncio"]}, {scenario.id: scenario}))
     smoke = make_plan(PROFILES["smoke"], [scenario], probed)
     whole = bench(tmp_path / "run.jsonl", smoke, Past())
     (found,) = (one for one in whole if isinstance(one, ComparisonRecord))

@@ -156,7 +156,7 @@ def rows() -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("entry", SUITE.adapters.values(), ids=lambda entry: entry.id)
 def test_the_table_gives_the_levels_that_the_adapter_has(entry: AdapterEntry) -> None:
-    found = probe(SUITE, entry)
+    found = probe(SUITE, entry, {})
     if not found.usable:
         pytest.skip(f"{entry.id}: {found.outcome}")
     short = {"StreamServer": "streams", "Readiness": "readiness", "Tasks": "tasks", "NameResolution": "names"}

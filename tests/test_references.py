@@ -25,6 +25,7 @@ from crossloop.measure import clocks
 from crossloop.native import NotBuiltError, build_of
 from crossloop.outcomes import Measured, NotInstalled, outcome_reason
 from crossloop.references import REFERENCES, Reference
+from crossloop.supervise.answers import Serving
 from crossloop.supervise.child import ChildError
 from crossloop.supervise.references import probe_references, reference_server
 
@@ -243,7 +244,7 @@ def test_nothing_is_left_when_the_parent_is_killed(reference: Reference, *, stop
 def test_it_is_pinned_where_it_is_told_to(reference: Reference) -> None:
     cpu = max(psutil.Process().cpu_affinity())
     with reference_server(reference, cpu, 1 << 30) as child:
-        assert child.receive(LIMIT_S)["ready"] is True
+        assert child.receive(Serving, LIMIT_S).ready is True
         assert psutil.Process(child.pid).cpu_affinity() == [cpu]
 
 

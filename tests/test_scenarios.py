@@ -9,8 +9,10 @@ import pytest
 from adapters.asyncio_select import Adapter as SelectAdapter
 from crossloop.api import Echo, UnsupportedError
 from crossloop.idioms.asyncio_ import AsyncioLoop
+from crossloop.outcomes import NotInstalled, Unsupported, outcome_name
 from crossloop.suite import ScenarioEntry, load_suite
-from crossloop.supervise.child import suite_paths, worker
+from crossloop.supervise.answers import Ready, SliceAnswer
+from crossloop.supervise.child import ChildError, suite_paths, worker
 from scenarios import dns, pipe_pairs, tcp_echo, timers, wakeups
 from tests.workloads import (
     CANCEL,
@@ -136,14 +138,13 @@ def test_every_adapter_in_a_worker(adapter_id: str, scenario: ScenarioEntry, ser
         "server": list(server),
     }
     with worker(f"{adapter_id}-{scenario.id}") as child:
-        answer = child.ask(request, LIMIT_S)
-        for parameters in scenario.about.profiles["smoke"]:
-            if "outcome" in answer:
-                break
-            answer = child.ask(
-                {"do": "slice", "parameters": dict(parameters), "run_in_ms": 0, "duration_ms": 1}, LIMIT_S
-            )
-    if answer.get("outcome") in ("unsupported", "not-installed"):
-        pytest.skip(f"{answer['outcome']}: {answer['reason']}")
-    assert "outcome" not in answer, answer
-    assert answer["operations"] > 0
+        try:
+            child.ask(request, Ready, LIMIT_S)
+            for parameters in scenario.about.profiles["smoke"]:
+                order = {"do": "slice", "parameters": dict(parameters), "run_in_ms": 0, "duration_ms": 1}
+                answer = child.ask(order, SliceAnswer, LIMIT_S)
+        except ChildError as error:
+            if isinstance(error.outcome, Unsupported | NotInstalled):
+                pytest.skip(f"{outcome_name(error.outcome)}: {error.outcome.reason}")
+            raise
+    assert answer.operations > 0

@@ -28,7 +28,7 @@ SUITE = load_suite()
 def _styles() -> list[tuple[str, str]]:
     return [
         (one.entry.id, style)
-        for one in probe_all(SUITE, SUITE.adapters)
+        for one in probe_all(SUITE, SUITE.adapters, {})
         if one.usable
         for style in one.styles
     ]

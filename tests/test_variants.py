@@ -11,7 +11,7 @@ import pytest
 
 from crossloop.bench.header import cpus
 from crossloop.bench.plan import Comparison, Pace, Row, Stage
-from crossloop.bench.rooms import Conditions, open_room
+from crossloop.bench.rooms import Conditions, Taken, open_room
 from crossloop.bench.variants import Build, Fresh, Slowed, Twin, Variant, request_of, variant_name
 from crossloop.journal import EndRecord, Record
 from crossloop.journal.naming import adapter_of, is_variant, label_of
@@ -37,7 +37,7 @@ def stage(scenario: str, parameters: dict[str, Any], variants: dict[str, Variant
     return Stage(suite.scenarios[scenario], (comparison,), PACE, variants=variants)
 
 
-def visit(scenario: str, parameters: dict[str, Any], variant: Variant) -> list[dict[str, Any]]:
+def visit(scenario: str, parameters: dict[str, Any], variant: Variant) -> list[Taken]:
     """One slice of *variant* of asyncio in a room. Raises ChildError."""
     name = variant_name("asyncio", variant)
     staged = stage(scenario, parameters, {name: variant})
@@ -104,7 +104,7 @@ def _lines(check: Callable[[], bool]) -> list[str]:
 )
 def test_every_variant_serves(variant: Variant) -> None:
     (answer,) = visit("tcp-echo", ECHO, variant)
-    assert answer["operations"] > 0
+    assert answer.figures.operations > 0
 
 
 MAPPED = """
@@ -135,7 +135,7 @@ def test_only_a_fresh_process_maps_what_asyncio_takes_for_a_receive(age: str, ma
 def test_variants_drive_themselves(variant: Variant) -> None:
     parameters = dict(load_suite().scenarios["timers"].about.profiles["smoke"][0])
     (answer,) = visit("timers", parameters, variant)
-    assert answer["operations"] > 0
+    assert answer.figures.operations > 0
 
 
 def test_a_slowed_variant_needs_an_application() -> None:

@@ -3,7 +3,7 @@
 `match` over an outcome ends in `assert_never`, so that a new kind is an error of types everywhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, assert_never
 
 OutcomeName: TypeAlias = Literal[
@@ -90,6 +90,13 @@ def outcome_name(outcome: Outcome) -> OutcomeName:  # noqa: PLR0911  (one for ea
 def outcome_reason(outcome: Outcome) -> str:
     """Reason of an outcome; empty for `Measured` alone."""
     return "" if isinstance(outcome, Measured) else outcome.reason
+
+
+def at(place: str, outcome: Outcome) -> Outcome:
+    """*outcome* with the place that it belongs to before its reason."""
+    if isinstance(outcome, Measured):
+        return outcome
+    return replace(outcome, reason=f"{place}: {outcome.reason}")
 
 
 def outcome_stderr(outcome: Outcome) -> str:

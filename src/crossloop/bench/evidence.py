@@ -31,6 +31,7 @@ from crossloop.measure import clocks
 from crossloop.measure.syscalls import MAX_NAMES, TracingError, traced
 from crossloop.outcomes import outcome_reason
 from crossloop.suite import Suite
+from crossloop.supervise.answers import Closed, Connected, Imported, SliceAnswer
 from crossloop.supervise.child import Child, ChildError, suite_paths
 from crossloop.warmup import LEAST_STRETCHES, Stretch, steady
 
@@ -153,7 +154,7 @@ class EvidenceRoom(ServedRoom):
         """From starting the server's interpreter until it has answered one message. It is left running."""
         start = time.perf_counter()
         child = self.launch(row)
-        self._ask_load(child, self._opening(row, child, comparison, 1, proven=True))
+        self._ask_load(child, self._opening(row, child, comparison, 1, proven=True), SliceAnswer)
         return (time.perf_counter() - start) * 1e3
 
     def connection_memory(self, row: Row, comparison: Comparison) -> ConnectionMemory:
@@ -168,16 +169,16 @@ class EvidenceRoom(ServedRoom):
         if (possible := most_connections()) is not None:
             most.append(possible[0])
         for connections in (min(FIRST_CONNECTIONS, *most), min(most)):
-            self._ask_load(child, {"do": "close", "target": str(row), "reset": True})
+            self._ask_load(child, {"do": "close", "target": str(row), "reset": True}, Closed)
             opening = self._opening(row, child, comparison, connections, proven=True)
-            answer = self._ask_load(child, opening)
-        counters, connections = answer["counters"], answer["operations"]
+            answer = self._ask_load(child, opening, SliceAnswer)
+        counters, connections = answer.counters, answer.operations
         kernel = None
         if "kernel_bytes" in counters:
             kernel = (counters["kernel_bytes"] - counters["kernel_before_bytes"]) / connections
         return ConnectionMemory(
             connections=connections,
-            rss_bytes_per_connection=(answer["rss_bytes"] - counters["rss_before_bytes"]) / connections,
+            rss_bytes_per_connection=((answer.rss_bytes or 0) - counters["rss_before_bytes"]) / connections,
             kernel_bytes_per_connection=kernel,
         )
 
@@ -188,7 +189,7 @@ class EvidenceRoom(ServedRoom):
         if beyond is not None:
             raise ChildError(beyond)
         connections = int(comparison.parameters["connections"])
-        self._ask_load(child, self._opening(row, child, comparison, connections))
+        self._ask_load(child, self._opening(row, child, comparison, connections), Connected)
         idle = self._idle_share(child)
         # The server sleeps at both readings, so that they are exact: the kernel adds to the CPU clock of a process
         # that runs only at its tick, 4 ms or so, which would be much of such a stretch.
@@ -197,8 +198,8 @@ class EvidenceRoom(ServedRoom):
             before_ns = _cpu_ns(child)
             answer = self._closed_loop(row, comparison, duration_ms)
             cpu_ns = _cpu_ns(child) - before_ns
-            if answer["answered"] and cpu_ns > 0:  # a coarse clock (Windows: 15.6 ms) may not have moved
-                stretches.append(Stretch(answer["answered"], cpu_ns, answer["elapsed_ns"]))
+            if answer.answered and cpu_ns > 0:  # a coarse clock (Windows: 15.6 ms) may not have moved
+                stretches.append(Stretch(answer.answered, cpu_ns, answer.elapsed_ns))
         if idle > IDLE_SHARE:
             raise NoFigureError(
                 f"it used {100 * idle:.0f} % of a CPU while nothing was asked of it, so that the CPU it uses while it "
@@ -226,11 +227,11 @@ class EvidenceRoom(ServedRoom):
     def sleeps_per_operation(self, row: Row, comparison: Comparison) -> float:
         """Voluntary context switches ÷ messages of the warm server."""
         answer = self._closed_loop(row, comparison, SLEEPS_MS)
-        if answer["sleeps"] is None:
+        if answer.sleeps is None:
             raise NoFigureError("the platform does not count a process's voluntary context switches")
-        if not answer["operations"]:
+        if not answer.operations:
             raise NoFigureError(f"no message was answered within {SLEEPS_MS} ms")
-        return float(answer["sleeps"]) / float(answer["operations"])
+        return answer.sleeps / answer.operations
 
     def system_calls(self, row: Row, comparison: Comparison) -> SystemCalls:
         """Calls by name ÷ messages, of the warm server under strace. Raises TracingError."""
@@ -238,7 +239,7 @@ class EvidenceRoom(ServedRoom):
         if len(pids) > MOST_TRACED:
             raise NoFigureError(f"{len(pids)} processes are more than the {MOST_TRACED} that are traced")
         with traced(pids) as tracing:
-            messages = self._closed_loop(row, comparison, TRACED_MS)["answered"]
+            messages = self._closed_loop(row, comparison, TRACED_MS).answered
         most = sorted(tracing.counts.items(), key=lambda item: (-item[1].calls, item[0]))[:MAX_NAMES]
         return SystemCalls(
             operations=messages,
@@ -250,7 +251,7 @@ class EvidenceRoom(ServedRoom):
         """End the server of *row* and drop its connections."""
         self.drop(row)
         with contextlib.suppress(ChildError):
-            self._load.ask({"do": "close", "target": str(row), "reset": True}, READY_LIMIT_S)
+            self._load.ask({"do": "close", "target": str(row), "reset": True}, Closed, READY_LIMIT_S)
 
     def _idle_share(self, child: Child) -> float:
         """CPU time ÷ elapsed time of a server that nothing is asked of."""
@@ -274,7 +275,7 @@ class EvidenceRoom(ServedRoom):
             "proven": proven,
         }
 
-    def _closed_loop(self, row: Row, comparison: Comparison, duration_ms: float) -> dict[str, Any]:
+    def _closed_loop(self, row: Row, comparison: Comparison, duration_ms: float) -> SliceAnswer:
         order = {
             "do": "slice",
             "target": str(row),
@@ -284,7 +285,7 @@ class EvidenceRoom(ServedRoom):
             "duration_ms": duration_ms,
             "seed": 0,
         }
-        return self._ask_load(self._workers[row], order)
+        return self._ask_load(self._workers[row], order, SliceAnswer)
 
 
 def _cpu_ns(child: Child) -> int:
@@ -315,16 +316,17 @@ def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) 
             size = "size" if number == IMPORTS - 1 else "time"
             arguments = [entry.module, entry.about.library, cpu, size, *paths]
             with Child(["-m", "crossloop.worker.importing", *arguments], name=f"{adapter}-import") as child:
-                answers.append(child.receive(READY_LIMIT_S))
+                answers.append(child.receive(Imported, READY_LIMIT_S))
     except ChildError as error:
         reason = outcome_reason(error.outcome)[:MAX_REASON]
         return _Imported(None, None, {"importing": reason, "installed": reason})
     importing = Importing(
         imports=len(answers),
-        cpu_ms=median(answer["cpu_ns"] for answer in answers) / 1e6,
-        wall_ms=median(answer["wall_ns"] for answer in answers) / 1e6,
+        cpu_ms=median(answer.cpu_ns for answer in answers) / 1e6,
+        wall_ms=median(answer.wall_ns for answer in answers) / 1e6,
     )
-    if "parts" not in answers[-1]:
-        return _Imported(importing, None, {"installed": str(answers[-1].get("why", ""))[:MAX_REASON]})
-    parts = {str(name): int(size) for name, size in sorted(answers[-1]["parts"].items())[:MAX_PARTS]}
-    return _Imported(importing, Installed(sum(answers[-1]["parts"].values()), parts), {})
+    parts = answers[-1].parts
+    if parts is None:
+        return _Imported(importing, None, {"installed": answers[-1].why[:MAX_REASON]})
+    kept = dict(sorted(parts.items())[:MAX_PARTS])
+    return _Imported(importing, Installed(sum(parts.values()), kept), {})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crossloop.journal import PYTHON_LOAD, WarningRecord
+from crossloop.supervise.answers import EngineTaken
 from crossloop.supervise.child import Child
 
 ASK_LIMIT_S = 30.0
@@ -27,10 +28,10 @@ def ask_load_engine() -> LoadEngine:
     """What a load process would take here. Raises ChildError when none can be started."""
     load = Child(load_command(""), name="load")
     try:
-        answer = load.ask({"do": "engine"}, ASK_LIMIT_S)
+        answer = load.ask({"do": "engine"}, EngineTaken, ASK_LIMIT_S)
     finally:
         load.end()
-    return LoadEngine(str(answer["engine"]), str(answer["reason"]))
+    return LoadEngine(answer.engine, answer.reason)
 
 
 def engine_warning(engine: LoadEngine, recorded: str) -> WarningRecord | None:

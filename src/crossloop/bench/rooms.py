@@ -12,19 +12,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from crossloop.bench.loading import load_command
 from crossloop.bench.plan import Comparison, Row, Stage
 from crossloop.bench.variants import request_of
+from crossloop.journal import SliceRecord
 from crossloop.journal.naming import adapter_of, is_variant
-from crossloop.outcomes import Failed, Outcome, TimedOut, Unsupported
+from crossloop.outcomes import Failed, Outcome, TimedOut, Unsupported, outcome_reason, outcome_stderr
 from crossloop.references import REFERENCES
 from crossloop.suite import Suite
+from crossloop.supervise.answers import (
+    Closed,
+    Connected,
+    Kind,
+    LoadFault,
+    LoadFaultError,
+    Pinned,
+    Ready,
+    Serving,
+    SliceAnswer,
+)
 from crossloop.supervise.child import (
     MEMORY_BYTES,
     BesideError,
     Child,
     ChildError,
-    refused,
     suite_paths,
     worker,
 )
@@ -47,6 +60,39 @@ class Conditions:
     limit_bytes: int = MEMORY_BYTES
     engine: str = ""
     """Of the load generator: `native`, `python`, or empty for the best there is."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One slice of a visit: its phase, as a slice record names it, and what was measured."""
+
+    phase: str
+    figures: SliceAnswer
+
+    def record(self, row: Row, comparison: Comparison, generation: int, turn: int) -> SliceRecord:
+        """What a journal keeps of it; *turn* is the round."""
+        figures = self.figures
+        return SliceRecord(
+            adapter=row.adapter,
+            style=row.style,
+            scenario=comparison.scenario.id,
+            parameters=dict(comparison.parameters),
+            phase=self.phase,
+            generation=generation,
+            round=turn,
+            operations=figures.operations,
+            elapsed_ns=figures.elapsed_ns,
+            cpu_ns=figures.cpu_ns,
+            load_cpu_ns=figures.load_cpu_ns,
+            sleeps=figures.sleeps,
+            steal_ns=figures.steal_ns,
+            offered_per_s=figures.offered_per_s,
+            user_ns=figures.user_ns,
+            system_ns=figures.system_ns,
+            rss_bytes=figures.rss_bytes,
+            latency=figures.latency,
+            counters=figures.counters,
+        )
 
 
 class Room(ABC):
@@ -76,14 +122,10 @@ class Room(ABC):
         child = self._workers[row] = self._child(row)
         try:
             request = request_of(self._request(row), self._stage.variants.get(row.adapter))
-            answer = child.ask(request, READY_LIMIT_S)
+            self._ask_ready(row, child, request)
         except ChildError:
             self.drop(row)
             raise
-        if not answer.get("ready"):
-            self.drop(row)
-            raise ChildError(refused(answer, adapter_of(row.adapter)))
-        self._started(row, answer)
         return child
 
     def drop(self, row: Row) -> None:
@@ -94,8 +136,8 @@ class Room(ABC):
 
     def slices(
         self, row: Row, comparison: Comparison, phases: Sequence[tuple[str, float]], seed: int
-    ) -> list[dict[str, Any]]:
-        """Take one slice for each (phase, offered rate); answers as the journal's slice records name them.
+    ) -> list[Taken]:
+        """Take one slice for each (phase, offered rate).
 
         Starts the row's worker when it is not there (after a failure on other parameters). Raises
         ChildError; the row's worker is gone then, unless it only cannot do what *comparison* asks for.
@@ -117,13 +159,14 @@ class Room(ABC):
 
     def _child(self, row: Row) -> Child:
         """The process of a row, not yet asked for anything. Raises ChildError."""
-        return worker(str(row), limit_bytes=self._conditions.limit_bytes)
+        return worker(adapter_of(row.adapter), limit_bytes=self._conditions.limit_bytes)
 
     @abstractmethod
     def _request(self, row: Row) -> dict[str, Any]: ...
 
-    def _started(self, row: Row, answer: Mapping[str, Any]) -> None:  # noqa: B027  (a hook, not a duty)
-        """Note what a worker said when it was ready."""
+    @abstractmethod
+    def _ask_ready(self, row: Row, child: Child, request: Mapping[str, Any]) -> None:
+        """Have a worker get ready, and note what it says then. Raises ChildError."""
 
     def _beyond(self, row: Row, comparison: Comparison) -> Outcome | None:
         """Why a worker that is ready cannot do what *comparison* asks for, as far as it has said."""
@@ -137,7 +180,7 @@ class Room(ABC):
         comparison: Comparison,
         phases: Sequence[tuple[str, float]],
         seed: int,
-    ) -> list[dict[str, Any]]: ...
+    ) -> list[Taken]: ...
 
     def close(self) -> None:
         """End every process of the room."""
@@ -160,19 +203,18 @@ class WorkRoom(Room):
         self._server: tuple[str, int] | None = None
         if stage.scenario.about.companion:
             self._companion = worker(f"{stage.scenario.id}-companion")
-            answer = self._companion.ask(
-                {
-                    "do": "companion",
-                    "scenario": stage.scenario.module,
-                    "paths": self._paths(),
-                    "cpu": conditions.load_cpu,
-                },
-                READY_LIMIT_S,
-            )
-            if not answer.get("ready"):
-                self._companion.end()
-                raise ChildError(Failed(f"companion of {stage.scenario.id}: {answer.get('reason', '')}"))
-            self._server = (str(answer["host"]), int(answer["port"]))
+            request = {
+                "do": "companion",
+                "scenario": stage.scenario.module,
+                "paths": self._paths(),
+                "cpu": conditions.load_cpu,
+            }
+            try:
+                answer = self._companion.ask(request, Serving, READY_LIMIT_S)
+            except ChildError as error:
+                reason = f"companion of {stage.scenario.id}: {outcome_reason(error.outcome)}"
+                raise ChildError(Failed(reason, outcome_stderr(error.outcome))) from error
+            self._server = (answer.host, answer.port)
 
     def _request(self, row: Row) -> dict[str, Any]:
         return {
@@ -185,6 +227,9 @@ class WorkRoom(Room):
             "server": self._server,
         }
 
+    def _ask_ready(self, row: Row, child: Child, request: Mapping[str, Any]) -> None:
+        child.ask(request, Ready, READY_LIMIT_S)
+
     def _take(
         self,
         row: Row,
@@ -192,7 +237,7 @@ class WorkRoom(Room):
         comparison: Comparison,
         phases: Sequence[tuple[str, float]],
         seed: int,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Taken]:
         answers = []
         for phase, _rate in phases:
             order = {
@@ -201,10 +246,8 @@ class WorkRoom(Room):
                 "run_in_ms": self._stage.pace.run_in_ms,
                 "duration_ms": self._stage.pace.slice_ms,
             }
-            answer = child.ask(order, self._conditions.limit_s)
-            if "outcome" in answer:
-                raise ChildError(refused(answer, adapter_of(row.adapter)))
-            answers.append({**answer, "phase": phase, "rss_bytes": child.rss_bytes()})
+            answer = child.ask(order, SliceAnswer, self._conditions.limit_s)
+            answers.append(Taken(phase, msgspec.structs.replace(answer, rss_bytes=child.rss_bytes())))
         return answers
 
     def close(self) -> None:
@@ -226,7 +269,7 @@ class ServedRoom(Room):
     def _start_load(self) -> Child:
         load = Child(load_command(self._conditions.engine), name="load")
         if self._conditions.load_cpu is not None:
-            load.ask({"do": "pin", "cpu": self._conditions.load_cpu}, READY_LIMIT_S)
+            load.ask({"do": "pin", "cpu": self._conditions.load_cpu}, Pinned, READY_LIMIT_S)
         return load
 
     def _child(self, row: Row) -> Child:
@@ -248,11 +291,11 @@ class ServedRoom(Room):
             "cpu": self._conditions.server_cpu,
         }
 
-    def _started(self, row: Row, answer: Mapping[str, Any]) -> None:
-        self._addresses[row] = (str(answer["host"]), int(answer["port"]))
-        bound = answer.get("most_connections")
-        if bound is not None:
-            self._bounds[row] = (int(bound[0]), str(bound[1]))
+    def _ask_ready(self, row: Row, child: Child, request: Mapping[str, Any]) -> None:
+        answer = child.ask(request, Serving, READY_LIMIT_S)
+        self._addresses[row] = (answer.host, answer.port)
+        if answer.most_connections is not None:
+            self._bounds[row] = answer.most_connections
 
     def _beyond(self, row: Row, comparison: Comparison) -> Outcome | None:
         return beyond_bound(int(comparison.parameters["connections"]), self._bounds.get(row))
@@ -264,7 +307,7 @@ class ServedRoom(Room):
         comparison: Comparison,
         phases: Sequence[tuple[str, float]],
         seed: int,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Taken]:
         host, port = self._addresses[row]
         connections = {key: comparison.parameters[key] for key in ("connections", "size")}
         # Connections live for one visit: what another set of parameters watches would be in the way of
@@ -277,7 +320,7 @@ class ServedRoom(Room):
             "pid": child.pid,
             **connections,
         }
-        self._ask_load(child, opening)
+        self._ask_load(child, opening, Connected)
         answers = []
         for number, (phase, rate) in enumerate(phases):
             order = {
@@ -290,17 +333,19 @@ class ServedRoom(Room):
                 "duration_ms": self._stage.pace.slice_ms,
                 "seed": seed + number,
             }
-            answers.append({**self._ask_load(child, order), "phase": phase})
-        self._ask_load(child, {"do": "close", "target": str(row)})
+            answers.append(Taken(phase, self._ask_load(child, order, SliceAnswer)))
+        self._ask_load(child, {"do": "close", "target": str(row)}, Closed)
         return answers
 
-    def _ask_load(self, server: Child, order: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask_load(self, server: Child, order: Mapping[str, Any], kind: type[Kind]) -> Kind:
         """Ask the load process; what goes wrong is laid at the door of whoever it belongs to."""
         try:
             # Only while connections are made can a server outgrow its limit; a slice is left in peace.
             beside = server if order["do"] == "open" else None
             limit_s = max(self._conditions.limit_s, order.get("timeout_s", 0.0) + READY_LIMIT_S)
-            answer = self._load.ask(order, limit_s, beside)
+            return self._load.ask(order, kind, limit_s, beside)
+        except LoadFaultError as error:
+            fault = error.fault
         except BesideError:
             self._load = self._start_load()
             raise
@@ -308,18 +353,15 @@ class ServedRoom(Room):
             self._load = self._start_load()
             server.check()
             raise ChildError(Failed(f"the load generator ended: {error}")) from error
-        if "error" not in answer:
-            return answer
         with contextlib.suppress(ChildError):
-            self._load.ask({"do": "close", "target": order["target"]}, READY_LIMIT_S)
+            self._load.ask({"do": "close", "target": order["target"]}, Closed, READY_LIMIT_S)
         server.check()
-        raise ChildError(self._blame(server, answer))
+        raise ChildError(self._blame(server, fault))
 
-    def _blame(self, server: Child, answer: Mapping[str, Any]) -> Outcome:
-        text = str(answer["error"])
-        if answer.get("kind") == "limit":
-            return TimedOut(text, self._conditions.limit_s, server.tail())
-        return Failed(text, server.tail())
+    def _blame(self, server: Child, fault: LoadFault) -> Outcome:
+        if fault.kind == "limit":
+            return TimedOut(fault.error, self._conditions.limit_s, server.tail())
+        return Failed(fault.error, server.tail())
 
     def close(self) -> None:
         super().close()
@@ -343,7 +385,7 @@ class LadderRoom(ServedRoom):
 
     def slices(
         self, row: Row, comparison: Comparison, phases: Sequence[tuple[str, float]], seed: int
-    ) -> list[dict[str, Any]]:
+    ) -> list[Taken]:
         """As `Room.slices`, with an answer of phase `connect` before the others; the worker is gone after it."""
         try:
             return super().slices(row, comparison, phases, seed)
@@ -357,10 +399,10 @@ class LadderRoom(ServedRoom):
         comparison: Comparison,
         phases: Sequence[tuple[str, float]],
         seed: int,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Taken]:
         connections = {key: comparison.parameters[key] for key in ("connections", "size")}
         self._connect(row, child, {**connections, "connections": FIRST_CONNECTIONS})
-        answers = [{**self._connect(row, child, connections), "phase": "connect"}]
+        answers = [Taken("connect", self._connect(row, child, connections))]
         for number, (phase, rate) in enumerate(phases):
             order = {
                 "do": "slice",
@@ -373,14 +415,14 @@ class LadderRoom(ServedRoom):
                 "duration_ms": self._stage.pace.slice_ms,
                 "seed": seed + number,
             }
-            answers.append({**self._ask_load(child, order), "phase": phase})
-        self._ask_load(child, {"do": "close", "target": str(row), "reset": True})
+            answers.append(Taken(phase, self._ask_load(child, order, SliceAnswer)))
+        self._ask_load(child, {"do": "close", "target": str(row), "reset": True}, Closed)
         return answers
 
-    def _connect(self, row: Row, child: Child, connections: Mapping[str, int]) -> dict[str, Any]:
+    def _connect(self, row: Row, child: Child, connections: Mapping[str, int]) -> SliceAnswer:
         """Connect, in place of what was connected before; each connection is answered once."""
         host, port = self._addresses[row]
-        self._ask_load(child, {"do": "close", "target": str(row), "reset": True})
+        self._ask_load(child, {"do": "close", "target": str(row), "reset": True}, Closed)
         opening = {
             "do": "open",
             "target": str(row),
@@ -391,7 +433,7 @@ class LadderRoom(ServedRoom):
             "proven": True,
             **connections,
         }
-        return self._ask_load(child, opening)
+        return self._ask_load(child, opening, SliceAnswer)
 
 
 def open_room(suite: Suite, stage: Stage, conditions: Conditions) -> Room:

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -25,7 +24,7 @@ from crossloop.bench.headroom import with_headroom
 from crossloop.bench.ladder import judged, stops, too_slow
 from crossloop.bench.length import FIXED, WORTH_STARTING, Length, allowance_s
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
-from crossloop.bench.rooms import Conditions, Room, open_room
+from crossloop.bench.rooms import Conditions, Room, Taken, open_room
 from crossloop.bench.tax import tax_records
 from crossloop.journal import (
     CellRecord,
@@ -382,13 +381,13 @@ class _StageSession:
         comparison: Comparison,
         generation: int,
         turn: int,
-        answers: Sequence[dict[str, Any]],
+        answers: Sequence[Taken],
     ) -> Counter[str]:
         """Record the slices of a visit; returns their number by phase. Raises `UnfitRecordError`."""
         taken: Counter[str] = Counter()
         for answer in answers:
-            record = _slice_record(row, comparison, generation, turn + taken[answer["phase"]], answer)
-            taken[answer["phase"]] += 1
+            record = answer.record(row, comparison, generation, turn + taken[answer.phase])
+            taken[answer.phase] += 1
             self._bench.record(record)
             self._slices[comparison.key].append(record)
         return taken
@@ -464,25 +463,6 @@ class _StageSession:
             *cells_of(apart, slices, failures, self._bench.seed),
             *tax_records(comparison, whole, slices, self._stage.libraries, self._bench.seed),
         ]
-
-
-def _slice_record(
-    row: Row, comparison: Comparison, generation: int, turn: int, answer: dict[str, Any]
-) -> SliceRecord:
-    values = {
-        **answer,
-        "kind": "slice",
-        "adapter": row.adapter,
-        "style": row.style,
-        "scenario": comparison.scenario.id,
-        "parameters": comparison.parameters,
-        "generation": generation,
-        "round": turn,
-    }
-    try:
-        return msgspec.convert(values, SliceRecord)
-    except msgspec.ValidationError as error:
-        raise UnfitRecordError(str(error)) from error
 
 
 def _excluded_cell(one: Excluded) -> CellRecord:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from crossloop import statistics
 from crossloop.bench.cells import row_seed
 from crossloop.bench.detection import Injection, detected, injections
@@ -134,17 +132,7 @@ class SelfTest:
                 self.tell(f"{words}, round {turn + 1}")
                 for row in rows:
                     (answer,) = room.slices(row, comparison, capacity, order.randrange(2**31))
-                    values = {
-                        **answer,
-                        "kind": "slice",
-                        "adapter": row.adapter,
-                        "style": row.style,
-                        "scenario": stage.scenario.id,
-                        "parameters": dict(comparison.parameters),
-                        "generation": generation,
-                        "round": turn,
-                    }
-                    one = msgspec.convert(values, SliceRecord)
+                    one = answer.record(row, comparison, generation, turn)
                     self.record(one)
                     if one.operations:
                         found[row].append((generation, turn, max(one.cpu_ns, 1) / one.operations))

@@ -108,7 +108,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
             _refuse_other_run(journal_path(folder), header, resume=request.resume)
             _refuse_no_loopback(scenarios)
         click.echo("crossloop: asking each adapter what it is", err=True)
-        probed = list(probe_all(suite, adapters))
+        probed = list(probe_all(suite, adapters, scenarios))
         raise_descriptor_limit()
         plan = make_plan(
             profile,

@@ -113,12 +113,12 @@ def _measured(
     require_descriptors("claims", DESCRIPTORS)
     require_loopback("claims", "test an earlier run with --from")
     raise_descriptor_limit()
-    scenarios = [entry for id_, entry in suite.scenarios.items() if id_ in scenarios_of(needs)]
+    scenarios = {id_: entry for id_, entry in suite.scenarios.items() if id_ in scenarios_of(needs)}
     click.echo("crossloop: asking each adapter what it is", err=True)
     entries = {id_: entry for id_, entry in suite.adapters.items() if id_ in adapters_of(needs)}
-    probed = list(probe_all(suite, entries))
+    probed = list(probe_all(suite, entries, scenarios))
     plan = claims_plan(
-        needs, scenarios, probed, budget_s=60 * budget_min, most_connections=most_connections()
+        needs, list(scenarios.values()), probed, budget_s=60 * budget_min, most_connections=most_connections()
     )
     click.echo(
         f"crossloop: profile {plan.profile.name}, {plan.slices} slices, about {plan.seconds / 60:.1f} minutes",

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     require_descriptors("compare", DESCRIPTORS)
     require_loopback("compare", "run it where there is one")
     with _places(request) as (cache, out):
-        builds = [_proven(suite, one, cache) for one in wanted]
+        builds = [_proven(suite, one, scenarios, cache) for one in wanted]
         names = BuildNames(wanted[0].adapter.id, builds[0].name, builds[1].name, builds[0].name + TWIN_SUFFIX)
         plan = _plan(PROFILES[request.profile], list(scenarios.values()), builds, names)
         click.echo(f"crossloop: {plan.slices} slices, about {plan.seconds / 60:.1f} minutes", err=True)
@@ -126,13 +126,13 @@ def _places(request: Request) -> Iterator[tuple[Path, Path]]:
         )
 
 
-def _proven(suite: Suite, wanted: Wanted, cache: Path) -> Proven:
+def _proven(suite: Suite, wanted: Wanted, scenarios: Mapping[str, ScenarioEntry], cache: Path) -> Proven:
     """Bring a build and have a worker prove that it is loaded."""
     click.echo(f"crossloop: {wanted.adapter.id}@{wanted.label}: bringing it", err=True)
     try:
         brought = bring_build(wanted, cache)
         first = dataclasses.replace(suite, paths=(brought.folder, *suite.paths))
-        probed = probe(first, wanted.adapter)
+        probed = probe(first, wanted.adapter, scenarios)
         if not probed.usable:
             raise StopError(
                 f"{wanted.adapter.id}@{wanted.label} cannot be opened: {outcome_reason(probed.outcome)}; "

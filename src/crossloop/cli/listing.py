@@ -16,7 +16,7 @@ from crossloop.supervise.probe import Probed, probe_all
 def run(suites: Sequence[Path], *, as_json: bool) -> int:
     """Probe every adapter in a process of its own and print what it said."""
     suite = suite_or_stop(suites)
-    probed = list(probe_all(suite, suite.adapters))
+    probed = list(probe_all(suite, suite.adapters, {}))
     if as_json:
         print_document(_document(suite, probed), indent=2)
     else:

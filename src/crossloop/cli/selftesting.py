@@ -74,7 +74,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     suite = suite_or_stop(suites)
     entry = one_of("adapter", suite.adapters, request.adapters or _usual(suite))
     require_loopback(SCENARIO, "run it on another machine")
-    found = probe(suite, entry)
+    found = probe(suite, entry, {SCENARIO: suite.scenarios[SCENARIO]})
     styles = found.rows.get(SCENARIO, ())
     if not found.usable or not isinstance(styles, tuple) or not styles:
         reason = outcome_reason(found.outcome) or "it offers no StreamServer"

@@ -6,10 +6,10 @@ the remaining behaviours go on in a fresh one.
 
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import assert_never
 
 from crossloop.conformance.behaviour import Behaviour
 from crossloop.conformance.behaviours import LEVELS
@@ -25,7 +25,8 @@ from crossloop.outcomes import (
     outcome_stderr,
 )
 from crossloop.suite import AdapterEntry, Suite, load_suite
-from crossloop.supervise.child import Child, ChildError, refused, suite_paths
+from crossloop.supervise.answers import Behaved, Described
+from crossloop.supervise.child import Child, ChildError, suite_paths
 
 OPEN_LIMIT_S = 30.0
 """For importing a binding and making its loop, on a cold disk."""
@@ -113,22 +114,15 @@ class _Subject:
         """Start a fresh process and open the adapter in it."""
         self._end()
         expected = "the module imports and the adapter opens"
-        child = self._stack.enter_context(
-            Child(["-m", "crossloop.conformance.process"], name=f"{self._entry.id}-check")
-        )
+        child = self._stack.enter_context(Child(["-m", "crossloop.conformance.process"], name=self._entry.id))
         try:
-            answer = child.ask({"module": self._entry.module, "paths": self._paths}, OPEN_LIMIT_S)
+            answer = child.ask({"module": self._entry.module, "paths": self._paths}, Described, OPEN_LIMIT_S)
         except ChildError as error:
             self._end()
             return _ended(error, expected)
-        if not answer.get("ready"):
-            self._end()
-            outcome = refused(answer, self._entry.id)
-            return Checked(outcome, expected, outcome_reason(outcome))
         self._child = child
-        self._levels, self.styles = tuple(answer["levels"]), tuple(answer["styles"])
-        facts = answer["facts"]
-        self.here = surroundings(str(facts["binding_version"]), str(facts["library_version"]))
+        self._levels, self.styles = tuple(answer.levels), tuple(answer.styles)
+        self.here = surroundings(answer.facts.binding_version, answer.facts.library_version)
         return Checked(Measured(), expected, "")
 
     def check(self, behaviour: Behaviour, style: str, limit_s: float) -> Checked:
@@ -141,7 +135,7 @@ class _Subject:
         self._turn += 1
         request = {"behaviour": behaviour.id, "style": style, "mark": _mark(self._turn), "limit_s": limit_s}
         try:
-            answer = child.ask(request, limit_s + GRACE_S)
+            answer = child.ask(request, Behaved, limit_s + GRACE_S)
         except ChildError as error:
             self._end()
             return _ended(error, behaviour.requirement)
@@ -160,18 +154,19 @@ def _ended(error: ChildError, expected: str) -> Checked:
     return Checked(error.outcome, expected, outcome_reason(error.outcome))
 
 
-def _checked(answer: Mapping[str, Any], written: str) -> Checked:
-    expected, actual = str(answer["expected"]), str(answer["actual"])
-    match answer["outcome"]:
+def _checked(answer: Behaved, written: str) -> Checked:
+    match answer.outcome:
         case "measured" if written:
             quiet = "nothing on standard error"
             return Checked(Failed(f"it works, but {quiet} was expected", written), quiet, written)
         case "measured":
-            return Checked(Measured(), expected, actual)
+            return Checked(Measured(), answer.expected, answer.actual)
         case "unsupported":
-            return Checked(Unsupported(str(answer["reason"])), expected, actual)
+            return Checked(Unsupported(answer.reason), answer.expected, answer.actual)
+        case "failed":
+            return Checked(Failed(answer.reason, written), answer.expected, answer.actual)
         case _:
-            return Checked(Failed(str(answer["reason"]), written), expected, actual)
+            assert_never(answer.outcome)
 
 
 def _written(child: Child, turn: int) -> str:

@@ -36,7 +36,7 @@ def main() -> int:
     try:
         adapter = open_adapter(request["module"])
         channel.answer({"ready": True, **describe(adapter)})
-    except Exception as error:  # whatever it was is the answer; the supervisor types it
+    except BaseException as error:  # whatever it was is the answer; the supervisor types it
         channel.answer(refusal_of(error).as_dict())
         return 1
     known = {behaviour.id: behaviour for behaviour in BEHAVIOURS}
@@ -64,7 +64,7 @@ def run(behaviour: Behaviour, subject: Subject, limit_s: float) -> dict[str, Any
             "actual": error.actual,
             "reason": f"not as required: {behaviour.requirement}",
         }
-    except Exception as error:  # an adapter may raise anything
+    except BaseException as error:  # an adapter may raise anything, SystemExit included
         actual = "".join(traceback.format_exception_only(error)).strip()
         where = "; ".join(
             f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}"  # noqa: PTH119

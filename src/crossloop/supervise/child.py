@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
+from crossloop.outcomes import Crashed, Failed, Outcome, OverLimit, TimedOut
 from crossloop.plain_text import without_folders
+from crossloop.supervise.answers import AnswerError, Kind, Refusal, RefusedError, outcome_of, read_answer
 from crossloop.supervise.family import Family
 
 TAIL_BYTES = 3000
@@ -85,15 +86,17 @@ class Child:
     # Asking ---------------------------------------------------------------------------------------
 
     def ask(
-        self, request: Mapping[str, Any], limit_s: float, beside: "Child | None" = None
-    ) -> dict[str, Any]:
-        """Send a request and wait for its answer. Raises ChildError; after that the child is gone.
+        self, request: Mapping[str, Any], kind: type[Kind], limit_s: float, beside: "Child | None" = None
+    ) -> Kind:
+        """Send a request and wait for its answer, of *kind*. Raises ChildError; after that the child is gone.
+
+        Of a load process also LoadFaultError, after which it goes on.
 
         *beside* is another child that the request keeps busy: its memory and output are bounded meanwhile, as
         are this one's; what it does wrong is raised as `BesideError`, and both are gone.
         """
         self.send(request)
-        return self.receive(limit_s, beside)
+        return self.receive(kind, limit_s, beside)
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request without waiting. A child that is gone, or was ended before, shows at `receive`."""
@@ -103,8 +106,8 @@ class Child:
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
-    def receive(self, limit_s: float, beside: "Child | None" = None) -> dict[str, Any]:
-        """Next answer, a JSON object. Raises ChildError with a typed outcome; the child is ended then."""
+    def receive(self, kind: type[Kind], limit_s: float, beside: "Child | None" = None) -> Kind:
+        """Next answer, of *kind*. Raises ChildError with a typed outcome; the child is ended then."""
         deadline = time.monotonic() + limit_s
         pause_s = WATCH_S
         while True:
@@ -119,17 +122,17 @@ class Child:
                 continue
             if line is None:
                 raise ChildError(self._gone())
-            return self._decode(line)
+            return self._read(line, kind)
 
-    def _decode(self, line: bytes) -> dict[str, Any]:
+    def _read(self, line: bytes, kind: type[Kind]) -> Kind:
         try:
-            document = json.loads(line)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
+            return read_answer(line, kind)
+        except RefusedError as error:
             self.end()
-            raise ChildError(Failed(f"answered {line[:80]!r}, expected a JSON object", self.tail()))
-        return document
+            raise ChildError(outcome_of(error.refusal, self.name)) from error
+        except AnswerError as error:
+            self.end()
+            raise ChildError(Failed(str(error), self.tail())) from error
 
     def _look(self, limit_s: float, *, expired: bool) -> None:
         """Judge a child that has not answered yet. Raises ChildError."""
@@ -182,19 +185,18 @@ class Child:
             self._process.wait(patience_s)
         if self._process.poll() is not None:
             outcome = self._gone()
-            last = self._last_words()
-            raise ChildError(refused(last, self.name) if "outcome" in last else outcome)
+            raise ChildError(self._last_words() or outcome)
         self._look(0.0, expired=False)
 
-    def _last_words(self) -> dict[str, Any]:
-        """What a child that is gone had answered without having been heard; empty for nothing."""
-        last: dict[str, Any] = {}
+    def _last_words(self) -> Outcome | None:
+        """Why a child that is gone had refused to go on, without having been heard; None: it said nothing."""
+        said: Outcome | None = None
         with contextlib.suppress(queue.Empty):
             while True:
                 line = self._answers.get_nowait()
-                if line is not None:
-                    last = self._decode(line)
-        return last
+                with contextlib.suppress(AnswerError):  # (what is no refusal was an answer to nobody)
+                    said = outcome_of(read_answer(line, Refusal), self.name) if line is not None else said
+        return said
 
     # Stopping -------------------------------------------------------------------------------------
 
@@ -263,18 +265,6 @@ class Child:
 def worker(name: str, *, limit_bytes: int = MEMORY_BYTES) -> Child:
     """A fresh worker, not yet asked for anything."""
     return Child(["-m", "crossloop.worker"], name=name, limit_bytes=limit_bytes)
-
-
-def refused(answer: Mapping[str, Any], adapter: str) -> Outcome:
-    """The outcome that a worker answered instead of what it was asked for."""
-    reason = str(answer.get("reason", ""))
-    match answer.get("outcome"):
-        case "unsupported":
-            return Unsupported(reason)
-        case "not-installed":
-            return NotInstalled(f"{reason}; `crossloop setup {adapter}` brings it or says why not")
-        case _:
-            return Failed(reason)
 
 
 def suite_paths(paths: Sequence[Path]) -> list[str]:

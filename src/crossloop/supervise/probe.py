@@ -1,17 +1,29 @@
-"""Asking every adapter, each in a process of its own, what it is and whether it is usable here."""
+"""Asking every adapter, each in a process of its own, what it is and whether it is usable here.
+
+Then, in the same process, one scenario after the other, what rows it gives this adapter. That imports the scenario,
+which may end the process or hang: the scenario is named then, and the others are asked in a fresh process.
+"""
 
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from crossloop.outcomes import Measured, Outcome, Unsupported
-from crossloop.suite import AdapterEntry, Suite
-from crossloop.supervise.child import ChildError, refused, suite_paths, worker
+import msgspec
+
+from crossloop.outcomes import Measured, Outcome, TimedOut, Unsupported, at
+from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
+from crossloop.supervise.answers import Described, RowsGiven, outcome_of
+from crossloop.supervise.child import Child, ChildError, suite_paths, worker
 from crossloop.supervise.family import kill_all
 
 LIMIT_S = 30.0
+SCENARIO_LIMIT_S = 10.0
+"""For importing one scenario, when the adapter is there."""
+ENOUGH_HANGS = 2
+"""After so many adapters a scenario that hangs is asked of no other one."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +33,7 @@ class Probed:
     entry: AdapterEntry
     outcome: Outcome
     """`Measured` stands for usable."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, str | bool | None] = field(default_factory=dict)
     levels: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     resolver_styles: tuple[str, ...] = ()
@@ -34,43 +46,87 @@ class Probed:
         return isinstance(self.outcome, Measured)
 
 
-def probe_all(suite: Suite, adapters: Mapping[str, AdapterEntry]) -> Iterator[Probed]:
-    """Probe *adapters*, two at a time, in order."""
+def probe_all(
+    suite: Suite, adapters: Mapping[str, AdapterEntry], scenarios: Mapping[str, ScenarioEntry]
+) -> Iterator[Probed]:
+    """Probe *adapters*, two at a time, in order; only *scenarios* are imported."""
+    probing = _Probing(suite, scenarios)
     with ThreadPoolExecutor(2) as pool:
         try:
-            yield from pool.map(lambda entry: probe(suite, entry), adapters.values())
+            yield from pool.map(probing.probe, adapters.values())
         except KeyboardInterrupt:  # the pool's threads are waiting for answers, one perhaps for long
             kill_all()
             raise
 
 
-def probe(suite: Suite, entry: AdapterEntry) -> Probed:
+def probe(suite: Suite, entry: AdapterEntry, scenarios: Mapping[str, ScenarioEntry]) -> Probed:
     """Probe one adapter; every failure is an outcome, none is raised."""
-    if sys.platform not in entry.about.platforms:
-        return Probed(entry, Unsupported(entry.about.elsewhere or f"not published for {sys.platform}"))
-    scenarios = {scenario.id: scenario.module for scenario in suite.scenarios.values()}
-    request = {
-        "do": "describe",
-        "module": entry.module,
-        "paths": suite_paths(suite.paths),
-        "scenarios": scenarios,
-    }
-    try:
+    return _Probing(suite, scenarios).probe(entry)
+
+
+class _Probing:
+    """One round of questions, and what is known by now of scenarios that hang. For several threads."""
+
+    def __init__(self, suite: Suite, scenarios: Mapping[str, ScenarioEntry]):
+        self._paths = suite_paths(suite.paths)
+        self._scenarios = scenarios
+        self._lock = threading.Lock()
+        self._hangs: Counter[str] = Counter()
+        self._hanging: dict[str, Outcome] = {}
+
+    def probe(self, entry: AdapterEntry) -> Probed:
+        if sys.platform not in entry.about.platforms:
+            return Probed(entry, Unsupported(entry.about.elsewhere or f"not published for {sys.platform}"))
+        rows: dict[str, tuple[str, ...] | Outcome] = {}
+        try:
+            probed = self._described(entry, rows)
+            while len(rows) < len(
+                self._scenarios
+            ):  # a scenario ended the process; the rest are asked once more
+                self._described(entry, rows)
+        except ChildError as error:
+            return Probed(entry, error.outcome)
+        return replace(probed, rows={id_: rows[id_] for id_ in self._scenarios})
+
+    def _described(self, entry: AdapterEntry, rows: dict[str, tuple[str, ...] | Outcome]) -> Probed:
+        """What the adapter says; adds to *rows* until all are there or one ends the process. Raises ChildError."""
         with worker(entry.id) as child:
-            answer = child.ask(request, LIMIT_S)
-    except ChildError as error:
-        return Probed(entry, error.outcome)
-    if "outcome" in answer:
-        return Probed(entry, refused(answer, entry.id))
-    return Probed(
-        entry,
-        Measured(),
-        answer["facts"],
-        tuple(answer["levels"]),
-        tuple(answer["styles"]),
-        tuple(answer["resolver_styles"]),
-        {
-            name: tuple(rows) if isinstance(rows, list) else refused(rows, name)
-            for name, rows in answer["rows"].items()
-        },
-    )
+            request = {"do": "describe", "module": entry.module, "paths": self._paths}
+            said = child.ask(request, Described, LIMIT_S)
+            for scenario in self._scenarios.values():
+                if scenario.id not in rows and not self._ask(child, scenario, rows):
+                    break
+        return Probed(
+            entry,
+            Measured(),
+            msgspec.structs.asdict(said.facts),
+            tuple(said.levels),
+            tuple(said.styles),
+            tuple(said.resolver_styles),
+        )
+
+    def _ask(self, child: Child, scenario: ScenarioEntry, rows: dict[str, tuple[str, ...] | Outcome]) -> bool:
+        """Add what a scenario says to *rows*; False when the process is gone by it."""
+        with self._lock:
+            known = self._hanging.get(scenario.id)
+        if known is not None:
+            rows[scenario.id] = known
+            return True
+        try:
+            said = child.ask({"scenario": scenario.module}, RowsGiven, SCENARIO_LIMIT_S)
+        except ChildError as error:
+            rows[scenario.id] = self._ended(scenario, error.outcome)
+            return False
+        rows[scenario.id] = outcome_of(said, scenario.id) if said.outcome else tuple(said.styles)
+        return True
+
+    def _ended(self, scenario: ScenarioEntry, outcome: Outcome) -> Outcome:
+        """*outcome*, with the name of the file that is to blame."""
+        file = f"{scenario.path.parent.name}/{scenario.path.name}"
+        named = at(f"{file}, when it was imported and asked for its rows", outcome)
+        if isinstance(outcome, TimedOut):
+            with self._lock:
+                self._hangs[scenario.id] += 1
+                if self._hangs[scenario.id] >= ENOUGH_HANGS:
+                    self._hanging[scenario.id] = named
+        return named

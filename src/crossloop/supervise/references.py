@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from crossloop.native import NotBuiltError, build_of
 from crossloop.outcomes import Failed, Measured, NotInstalled, Outcome, Unsupported
 from crossloop.references import Reference
+from crossloop.supervise.answers import ReferenceFacts
 from crossloop.supervise.child import Child, ChildError
 
 LIMIT_S = 20.0
@@ -47,12 +50,18 @@ def _probed(reference: Reference, recorded: str) -> ProbedReference:
         return ProbedReference(reference, NotInstalled(f"{error}{failed}"))
     try:
         with Child(["--describe"], name=reference.id, program=str(program)) as child:
-            said = child.receive(LIMIT_S)
+            said = child.receive(ReferenceFacts, LIMIT_S)
     except (ChildError, OSError) as error:
         outcome = error.outcome if isinstance(error, ChildError) else Failed(f"it does not start: {error}")
         return ProbedReference(reference, outcome)
-    facts = {"binding": "C", "binding_version": "", "io_uring": None, "gil": None, **said}
-    facts["loaded_from"] = Path(str(said.get("loaded_from", ""))).name
+    facts = {
+        "binding": "C",
+        "binding_version": "",
+        "io_uring": None,
+        "gil": None,
+        **msgspec.structs.asdict(said),
+    }
+    facts["loaded_from"] = Path(said.loaded_from).name
     return ProbedReference(reference, Measured(), facts)
 
 

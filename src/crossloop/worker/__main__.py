@@ -3,7 +3,10 @@
 First request: `{"do": "describe" | "serve" | "work" | "companion", "module", "scenario", "style", "paths", "cpu",
 "server"}`, with "busy_iterations" for a slowed variant and "fresh" for one whose allocator is not aged. The answer is
 `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then takes `{"do": "slice", "parameters",
-"run_in_ms", "duration_ms"}` any number of times.
+"run_in_ms", "duration_ms"}` any number of times, one that describes `{"scenario"}`: one scenario a request, so that
+the supervisor knows which one ended the process.
+
+Content may raise anything, SystemExit and KeyboardInterrupt included: each becomes an answer with its reason.
 """
 
 import importlib
@@ -33,7 +36,7 @@ def main() -> int:
             allow_tracing()
         sys.path[:0] = request["paths"]
         _ROLES[request["do"]](channel, request)
-    except Exception as error:
+    except BaseException as error:
         channel.answer(refusal_of(error).as_dict())
         return 1
     return 0
@@ -41,20 +44,20 @@ def main() -> int:
 
 def _describe(channel: Channel, request: dict[str, Any]) -> None:
     adapter = open_adapter(request["module"])
-    answer = {"ready": True, **describe(adapter), "rows": {}}
-    for name, module in request.get("scenarios", {}).items():
-        answer["rows"][name] = _rows(module, type(adapter))
+    answer = {"ready": True, **describe(adapter)}
     adapter.close()
     channel.answer(answer)
+    while (order := channel.receive()) is not None:
+        channel.answer(_rows(order["scenario"], type(adapter)))
 
 
-def _rows(module: str, adapter: type[Adapter]) -> list[str] | dict[str, Any]:
+def _rows(module: str, adapter: type[Adapter]) -> dict[str, Any]:
     """Styles that a scenario gives this adapter, or why it cannot be asked (its own imports are missing)."""
     try:
         kind = importlib.import_module(module).Scenario
-    except Exception as error:
+        return {"styles": kind.styles(adapter) if issubclass(kind, Workload) else styles_of(adapter)}
+    except BaseException as error:
         return refusal_of(error).as_dict()
-    return list(kind.styles(adapter)) if issubclass(kind, Workload) else list(styles_of(adapter))
 
 
 def _serve(channel: Channel, request: dict[str, Any]) -> None:
@@ -91,7 +94,7 @@ def _work(channel: Channel, request: dict[str, Any]) -> None:
     while (order := channel.receive()) is not None:
         try:
             answer = room.slice(order["parameters"], order["run_in_ms"] / 1e3, order["duration_ms"] / 1e3)
-        except Exception as error:
+        except BaseException as error:
             channel.answer(refusal_of(error).as_dict())
             return
         channel.answer(answer)

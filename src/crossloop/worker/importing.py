@@ -44,7 +44,7 @@ def main() -> None:
         try:
             module.Adapter()
             answer["parts"] = _parts(bare, library)
-        except Exception as error:
+        except BaseException as error:
             answer["why"] = f"{type(error).__name__}: {error}"
     import json  # (not before the clocks)
 

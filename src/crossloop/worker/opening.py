@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossloop.api.errors import CheckFailedError, UnsupportedError
+from crossloop.api.facts import Facts
 from crossloop.api.levels import Adapter, level_names, resolver_styles_of, styles_of
+
+MAX_REASON = 3000
 
 
 @dataclass(frozen=True)
@@ -22,18 +25,26 @@ class Refusal:
 
 
 def refusal_of(error: BaseException) -> Refusal:
-    """The typed outcome that an exception stands for."""
+    """The typed outcome that an exception stands for; also one that content raises to end its process."""
     match error:
         case UnsupportedError():
-            return Refusal("unsupported", str(error))
+            return Refusal("unsupported", _words(error))
         case ImportError():
-            return Refusal("not-installed", f"{type(error).__name__}: {error}")
+            return Refusal("not-installed", f"{type(error).__name__}: {_words(error)}")
         case CheckFailedError():
-            return Refusal("failed", f"wrong result: {error}")
+            return Refusal("failed", f"wrong result: {_words(error)}")
         case _:
             last = traceback.extract_tb(error.__traceback__)[-1:]
             where = f" ({last[0].filename.rpartition('/')[2]}, line {last[0].lineno})" if last else ""
-            return Refusal("failed", f"{type(error).__name__}: {error}{where}")
+            return Refusal("failed", f"{type(error).__name__}: {_words(error)}{where}")
+
+
+def _words(error: BaseException) -> str:
+    """The message of an exception, which is a stranger's: it may be long, or raise itself."""
+    try:
+        return str(error)[:MAX_REASON]
+    except BaseException as another:
+        return f"its message cannot be had: {type(another).__name__}"
 
 
 def open_adapter(module: str) -> Adapter:
@@ -48,10 +59,12 @@ def open_adapter(module: str) -> Adapter:
 
 def describe(adapter: Adapter) -> dict[str, Any]:
     """What the supervisor learns of an open adapter."""
-    kind = type(adapter)
+    kind, facts = type(adapter), adapter.facts()
+    if not isinstance(facts, Facts):
+        raise TypeError(f"facts() returned {facts!r}, expected crossloop.api.Facts")
     return {
-        "facts": adapter.facts().as_dict(),
-        "levels": list(level_names(kind)),
-        "styles": list(styles_of(kind)),
-        "resolver_styles": list(resolver_styles_of(kind)),
+        "facts": facts.as_dict(),
+        "levels": level_names(kind),
+        "styles": styles_of(kind),
+        "resolver_styles": resolver_styles_of(kind),
     }

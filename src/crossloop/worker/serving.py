@@ -91,7 +91,7 @@ def serve(
         ready: dict[str, Any] = {"ready": True, "host": host, "port": port, "pid": os.getpid()}
         bound = adapter.most_connections()
         if bound is not None:
-            ready["most_connections"] = list(bound)
+            ready["most_connections"] = bound
         announce(ready)
         try:
             adapter.serve_streams(listener, scenario.application(), style, readable)

@@ -52,7 +52,7 @@ def main() -> int:
             bound_descriptors(FD_SETSIZE)
         serve(adapter, scenario, style, listener, _announce, lambda _stop: None)
         adapter.close()
-    except Exception as error:
+    except BaseException as error:  # also what content raises to end its process
         refusal = refusal_of(error)
         return _refuse(
             NOTHING_POSSIBLE,
@@ -70,7 +70,7 @@ def _refuse(status: int, text: str) -> int:
 
 
 def _announce(document: dict[str, Any]) -> None:
-    print(json.dumps(document), flush=True)
+    print(json.dumps(document, default=repr), flush=True)
 
 
 if __name__ == "__main__":

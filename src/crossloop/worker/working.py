@@ -108,16 +108,25 @@ class WorkRoom:
             done = workload.run()
             end, cpu_end = clock(), cpu_clock()
             workload.verify()
-            timed.operations += done
+            timed.operations += _operations(done)
             timed.elapsed_ns += end - start
             timed.cpu_ns += cpu_end - cpu_start
             if end > give_up_ns:
                 break
         timed.samples_ns.extend(workload.samples_ns)
         del workload.samples_ns[:]
+        if not isinstance(workload.counters, dict):
+            raise TypeError(f"counters is {workload.counters!r}, expected a dict of numbers")
         timed.counters.update(workload.counters)
         workload.counters.clear()
         return timed
+
+
+def _operations(done: object) -> int:
+    """*done* itself. Raises TypeError: a sum would hide that one of its parts is none."""
+    if type(done) is not int or done < 0:
+        raise TypeError(f"run() returned {done!r}, expected a number of operations: an int, 0 or more")
+    return done
 
 
 def histogram(samples_ns: "array[int]") -> list[tuple[int, int]]:
