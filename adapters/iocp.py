@@ -60,6 +60,7 @@ from crossloop.api import (
     module_file,
 )
 from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 
 _overlapped: Any = import_module("_overlapped")  # CPython's own, on Windows; it has no published types
 _winapi: Any = import_module("_winapi")
@@ -77,11 +78,9 @@ ABOUT = AdapterAbout(
 RECEIVE_BYTES = 16384
 ACCEPTS = 32
 """How many accepts wait at a time: a burst of connections finds that many sockets ready."""
-ACCEPT_PAUSE_MS = 100
+ACCEPT_PAUSE_MS = int(ACCEPT_PAUSE_S * 1000)
 FOREVER_MS = 0xFFFFFFFF
 """INFINITE of the Windows API."""
-RESET_BEFORE_ACCEPT = frozenset({64, 10054})
-"""ERROR_NETNAME_DELETED and WSAECONNRESET."""
 
 Completed = Callable[[Any], object]
 """Called with the operation (`_overlapped.Overlapped`) that has completed."""
@@ -131,6 +130,7 @@ class Server:
         self.under_way: dict[int, tuple[Any, Completed]] = {}
         self.connections: set[Connection] = set()
         self.accepting = 0
+        self.resting = False
         self.stopping = False
 
     def start(self, stop: socket.socket) -> None:
@@ -154,7 +154,9 @@ class Server:
         """Wait for one completion and call who is concerned."""
         limit_ms = FOREVER_MS
         if self.accepting < ACCEPTS and not self.stopping:  # there was no socket to be had for another one
-            self.accept()
+            if not self.resting:
+                self.accept()
+            self.resting = False
             limit_ms = FOREVER_MS if self.accepting == ACCEPTS else ACCEPT_PAUSE_MS
         status = _overlapped.GetQueuedCompletionStatus(self.port, limit_ms)
         if status is not None:
@@ -167,15 +169,16 @@ class Server:
         while self.accepting < ACCEPTS:
             try:
                 sock = socket.socket(self.listener.family, self.listener.type, self.listener.proto)
-            except OSError:
+            except OSError as error:
+                must_rest(error)
                 return
             try:
                 accepted = functools.partial(self.accepted, sock)
                 self.begin("AcceptEx", accepted, self.listener.fileno(), sock.fileno())
             except OSError as error:
                 sock.close()
-                if getattr(error, "winerror", 0) not in RESET_BEFORE_ACCEPT:
-                    raise
+                if must_rest(error):
+                    return
             else:
                 self.accepting += 1
 
@@ -183,11 +186,16 @@ class Server:
         self.accepting -= 1
         try:
             overlapped.getresult()
+        except OSError as error:
+            sock.close()
+            self.resting = not self.stopping and must_rest(error)  # stopping, it was cancelled
+            return
+        try:
             listener = struct.pack("@P", self.listener.fileno())
             sock.setsockopt(socket.SOL_SOCKET, _overlapped.SO_UPDATE_ACCEPT_CONTEXT, listener)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.associate(sock)
-        except OSError:  # reset before it was accepted, or cancelled
+        except OSError:  # reset since
             sock.close()
         else:
             Connection(self, sock)

@@ -93,6 +93,7 @@ from crossloop.api import (
 from crossloop.api.facts import holds_io_uring
 from crossloop.bindings import io_uring
 from crossloop.bindings.io_uring import CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, Buffers, Completion, Ring
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 
 ABOUT = AdapterAbout(
     family="model",
@@ -111,11 +112,11 @@ BUFFER_BYTES = 16384
 """8 MiB of address space; a page of it is real memory once data has come to lie there."""
 UNSENT_LIMIT_BYTES = 65536
 """More than this waiting behind the send that is under way ends the receiving."""
-ACCEPT_PAUSE_NS = 100_000_000
 LONGEST_DELAY_S = 100 * 365 * 86_400.0
 """A century. The kernel's clock counts 292 years of nanoseconds, and no float of seconds beyond fits its integers."""
-OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-NO_LISTENER = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK})
+NOT_REFUSED = frozenset({-errno.ETIME, -errno.EINTR, -errno.EAGAIN, -errno.ECANCELED})
+"""How the pause ends, and how an accept does that is to be asked for again."""
+ACCEPT_PAUSE_NS = int(ACCEPT_PAUSE_S * 1e9)
 
 Handler: TypeAlias = Callable[[int, int], object]
 """Called with a completion's result and flags."""
@@ -252,9 +253,8 @@ class Server:
                 Connection(self, result)
         if flags & CQE_MORE or self.stopping:
             return
-        if -result in NO_LISTENER:
-            raise OSError(-result, os.strerror(-result))
-        if -result in OUT_OF_RESOURCES:  # who is waiting still waits: without a pause this would spin
+        refused = result < 0 and result not in NOT_REFUSED
+        if refused and must_rest(OSError(-result, os.strerror(-result))):
             self.ring.timeout(time.monotonic_ns() + ACCEPT_PAUSE_NS, self.accepting)
         else:
             self.ring.accept(self.listener, self.accepting)

@@ -52,7 +52,6 @@ plain events need `recv`, `send` and one turn. It is for programs that want its 
 and rate limits.
 """
 
-import errno
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
@@ -84,6 +83,7 @@ from crossloop.bindings.libevent import (
     Timer,
     Wakeup,
 )
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 
 ABOUT = AdapterAbout(
     family="libevent",
@@ -98,9 +98,6 @@ ABOUT = AdapterAbout(
 RECEIVE_BYTES = 65536
 """Most that one read takes: plain events by `recv`, bufferevents by the binding's like limit for `readv`."""
 UNSENT_LIMIT_BYTES = 65536
-ACCEPTS_PER_ROUND = 64
-ACCEPT_PAUSE_S = 0.1
-OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Adapter(StreamServer, Readiness):
@@ -216,14 +213,14 @@ class _Server:
         self._connections: set[_Connection | _BufferedConnection] = set()
 
     def _on_acceptable(self, _fd: int, _what: int) -> None:
-        for _ in range(ACCEPTS_PER_ROUND):  # the loop comes back for the rest: connections have their turn
+        for _ in range(ACCEPTS_PER_WAKE):  # the loop comes back for the rest: connections have their turn
             try:
                 sock, _address = self._listener.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno not in OUT_OF_DESCRIPTORS:
-                    continue  # reset while it waited in the queue (accept(2))
+                if not must_rest(error):
+                    continue
                 # It stays readable, so watching on would spin until some connection ends.
                 self._accepting.delete()
                 self._resume.add(ACCEPT_PAUSE_S)

@@ -41,7 +41,6 @@ later releases added linuxaio and io_uring backends.
 """
 
 import contextlib
-import errno
 import signal
 import socket
 import sys
@@ -64,6 +63,7 @@ from crossloop.api import (
     module_file,
 )
 from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 
 ABOUT = AdapterAbout(
     family="libev",
@@ -77,10 +77,6 @@ ABOUT = AdapterAbout(
 )
 
 READ_BYTES = 65536
-ACCEPTS_PER_WAKE = 128
-"""An accept storm must not keep the connections waiting that are there already."""
-ACCEPT_PAUSE_S = 0.1
-OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 FIRST_PRUNING = 1024
 
 _BACKENDS = {
@@ -151,8 +147,8 @@ class Adapter(StreamServer, Readiness):
                 except BlockingIOError:
                     return
                 except OSError as error:
-                    if error.errno not in OUT_OF_RESOURCES:
-                        continue  # the peer gave up between its SYN and our accept (accept(2), ECONNABORTED)
+                    if not must_rest(error):
+                        continue
                     # The listener stays readable: without a pause this would spin.
                     watcher.stop()
                     resume.reset()

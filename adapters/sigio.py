@@ -62,7 +62,6 @@ would mean to poll all, which `poll` does without the detour.
 
 import contextlib
 import ctypes
-import errno
 import platform
 import select
 import signal
@@ -87,6 +86,7 @@ from crossloop.bindings.posix_signals import (
     signal_readiness,
     signal_readiness_of_any,
 )
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
 
 if sys.platform != "linux":
@@ -105,11 +105,8 @@ ABOUT = AdapterAbout(
 READ_BYTES = 65536
 STEPS_PER_TURN = 32
 """Calls of `recv` and `send` until the other connections have their turn."""
-ACCEPTS_PER_TURN = 128
 SIGNALS_PER_TURN = 256
-ACCEPT_PAUSE_S = 0.1
 ASK_AGAIN_S = 0.001
-OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 OVERFLOW = int(signal.SIGIO)
 
 
@@ -247,14 +244,14 @@ class _Server:
 
     def accept(self) -> None:
         self.accept_at_s = None
-        for _ in range(ACCEPTS_PER_TURN):
+        for _ in range(ACCEPTS_PER_WAKE):
             try:
                 peer, _address = self.listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno not in OUT_OF_RESOURCES:
-                    continue  # the peer gave up between its SYN and our accept (accept(2), ECONNABORTED)
+                if not must_rest(error):
+                    continue
                 # Those who wait have been announced already, no signal will come for them.
                 self.accept_at_s = time.monotonic() + ACCEPT_PAUSE_S
                 return

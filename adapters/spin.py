@@ -37,6 +37,7 @@ from crossloop.api import (
     holds_io_uring,
     module_file,
 )
+from crossloop.idioms.accepting import ACCEPTS_PER_WAKE, must_rest
 
 ABOUT = AdapterAbout(
     family="model",
@@ -47,8 +48,6 @@ ABOUT = AdapterAbout(
 )
 
 READ_BYTES = 65536
-ACCEPTS_PER_ROUND = 128
-"""An accept storm must not keep the connections waiting that are there already."""
 
 
 class Adapter(StreamServer):
@@ -77,12 +76,13 @@ class Adapter(StreamServer):
         with listener:
             try:
                 while not _readable(stop):
-                    for _ in range(ACCEPTS_PER_ROUND):
+                    for _ in range(ACCEPTS_PER_WAKE):
                         try:
                             accepted, _address = listener.accept()
-                        except (
-                            OSError
-                        ):  # nobody there, somebody gone again, or no descriptor left: asked again anyway
+                        except BlockingIOError:
+                            break
+                        except OSError as error:
+                            must_rest(error)  # or not: the next round asks again anyway
                             break
                         accepted.setblocking(False)
                         connections.append(_Connection(accepted, application(), buffer))

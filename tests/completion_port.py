@@ -62,7 +62,7 @@ def CreateIoCompletionPort(handle: int, port: int, key: int, threads: int) -> in
         return id(new)
     inode = os.fstat(handle).st_ino
     if _port_of.get(handle, (0,))[0] == inode:
-        raise _error(87)  # ERROR_INVALID_PARAMETER: once and for life
+        raise windows_error(87)  # ERROR_INVALID_PARAMETER: once and for life
     _port_of[handle] = inode, _ports[port]
     return port
 
@@ -112,7 +112,7 @@ class Overlapped:
 
     def AcceptEx(self, listener: int, handle: int) -> None:  # noqa: N802
         if accept_failures and accept_failures[0] < 0:  # at the call already
-            raise _error(-accept_failures.popleft())
+            raise windows_error(-accept_failures.popleft())
         self.accepting = listener, handle
         self._start(listener).poll(listener, POLLIN, self.address)
 
@@ -123,7 +123,7 @@ class Overlapped:
     def getresult(self) -> Any:
         assert self.result is not None, "asked before the completion"
         if self.result < 0:
-            raise _error(
+            raise windows_error(
                 {errno.ECONNRESET: ERROR_NETNAME_DELETED, errno.ECANCELED: ERROR_OPERATION_ABORTED}.get(
                     -self.result, -self.result
                 )
@@ -160,7 +160,8 @@ class Overlapped:
         return self.port.ring
 
 
-def _error(number: int) -> OSError:
+def windows_error(number: int) -> OSError:
+    """As Windows raises it: `errno` says little, `winerror` all."""
     error = OSError(errno.EIO, f"[WinError {number}]")
     with contextlib.suppress(AttributeError):
         setattr(error, "winerror", number)  # noqa: B010  (OSError declares it on Windows alone)

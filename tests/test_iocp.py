@@ -89,7 +89,7 @@ def test_accepting_pauses_while_no_socket_is_to_be_had(
     adapter: Any, iocp: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = iocp.socket.socket
-    refusals = [OSError(10024, "WSAEMFILE")] * 2
+    refusals = [completion_port.windows_error(10024), completion_port.windows_error(10055)]  # no room
 
     def sometimes(*arguments: Any) -> Any:
         if refusals:

@@ -14,23 +14,20 @@ Three truths of the API shape the code below.
 
 import asyncio
 import contextlib
-import errno
 import functools
 import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias, cast
 
 from crossloop.api import Receive, StreamApplication
+from crossloop.idioms.accepting import must_rest
+from crossloop.worker.serving import BACKLOG
 
-BACKLOG = 4096
-"""Length of the accept queue asked for; the kernel cuts it to its own limit (listen(2))."""
 READ_BYTES = 65536
 """Most that one read of the styles `streams` and `sockets` takes. Below `protocol` and `streams` the transport
 reads on its own, by a size that is the library's: 256 KiB a recv in asyncio, 250 KiB a read in uvloop."""
 ACCEPT_PAUSE_S = 1.0
 """Rest after the process ran out of descriptors or memory; what asyncio's own servers do."""
-
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 Serve: TypeAlias = Callable[
@@ -162,12 +159,9 @@ async def serve_sockets(
         while not closing:
             try:
                 connection, _address = await loop.sock_accept(listener)
-            except ConnectionError:  # reset while it waited in the queue
-                continue
             except OSError as error:
-                if error.errno not in EXHAUSTED:
-                    raise
-                await asyncio.sleep(ACCEPT_PAUSE_S)
+                if must_rest(error):
+                    await asyncio.sleep(ACCEPT_PAUSE_S)
             else:
                 served = spawn(connected(connection))
                 # Not in the coroutine: one that is cancelled before its first step runs no `finally`.

@@ -23,15 +23,11 @@ resident, so an idle connection costs address space at first and up to READ_BYTE
 import selectors
 import socket
 from collections.abc import Iterator
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 
 from crossloop.api import Receive
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 
 READ_BYTES = 65536
-ACCEPTS_PER_WAKE = 128
-"""The word to stop is not to wait behind an accept storm."""
-ACCEPT_PAUSE_S = 0.1
-OUT_OF_RESOURCES = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM})
 
 
 def converse(connection: socket.socket, receive: Receive) -> None:
@@ -68,8 +64,7 @@ def arrivals(listener: socket.socket, *others: socket.socket) -> Iterator[socket
                 except BlockingIOError:
                     break
                 except OSError as error:
-                    # Otherwise the peer gave up between its SYN and our accept (accept(2), ECONNABORTED).
-                    exhausted = error.errno in OUT_OF_RESOURCES
+                    exhausted = must_rest(error)
                     if exhausted:
                         break
                     continue

@@ -40,7 +40,6 @@ sleep with it, and Windows does not interrupt it at all, so signals write such a
 """
 
 import contextlib
-import errno
 import platform
 import select
 import signal
@@ -62,15 +61,12 @@ from crossloop.api import (
     holds_io_uring,
     module_file,
 )
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.timer_heap import Timer, TimerHeap
 
 READ_BYTES = 65536
 """Most that one `recv` takes. Below 128 KiB: beyond it malloc may map the buffer and unmap it again for each
 message (mallopt(3), M_MMAP_THRESHOLD); a `recv(262144)` of 1 KiB took 25 µs so, a `recv(65536)` 4.4."""
-ACCEPTS_PER_TURN = 128
-"""A storm of new connections must not keep those waiting that are there already."""
-ACCEPT_PAUSE_S = 0.1
-OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @dataclass(frozen=True)
@@ -244,14 +240,14 @@ class _Server:
         self._loop.watch(self._listener.fileno(), self.accept)
 
     def accept(self) -> None:
-        for _ in range(ACCEPTS_PER_TURN):
+        for _ in range(ACCEPTS_PER_WAKE):
             try:
                 peer, _address = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno not in OUT_OF_RESOURCES:
-                    continue  # the peer gave up between its SYN and our accept (accept(2), ECONNABORTED)
+                if not must_rest(error):
+                    continue
                 self._loop.unwatch(self._listener.fileno())
                 self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self.open)
                 return

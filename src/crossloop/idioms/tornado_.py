@@ -33,10 +33,10 @@ from tornado.tcpserver import TCPServer
 
 from crossloop.api import Callback, Facts, StreamApplication, gil_enabled, module_file
 from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.accepting import AcceptFailure, accept_failure
 from crossloop.idioms.asyncio_ import AsyncioLoop
 from crossloop.idioms.asyncio_streams import (
     ACCEPT_PAUSE_S,
-    EXHAUSTED,
     READ_BYTES,
     Spawn,
     others_ended,
@@ -93,7 +93,7 @@ class TornadoLoop(AsyncioLoop):
 
     def network_trouble(self, error: OSError) -> None:
         """Rest from accepting when descriptors or memory ran out."""
-        if self._server is not None and error.errno in EXHAUSTED:
+        if self._server is not None and accept_failure(error) is AcceptFailure.ROOM:
             self._server.rest(self.io_loop)
 
     def close(self) -> None:

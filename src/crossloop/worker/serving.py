@@ -12,8 +12,11 @@ from crossloop.api.levels import Adapter, StreamServer
 from crossloop.api.workload import StreamScenario
 from crossloop.worker.channel import stop_pair
 
-BACKLOG = 4096
-"""Length of the accept queue asked for; the kernel cuts it to its own limit (listen(2), somaxconn)."""
+BACKLOG = max(4096, socket.SOMAXCONN)
+"""Length of the accept queue asked for; the kernel cuts it to its own limit (listen(2), somaxconn).
+
+Windows takes any number above 200 for 200, save SOMAXCONN, which there is no length but a word for the
+longest ("listen function (winsock2.h)"). The headers of other systems have the number of long ago, 128."""
 
 
 def open_listener(host: str, port: int) -> socket.socket:
