@@ -4,14 +4,20 @@ A failure without an entry is an error, and so is an entry whose check succeeds.
 (`crossloop.conformance.known_limits`): constants and `Expectation(…)`, no code.
 """
 
-from crossloop.conformance.expectations import ALWAYS, WINDOWS, Expectation
+from crossloop.conformance.expectations import ALWAYS, WINDOWS, WINE, Expectation
 
 ASYNCIO_PLATFORMS = "https://docs.python.org/3/library/asyncio-platforms.html"
+CPYTHON_93821 = "https://github.com/python/cpython/issues/93821"
+GEVENT_LOOPS = "https://www.gevent.org/loop_impls.html"
+LISTENER_CLOSED = "a reset before the accept is WinError 64, upon which the Proactor closes the listener"
 LIBUV_STOP = (
     "https://github.com/MagicStack/uvloop/blob/525cca2ce68d60ce6acaf83bdc902fd9f57d6c54/uvloop/loop.pyx"
 )
 STOP_IS_QUEUED = "a stop is a queued callback: one that comes in the last turn ends the next run at once"
+TORNADO_SELECTOR = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/platform/asyncio.py"
 TORNADO_EOF = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/iostream.py"
+WINE_CLOSE = "a send takes any amount there, and what it had not sent is lost when the socket is closed"
+WINE_SERVER = "https://gitlab.winehq.org/wine/wine/-/blob/wine-10.0/server/sock.c"
 WINSOCK_SELECT = "https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-select"
 
 EXPECTATIONS = (
@@ -41,6 +47,44 @@ EXPECTATIONS = (
         WINDOWS,
         "select() there takes 512 sockets; the other connections are closed",
         WINSOCK_SELECT,
+    ),
+    Expectation(
+        "tornado",
+        "stream-1000-connections@*",
+        WINDOWS,
+        "select() there takes 512 sockets, and tornado waits by it beside the Proactor",
+        TORNADO_SELECTOR,
+    ),
+    Expectation(
+        "gevent-libev",
+        "stream-1000-connections@*",
+        WINDOWS,
+        "libev waits by select() there, and gevent is built for 1024 sockets, of which ended ones are free late",
+        GEVENT_LOOPS,
+    ),
+    Expectation("asyncio", "stream-resets@protocol", WINDOWS, LISTENER_CLOSED, CPYTHON_93821, sometimes=True),
+    Expectation("asyncio", "stream-resets@streams", WINDOWS, LISTENER_CLOSED, CPYTHON_93821, sometimes=True),
+    Expectation(
+        "asyncio-proactor", "stream-resets@protocol", WINDOWS, LISTENER_CLOSED, CPYTHON_93821, sometimes=True
+    ),
+    Expectation(
+        "asyncio-proactor", "stream-resets@streams", WINDOWS, LISTENER_CLOSED, CPYTHON_93821, sometimes=True
+    ),
+    Expectation("*", "stream-half-close-queue@*", WINE, WINE_CLOSE, WINE_SERVER, sometimes=True),
+    Expectation(
+        "threads",
+        "stream-resets@*",
+        WINE,
+        "closing a socket there does not wake the thread that sends on it",
+        WINE_SERVER,
+        sometimes=True,
+    ),
+    Expectation(
+        "threads",
+        "stream-stop-queue@*",
+        WINE,
+        "closing a socket there does not wake the thread that sends on it",
+        WINE_SERVER,
     ),
     Expectation(
         "asyncio",

@@ -17,8 +17,12 @@ merged by libev itself. The price of that trust: a descriptor must not be closed
 Timers are doubles, but epoll and poll wait whole milliseconds, rounded up. The loop's clock stands still
 while callbacks run. A signal interrupts the wait, so Python's handlers run at once. The kernel mechanism is
 libev's choice (or that of GEVENT_BACKEND): epoll on Linux, and select on macOS, where libev trusts neither
-kqueue nor poll, and on Windows, where gevent itself prefers `gevent-libuv`.
+kqueue nor poll, and on Windows, where gevent itself prefers `gevent-libuv`: there libev's numbers of
+descriptors are places in a table of FD_SETSIZE sockets, and a watcher for one more is an error ("cannot watch more than
+1024 sockets") by which the accepted connection is lost. So the server closes what comes beyond.
 """
+
+import sys
 
 from gevent.libev import corecext
 
@@ -34,12 +38,27 @@ ABOUT = AdapterAbout(
     homepage="https://www.gevent.org/loop_impls.html",
 )
 
+WINDOWS_SOCKETS = 1024
+"""FD_SETSIZE of gevent's builds for Windows (its _setuputils.py)."""
+SPARE_SOCKETS = 124
+"""For the listener, the stop, libev's own for waking, and for connections that have ended: their places come back late.
+With 8 spare, every fourth connection that was refused at the bound cost another one its place (gevent 26.9, Wine)."""
+
 
 class Adapter(GeventHub):
     """gevent's hub with `gevent.libev.corecext.loop`."""
 
     def __init__(self) -> None:
         super().__init__("libev-cext")
+
+    def most_connections(self) -> tuple[int, str] | None:
+        if sys.platform != "win32":
+            return None
+        most = WINDOWS_SOCKETS - SPARE_SOCKETS
+        return (
+            most,
+            f"libev waits by select() there, and gevent's build knows {WINDOWS_SOCKETS} sockets (FD_SETSIZE)",
+        )
 
     def facts(self) -> Facts:
         return self.facts_of(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from crossloop.installing.machine import under_wine
 from crossloop.journal import CheckRecord
 
 
@@ -26,6 +27,8 @@ class Surroundings:
     """`glibc`, `musl`, or empty where there is no telling."""
     binding_version: tuple[int, ...]
     library_version: tuple[int, ...]
+    wine: bool = False
+    """Whether this is Wine's Windows."""
 
 
 def surroundings(binding_version: str = "", library_version: str = "") -> Surroundings:
@@ -37,6 +40,7 @@ def surroundings(binding_version: str = "", library_version: str = "") -> Surrou
         libc,
         version_numbers(binding_version),
         version_numbers(library_version),
+        under_wine(),
     )
 
 
@@ -76,6 +80,7 @@ ALWAYS = Condition("always", lambda _here: True)
 LINUX = Condition("on linux", lambda here: here.platform == "linux")
 MACOS = Condition("on darwin", lambda here: here.platform == "darwin")
 WINDOWS = Condition("on win32", lambda here: here.platform == "win32")
+WINE = Condition("under Wine", lambda here: here.wine)
 MUSL = Condition("with musl", lambda here: here.libc == "musl")
 
 

@@ -124,7 +124,13 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        most = self.most_connections()
+        # gevent stops accepting while a pool is full. One place more, for a connection to be closed from.
+        connections = Pool(None if most is None else most[0] + 1)
+
         def handle(connection: Any, _address: object) -> None:
+            if most is not None and len(connections) > most[0]:
+                return
             receive = application()
             read, send_all = connection.recv, connection.sendall
             try:
@@ -134,7 +140,6 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
             except OSError:  # the peer's reset; StreamServer closes the socket
                 pass
 
-        connections = Pool()
         server = GeventStreamServer(listener, handle, spawn=connections)
         with self._failures_raised():
             server.start()

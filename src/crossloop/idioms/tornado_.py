@@ -12,6 +12,8 @@ and every callback goes through one more frame of Python. What is tornado's:
   callbacks and go asyncio's way.
 - `PeriodicCallback` starts a coroutine, hence a task, at each tick; it keeps its phase and leaves out ticks
   that were missed.
+- On the Proactor, which cannot watch descriptors, tornado starts a thread that selects for it. A socket more than
+  FD_SETSIZE ends that thread by a ValueError, and nothing is read any more; so what comes beyond is closed.
 - Out of descriptors, an accept raises in a handler that stays registered: on a level-triggered mechanism the
   loop spins. Here the listener is taken out for a second, as asyncio does by itself.
 - Native coroutines receive from bare sockets by asyncio's `sock_recv`: tornado has no call of its own for it.
@@ -42,6 +44,10 @@ from crossloop.idioms.asyncio_streams import (
     others_ended,
     readable,
 )
+from crossloop.idioms.select_size import places_left, set_size
+
+SELECTED = 2
+"""What tornado's thread watches besides connections: its own waker, and the listener."""
 
 
 class TornadoLoop(AsyncioLoop):
@@ -87,6 +93,12 @@ class TornadoLoop(AsyncioLoop):
             loaded_from=module_file(tornado),
         )
 
+    def most_connections(self) -> tuple[int, str] | None:
+        if not isinstance(self.loop, getattr(asyncio, "ProactorEventLoop", ())):
+            return None
+        most, why = places_left(set_size(), SELECTED)
+        return most, f"tornado watches sockets by a thread beside the Proactor, and {why}"
+
     async def addresses(self, name: str) -> Sequence[str]:
         found = await self._resolver.resolve(name, 0, socket.AF_INET)
         return [str(address[0]) for _family, address in found]
@@ -111,7 +123,8 @@ class TornadoLoop(AsyncioLoop):
         self, listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
     ) -> None:
         """`TCPServer` with a native coroutine for each `IOStream`."""
-        self._server = server = _Server(listener, application)
+        bound = self.most_connections()
+        self._server = server = _Server(listener, application, bound[0] if bound else None)
         try:
             await readable(stop)
         finally:
@@ -125,14 +138,21 @@ class TornadoLoop(AsyncioLoop):
 class _Server(TCPServer):
     """Serves *application* on *listener* from the moment it is made, inside the running loop."""
 
-    def __init__(self, listener: socket.socket, application: StreamApplication) -> None:
+    def __init__(
+        self, listener: socket.socket, application: StreamApplication, most: int | None = None
+    ) -> None:
+        """*most*: connections at once; beyond them one is closed as it comes."""
         super().__init__()
+        self._most = most
         self.streams: set[IOStream] = set()
         self._application = application
         self._listener = listener
         self.add_socket(listener)
 
     async def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        if self._most is not None and len(self.streams) >= self._most:
+            stream.close()
+            return
         receive = self._application()
         self.streams.add(stream)
         try:

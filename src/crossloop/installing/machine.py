@@ -63,7 +63,7 @@ def descriptor_limits() -> tuple[int, int]:
 def virtualization() -> str:
     """Hypervisor, container or emulation, where it shows; empty if nothing does. `Wine` is always said."""
     if sys.platform == "win32":
-        return "Wine" if _under_wine() else ""
+        return "Wine" if under_wine() else ""
     if sys.platform == "darwin":
         return "virtual machine" if asked("sysctl", "-n", "kern.hv_vmm_present") == "1" else ""
     seen = []
@@ -96,7 +96,7 @@ def asked(*command: str) -> str:
     return run.stdout.strip().partition("\n")[0]
 
 
-def _under_wine() -> bool:
+def under_wine() -> bool:
     """Wine's ntdll exports a function that Windows' does not have (Wine's developers' FAQ)."""
     if sys.platform != "win32":
         return False
