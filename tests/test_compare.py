@@ -378,6 +378,19 @@ def test_a_bound_says_something_against_a_row_only_where_both_runs_had_it(memory
     assert "held 600 MiB" in found.reason
 
 
+def test_the_failure_of_another_process_is_no_verdict_on_a_row() -> None:
+    base = journal(1)
+    lost = [
+        msgspec.structs.replace(one, outcome="failed", reason="it ended", beside="load generator", figures=None)
+        if isinstance(one, CellRecord) and one.adapter == "uvloop" else one
+        for one in journal(2)
+    ]  # fmt: skip
+    for document in (compared(base, lost), compared(lost, base)):
+        found = cell(document, "uvloop")
+        assert found.verdict == "not comparable"
+        assert found.reason.startswith("the load generator failed, not the row: it was ")
+
+
 def test_what_is_not_measured_any_more_is_a_regression_in_words() -> None:
     base, new = journal(1), journal(2)
     crashed = [

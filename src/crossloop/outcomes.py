@@ -36,6 +36,8 @@ class Failed:
 
     reason: str
     stderr_tail: str = ""
+    beside: str = ""
+    """The process beside the measured one that failed: nothing is known of the measured one then."""
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,8 @@ def at(place: str, outcome: Outcome) -> Outcome:
 def outcome_stderr(outcome: Outcome) -> str:
     """End of the process's error output, where the outcome has one."""
     return outcome.stderr_tail if isinstance(outcome, Failed | Crashed | TimedOut | OverLimit) else ""
+
+
+def outcome_beside(outcome: Outcome) -> str:
+    """The process beside the measured one whose failure this is; empty where it is the measured one's."""
+    return outcome.beside if isinstance(outcome, Failed) else ""

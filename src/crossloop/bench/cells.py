@@ -25,7 +25,15 @@ from crossloop.journal import (
     SliceRecord,
 )
 from crossloop.load.histogram import latency_of
-from crossloop.outcomes import Failed, Measured, Outcome, outcome_name, outcome_reason, outcome_stderr
+from crossloop.outcomes import (
+    Failed,
+    Measured,
+    Outcome,
+    outcome_beside,
+    outcome_name,
+    outcome_reason,
+    outcome_stderr,
+)
 from crossloop.statistics import Standing
 
 SERVER_BOUND_SHARE = 0.90
@@ -175,6 +183,7 @@ def _cell(comparison: Comparison, row: Row, outcome: Outcome, figures: Figures |
         outcome=outcome_name(outcome),
         reason=outcome_reason(outcome),
         stderr_tail=outcome_stderr(outcome),
+        beside=outcome_beside(outcome),
         figures=figures,
     )
 

@@ -250,8 +250,7 @@ class EvidenceRoom(ServedRoom):
     def leave(self, row: Row) -> None:
         """End the server of *row* and drop its connections."""
         self.drop(row)
-        with contextlib.suppress(ChildError):
-            self._load.ask({"do": "close", "target": str(row), "reset": True}, Closed, READY_LIMIT_S)
+        self._forget(str(row), reset=True)
 
     def _idle_share(self, child: Child) -> float:
         """CPU time ÷ elapsed time of a server that nothing is asked of."""

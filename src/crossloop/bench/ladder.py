@@ -77,6 +77,6 @@ def _beyond(outcome: Outcome, ladder: str, value: Any) -> Outcome:
         case OverLimit():
             return OverLimit(f"{reason}: {outcome.reason}")
         case Failed():
-            return Failed(f"{reason}: {outcome.reason}")
+            return Failed(f"{reason}: {outcome.reason}", beside=outcome.beside)
         case _:  # a climb does not end with a figure alone
             raise ValueError(f"{outcome!r} ends no climb")

@@ -5,9 +5,8 @@ same, with a fresh server for each visit) and `WorkRoom` (workers that drive the
 every worker is stopped, so that one that spins or ticks disturbs nobody.
 """
 
-import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,12 +18,21 @@ from crossloop.bench.plan import Comparison, Row, Stage
 from crossloop.bench.variants import request_of
 from crossloop.journal import SliceRecord
 from crossloop.journal.naming import adapter_of, is_variant
-from crossloop.outcomes import Failed, Outcome, TimedOut, Unsupported, outcome_reason, outcome_stderr
+from crossloop.outcomes import (
+    Failed,
+    Outcome,
+    TimedOut,
+    Unsupported,
+    outcome_beside,
+    outcome_reason,
+    outcome_stderr,
+)
 from crossloop.references import REFERENCES
 from crossloop.suite import Suite
 from crossloop.supervise.answers import (
     Closed,
     Connected,
+    EngineTaken,
     Kind,
     LoadFault,
     LoadFaultError,
@@ -46,6 +54,8 @@ from crossloop.supervise.references import reference_server
 READY_LIMIT_S = 30.0
 SLICE_LIMIT_S = 40.0
 """Longest a slice may take, unless `--limit` says otherwise; a worker that needs longer hangs."""
+LOAD = "load generator"
+COMPANION = "companion"
 FIRST_CONNECTIONS = 8
 """Connections that a server of a ladder has had before it is measured."""
 
@@ -125,6 +135,7 @@ class Room(ABC):
             self._ask_ready(row, child, request)
         except ChildError:
             self.drop(row)
+            self._look_beside()
             raise
         return child
 
@@ -139,9 +150,24 @@ class Room(ABC):
     ) -> list[Taken]:
         """Take one slice for each (phase, offered rate).
 
-        Starts the row's worker when it is not there (after a failure on other parameters). Raises
-        ChildError; the row's worker is gone then, unless it only cannot do what *comparison* asks for.
+        Starts the row's worker when it is not there (after a failure on other parameters). When a process
+        beside it is lost, they are taken once more with a new one. Raises ChildError; the row's worker is gone
+        then, unless it only cannot do what *comparison* asks for.
         """
+        try:
+            return self._visit(row, comparison, phases, seed)
+        except ChildError as error:
+            if not outcome_beside(error.outcome):
+                raise
+        try:
+            return self._visit(row, comparison, phases, seed)
+        except ChildError:
+            self.drop(row)
+            raise
+
+    def _visit(
+        self, row: Row, comparison: Comparison, phases: Sequence[tuple[str, float]], seed: int
+    ) -> list[Taken]:
         if row not in self._workers:
             self.start(row)
         beyond = self._beyond(row, comparison)
@@ -151,8 +177,10 @@ class Room(ABC):
         child.resume()
         try:
             answers = self._take(row, child, comparison, phases, seed)
-        except ChildError:
-            self.drop(row)
+        except ChildError as error:
+            if not outcome_beside(error.outcome):
+                self.drop(row)
+                self._look_beside()
             raise
         child.suspend()
         return answers
@@ -167,6 +195,9 @@ class Room(ABC):
     @abstractmethod
     def _ask_ready(self, row: Row, child: Child, request: Mapping[str, Any]) -> None:
         """Have a worker get ready, and note what it says then. Raises ChildError."""
+
+    def _look_beside(self) -> None:  # noqa: B027  (a hook, not a duty)
+        """A row has failed: raise ChildError when a process beside it is gone, for then that has."""
 
     def _beyond(self, row: Row, comparison: Comparison) -> Outcome | None:
         """Why a worker that is ready cannot do what *comparison* asks for, as far as it has said."""
@@ -201,22 +232,35 @@ class WorkRoom(Room):
         super().__init__(suite, stage, conditions)
         self._companion: Child | None = None
         self._server: tuple[str, int] | None = None
-        if stage.scenario.about.companion:
-            self._companion = worker(f"{stage.scenario.id}-companion")
-            request = {
-                "do": "companion",
-                "scenario": stage.scenario.module,
-                "paths": self._paths(),
-                "cpu": conditions.load_cpu,
-            }
-            try:
-                answer = self._companion.ask(request, Serving, READY_LIMIT_S)
-            except ChildError as error:
-                reason = f"companion of {stage.scenario.id}: {outcome_reason(error.outcome)}"
-                raise ChildError(Failed(reason, outcome_stderr(error.outcome))) from error
-            self._server = (answer.host, answer.port)
+        self._see_to_companion()
+
+    def _see_to_companion(self) -> None:
+        """Start the companion where there is one to be and none is. Raises ChildError."""
+        if not self._stage.scenario.about.companion or self._companion is not None:
+            return
+        request = {
+            "do": "companion",
+            "scenario": self._stage.scenario.module,
+            "paths": self._paths(),
+            "cpu": self._conditions.load_cpu,
+        }
+        name = f"{self._stage.scenario.id}-companion"
+        self._companion, answer = started_beside(COMPANION, lambda: worker(name), request, Serving)
+        self._server = (answer.host, answer.port)
+
+    def _look_beside(self) -> None:
+        if self._companion is None:
+            return
+        try:
+            self._companion.check(0.0)
+        except ChildError as error:
+            self._companion = None
+            for row in list(self._workers):  # each knows the address of the one that is gone
+                self.drop(row)
+            raise lost(COMPANION, error.outcome) from error
 
     def _request(self, row: Row) -> dict[str, Any]:
+        self._see_to_companion()
         return {
             "do": "work",
             "module": self._module_of(row),
@@ -264,13 +308,14 @@ class ServedRoom(Room):
         self._addresses: dict[Row, tuple[str, int]] = {}
         self._bounds: dict[Row, tuple[int, str]] = {}
         self._references = {row for one in stage.comparisons for row in one.references}
-        self._load = self._start_load()
+        self._load: Child | None = self._start_load()
 
     def _start_load(self) -> Child:
-        load = Child(load_command(self._conditions.engine), name="load")
-        if self._conditions.load_cpu is not None:
-            load.ask({"do": "pin", "cpu": self._conditions.load_cpu}, Pinned, READY_LIMIT_S)
-        return load
+        """A load generator, pinned. Raises ChildError."""
+        command, cpu = load_command(self._conditions.engine), self._conditions.load_cpu
+        if cpu is None:
+            return started_beside(LOAD, lambda: Child(command, name=LOAD), {"do": "engine"}, EngineTaken)[0]
+        return started_beside(LOAD, lambda: Child(command, name=LOAD), {"do": "pin", "cpu": cpu}, Pinned)[0]
 
     def _child(self, row: Row) -> Child:
         if row not in self._references:
@@ -338,7 +383,8 @@ class ServedRoom(Room):
         return answers
 
     def _ask_load(self, server: Child, order: Mapping[str, Any], kind: type[Kind]) -> Kind:
-        """Ask the load process; what goes wrong is laid at the door of whoever it belongs to."""
+        """Ask the load process, a new one when the last was lost. Raises ChildError with what the culprit did."""
+        self._load = self._load or self._start_load()
         try:
             # Only while connections are made can a server outgrow its limit; a slice is left in peace.
             beside = server if order["do"] == "open" else None
@@ -347,16 +393,23 @@ class ServedRoom(Room):
         except LoadFaultError as error:
             fault = error.fault
         except BesideError:
-            self._load = self._start_load()
+            self._load = None
             raise
         except ChildError as error:
-            self._load = self._start_load()
+            self._load = None
             server.check()
-            raise ChildError(Failed(f"the load generator ended: {error}")) from error
-        with contextlib.suppress(ChildError):
-            self._load.ask({"do": "close", "target": order["target"]}, Closed, READY_LIMIT_S)
+            raise lost(LOAD, error.outcome) from error
+        self._forget(order["target"])
         server.check()
         raise ChildError(self._blame(server, fault))
+
+    def _forget(self, target: str, *, reset: bool = False) -> None:
+        """Have the load drop its connections to *target*; a load that is lost has none."""
+        if self._load is not None:
+            try:
+                self._load.ask({"do": "close", "target": target, "reset": reset}, Closed, READY_LIMIT_S)
+            except ChildError:
+                self._load = None
 
     def _blame(self, server: Child, fault: LoadFault) -> Outcome:
         if fault.kind == "limit":
@@ -365,7 +418,36 @@ class ServedRoom(Room):
 
     def close(self) -> None:
         super().close()
-        self._load.end()
+        if self._load is not None:
+            self._load.end()
+
+
+def started_beside(
+    process: str, start: Callable[[], Child], request: Mapping[str, Any], kind: type[Kind]
+) -> tuple[Child, Kind]:
+    """A child that works beside the measured ones, and its answer to *request*; tried twice. Raises ChildError."""
+    try:
+        return _answering(start(), request, kind)
+    except ChildError:
+        pass  # whatever ended the first may be over
+    try:
+        return _answering(start(), request, kind)
+    except ChildError as error:
+        raise lost(process, error.outcome, "does not start, ") from error
+
+
+def _answering(child: Child, request: Mapping[str, Any], kind: type[Kind]) -> tuple[Child, Kind]:
+    try:
+        return child, child.ask(request, kind, READY_LIMIT_S)
+    except LoadFaultError as error:
+        child.end()
+        raise ChildError(Failed(str(error))) from error
+
+
+def lost(process: str, outcome: Outcome, does: str = "") -> ChildError:
+    """What is to be raised when *process*, beside the measured one, was lost: not a word on the measured one."""
+    reason = f"the {process} {does}{outcome_reason(outcome)}; nothing is known of this row"
+    return ChildError(Failed(reason, outcome_stderr(outcome), process))
 
 
 def beyond_bound(connections: int, bound: tuple[int, str] | None) -> Outcome | None:
@@ -383,12 +465,12 @@ class LadderRoom(ServedRoom):
     there before the difference begins.
     """
 
-    def slices(
+    def _visit(
         self, row: Row, comparison: Comparison, phases: Sequence[tuple[str, float]], seed: int
     ) -> list[Taken]:
-        """As `Room.slices`, with an answer of phase `connect` before the others; the worker is gone after it."""
+        """Takes an answer of phase `connect` before the others; the worker is gone after it."""
         try:
-            return super().slices(row, comparison, phases, seed)
+            return super()._visit(row, comparison, phases, seed)
         finally:
             self.drop(row)
 

@@ -39,7 +39,15 @@ from crossloop.journal import (
     UnfitRecordError,
 )
 from crossloop.journal.records import EVIDENCE
-from crossloop.outcomes import Failed, Outcome, OutcomeName, outcome_name, outcome_reason, outcome_stderr
+from crossloop.outcomes import (
+    Failed,
+    Outcome,
+    OutcomeName,
+    outcome_beside,
+    outcome_name,
+    outcome_reason,
+    outcome_stderr,
+)
 from crossloop.references import REFERENCES
 from crossloop.statistics import noise_floor, precise
 from crossloop.suite import Suite
@@ -47,6 +55,9 @@ from crossloop.supervise.child import ChildError
 
 Progress = Callable[[str, int], object]
 """Called with what is being done and how many slices were finished by it."""
+
+MOST_LOST = 3
+"""Visits in a row that were lost to a process beside the measured one; after them a stage is given up."""
 
 CellKey = tuple[str, str, str, str]
 
@@ -267,6 +278,9 @@ class _StageSession:
         self._deadline = deadline
         self._slices = {one.key: bench.past.slices_of(one) for one in stage.comparisons}
         self._failures: dict[str, dict[Row, Outcome]] = {one.key: {} for one in stage.comparisons}
+        self._lost: dict[str, dict[Row, Outcome]] = {one.key: {} for one in stage.comparisons}
+        """Rows of which a visit was lost to a process beside theirs; that is what became of those without slices."""
+        self._lost_running = 0
         # Generations are numbered on from those of an interrupted run: fresh processes are a new one.
         before = [one.generation for found in self._slices.values() for one in found]
         self._first_generation = max(before, default=-1) + 1
@@ -356,7 +370,19 @@ class _StageSession:
             try:
                 room.slices(row, comparison, (self._main_phase(comparison),), 0)
             except ChildError as error:
-                self._failures[comparison.key][row] = error.outcome
+                self._note(row, comparison, error)
+            else:
+                self._lost_running = 0
+
+    def _note(self, row: Row, comparison: Comparison, error: ChildError) -> None:
+        """Note what became of a row. Raises ChildError when the processes beside the rows fail again and again."""
+        if not outcome_beside(error.outcome):
+            self._failures[comparison.key][row] = error.outcome
+            return
+        self._lost[comparison.key][row] = error.outcome
+        self._lost_running += 1
+        if self._lost_running == MOST_LOST:
+            raise error
 
     def _visit(
         self, room: Room, row: Row, comparison: Comparison, generation: int, turn: int, seed: int
@@ -367,11 +393,12 @@ class _StageSession:
             answers = room.slices(row, comparison, phases, seed)
             taken = self._record(row, comparison, generation, turn, answers)
         except ChildError as error:
-            self._failures[comparison.key][row] = error.outcome
+            self._note(row, comparison, error)
             return
         except UnfitRecordError as error:
             self._failures[comparison.key][row] = Failed(f"its figures cannot be recorded: {error}")
             return
+        self._lost_running = 0
         slices = len(answers) - taken["connect"]
         self._bench.tell(f"{self._stage.scenario.id} {_words(comparison)}: {row}", slices)
 
@@ -431,10 +458,10 @@ class _StageSession:
         return phases
 
     def fail_all(self, outcome: Outcome) -> None:
-        """No row of the stage can be measured."""
+        """No row of the stage can be measured any more; what was measured stands."""
         for comparison in self._stage.comparisons:
             for row in comparison.measured:
-                self._failures[comparison.key].setdefault(row, outcome)
+                self._lost[comparison.key].setdefault(row, outcome)
 
     def summary(self, comparison: Comparison, headline_floor: float | None) -> ComparisonRecord:
         """What holds for a comparison as a whole, from everything that was measured of it."""
@@ -452,7 +479,9 @@ class _StageSession:
     def _found(self, comparison: Comparison) -> tuple[list[SliceRecord], dict[Row, Outcome]]:
         """Slices, and the rows that have no figure."""
         key = comparison.key
-        return self._slices[key], {**self._failures[key], **self._stops()[key]}
+        measured = {Row(one.adapter, one.style) for one in self._slices[key]}
+        lost = {row: outcome for row, outcome in self._lost[key].items() if row not in measured}
+        return self._slices[key], {**lost, **self._failures[key], **self._stops()[key]}
 
     def beside(self, comparison: Comparison) -> list[CellRecord | TaxRecord]:
         """What the native references of a comparison show: their cells, and each library's binding tax."""

@@ -142,13 +142,14 @@ def _serves_ten_thousand(evidence: Evidence, adapter: str) -> tuple[bool | None,
     """Whether an adapter served 10,000 connections within the objective, and in words what came of it.
 
     None where that is not known: it was ended because it held more memory than a worker may here, a bound of ours
-    and not of the world's; or its climb ended on a lower rung, and 10,000 were not tried.
+    and not of the world's; another process failed beside it; or its climb ended on a
+    lower rung, and 10,000 were not tried.
     """
     cell = evidence.cell("c10k", {"connections": TEN_THOUSAND}, adapter)
     if cell.figures is None:
         if cell.outcome in {"not-installed", "unsupported"}:
             raise NotMeasuredError(f"{adapter} is {cell.outcome}: {cell.reason}")
-        unknown = cell.outcome == "over-limit" or cell.reason.startswith("stopped at ")
+        unknown = cell.outcome == "over-limit" or cell.beside or cell.reason.startswith("stopped at ")
         return None if unknown else False, f"{adapter}: {cell.outcome}: {cell.reason}"
     latency, objective = cell.figures.latency_us, cell.figures.objective
     p99 = f"p99 {digits.number(latency.p99 / 1000)} ms" if latency is not None else "no latency"

@@ -152,15 +152,33 @@ def without_ratio(
         return None
     if old is None:
         return _in_words(now, "not comparable", "only NEW has it")
+    unknown = _unknown(old, base, new)
+    if unknown:
+        return _in_words(
+            now, "not comparable", f"{unknown}: it was {old.outcome}: {old.reason}; now measured"
+        )
     return _in_words(now, "improvement", f"was {old.outcome}: {old.reason}; now measured")
+
+
+def _unknown(unmeasured: CellRecord, base: RunData, new: RunData) -> str:
+    """Why a cell without figures says nothing of its row; empty where it does."""
+    if unmeasured.beside:
+        return f"the {unmeasured.beside} failed, not the row"
+    bounds = [side.header.options.get("memory") for side in (base, new)]
+    return (
+        "another `--memory` was allowed"
+        if unmeasured.outcome == "over-limit" and bounds[0] != bounds[1]
+        else ""
+    )
 
 
 def _gone(cell: CellRecord, now: CellRecord | None, base: RunData, new: RunData) -> CellVerdict:
     """A cell that BASE measured and NEW did not: a regression, unless nobody asked for it."""
     if now is not None:
-        bounds = [side.header.options.get("memory") for side in (base, new)]
-        if now.outcome == "over-limit" and bounds[0] != bounds[1]:
-            return _in_words(cell, "not comparable", f"another `--memory` was allowed; now {now.reason}")
+        if unknown := _unknown(now, base, new):
+            return _in_words(
+                cell, "not comparable", f"{unknown}: it was measured; now {now.outcome}: {now.reason}"
+            )
         return _in_words(cell, "regression", f"was measured; now {now.outcome}: {now.reason}")
     if not new.was_asked_for(cell):
         return _in_words(cell, "not comparable", "NEW was not asked for it")

@@ -291,6 +291,8 @@ class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):
     outcome: OutcomeName
     reason: Text = ""
     stderr_tail: Tail = ""
+    beside: Text = ""
+    """Of a `failed` cell: the process that failed, where it was not the measured one; nothing is known of that then."""
     figures: Figures | None = None
 
 

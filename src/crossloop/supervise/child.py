@@ -58,13 +58,16 @@ class Child:
     def __init__(
         self, arguments: Sequence[str], *, name: str, limit_bytes: int = MEMORY_BYTES, program: str = ""
     ):
-        """Start it: another interpreter like this one with *arguments*, or another *program*. Raises OSError."""
+        """Start it: another interpreter like this one with *arguments*, or another *program*. Raises ChildError."""
         self.name = name
         self._limit_bytes = limit_bytes
         self._suspended = False
         environment = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
         command = [program, *arguments] if program else [sys.executable, "-P", *arguments]
-        self._family = Family.start(command, environment)
+        try:
+            self._family = Family.start(command, environment)
+        except OSError as error:
+            raise ChildError(Failed(f"does not start: {error}")) from error
         self._process = self._family.process
         self.pid = self._family.pid
         self._flooded = ""
@@ -74,8 +77,12 @@ class Child:
             threading.Thread(target=work, name=f"{name}-{work.__name__}", daemon=True)
             for work in (self._read_answers, self._drain_errors)
         ]
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError as error:  # the machine, or a limit of ours on it, has no more of them
+            self._family.end()
+            raise ChildError(Failed(f"does not start: {error} to read what it says")) from error
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from crossloop.native import NotBuiltError, build_of
-from crossloop.outcomes import Failed, Measured, NotInstalled, Outcome, Unsupported
+from crossloop.outcomes import Measured, NotInstalled, Outcome, Unsupported
 from crossloop.references import Reference
 from crossloop.supervise.answers import ReferenceFacts
 from crossloop.supervise.child import Child, ChildError
@@ -51,9 +51,8 @@ def _probed(reference: Reference, recorded: str) -> ProbedReference:
     try:
         with Child(["--describe"], name=reference.id, program=str(program)) as child:
             said = child.receive(ReferenceFacts, LIMIT_S)
-    except (ChildError, OSError) as error:
-        outcome = error.outcome if isinstance(error, ChildError) else Failed(f"it does not start: {error}")
-        return ProbedReference(reference, outcome)
+    except ChildError as error:
+        return ProbedReference(reference, error.outcome)
     facts = {
         "binding": "C",
         "binding_version": "",
@@ -70,6 +69,6 @@ def reference_server(reference: Reference, cpu: int | None, limit_bytes: int) ->
     arguments = ["--supervised", *(() if cpu is None else ("--cpu", str(cpu)))]
     try:
         program = build_of(reference.part)
-        return Child(arguments, name=reference.id, limit_bytes=limit_bytes, program=str(program))
-    except (NotBuiltError, OSError) as error:
-        raise ChildError(Failed(f"{reference.id} does not start: {error}")) from error
+    except NotBuiltError as error:
+        raise ChildError(NotInstalled(str(error))) from error
+    return Child(arguments, name=reference.id, limit_bytes=limit_bytes, program=str(program))

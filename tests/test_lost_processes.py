@@ -1,0 +1,129 @@
+"""Processes beside the measured ones that are lost: an outcome of their own, a new one, a run that goes on."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from crossloop.bench.header import cpus
+from crossloop.bench.plan import Comparison, Pace, Row, Stage
+from crossloop.bench.rooms import Conditions, Room, Taken, open_room
+from crossloop.outcomes import Failed
+from crossloop.suite import load_suite
+from crossloop.supervise.child import ChildError
+
+HERE = Path(__file__).parent
+LIMIT_S = 120.0
+SETS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "tcp-echo": ("protocol", "capacity", {"connections": 2, "size": 64}),
+    "dns": ("pycares", "work", {"names": 5, "in_flight": 2, "kind": "plain"}),
+}
+LOAD = "crossloop.load.process"
+DIES_AT_START = """
+import os, sys
+if "crossloop.load.process" in sys.orig_argv:
+    os._exit(9)
+"""
+
+
+def staged(scenario: str, *adapters: str) -> Stage:
+    suite = load_suite()
+    style, _phase, parameters = SETS[scenario]
+    rows = tuple(Row(adapter, style) for adapter in adapters)
+    about = suite.scenarios[scenario]
+    pace = Pace(generations=1, slice_ms=100, run_in_ms=5)
+    return Stage(about, (Comparison(about, parameters, rows, 1, ()),), pace)
+
+
+def slices(room: Room, stage: Stage, number: int = 0) -> list[Taken]:
+    phase = SETS[stage.scenario.id][1]
+    return room.slices(stage.rows[number], stage.comparisons[0], [(phase, 0.0)], 1)
+
+
+def below(word: str) -> list[psutil.Process]:
+    """Processes of this test by a word of their command, oldest first."""
+    return [one for one in psutil.Process().children(recursive=True) if word in one.cmdline()]
+
+
+def test_a_load_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
+    stage = staged("tcp-echo", "asyncio")
+    with open_room(load_suite(), stage, Conditions(*cpus())) as room:
+        for _again in range(2):
+            (load,) = below(LOAD)
+            load.kill()
+            (answer,) = slices(room, stage)
+            assert answer.figures.answered > 0
+            assert below(LOAD) != [load]
+    assert not below(LOAD)
+
+
+def test_a_companion_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
+    pytest.importorskip("pycares")
+    stage = staged("dns", "asyncio", "asyncio-select")
+    with open_room(load_suite(), stage, Conditions(*cpus())) as room:
+        (companion,) = below("crossloop.worker")
+        for number in (0, 1):
+            assert slices(room, stage, number)[0].figures.operations > 0
+        companion.kill()
+        for number in (0, 1):
+            assert slices(room, stage, number)[0].figures.operations > 0
+
+
+def crossloop(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable, "-m", "crossloop", "--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke",
+        "--no-evidence", "--no-references", "--out", str(folder), *words,
+    ]  # fmt: skip
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def cells(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    lines = map(json.loads, (folder / "run.jsonl").read_text().splitlines())
+    return {(one["adapter"], one["scenario"]): one for one in lines if one["kind"] == "cell"}
+
+
+def test_a_load_that_is_lost_again_and_again_says_nothing_of_the_row(tmp_path: Path) -> None:
+    done = crossloop(tmp_path, "--adapters", "asyncio-select,kills-load", "--scenarios", "tcp-echo")
+    assert done.returncode == 0, done.stderr
+    found = cells(tmp_path)
+    assert found["asyncio-select", "tcp-echo"]["outcome"] == "measured"
+    lost = found["kills-load", "tcp-echo"]
+    assert (lost["outcome"], lost["beside"]) == ("failed", "load generator")
+    assert lost["reason"] == "the load generator ended by SIGKILL; nothing is known of this row"
+
+
+def test_a_load_that_dies_at_start_costs_what_needs_a_load(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(DIES_AT_START)
+    words = ("--adapters", "asyncio-select", "--scenarios", "tcp-echo,timers", "--engine", "python")
+    done = crossloop(tmp_path / "out", *words, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = cells(tmp_path / "out")
+    assert found["asyncio-select", "timers"]["outcome"] == "measured"
+    lost = found["asyncio-select", "tcp-echo"]
+    assert (lost["outcome"], lost["beside"]) == ("failed", "load generator")
+    assert lost["reason"].startswith("the load generator does not start, exited with status 9")
+
+
+def test_a_companion_that_does_not_start_has_an_outcome_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ChildError) as raised:
+        open_room(load_suite(), staged("dns", "asyncio"), Conditions(*cpus()))
+    outcome = raised.value.outcome
+    assert isinstance(outcome, Failed)
+    assert outcome.beside == "companion"
+    assert outcome.reason.startswith("the companion does not start, exited with status 9")
