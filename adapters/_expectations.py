@@ -100,6 +100,13 @@ EXPECTATIONS = (
         "the loop is the Proactor: it waits for completions and has no add_reader",
         ASYNCIO_PLATFORMS,
     ),
+    Expectation(
+        "spin",
+        "stream-idle@native",
+        ALWAYS,
+        "it asks every socket in turn instead of waiting, which is what it is for",
+        "https://man7.org/linux/man-pages/man7/socket.7.html",
+    ),
     Expectation("*uvloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
     Expectation("winloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
 )

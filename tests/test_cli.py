@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -298,6 +299,32 @@ def test_further_known_limits_are_added_to_those_of_the_suite(tmp_path: Path) ->
     assert done.returncode == 1, done.stderr
     assert done.stdout.count("expected:") == 1
     assert "  timers-zero: measured" in done.stdout
+
+
+def test_check_shows_on_a_terminal_where_it_is_and_keeps_its_results_apart() -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo-terminals of this kind")
+    import pty  # (POSIX only)
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "150"}
+    with subprocess.Popen(
+        command("check", "--adapters", "select"), stdout=subprocess.PIPE, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the other end is closed (pty(7))
+            while piece := os.read(ours, 65536):
+                shown += piece
+        assert process.stdout is not None
+        printed = process.stdout.read().decode()
+    os.close(ours)
+    assert process.returncode == 0, printed
+    assert printed.startswith("select: ")
+    assert "passed" in printed
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode("utf-8", "replace"))
+    assert re.search(r"0/1 .*select: [a-z-]+(@native)?, \d+ of \d+", text), text
+    assert "passed" not in text
 
 
 # The machine -----------------------------------------------------------------------------------------

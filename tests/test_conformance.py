@@ -99,19 +99,37 @@ def broken(
         ("early-end", "tasks-many", "tasks answered"),
         ("short-sleep", "tasks-sleep", " ms"),
         ("leaky", "adapter-close-releases", "socket:"),
+        ("hoarding", "stream-released", "handle" if sys.platform == "win32" else "socket:"),
+        ("busy", "stream-idle", "%, "),
+        ("stalling", "stream-steady", " stalls of "),
+        ("stalling", "wakeups-ping-pong", " stalls of "),
+        ("dropping", "stream-steady", "nothing for 5 s after b'message 0000"),
+        ("doubling", "stream-steady", "bytes, from byte "),
+        ("losing-wake", "wakeups-ping-pong", "lost"),
+        ("false-library", "adapter-states-the-truth", "it is in none of "),
+        ("false-file", "adapter-states-the-truth", "nowhere/core.so"),
+        ("false-version", "adapter-states-the-truth", "version of asyncio: '1.2.3'"),
+        ("false-gil", "adapter-states-the-truth", "whether the GIL is on: False"),
+        ("odd-facts", "adapter-states-the-truth", "io_uring: 'perhaps'"),
+        pytest.param(
+            "false-mechanism",
+            "adapter-states-the-truth",
+            "others held: eventpoll",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux shows kernel objects"),
+        ),
     ],
 )
 def test_behaviours_can_fail(
     mutation: str, behaviour: str, actual: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (record,) = broken(mutation, monkeypatch, behaviour)
+    (record,) = broken(mutation, monkeypatch, behaviour, limit_s=40)
     assert (record.outcome, record.as_expected) == ("failed", False), described(record)
     assert actual in record.actual
     assert record.expected
 
 
 def test_the_mutant_works_without_a_mutation(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = broken("", monkeypatch, *(behaviour.id for behaviour in BEHAVIOURS), limit_s=20)
+    records = broken("", monkeypatch, *(behaviour.id for behaviour in BEHAVIOURS), limit_s=40)
     assert [described(record) for record in records if record.outcome != "measured"] == []
     assert len(records) == len(BEHAVIOURS)
 
@@ -138,6 +156,31 @@ def test_what_befalls_one_behaviour_spares_the_next(
     )
     assert reason in first.reason
     assert (second.behaviour, second.outcome, second.as_expected) == ("timers-zero", "measured", True)
+
+
+def test_a_style_that_fails_again_and_again_is_given_up_and_the_next_level_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that ignores its stop hangs in each of its behaviours."""
+    monkeypatch.setenv("CROSSLOOP_MUTATION", "deaf")
+    seen: list[tuple[str, int, int]] = []
+    records = list(
+        check_adapter(
+            "mutant",
+            suite=BROKEN,
+            levels=["StreamServer", "Adapter"],
+            limit_s=3.0,
+            failing_s=5.0,
+            progress=lambda *words: seen.append(words),
+        )
+    )[1:]
+    hung, *left = [one for one in records if one.behaviour.startswith("stream-")]
+    assert (hung.behaviour, hung.outcome) == ("stream-one-byte@protocol", "timed-out")
+    assert {(one.outcome, one.actual, one.as_expected) for one in left} == {("failed", "not run", False)}
+    assert left[0].reason.startswith("not run: what failed before it (1) took ")
+    assert left[0].reason.endswith("the last was stream-one-byte@protocol: no answer within 5 s")
+    assert [one.outcome for one in records if one.behaviour.startswith("adapter-")] == ["measured"] * 3
+    assert seen == [(one.behaviour, number, len(records)) for number, one in enumerate(records)]
 
 
 def test_an_unsupported_member_is_unsupported_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

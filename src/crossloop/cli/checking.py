@@ -13,6 +13,7 @@ import click
 from crossloop.bench.header import run_header
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
+from crossloop.cli.progress import ProgressView
 from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback
 from crossloop.conformance.checking import check_adapter
 from crossloop.conformance.expectations import Expectation
@@ -23,6 +24,8 @@ from crossloop.supervise.family import kill_all
 
 CHECKS = "checks.jsonl"
 """Journal of the checks, beside the `run.jsonl` of the bench; the report shows both."""
+AT_A_TIME = 3
+"""Adapters that are checked at a time."""
 DESCRIPTORS = 512
 """What the behaviours need but for the one with 1,000 connections, which says so itself when it lacks them."""
 
@@ -55,14 +58,25 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
 def _checked(
     suite: Suite, adapters: Sequence[str], expected: Sequence[Expectation]
 ) -> Iterator[tuple[str, list[CheckRecord]]]:
-    """Each adapter with its records, two at a time: no speed is judged here, so both CPUs may work."""
+    """Each adapter with its records, some at a time: no speed is judged here, and most of a check waits."""
     stopping = threading.Event()
 
     def check(adapter: str) -> list[CheckRecord]:
-        found = check_adapter(adapter, suite=suite, expectations=expected)
-        return list(itertools.takewhile(lambda _record: not stopping.is_set(), found))
+        def progress(behaviour: str, before: int, of: int) -> None:
+            with guard:
+                view.advance(f"{adapter}: {behaviour}, {before + 1} of {of}", 0)
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
+        found = check_adapter(adapter, suite=suite, expectations=expected, progress=progress)
+        records = list(itertools.takewhile(lambda _record: not stopping.is_set(), found))
+        with guard:
+            view.advance(f"{adapter}: done", 1)
+        return records
+
+    guard = threading.Lock()
+    with (
+        ProgressView(len(adapters), unit="adapters") as view,
+        ThreadPoolExecutor(max_workers=AT_A_TIME) as pool,
+    ):
         try:
             yield from zip(adapters, pool.map(check, adapters), strict=True)
         except BaseException:  # interrupted: the threads wait for answers that nobody wants any more

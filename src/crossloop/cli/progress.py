@@ -13,9 +13,10 @@ PLAIN_EVERY_S = 10.0
 
 
 class ProgressView:
-    """Shows how many slices are done; a context manager."""
+    """Shows how many slices, or other units, are done; a context manager."""
 
-    def __init__(self, total: int, done: int = 0):
+    def __init__(self, total: int, done: int = 0, *, unit: str = "slices"):
+        self._unit = unit
         self._total = total
         self._done = done
         self._begin = self._done
@@ -35,6 +36,7 @@ class ProgressView:
                 console=Console(file=canvas(sys.stderr)),
                 # Drawing is work on a measured machine: twice a second is enough to see it live.
                 refresh_per_second=2,
+                redirect_stdout=sys.stdout.isatty(),  # else results would go to stderr, where the bar is
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=self._total, completed=self._done)
@@ -44,14 +46,16 @@ class ProgressView:
         if self._live:
             self._bar.stop()
 
-    def advance(self, text: str, slices: int) -> None:
-        """Note *slices* more as done while *text* is under way."""
-        self._done += slices
+    def advance(self, text: str, units: int) -> None:
+        """Note so many *units* more as done while *text* is under way."""
+        self._done += units
         if self._live:
-            self._bar.update(self._task, advance=slices, description=printable(text))
+            self._bar.update(self._task, advance=units, description=printable(text))
         elif (now := time.monotonic()) - self._last >= PLAIN_EVERY_S:
             self._last = now
-            click.echo(f"crossloop: {self._done}/{self._total} slices, {self._left(now)}; {text}", err=True)
+            click.echo(
+                f"crossloop: {self._done}/{self._total} {self._unit}, {self._left(now)}; {text}", err=True
+            )
 
     def _left(self, now: float) -> str:
         done = self._done - self._begin

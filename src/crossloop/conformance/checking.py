@@ -6,10 +6,11 @@ the remaining behaviours go on in a fresh one.
 
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
 
 from crossloop.conformance.behaviour import Behaviour
 from crossloop.conformance.behaviours import LEVELS
@@ -32,7 +33,12 @@ OPEN_LIMIT_S = 30.0
 """For importing a binding and making its loop, on a cold disk."""
 GRACE_S = 2.0
 """On top of a behaviour's own limit, within which the process writes its stacks."""
+FAILING_S = 30.0
+"""What the behaviours of one level, in one style, may spend on failing: those that are left then are failed without
+being run. A server that ignores its stop would have each of them take its whole limit."""
 OPENS = "adapter-opens"
+Progress: TypeAlias = Callable[[str, int, int], object]
+"""Called before each behaviour: its name, how many were there before it, how many there are."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,41 @@ class Checked:
     actual: str
 
 
+@dataclass(frozen=True)
+class _Step:
+    """One behaviour of an adapter's plan."""
+
+    level: str
+    behaviour: Behaviour
+    style: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.behaviour.id}@{self.style}" if self.style else self.behaviour.id
+
+
+@dataclass
+class _Failures:
+    """What one level, in one style, did not do as expected so far."""
+
+    spent_s: float = 0.0
+    names: list[str] = field(default_factory=list)
+    last: str = ""
+
+    def add(self, record: CheckRecord, took_s: float) -> None:
+        self.spent_s += took_s
+        self.names.append(record.behaviour)
+        self.last = (record.reason or record.actual).partition("\n")[0]
+
+    def instead(self, behaviour: Behaviour) -> Checked:
+        """What becomes of a behaviour that is not run because of these."""
+        why = (
+            f"not run: what failed before it ({len(self.names)}) took {self.spent_s:.0f} s; "
+            f"the last was {self.names[-1]}: {self.last}"
+        )
+        return Checked(Failed(why), behaviour.requirement, "not run")
+
+
 def check_adapter(
     adapter: str,
     *,
@@ -51,12 +92,15 @@ def check_adapter(
     levels: Collection[str] | None = None,
     behaviours: Collection[str] | None = None,
     limit_s: float | None = None,
+    failing_s: float = FAILING_S,
     expectations: Iterable[Expectation] = (),
+    progress: Progress = lambda _name, _before, _all: None,
 ) -> Iterator[CheckRecord]:
     """Check one adapter, level by level. Nothing that the adapter does raises here.
 
     *levels*, *behaviours*: names of those to check; None: all. *limit_s*: how long one behaviour may take;
-    None: as each declares. An adapter that cannot be opened yields the one
+    None: as each declares. *failing_s*: what one level, in one style, may spend on failing. An adapter that
+    cannot be opened yields the one
     record `adapter-opens`. Raises KeyError for an id that the suite does not have.
     """
     suite = suite or load_suite()
@@ -74,10 +118,19 @@ def check_adapter(
         yield judge(_record(adapter, OPENS, opened), expected, here)
         if not isinstance(opened.outcome, Measured):
             return
-        for behaviour, style in subject.plan(levels, behaviours):
-            name = f"{behaviour.id}@{style}" if style else behaviour.id
-            checked = subject.check(behaviour, style, limit_s or behaviour.limit_s)
-            yield judge(_record(adapter, name, checked), expected, here)
+        plan = list(subject.plan(levels, behaviours))
+        failures: defaultdict[tuple[str, str], _Failures] = defaultdict(_Failures)
+        for number, step in enumerate(plan):
+            progress(step.name, number, len(plan))
+            before, begun = failures[step.level, step.style], time.monotonic()
+            if before.spent_s < failing_s:
+                checked = subject.check(step.behaviour, step.style, limit_s or step.behaviour.limit_s)
+            else:
+                checked = before.instead(step.behaviour)
+            record = judge(_record(adapter, step.name, checked), expected, here)
+            if not record.as_expected and before.spent_s < failing_s:
+                before.add(record, time.monotonic() - begun)
+            yield record
 
 
 class _Subject:
@@ -99,16 +152,14 @@ class _Subject:
     def __exit__(self, *_error: object) -> None:
         self._end()
 
-    def plan(
-        self, levels: Collection[str] | None, behaviours: Collection[str] | None
-    ) -> Iterator[tuple[Behaviour, str]]:
-        """What is to be checked: behaviours of the levels that the adapter declares, with the style."""
+    def plan(self, levels: Collection[str] | None, behaviours: Collection[str] | None) -> Iterator[_Step]:
+        """What is to be checked: behaviours of the levels that the adapter declares, in each style."""
         for level in LEVELS:
             if level.name in (*self._levels, "Adapter") and (levels is None or level.name in levels):
                 for style in self.styles if level.per_style else ("",):
                     for behaviour in level.behaviours:
                         if behaviours is None or behaviour.id in behaviours:
-                            yield behaviour, style
+                            yield _Step(level.name, behaviour, style)
 
     def open(self) -> Checked:
         """Start a fresh process and open the adapter in it."""

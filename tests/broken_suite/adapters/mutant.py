@@ -5,7 +5,10 @@ Without a mutation it works.
 """
 
 import asyncio
+import contextlib
 import ctypes
+import dataclasses
+import itertools
 import os
 import select
 import socket
@@ -87,6 +90,72 @@ class Unbounded(Adapter):
             sock.close()
 
 
+class Hoarding(Adapter):
+    """Ends a connection for its peer, and never closes its own end."""
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        receives: dict[socket.socket, Receive] = {}
+        while True:
+            readable, _, _ = select.select([listener, stop, *receives], [], [])
+            if stop in readable:
+                break
+            for sock in readable:
+                if sock is listener:
+                    receives[listener.accept()[0]] = application()
+                    continue
+                with contextlib.suppress(OSError):
+                    if data := sock.recv(1 << 18):
+                        sock.sendall(receives[sock](data))
+                        continue
+                    sock.shutdown(socket.SHUT_RDWR)
+                ENDED.append(sock)
+                del receives[sock]
+
+
+ENDED: list[socket.socket] = []
+
+
+def each(number: int, change: Callable[[bytes], bytes]) -> Callable[[StreamApplication], StreamApplication]:
+    """Change one answer in *number*, counted over all connections."""
+    counter = itertools.count(1)
+
+    def broken(application: StreamApplication) -> StreamApplication:
+        def connection() -> Receive:
+            receive = application()
+            return lambda data: receive(data) if next(counter) % number else change(receive(data))
+
+        return connection
+
+    return broken
+
+
+def stalling(adapter: Adapter) -> None:
+    """Stop for 50 ms each second."""
+
+    def stall() -> None:
+        time.sleep(0.05)
+        adapter.loop.call_later(1.0, stall)
+
+    adapter.loop.call_later(1.0, stall)
+
+
+def losing_wake(adapter: Adapter) -> None:
+    wake, counter = adapter.wake, itertools.count(1)
+    adapter.wake = lambda callback: wake(callback) if next(counter) % 20_000 else None
+
+
+def false(**changes: object) -> Callable[[Adapter], None]:
+    """State facts that are not so."""
+
+    def lie(adapter: Adapter) -> None:
+        facts = adapter.facts
+        adapter.facts = lambda: dataclasses.replace(facts(), **changes)  # type: ignore[method-assign, arg-type]  # lies
+
+    return lie
+
+
 def losing(application: StreamApplication) -> StreamApplication:
     def connection() -> Receive:
         receive = application()
@@ -162,6 +231,10 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     # streams
     "losing": lambda adapter: setattr(adapter, "wrap", losing),
     "shared-state": lambda adapter: setattr(adapter, "wrap", shared),
+    "hoarding": lambda adapter: setattr(adapter, "__class__", Hoarding),
+    "dropping": lambda adapter: setattr(adapter, "wrap", each(5_000, lambda _data: b"")),
+    "doubling": lambda adapter: setattr(adapter, "wrap", each(5_000, lambda data: data * 2)),
+    "stalling": stalling,
     "deaf": lambda adapter: setattr(adapter, "stop_heard", False),
     "unbounded": lambda adapter: setattr(adapter, "__class__", Unbounded),
     "noisy": lambda adapter: setattr(adapter, "before_serving", lambda: print("served", file=sys.stderr)),
@@ -189,11 +262,18 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "silent": lambda adapter: setattr(adapter, "trouble", lambda _error: adapter.loop.stop()),
     "calling-wake": from_wrong_thread,
     "forgetful-wake": forgetful,
+    "losing-wake": losing_wake,
     # tasks
     "partial-send": partial_send,
     "early-end": lambda adapter: setattr(adapter, "early_end", True),
     "short-sleep": lambda adapter: setattr(adapter, "sleep", lambda delay_s: asyncio.sleep(delay_s * 0.8)),
     # adapter
     "leaky": leaky,
+    "false-mechanism": false(mechanism="io_uring"),
+    "false-library": false(library="libev", library_version="4.33"),
+    "false-file": false(loaded_from="site-packages/nowhere/core.so"),
+    "false-version": false(binding_version="1.2.3"),
+    "false-gil": false(gil=sys.version_info < (3, 0)),
+    "odd-facts": false(io_uring="perhaps"),
     "failing-constructor": lambda _adapter: time.sleep(-1),
 }

@@ -2,9 +2,14 @@
 
 import gc
 import os
+import platform
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 
+from crossloop.api import Facts, gil_enabled, holds_io_uring
+from crossloop.api.facts import kernel_objects
 from crossloop.conformance.behaviour import Behaviour, Level, Subject, require, require_equal
 
 
@@ -18,6 +23,75 @@ def states_facts(subject: Subject) -> None:
         repr(facts.library_version),
     )
     require_equal(subject.adapter.facts(), facts, "facts asked a second time")
+
+
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "binding": (str,),
+    "binding_version": (str,),
+    "library": (str,),
+    "library_version": (str,),
+    "mechanism": (str,),
+    "io_uring": (bool, NoneType),
+    "gil": (bool,),
+    "loaded_from": (str,),
+}
+KERNEL_OBJECTS: Mapping[str, str] = {"epoll": "eventpoll", "io_uring": "io_uring"}
+"""Mechanisms that a process holds a descriptor of, as `/proc/self/fd` names it."""
+
+
+def states_the_truth(subject: Subject) -> None:
+    """What the process, its descriptors and its memory map can confirm or deny; Linux shows all of it."""
+    facts = subject.adapter.facts()
+    for name, types in TYPES.items():
+        value = getattr(facts, name)
+        require(
+            type(value) in types,
+            f"{name}: {' or '.join(one.__name__ for one in types)}",
+            f"{name}: {value!r}"[:200],
+        )
+    require_equal(facts.gil, gil_enabled(), "whether the GIL is on")
+    require_equal(facts.io_uring, holds_io_uring(), "whether the process holds an io_uring")
+    if facts.binding in sys.stdlib_module_names:
+        require_equal(facts.binding_version, platform.python_version(), f"version of {facts.binding}")
+    _require_loaded(facts)
+    if sys.platform == "linux":
+        held = kernel_objects()
+        for mechanism, kind in KERNEL_OBJECTS.items():
+            require(
+                mechanism not in facts.mechanism or kind in held,
+                f"a descriptor of kind {kind}, since the mechanism is {facts.mechanism!r}",
+                f"none; others held: {', '.join(sorted(held)) or 'none'}",
+            )
+
+
+def _require_loaded(facts: Facts) -> None:
+    """`loaded_from` is the end of the path of a file that is loaded, and so is some file with the library in it."""
+    mapped = _mapped_files()
+    modules = {str(getattr(module, "__file__", None) or "built in") for module in tuple(sys.modules.values())}
+    ends = {f"/{path.replace(os.sep, '/')}" for path in (*map(str, mapped), *modules)}
+    place = f"/{facts.loaded_from}"
+    require(
+        any(end.endswith(place) for end in ends) or (not mapped and Path(facts.loaded_from).exists()),
+        "loaded_from: a file that this process has loaded",
+        facts.loaded_from,
+    )
+    if mapped and facts.library != "none":
+        name = facts.library.encode()
+        require(
+            any(name in path.name.encode() or name in path.read_bytes() for path in mapped),
+            f"{facts.library} in a native file that this process has loaded",
+            f"it is in none of {len(mapped)}",
+        )
+
+
+def _mapped_files() -> list[Path]:
+    """Native files in this process's memory (proc_pid_maps(5)); none where the platform does not show them."""
+    maps = Path("/proc/self/maps")
+    if not maps.is_file():
+        return []
+    fields = (line.split(maxsplit=5) for line in maps.read_text().splitlines())
+    files = {Path(each[5]) for each in fields if len(each) == 6 and each[5].startswith("/")}
+    return sorted(path for path in files if ".so" in path.name and path.is_file())
 
 
 def close_releases(subject: Subject) -> None:
@@ -62,6 +136,12 @@ ADAPTER = Level(
     (
         Behaviour(
             "adapter-states-facts", states_facts, "ask for the facts, twice", "versions and mechanism, asked"
+        ),
+        Behaviour(
+            "adapter-states-the-truth",
+            states_the_truth,
+            "hold the facts against the process: descriptors, loaded files, GIL",
+            "nothing is remembered or assumed (crossloop.api.facts)",
         ),
         Behaviour(
             "adapter-close-releases",

@@ -31,21 +31,21 @@ def on_loop(check: Callable[[Readiness], None]) -> Check:
     return run
 
 
-def turn(loop: Readiness) -> None:
-    """Run until a callback stops the loop. Raises ViolationError when none does."""
+def turn(loop: Readiness, limit_s: float = WAIT_S) -> None:
+    """Run until a callback stops the loop. Raises ViolationError when none does within *limit_s*."""
     expired = []
 
     def expire(*_: object) -> None:
         expired.append(True)
         loop.stop()
 
-    guard = loop.call_later(WAIT_S, expire)
+    guard = loop.call_later(limit_s, expire)
     try:
         loop.run()
     finally:
         loop.cancel(guard)
     if expired:
-        raise ViolationError(f"what stops the loop happened within {WAIT_S:g} s", "it never did")
+        raise ViolationError(f"what stops the loop happened within {limit_s:g} s", "it never did")
 
 
 def rest(loop: Readiness, duration_s: float = QUIET_S) -> None:

@@ -10,6 +10,7 @@ import time
 
 from crossloop.api import Receive, StreamServer, UnsupportedError
 from crossloop.conformance.behaviour import WAIT_S, Behaviour, Level, Subject, require
+from crossloop.conformance.behaviours.stream_endurance import ENDURANCE
 from crossloop.conformance.peer import (
     Server,
     compare,
@@ -314,6 +315,7 @@ STREAM_SERVER = Level(
             "a peer sends without reading until its sending blocks, then reads it all",
             "backpressure: when a peer does not read, its connection is not read from either",
         ),
+        *ENDURANCE,
         Behaviour("stream-stop-idle", stop_without_clients, "stop without any client", _STOP),
         Behaviour("stream-stop-connected", stop_with_clients, "stop with 20 clients connected", _STOP),
         Behaviour("stream-stop-queue", stop_with_a_queue, "stop while a peer leaves 64 MiB unread", _STOP),

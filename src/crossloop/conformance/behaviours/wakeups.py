@@ -1,13 +1,18 @@
 """Behaviours of `Readiness`: wake-ups, the only member that other threads may call."""
 
 import threading
+import time
 
 from crossloop.api import Readiness
 from crossloop.conformance.behaviour import WAIT_S, Aside, Behaviour, require, require_equal
 from crossloop.conformance.behaviours.readiness import on_loop, rest, turn
+from crossloop.conformance.stalls import WINDOW_S, StallWatch, require_no_stalls
 
 THREADS = 4
 EACH = 1000
+MANY = 25_000
+"""One wake-up lost in 20,000 shows; a loop that is slower is left in peace after `LONGEST_S`."""
+LONGEST_S = 8.0
 
 
 def from_thread(loop: Readiness) -> None:
@@ -97,28 +102,37 @@ def same_callback(loop: Readiness) -> None:
 
 
 def ping_pong(loop: Readiness) -> None:
-    """A wake-up and its answer, 200 times: none may be lost on the edge between checking and sleeping."""
-    turns = 200
-    asked = threading.Semaphore(0)
+    """A wake-up and its answer: none may be lost on the edge between checking and sleeping, nor be late."""
+    answered = threading.Semaphore(0)
     count = 0
 
     def woken(*_: object) -> None:
         nonlocal count
         count += 1
-        if count == turns:
-            loop.stop()
-        asked.release()
+        answered.release()
 
-    def wake() -> None:
-        for number in range(turns):
-            loop.wake(woken)
-            require(asked.acquire(timeout=WAIT_S), f"wake-up {number} answered", "lost")
+    def wake(watch: StallWatch) -> None:
+        number, now_s = 0, watch.begun_s
+        try:
+            while watch.goes_on(now_s) or (number < MANY and now_s - watch.begun_s < LONGEST_S):
+                loop.wake(woken)
+                number += 1
+                require(answered.acquire(timeout=WAIT_S), f"wake-up {number} answered", "lost")
+                asked_s, now_s = now_s, time.perf_counter()
+                watch.note(asked_s, now_s)
+        finally:
+            loop.wake(lambda *_: loop.stop())
+        require_equal(count, number, "wake-ups answered")
 
-    aside = Aside(wake, "waker")
-    aside.start()
-    turn(loop)
-    aside.join()
-    require_equal(count, turns, "wake-ups answered")
+    def window(watch: StallWatch) -> None:
+        nonlocal count
+        count = 0
+        aside = Aside(lambda: wake(watch), "waker")
+        aside.start()
+        turn(loop, LONGEST_S + 2 * WAIT_S)
+        aside.join()
+
+    require_no_stalls(window)
 
 
 _WAKE = "thread-safe: every call leads to one run of its callback, in the loop's thread, in order per thread"
@@ -128,5 +142,11 @@ WAKEUPS = (
     Behaviour("wakeups-exact", on_loop(exact), f"{THREADS} threads, {EACH} each", _WAKE),
     Behaviour("wakeups-own-thread", on_loop(from_own_thread), "before run, and within a callback", _WAKE),
     Behaviour("wakeups-same-callback", on_loop(same_callback), "one callback, 100 calls", _WAKE),
-    Behaviour("wakeups-ping-pong", on_loop(ping_pong), "200 times there and back", _WAKE),
+    Behaviour(
+        "wakeups-ping-pong",
+        on_loop(ping_pong),
+        f"{MANY:,} times there and back, for {WINDOW_S:g} s",
+        _WAKE,
+        limit_s=40.0,
+    ),
 )
