@@ -110,7 +110,6 @@ def broken(
         ("false-file", "adapter-states-the-truth", "nowhere/core.so"),
         ("false-version", "adapter-states-the-truth", "version of asyncio: '1.2.3'"),
         ("false-gil", "adapter-states-the-truth", "whether the GIL is on: False"),
-        ("odd-facts", "adapter-states-the-truth", "io_uring: 'perhaps'"),
         pytest.param(
             "false-mechanism",
             "adapter-states-the-truth",
@@ -199,6 +198,13 @@ def test_a_constructor_that_raises_fails_to_open(monkeypatch: pytest.MonkeyPatch
     (record,) = check_adapter("mutant", suite=BROKEN)
     assert (record.behaviour, record.outcome, record.as_expected) == (OPENS, "failed", False)
     assert "ValueError" in record.reason
+
+
+def test_facts_of_the_wrong_type_fail_to_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSLOOP_MUTATION", "odd-facts")
+    (record,) = check_adapter("mutant", suite=BROKEN)
+    assert (record.behaviour, record.outcome, record.as_expected) == (OPENS, "failed", False)
+    assert "io_uring" in record.reason
 
 
 # Expectations
