@@ -1,6 +1,11 @@
 """Stream servers on asyncio's API: protocols, streams, bare sockets; for every loop that has that API.
 
-Three truths of the API shape the code below.
+Four truths of the API shape the code below.
+
+- What is handed to a loop is the loop's. `create_server(sock=...)` may take the descriptor out of the socket (rloop
+  does) or close it with the server (CPython does), and documentation promises neither. So a loop gets a duplicate of
+  the listener and ours stays as it is. A duplicate is another number for the same queue, hence `listen` on ours is
+  heard by both. `add_reader` and its kin are given numbers, which every loop takes, where some refuse the object.
 
 - `create_server(sock=...)` calls `listen` with a backlog of 100, whatever the socket had: a storm of 1000
   clients would meet a full queue and SYN retries of a second. The number is also how many connections
@@ -89,15 +94,30 @@ class _Connection(asyncio.Protocol):
         self._transports.remove(self._transport)
 
 
+async def _server_on(
+    listener: socket.socket, start: Callable[[socket.socket], Coroutine[Any, Any, asyncio.Server]]
+) -> asyncio.Server:
+    """What *start* makes of a duplicate of *listener*, with our backlog."""
+    handed_over = listener.dup()
+    try:
+        server = await start(handed_over)
+    except BaseException:
+        handed_over.close()
+        raise
+    listener.listen(BACKLOG)
+    return server
+
+
 async def serve_protocol(
     listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
 ) -> None:
     """`asyncio.Protocol` under `loop.create_server`: callbacks, the transport buffers and writes."""
     transports = _Transports()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(application(), transports), sock=listener
+    loop = asyncio.get_running_loop()
+    server = await _server_on(
+        listener,
+        lambda duplicate: loop.create_server(lambda: _Connection(application(), transports), sock=duplicate),
     )
-    listener.listen(BACKLOG)
     try:
         await readable(stop)
     finally:
@@ -131,8 +151,7 @@ async def serve_stream_pairs(
             transport.abort()  # nothing to do after an orderly close
             transports.remove(transport)
 
-    server = await asyncio.start_server(connected, sock=listener)
-    listener.listen(BACKLOG)
+    server = await _server_on(listener, lambda duplicate: asyncio.start_server(connected, sock=duplicate))
     try:
         await readable(stop)
     finally:
@@ -176,7 +195,7 @@ async def serve_sockets(
         # readiness, one turn in which a socket on its way is taken, and only then the cancellation.
         closing = True
         with contextlib.suppress(NotImplementedError):  # Proactor: cancelling ends the accept itself
-            loop.remove_reader(listener)
+            loop.remove_reader(listener.fileno())
         await asyncio.sleep(0)
         accepting.cancel()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:

@@ -1,0 +1,37 @@
+"""rloop: asyncio's API in Rust, in the few lines that an adapter on the asyncio idiom takes."""
+
+from importlib.metadata import version
+
+import rloop
+
+from crossloop.api import AdapterAbout, Facts, gil_enabled, holds_io_uring, module_file
+from crossloop.idioms.asyncio_ import AsyncioLoop
+
+ABOUT = AdapterAbout(
+    family="asyncio",
+    library="none",
+    binding="rloop",
+    summary="asyncio's API on mio, in Rust.",
+    requires=("rloop==0.5.0",),
+    platforms=("linux", "darwin"),
+    homepage="https://github.com/gi0baro/rloop",
+)
+
+
+class Adapter(AsyncioLoop):
+    """asyncio's API on rloop."""
+
+    def __init__(self) -> None:
+        super().__init__(rloop.new_event_loop())
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="rloop",
+            binding_version=version("rloop"),
+            library="none",
+            library_version="",
+            mechanism="epoll",
+            io_uring=holds_io_uring(),
+            gil=gil_enabled(),
+            loaded_from=module_file(rloop),
+        )
