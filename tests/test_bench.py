@@ -272,3 +272,28 @@ def test_nothing_measured_is_status_3_with_a_page(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "nothing could be measured" in done.stderr
     assert "this kernel lacks what it takes" in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("errors", ["without a reader", "full", "closed"])
+def test_what_becomes_of_stderr_costs_the_progress_alone(errors: str, tmp_path: Path) -> None:
+    if errors == "full" and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = [
+        sys.executable, "-m", "crossloop", "bench", "--profile", "smoke", "--adapters", "asyncio-select",
+        "--scenarios", "wakeups,timers", "--no-evidence", "--out", str(tmp_path),
+    ]  # fmt: skip
+    reading, writing = os.pipe()
+    target = os.open("/dev/full", os.O_WRONLY) if errors == "full" else writing
+    if errors == "closed" and os.name == "posix":
+        command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+    try:
+        with subprocess.Popen(command, stderr=target, stdout=subprocess.DEVNULL) as bench:
+            os.close(reading)
+            assert bench.wait(LIMIT_S) == 0
+    finally:
+        for descriptor in {target, writing}:
+            os.close(descriptor)
+    measured = [cell["scenario"] for cell in records(tmp_path, "cell") if cell["outcome"] == "measured"]
+    assert set(measured) == {"wakeups", "timers"}
+    assert records(tmp_path, "end")
+    assert (tmp_path / "README.md").exists()
