@@ -1,5 +1,6 @@
 """`crossloop report`: journals in, pages out."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from crossloop.suite import Suite
 def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> int:
     """Render one journal as its page, or several as one matrix."""
     about = scenario_texts(suite_or_stop(suites))
-    journals = [(_label(folder), _records(folder)) for folder in folders]
+    labels = _labels(folders)
+    journals = [(label, _records(folder)) for label, folder in zip(labels, folders, strict=True)]
     if len(journals) == 1:
         rendered = render(journals[0][1], about)
     else:
@@ -46,8 +48,27 @@ def _folder(path: Path) -> Path:
     return path.parent if path.is_file() else path
 
 
-def _label(path: Path) -> str:
-    return _folder(path).resolve().name
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """What each run is called: the last parts of its folder's path, as many as tell it from all others.
+
+    Of two journals in one folder their names as well. Raises `StopError` for one that is there twice.
+    """
+    # Not `resolve`: a link is a name that somebody gave, and may lead nowhere.
+    files = [Path(os.path.abspath(path if path.is_file() else journal_path(path))) for path in paths]  # noqa: PTH100
+    for path, file in zip(paths, files, strict=True):
+        if files.count(file) > 1:
+            raise StopError(f"{path} is named twice; name each run once")
+    folders = [file.parent for file in files]
+    places = [file if folders.count(file.parent) > 1 else file.parent for file in files]
+    return [_label(place, [one for one in places if one != place]) for place in places]
+
+
+def _label(place: Path, others: Sequence[Path]) -> str:
+    parts = place.parts
+    for number in range(1, len(parts)):
+        if all(one.parts[-number:] != parts[-number:] for one in others):
+            return "/".join(parts[-number:])
+    return str(place)
 
 
 def _records(path: Path) -> list[Record]:
