@@ -167,10 +167,6 @@ class NameResolution(Adapter):
 _LEVELS: tuple[type[Adapter], ...] = (StreamServer, Readiness, Tasks, NameResolution)
 
 
-LEVEL_NAMES = tuple(level.__name__ for level in _LEVELS)
-"""What a scenario may be written for."""
-
-
 def level_names(adapter: type[Adapter]) -> tuple[str, ...]:
     """Names of the levels that an adapter's class offers, in the order of this module."""
     return tuple(level.__name__ for level in _LEVELS if issubclass(adapter, level))

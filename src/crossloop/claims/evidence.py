@@ -107,7 +107,7 @@ class Evidence:
             if (
                 (one.scenario, one.adapter) == (scenario, adapter)
                 and one.figures is not None
-                and height is not None
+                and isinstance(height, int | float)
             ):
                 rungs[float(height)] = one.figures.cpu_ns_per_operation
         slope = statistics.log_slope(sorted(rungs.items()))

@@ -55,13 +55,17 @@ def run(
 
 def deliver(document: Comparison, out: Path | None) -> int:
     """Print the page, write both files, and say by the exit status whether there is a regression."""
+    try:
+        text = encoded(document)
+    except JournalError as error:
+        raise StopError(f"what the runs come to cannot be said: {error}; measure them again") from error
     page = compare_page(document)
     click.echo(page, nl=False)
     if out is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
             (out / "compare.md").write_text(page, "utf-8")
-            (out / "compare.json").write_bytes(encoded(document))
+            (out / "compare.json").write_bytes(text)
         except OSError as error:
             raise unwritable(out, error) from error
     click.echo(f"crossloop: {headline(document)}", err=True)

@@ -308,7 +308,8 @@ def _drafts(found: Sequence[Shift]) -> list[tuple[Change, float]]:
 
 def _freedom(own: float, variance: float, unseen: float) -> float:
     """Degrees of freedom of a variance of which the *unseen* part is a constant (Satterthwaite 1946)."""
-    return max(own, min(MOST_FREEDOM, own * (variance / (variance - unseen)) ** 2))
+    known = ((variance - unseen) / variance) ** 2
+    return max(own, min(MOST_FREEDOM, own / known)) if known else max(own, MOST_FREEDOM)
 
 
 def _variance(one: Shift, own: float, typical: float) -> float:

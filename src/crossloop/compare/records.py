@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crossloop.journal import fitted
-from crossloop.journal.records import Count, Name, Parameters, Positive, Style, Text
+from crossloop.journal.records import Count, Name, Parameters, Phrase, Positive, Style, Text
 
 COMPARE_VERSION = 1
 
@@ -55,10 +55,10 @@ class Side(Struct, frozen=True):
     """One of the two: a run, or a build within a run."""
 
     name: Text
-    started: Annotated[str, Meta(max_length=40)]
-    crossloop: Annotated[str, Meta(max_length=40)]
+    started: Phrase
+    crossloop: Phrase
     profile: Name
-    python: Annotated[str, Meta(max_length=120)]
+    python: Phrase
     place: Text
     complete: bool
     noise_floor: Positive | None = None

@@ -15,10 +15,12 @@ from msgspec import Meta, Struct
 
 from crossloop.journal.records import Name, Text
 from crossloop.outcomes import Failed, NotInstalled, Outcome, Unsupported
-from crossloop.plain_text import MAX_SHOWN, printable, shown
+from crossloop.plain_text import printable
 
 MAX_STYLE = 40
 """Longest style: a behaviour's name and the style that it was checked in are one name of the journal."""
+MAX_SHOWN = 120
+"""Longest text of a refused value in a message."""
 _MAX_INT = 2**63 - 1
 
 Count = Annotated[int, Meta(ge=0, le=_MAX_INT)]
@@ -203,12 +205,7 @@ class LoadFaultError(Exception):
 
 def read_answer(line: bytes, kind: type[Kind]) -> Kind:
     """One line as *kind*. Raises AnswerError, RefusedError, LoadFaultError."""
-    try:
-        document = _document(line)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise AnswerError(f"answered {line[:80]!r}, expected a JSON object")
+    document = _document(line)
     if "error" in document and "error" not in kind.__struct_fields__:
         raise LoadFaultError(_converted(document, LoadFault))
     if "outcome" in document and "outcome" not in kind.__struct_fields__:
@@ -228,9 +225,13 @@ def outcome_of(refusal: Refusal | RowsGiven, adapter: str) -> Outcome:
             return Failed(reason)
 
 
-def _document(line: bytes) -> Any:
-    """What a line says. Raises ValueError, RecursionError."""
-    document = json.loads(line.decode("utf-8", "replace"))
+def _document(line: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise AnswerError(f"answered {line[:80]!r}, expected a JSON object")
     # Only an escape can bring a character in that a journal or a terminal cannot take.
     return _mended(document) if b"\\u" in line else document
 
@@ -282,8 +283,8 @@ def _narrowed(value: Any, kind: Any, where: str, error: msgspec.ValidationError)
         try:
             msgspec.convert(alone, kind)
         except msgspec.ValidationError as narrower:
-            return f"answered {place} = {_said(item)}: {_words(narrower)}"
-    return f"answered {where} = {_said(value)}: {_words(error)}"
+            return f"answered {place} = {shown(item)}: {_words(narrower)}"
+    return f"answered {where} = {shown(value)}: {_words(error)}"
 
 
 def _words(error: msgspec.ValidationError) -> str:
@@ -292,11 +293,12 @@ def _words(error: msgspec.ValidationError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _said(value: object) -> str:
-    """As `shown`; what was no JSON as its own process named it (`crossloop.worker.channel`)."""
-    if isinstance(value, dict) and list(value) == ["not JSON"]:
-        return printable(str(value["not JSON"]))[:MAX_SHOWN]
-    return shown(value)
+def shown(value: object) -> str:
+    """A value in a message, on one line and no longer than `MAX_SHOWN`."""
+    if isinstance(value, dict) and list(value) == ["not JSON"]:  # (`crossloop.worker.channel`)
+        return str(value["not JSON"])[:MAX_SHOWN]
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _once(name: str, styles: list[str]) -> None:
