@@ -445,15 +445,19 @@ def _render(suites: Sequence[Path], folder: Path) -> None:
 
 @contextlib.contextmanager
 def terminated_is_interrupted() -> Iterator[None]:
-    """SIGTERM ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
+    """SIGTERM, and on Windows Ctrl-Break, ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         if sys.platform != "win32":
             signal.siginterrupt(signal.SIGTERM, True)

@@ -1,9 +1,10 @@
 """`crossloop serve` and `crossloop load`: the two halves of a stream scenario, one at a time."""
 
+import contextlib
 import json
 import os
 import re
-import subprocess
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from crossloop.native import NotBuiltError, build_of
 from crossloop.references import REFERENCES, STYLE, Reference
 from crossloop.suite import Suite
 from crossloop.supervise.child import suite_paths
+from crossloop.supervise.jobs import start_in_job
 
 DESCRIPTORS = 64
 """What any binding's loop needs for itself, and some connections."""
@@ -58,7 +60,25 @@ def run(suites: Sequence[Path], adapter: str, scenario: str, style: str | None, 
     sys.stdout.flush()
     if os.name == "posix":
         os.execv(command[0], command)  # noqa: S606  (our own interpreter, our own module)
-    return subprocess.run(command, check=False).returncode
+    return _wait_in_job(command)
+
+
+def _wait_in_job(command: Sequence[str]) -> int:
+    """Run the server where a process cannot become another; it ends when this one does, however that comes.
+
+    It leads a process group, so Ctrl-C and Ctrl-Break of the console come to this process alone, and are handed on.
+    """
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, signal.default_int_handler)
+    server, job = start_in_job(command)
+    with job or contextlib.nullcontext():
+        while True:
+            try:
+                return server.wait()
+            except KeyboardInterrupt:
+                if sys.platform == "win32":
+                    with contextlib.suppress(OSError):
+                        os.kill(server.pid, signal.CTRL_BREAK_EVENT)
 
 
 def _become_reference(

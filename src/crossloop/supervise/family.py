@@ -6,6 +6,9 @@ daemon. On Linux those come back too: this process is the reaper of its descenda
 PR_SET_CHILD_SUBREAPER), so the kernel hands it each that loses its parent; and they carry the family's mark in the
 environment that they were started with (proc_pid_environ(5)), by which they are told from another family's.
 
+Windows: the child leads a process group, which CTRL_BREAK reaches, and is in a job with all that it starts (`jobs`),
+suspended or not. The job knows who belongs to it, and ends with this process.
+
 A signal goes to a process by its pid alone, and only to one that is below this process, or in the group of a child
 of this one: nobody else's process is reached.
 """
@@ -25,6 +28,7 @@ from typing import Self
 import psutil
 
 from crossloop.measure import clocks
+from crossloop.supervise.jobs import Job, start_in_job
 
 MARK = "CROSSLOOP_FAMILY"
 """Environment variable that names the family of a process."""
@@ -39,23 +43,27 @@ _numbers = itertools.count()
 class Family:
     """A child process, and what it started."""
 
-    def __init__(self, process: subprocess.Popen[bytes], mark: str):
+    def __init__(self, process: subprocess.Popen[bytes], mark: str, job: Job | None = None):
         self.process = process
         self.pid = process.pid
         self._mark = f"{MARK}={mark}".encode()
+        self._job = job
 
     @classmethod
     def start(cls, command: Sequence[str], environment: Mapping[str, str]) -> Self:
         """Start *command*, with pipes for its input, output and errors. Raises OSError."""
         _adopts_orphans()
         mark = f"{os.getpid()}-{next(_numbers)}"
+        if sys.platform == "win32":
+            started, job = start_in_job(command, {**environment, MARK: mark}, pipe=subprocess.PIPE)
+            return cls(started, mark, job)
         process = subprocess.Popen(
             list(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**environment, MARK: mark},
-            process_group=0 if os.name == "posix" else None,
+            process_group=0,
         )
         return cls(process, mark)
 
@@ -73,7 +81,11 @@ class Family:
 
     def terminate(self) -> None:
         """Ask the child to end (SIGTERM, or the platform's like)."""
-        self.process.terminate()
+        if sys.platform == "win32":
+            with contextlib.suppress(OSError):  # it has no console, or is gone
+                os.kill(self.pid, signal.CTRL_BREAK_EVENT)
+        else:
+            self.process.terminate()
 
     def rss_bytes(self) -> int:
         """Memory of all of it, as `clocks.rss_bytes` counts; 0 when it is gone."""
@@ -81,6 +93,11 @@ class Family:
 
     def end(self) -> None:
         """Kill all of it and wait for the child. Looks until nobody is left, `END_S` at most."""
+        if self._job is not None:
+            self._job.terminate()
+            self.process.wait()
+            self._job.close()
+            return
         deadline = time.monotonic() + END_S
         killed: set[int] = set()
         while pids := self._pids(killed):
@@ -104,6 +121,8 @@ class Family:
 
     def _pids(self, known: Container[int] = ()) -> list[int]:
         """All of it, the child first. Without a child that was waited for: its pid may be anybody's by now."""
+        if self._job is not None:
+            return self._job.pids()
         roots = [*([self.pid] if self.leads() else []), *self._orphans(known)]
         return list(dict.fromkeys(pid for root in roots for pid in clocks.tree(root)))
 
