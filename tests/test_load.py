@@ -150,6 +150,19 @@ def test_the_native_engine_refuses_a_poller_that_is_not_its_own(native: Engine) 
         closed(port, native)
 
 
+@pytest.mark.parametrize(("after", "run_in_s"), [(1, 0.01), (1, 0.3), (5, 0.3)])
+def test_a_server_that_stops_in_the_run_in_is_not_measured_and_seen(
+    after: int, run_in_s: float, every_engine: Engine
+) -> None:
+    with serving(bad.stalling_once(after, 0.05)) as port:
+        goal = Target("127.0.0.1", port, 3, SIZE, seed=1)
+        goal.connect(5)
+        wait_ns = closed_loop(goal, run_in_s, 0.05, engine=every_engine).run_in_wait_ns
+        goal.close()
+    assert wait_ns is not None
+    assert wait_ns >= 49e6
+
+
 def test_closed_loop_works_again_on_the_same_connections(every_engine: Engine) -> None:
     with serving(bad.echo) as port:
         goal = Target("127.0.0.1", port, 3, SIZE, seed=1)

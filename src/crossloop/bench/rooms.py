@@ -102,6 +102,7 @@ class Taken:
             rss_bytes=figures.rss_bytes,
             latency=figures.latency,
             counters=figures.counters,
+            run_in_wait_ns=figures.run_in_wait_ns,
         )
 
 

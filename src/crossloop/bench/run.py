@@ -22,6 +22,7 @@ from crossloop.bench.cells import (
 from crossloop.bench.evidence import subject, take_evidence
 from crossloop.bench.headroom import with_headroom
 from crossloop.bench.ladder import judged, stops, too_slow
+from crossloop.bench.late import late_rows
 from crossloop.bench.length import FIXED, WORTH_STARTING, Length, allowance_s
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
 from crossloop.bench.rooms import Conditions, Room, Taken, open_room
@@ -37,6 +38,7 @@ from crossloop.journal import (
     SliceRecord,
     TaxRecord,
     UnfitRecordError,
+    WarningRecord,
 )
 from crossloop.journal.records import EVIDENCE
 from crossloop.outcomes import (
@@ -232,6 +234,8 @@ class Bench:
                 self._write_cell(cell)
             for beside in session.beside(comparison):
                 self._journal.write(beside)
+            for warning in session.late(comparison):
+                self._journal.write(warning)
 
     def _headline_floor(self, stage: Stage) -> float | None:
         """Noise floor of the stage's first comparison, once it is known; it stands in where there is no control."""
@@ -475,6 +479,14 @@ class _StageSession:
         seed = self._bench.seed
         cells = cells_of(comparison, slices, failures, seed, self._stage.objective_p99_ms, floor)
         return with_headroom(cells, comparison, slices, seed)
+
+    def late(self, comparison: Comparison) -> list[WarningRecord]:
+        """Rows of the stage's headline that were late in what is not measured."""
+        return (
+            late_rows(comparison, self._slices[comparison.key])
+            if comparison is self._stage.comparisons[0]
+            else []
+        )
 
     def _found(self, comparison: Comparison) -> tuple[list[SliceRecord], dict[Row, Outcome]]:
         """Slices, and the rows that have no figure."""

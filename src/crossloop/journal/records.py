@@ -279,6 +279,8 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     latency: list[tuple[Count, Count]] = []
     """Histogram: pairs of (nanoseconds, count)."""
     counters: dict[Name, Real] = {}
+    run_in_wait_ns: Count | None = None
+    """Closed loop and work: the longest that was waited for in the run-in before it, which is not measured."""
 
 
 class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):

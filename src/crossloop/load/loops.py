@@ -78,6 +78,8 @@ class Stretch:
     looking_ns: int = 0
     """Time of the measured part in which the load only looked, in vain, whether an answer had come. A load
     that spins is always busy; what is left of its time without this says whether it was the limit."""
+    run_in_wait_ns: int | None = None
+    """Closed loop: the longest wait for an answer in the run-in and in the rest after it; None without a run-in."""
 
 
 def closed_loop(
@@ -101,8 +103,14 @@ def closed_loop(
         turns.expect_silence()
         start = perf_counter_ns()
         turns.begin()
-        turns.closed(start + _ns(run_in_s))
-        if turns.rest(perf_counter_ns() + REST_NS):
+        answered = turns.closed(start + _ns(run_in_s))
+        # Those that the rest ends for were sent at its beginning at the latest, or all at once when none was answered.
+        waiting_since = perf_counter_ns() if answered else start
+        quiet = turns.rest(perf_counter_ns() + REST_NS)
+        run_in_wait_ns = perf_counter_ns() - waiting_since
+        if answered:
+            run_in_wait_ns = max(run_in_wait_ns, turns.closed_latency()[-1][0])
+        if quiet:
             hooks.settle()
         hooks.at_start()
         looking, sent = turns.looking_ns, target.sent
@@ -118,7 +126,15 @@ def closed_loop(
         turns.expect_silence()
         latency = turns.closed_latency()
     sent = target.sent - sent
-    return Stretch(operations, sent, elapsed, latency, scheduled=operations, looking_ns=looking)
+    return Stretch(
+        operations,
+        sent,
+        elapsed,
+        latency,
+        scheduled=operations,
+        looking_ns=looking,
+        run_in_wait_ns=run_in_wait_ns if run_in_s else None,
+    )
 
 
 def open_loop(

@@ -109,6 +109,7 @@ class SliceFigures(msgspec.Struct, frozen=True):
     offered_per_s: float
     unanswered: int
     scheduled: int
+    run_in_wait_ns: int | None
     answered: int
     """All messages of the command, those of run-in and drain as well: each was sent, answered and verified."""
 
@@ -251,6 +252,7 @@ class Sets:
             offered_per_s=command.rate if command.phase == "rate" else 0.0,
             unanswered=stretch.unanswered,
             scheduled=stretch.scheduled,
+            run_in_wait_ns=stretch.run_in_wait_ns,
             answered=target.sent - sent,
         )
 

@@ -109,6 +109,7 @@ class SliceAnswer(Answer, frozen=True):
     system_ns: Count | None = None
     rss_bytes: Count | None = None
     counters: Annotated[dict[Name, Finite], Meta(max_length=64)] = {}
+    run_in_wait_ns: Count | None = None
     answered: Count = 0
     """Of the load: all messages of the command that were sent, answered and verified."""
 

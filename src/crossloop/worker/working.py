@@ -48,6 +48,8 @@ class Timed:
     operations: int = 0
     elapsed_ns: int = 0
     cpu_ns: int = 0
+    longest_ns: int = 0
+    """The longest repetition."""
     samples_ns: "array[int]" = field(default_factory=lambda: array("q"))
     counters: dict[str, float] = field(default_factory=dict)
 
@@ -66,7 +68,7 @@ class WorkRoom:
     def slice(self, parameters: Mapping[str, Any], run_in_s: float, duration_s: float) -> dict[str, Any]:
         """One slice: an unmeasured run-in, then repetitions until their timed parts fill *duration_s*."""
         workload = self._workload(parameters)
-        self._repeat(workload, run_in_s)
+        run_in = self._repeat(workload, run_in_s)
         before = self._usage()
         timed = self._repeat(workload, duration_s)
         after = self._usage()
@@ -76,6 +78,7 @@ class WorkRoom:
             "cpu_ns": timed.cpu_ns,
             "latency": histogram(timed.samples_ns),
             "counters": timed.counters,
+            "run_in_wait_ns": max(0, run_in.longest_ns - timed.longest_ns),
         }
         if before is not None and after is not None:
             answer["user_ns"] = after.user_ns - before.user_ns
@@ -111,6 +114,7 @@ class WorkRoom:
             timed.operations += _operations(done)
             timed.elapsed_ns += end - start
             timed.cpu_ns += cpu_end - cpu_start
+            timed.longest_ns = max(timed.longest_ns, end - start)
             if end > give_up_ns:
                 break
         timed.samples_ns.extend(workload.samples_ns)
