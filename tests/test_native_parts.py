@@ -1,6 +1,7 @@
 """Parts in C: built by the system's compiler, found again, and never taken for another version's."""
 
 import ctypes
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +46,44 @@ def test_a_library_is_built_once_and_again_when_a_header_changes(part: NativePar
     assert isinstance(bring_native(part), Built)
     assert ctypes.CDLL(str(build_of(part))).answer() == 43
     assert list(first.parent.iterdir()) == [build_of(part)], "neither the old build nor a temporary is left"
+
+
+@COMPILES
+@pytest.mark.skipif(sys.platform == "darwin", reason="the loader of macOS refuses it itself")
+@pytest.mark.parametrize("share", [0.0, 0.003, 0.3, 0.999])
+def test_a_build_that_is_cut_off_is_none(part: NativePart, share: float) -> None:
+    """To load one is a SIGBUS, or an error of the loader, by where it ends."""
+    bring_native(part)
+    whole = build_of(part).read_bytes()
+    part.path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(
+        NotBuiltError, match="the build of answer is cut off; `crossloop setup answer` makes it"
+    ):
+        build_of(part)
+    assert isinstance(bring_native(part), Built)
+    assert build_of(part).read_bytes() == whole
+
+
+ASK = "from crossloop.bench.loading import ask_load_engine; print(ask_load_engine())"
+
+
+@COMPILES
+def test_an_engine_that_ends_its_process_is_left_for_pythons(tmp_path: Path) -> None:
+    """In an environment of its own, whose build ends whoever loads it."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True, timeout=120)
+    build = tmp_path / "lib" / "crossloop" / "native" / LOAD_ENGINE.path.name
+    build.parent.mkdir(parents=True)
+    source = tmp_path / "end.c"
+    source.write_text("__attribute__((constructor)) static void end(void) { __builtin_trap(); }\n")
+    subprocess.run([*c_compiler(), "-shared", "-fPIC", source, "-o", build], check=True, timeout=120)
+    paths = os.pathsep.join(one for one in sys.path if one)
+    done = subprocess.run(
+        [tmp_path / "bin" / "python", "-c", ASK], env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "name='python'" in done.stdout
+    assert "ended by SIG" in done.stdout
 
 
 @COMPILES

@@ -1,15 +1,20 @@
 """Programs run by setup end within their limits, and the reason of a failure is found in pip's output."""
 
+import os
+import socket
 import sys
 import textwrap
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from crossloop.installing.commands import TAIL_BYTES, run_command
-from crossloop.installing.pip_runs import informative_line, public_text, remedy_for
+from crossloop.installing.pip_runs import informative_line, public_text, remedy_for, run_pip
 
 PIP_OUTPUTS = {
     # Ends of real runs, shortened.
@@ -46,6 +51,62 @@ PIP_OUTPUTS = {
         "check the network",
     ),
 }
+
+
+@pytest.mark.parametrize("answer", ["refused", "503", "none"])
+def test_an_index_that_does_not_answer_is_named(answer: str, tmp_path: Path) -> None:
+    """pip itself, which says in the end that it has found no distribution."""
+    with answering(answer) as port:
+        environment = {
+            "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": f"http://127.0.0.1:{port}/simple",
+            "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0", "PIP_TIMEOUT": "2", "NO_PROXY": "*",
+        }  # fmt: skip
+        run = run_pip("download", "--dest", str(tmp_path), "x", limit_s=60, environment=environment)
+    assert not run.succeeded
+    why = informative_line(run.output)
+    assert why.startswith("the package index does not answer: "), run.output
+    assert "check the network" in remedy_for(why)
+    assert "Traceback" not in why
+
+
+@contextmanager
+def answering(answer: str) -> Iterator[int]:
+    """Port of an index that refuses, says 503 to everything, or never says anything."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if answer == "refused":
+            yield listener.getsockname()[1]
+            return
+        listener.listen()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _address = listener.accept()
+                    clients.append(client)
+                    if answer == "503":
+                        client.recv(65536)
+                        client.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+
+        clients: list[socket.socket] = []
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for client in clients:
+                client.close()
+
+
+def test_an_index_that_has_answered_is_not_blamed() -> None:
+    output = (
+        "WARNING: Retrying after connection broken by 'ReadTimeoutError(\"Read timed out.\")': /simple/x/\n"
+        "ERROR: Could not find a version that satisfies the requirement x==9 (from versions: 1.0, 1.1)\n"
+        "ERROR: No matching distribution found for x==9\n"
+    )
+    assert informative_line(output) == "No matching distribution found for x==9"
 
 
 @pytest.mark.parametrize("case", PIP_OUTPUTS)

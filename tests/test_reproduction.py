@@ -4,6 +4,7 @@ import html
 import re
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -53,6 +54,12 @@ def test_what_a_report_says_asks_the_same(words: str) -> None:
     assert request(*again) == asked
 
 
+def test_the_folders_of_ones_own_are_named() -> None:
+    folders = (Path("mine"), Path("with a space"))
+    words = shlex.split(said(replace(request("--adapters", "mine"), suites=folders)))
+    assert words[:6] == ["crossloop", "--suite", "mine", "--suite", "with a space", "bench"]
+
+
 def test_what_was_not_asked_for_is_not_said() -> None:
     assert request().asked == {}
     assert said(request()) == "crossloop bench --profile quick --seed 1"
@@ -64,7 +71,7 @@ def test_where_a_report_goes_is_not_part_of_what_it_measures() -> None:
 
 
 def test_a_journal_from_elsewhere_does_not_bring_a_command() -> None:
-    hostile = {"adapters": "a; rm -rf $HOME", "out": "/etc", "exec": "x", "engine": "`id`"}
+    hostile = {"adapters": "a; rm -rf $HOME", "out": "/etc", "exec": "x", "engine": "`id`", "suite": "'"}
     record = msgspec.structs.replace(journals.run_record(), options=hostile)
     words = shlex.split(shown(record))
     assert words[6:] == ["--adapters", "a; rm -rf $HOME", "--engine", "`id`"]

@@ -8,6 +8,7 @@ another name. Standard library only, because processes that measure look their p
 
 import hashlib
 import platform
+import struct
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,10 @@ class NativePart:
         """The file that its build is, or would be."""
         return native_folder() / f"{self.id}-{self.digest}{self._suffix}"
 
+    def is_built(self) -> bool:
+        """Whether its build is there, and whole as far as its size tells."""
+        return self.path.is_file() and not _is_cut(self.path)
+
     def builds(self) -> list[Path]:
         """All builds of it that are there, of whatever version."""
         pattern = f"{self.id}-{'[0-9a-f]' * DIGEST_DIGITS}{self._suffix}"
@@ -56,6 +61,23 @@ class NativePart:
     @property
     def _suffix(self) -> str:
         return ".so" if self.kind == "library" else ""
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether an ELF file ends before its table of sections, which linkers write last (elf(5)).
+
+    To load such a file is a SIGBUS, which is no error but the end of the process. Loaders of other formats refuse it.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head.startswith(b"\x7fELF"):
+        return not head
+    order = "<" if head[5:6] == b"\x01" else ">"
+    layout, place = (f"{order}Q10xHHH", 0x28) if head[4:5] == b"\x02" else (f"{order}I10xHHH", 0x20)
+    if len(head) < place + struct.calcsize(layout):
+        return True
+    begin, size, count, _names = struct.unpack_from(layout, head, place)
+    return path.stat().st_size < int(begin) + int(size) * int(count)
 
 
 def native_folder() -> Path:
@@ -68,9 +90,12 @@ def build_of(part: NativePart) -> Path:
     if sys.platform == "win32":
         raise NotBuiltError(part.elsewhere)
     path = part.path
-    if path.is_file():
+    if part.is_built():
         return path
-    what = f"the build of {part.id} is of another version" if part.builds() else f"{part.id} is not built"
+    if path.is_file():
+        what = f"the build of {part.id} is cut off"
+    else:
+        what = f"the build of {part.id} is of another version" if part.builds() else f"{part.id} is not built"
     raise NotBuiltError(f"{what}; `crossloop setup {part.id}` makes it")
 
 

@@ -6,6 +6,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, assert_never
 
+from crossloop.plain_text import without_folders
+
 OutcomeName: TypeAlias = Literal[
     "measured", "unsupported", "not-installed", "failed", "crashed", "timed-out", "over-limit"
 ]
@@ -90,8 +92,8 @@ def outcome_name(outcome: Outcome) -> OutcomeName:  # noqa: PLR0911  (one for ea
 
 
 def outcome_reason(outcome: Outcome) -> str:
-    """Reason of an outcome; empty for `Measured` alone."""
-    return "" if isinstance(outcome, Measured) else outcome.reason
+    """Reason of an outcome, without the names of this machine's folders; empty for `Measured` alone."""
+    return "" if isinstance(outcome, Measured) else without_folders(outcome.reason)
 
 
 def at(place: str, outcome: Outcome) -> Outcome:

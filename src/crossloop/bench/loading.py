@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from crossloop.journal import PYTHON_LOAD, WarningRecord
+from crossloop.outcomes import outcome_reason
 from crossloop.supervise.answers import EngineTaken
-from crossloop.supervise.child import Child
+from crossloop.supervise.child import Child, ChildError
 
 ASK_LIMIT_S = 30.0
 
@@ -25,8 +26,19 @@ def load_command(engine: str) -> list[str]:
 
 
 def ask_load_engine() -> LoadEngine:
-    """What a load process would take here. Raises ChildError when none can be started."""
-    load = Child(load_command(""), name="load")
+    """What a load process would take here: Python's engine where the native one ends its process.
+
+    Raises ChildError when none can be started.
+    """
+    try:
+        return _answer("")
+    except ChildError as error:
+        _answer("python")
+        return LoadEngine("python", f"a load process with the native one {outcome_reason(error.outcome)}")
+
+
+def _answer(engine: str) -> LoadEngine:
+    load = Child(load_command(engine), name="load")
     try:
         answer = load.ask({"do": "engine"}, EngineTaken, ASK_LIMIT_S)
     finally:

@@ -18,9 +18,11 @@ from crossloop.bench.plan import Comparison, Row, Stage
 from crossloop.bench.variants import request_of
 from crossloop.journal import SliceRecord
 from crossloop.journal.naming import adapter_of, is_variant
+from crossloop.load.errors import PortsError
 from crossloop.outcomes import (
     Failed,
     Outcome,
+    OverLimit,
     TimedOut,
     Unsupported,
     outcome_beside,
@@ -415,6 +417,8 @@ class ServedRoom(Room):
     def _blame(self, server: Child, fault: LoadFault) -> Outcome:
         if fault.kind == "limit":
             return TimedOut(fault.error, self._conditions.limit_s, server.tail())
+        if fault.kind == PortsError.kind:
+            return OverLimit(fault.error)
         return Failed(fault.error, server.tail())
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """`crossloop bench`: from the selection to the journal, and from the journal to the report."""
 
 import contextlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from crossloop.journal import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
     LOAD_ENGINE,
+    SUITES,
     AdapterRecord,
     EndRecord,
     JournalError,
@@ -69,6 +71,8 @@ class Request:
     precision: float | None
     evidence: bool
     references: bool
+    suites: tuple[Path, ...] = ()
+    """Folders of `--suite`, which belongs to all commands."""
 
     @property
     def limits(self) -> tuple[float, int]:
@@ -79,6 +83,7 @@ class Request:
     def asked(self) -> dict[str, int | float | str]:
         """What a command that measures the same has to say, by the option's name; defaults are left out."""
         given = {
+            SUITES: shlex.join(map(str, self.suites)) or None,
             "adapters": self.adapters,
             "scenarios": self.scenarios,
             "limit": None if self.limit == SLICE_LIMIT_S else self.limit,
@@ -93,9 +98,9 @@ class Request:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def run(suites: Sequence[Path], request: Request) -> int:
+def run(request: Request) -> int:
     """Plan, measure, render. See the contract of exit statuses in docs/design.md."""
-    suite = suite_or_stop(suites)
+    suite = suite_or_stop(request.suites)
     profile = _profile(request.profile)
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
@@ -130,7 +135,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
-        _render(suites, folder)
+        _render(request.suites, folder)
     if not end.cells.get("measured"):
         raise StopError(
             f"nothing could be measured; {folder / 'README.md'} says why, and `crossloop setup` brings bindings",

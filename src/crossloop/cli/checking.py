@@ -14,7 +14,7 @@ from crossloop.bench.header import run_header
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import ProgressView
-from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback
+from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, require_ports
 from crossloop.conformance.checking import check_adapter
 from crossloop.conformance.expectations import Expectation
 from crossloop.conformance.known_limits import known_limits
@@ -26,6 +26,8 @@ CHECKS = "checks.jsonl"
 """Journal of the checks, beside the `run.jsonl` of the bench; the report shows both."""
 AT_A_TIME = 3
 """Adapters that are checked at a time."""
+PORTS = 4096
+"""A thousand connections for each adapter that is checked at a time, and those that wait for their end (TIME_WAIT)."""
 DESCRIPTORS = 512
 """What the behaviours need but for the one with 1,000 connections, which says so itself when it lacks them."""
 
@@ -39,6 +41,7 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
     except SuiteError as error:
         raise StopError(str(error)) from error
     require_descriptors("check", DESCRIPTORS)
+    require_ports("check", PORTS)
     require_loopback("check", "run it where there is one")
     surprises = usable = 0
     with contextlib.ExitStack() as stack:

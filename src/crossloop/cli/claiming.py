@@ -23,6 +23,7 @@ from crossloop.cli.refusing import probe_writable, require_descriptors, require_
 from crossloop.installing import machine, recorded_setup
 from crossloop.journal import JournalError, Record, RunRecord, read_journal
 from crossloop.load.target import most_connections
+from crossloop.replacing import replace_file
 from crossloop.suite import Suite
 from crossloop.supervise.probe import probe_all
 from crossloop.worker.process import raise_descriptor_limit
@@ -64,7 +65,7 @@ def run(
     if out is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
-            (out / "claims.md").write_text(page, "utf-8")
+            replace_file(out / "claims.md", page.encode())
         except OSError as error:
             raise unwritable(out, error) from error
     click.echo(f"crossloop: {summary(found)}", err=True)

@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -81,7 +82,17 @@ def _too_little(error: Exception) -> str | None:
 
 
 class _Commands(click.Group):
-    """A group that suggests the nearest command, whichever click is installed."""
+    """A group that suggests the nearest command, whichever click is installed, and takes no empty word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse an empty value: an empty list would be "all", an empty folder the one in which one stands."""
+        for before, word in itertools.pairwise(["", *args]):
+            if not word or (word.startswith("--") and word.endswith("=")):
+                where = word or (f"after {before}" if before else "in front")
+                raise StopError(
+                    f"an empty value {where}: expected one, or nothing; `crossloop --help` shows all"
+                )
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -95,12 +106,12 @@ class _Commands(click.Group):
 
 
 class _Finite(click.FloatRange):
-    """A range of numbers; "nan" is none, though it is neither too small nor too large."""
+    """A range of numbers; "nan" is in none, though it is neither too small nor too large."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
 
 
@@ -189,7 +200,7 @@ def doctor(as_json: bool) -> int:
 )
 @click.option(
     "--objective",
-    type=click.FloatRange(0, 60_000, min_open=True),
+    type=_Finite(0, 60_000, min_open=True),
     metavar="MS",
     help="p99 that ends a climb on a ladder (c10k); default: what the scenario says.",
 )
@@ -223,7 +234,7 @@ def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""
     from crossloop.cli import benching
 
-    return benching.run(suites, benching.Request(**options))
+    return benching.run(benching.Request(**options, suites=suites))
 
 
 @cli.command()

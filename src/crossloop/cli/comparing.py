@@ -21,6 +21,7 @@ from crossloop.compare import (
     run_data,
 )
 from crossloop.journal import JournalError, read_journal
+from crossloop.replacing import replace_file
 
 
 def run(
@@ -64,8 +65,8 @@ def deliver(document: Comparison, out: Path | None) -> int:
     if out is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
-            (out / "compare.md").write_text(page, "utf-8")
-            (out / "compare.json").write_bytes(text)
+            replace_file(out / "compare.md", page.encode())
+            replace_file(out / "compare.json", text)
         except OSError as error:
             raise unwritable(out, error) from error
     click.echo(f"crossloop: {headline(document)}", err=True)

@@ -1,6 +1,7 @@
 """What a command finds out about its surroundings before it changes anything: folder, loopback, descriptors."""
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,8 @@ def probe_writable(folder: Path) -> None:
         for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
             missing.mkdir()
             made.append(missing)
-        probe = folder / ".crossloop-write-test"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
@@ -32,6 +32,10 @@ def holding(journal: Path) -> Iterator[None]:
 
     Raises `StopError` where one does, where nothing can be written, and where it cannot be written on.
     """
+    if journal.is_symlink():
+        raise StopError(
+            f"{journal} is a symbolic link, and what it leads to is not written; remove it, or choose another --out"
+        )
     with contextlib.ExitStack() as stack:
         try:
             try:
@@ -64,6 +68,18 @@ def require_loopback(what: str, otherwise: str) -> None:
     if found.status == "problem":
         raise StopError(
             f"{what} needs the loopback interface: {found.detail}; `{found.remedy}`, or {otherwise}"
+        )
+
+
+def require_ports(what: str, wanted: int) -> None:
+    """Raises `StopError` where this machine has fewer than *wanted* ports to connect from."""
+    from crossloop.load.connecting import ports_of_an_address
+
+    ports = ports_of_an_address()
+    if wanted > ports:
+        raise StopError(
+            f"{what} needs about {wanted} ports to connect from, this machine has {ports} "
+            "(net.ipv4.ip_local_port_range); `crossloop doctor` says how to have more"
         )
 
 

@@ -21,6 +21,7 @@ from crossloop.references import REFERENCES, STYLE, Reference
 from crossloop.suite import Suite
 from crossloop.supervise.child import suite_paths
 from crossloop.supervise.jobs import start_in_job
+from crossloop.worker.standalone import reachable_warning
 
 DESCRIPTORS = 64
 """What any binding's loop needs for itself, and some connections."""
@@ -99,6 +100,8 @@ def _become_reference(
     require_descriptors("serve", DESCRIPTORS)
     if host in LOOPBACK:
         require_loopback("serve", "choose another --host")
+    if warning := reachable_warning(host):
+        click.echo(f"crossloop: {warning}", err=True)
     sys.stdout.flush()
     os.execv(program, [program, "--host", host, "--port", str(port)])  # noqa: S606  (built by setup from our source)
 
@@ -116,7 +119,7 @@ def load(
 ) -> int:
     """Drive any server; exit 1 when an answer was wrong."""
     from crossloop.load.command import run_load
-    from crossloop.load.errors import LoadError
+    from crossloop.load.errors import LoadError, VerificationError
 
     workload = one_of("scenario", suite_or_stop(suites).scenarios, scenario)
     if "StreamServer" not in workload.about.levels:
@@ -126,6 +129,8 @@ def load(
     host, port = _address(connect)
     try:
         result = run_load(host, port, connections, size, rate, duration, engine=engine or "")
+    except VerificationError as error:
+        raise StopError(str(error), FALSE) from error
     except LoadError as error:
         raise StopError(str(error)) from error
     if as_json:

@@ -167,7 +167,8 @@ class _Subject:
         expected = "the module imports and the adapter opens"
         child = self._stack.enter_context(Child(["-m", "crossloop.conformance.process"], name=self._entry.id))
         try:
-            answer = child.ask({"module": self._entry.module, "paths": self._paths}, Described, OPEN_LIMIT_S)
+            request = {"module": self._entry.module, "paths": self._paths, "mark": _mark(self._turn)}
+            answer = child.ask(request, Described, OPEN_LIMIT_S)
         except ChildError as error:
             self._end()
             return _ended(error, expected)

@@ -1,13 +1,13 @@
 """Entry of a checking process: `python -m crossloop.conformance.process`, spoken to over `Channel`.
 
-First request: `{"module", "paths"}`; the answer is `{"ready": true, "facts", "levels", "styles"}` or
+First request: `{"module", "paths", "mark"}`; the answer is `{"ready": true, "facts", "levels", "styles"}` or
 `{"outcome", "reason"}`. Then any number of `{"behaviour", "style", "limit_s", "mark"}`, each answered
 by `{"outcome", "expected", "actual", "reason"}` once it has run. The adapter is made once and serves all.
 
 Before each answer the mark goes to standard error, so that the supervisor knows which output belongs
-to which behaviour. A behaviour that hangs has its threads' stacks written there
-by faulthandler, from a thread of C that needs no interpreter lock, before the supervisor
-ends the process.
+to which behaviour, and which to the start: the system's loader and the interpreter may have complained there.
+A behaviour that hangs has its threads' stacks written there by faulthandler, from a thread of C that needs no
+interpreter lock, before the supervisor ends the process.
 """
 
 import faulthandler
@@ -35,6 +35,7 @@ def main() -> int:
     sys.path[:0] = request["paths"]
     try:
         adapter = open_adapter(request["module"])
+        _write_mark(request["mark"])
         channel.answer({"ready": True, **describe(adapter)})
     except BaseException as error:  # whatever it was is the answer; the supervisor types it
         channel.answer(refusal_of(error).as_dict())
@@ -43,11 +44,15 @@ def main() -> int:
     while (request := channel.receive()) is not None:
         behaviour = known[request["behaviour"]]
         answer = run(behaviour, Subject(adapter, request["style"]), request["limit_s"])
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.write(2, request["mark"].encode())
+        _write_mark(request["mark"])
         channel.answer(answer)
     return 0
+
+
+def _write_mark(mark: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.write(2, mark.encode())
 
 
 def run(behaviour: Behaviour, subject: Subject, limit_s: float) -> dict[str, Any]:

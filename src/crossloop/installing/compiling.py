@@ -41,7 +41,7 @@ def bring_native(
         return NotForThisPlatform(part.elsewhere)
     started = time.monotonic()
     detail = f"{part.id} {part.digest[:8]}"
-    if part.path.is_file():
+    if part.is_built():
         return AlreadyThere(detail)
     compiler = c_compiler()
     if not compiler:

@@ -24,6 +24,7 @@ PROBES: tuple[tuple[str, Callable[[], Finding]], ...] = (
     ("loopback-ipv4", surroundings.loopback_ipv4),
     ("loopback-ipv6", surroundings.loopback_ipv6),
     ("backlog", surroundings.backlog),
+    ("ports", surroundings.ports),
     ("names", surroundings.names),
     ("io-uring", surroundings.io_uring),
     ("pip", surroundings.pip),

@@ -4,6 +4,7 @@ pip's Python interface is not public; its command line is. The outcome of `pip i
 own report (`--report`, pip 22.2, JSON), the reason of a failure from the most telling line of its output.
 """
 
+import dataclasses
 import json
 import re
 import sys
@@ -17,6 +18,8 @@ from crossloop.plain_text import without_folders
 
 PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
 ENSUREPIP_LIMIT_S = 120.0
+UNFETCHED = "Could not fetch URL "
+NO_INDEX = "the package index does not answer"
 
 NO_PIP = "this environment has no pip, and Python's ensurepip cannot bring it"
 NO_PIP_REMEDY = (
@@ -50,14 +53,24 @@ def run_pip(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> CommandRun:
-    """`python -m pip COMMAND …` with a time limit; *arguments* begin with pip's command."""
+    """`python -m pip COMMAND …` with a time limit; *arguments* begin with pip's command.
+
+    Of a run that failed the output begins with what pip could not fetch, which it says in its log alone.
+    """
     command, *rest = arguments
-    return run_command(
-        python_command("-m", "pip", command, *PIP_OPTIONS, *rest),
-        limit_s=limit_s,
-        environment=environment,
-        folder=folder,
-    )
+    with tempfile.TemporaryDirectory(prefix="crossloop-pip-log-") as place:
+        log = Path(place) / "log"
+        run = run_command(
+            python_command("-m", "pip", command, *PIP_OPTIONS, "--log", str(log), *rest),
+            limit_s=limit_s,
+            environment=environment,
+            folder=folder,
+        )
+        if run.succeeded or not log.is_file():
+            return run
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            failed = [line.partition(UNFETCHED)[2] for line in lines if UNFETCHED in line]
+    return dataclasses.replace(run, output="".join(f"{UNFETCHED}{line}" for line in failed) + run.output)
 
 
 def pip_install(requirements: Sequence[str], *, limit_s: float) -> tuple[CommandRun, tuple[Fetched, ...]]:
@@ -86,6 +99,16 @@ def _fetched(report: Path) -> tuple[Fetched, ...]:
     return tuple(found)
 
 
+# An index that does not answer. pip goes on without it, and then says that it has found no distribution.
+_NO_ANSWER = (
+    r"(?:temporary failure in name resolution|failed to establish a new connection|network is unreachable"
+    r"|no route to host|name or service not known|nodename nor servname|getaddrinfo failed"
+    r"|certificate verify failed|connection refused|connection reset|connection aborted|connection broken"
+    r"|remote end closed connection|cannot connect to proxy|timed out|too many [45]\d\d error responses"
+    r"|\b(?:5\d\d server error|40[137] client error)).*$"
+)
+_VERSIONS = re.compile(r"\(from versions: (?!none\))")
+"""pip lists what an index has, when that does not fit."""
 # From the most to the least telling. The last match of the first pattern that matches at all is taken:
 # a build prints its real complaint last, and pip's own summary after it says only that a build failed.
 _TELLING = tuple(
@@ -98,11 +121,9 @@ _TELLING = tuple(
         r"^.*fatal error: .*$",
         r"^.*:\d+:\d+: error: .*$",
         r"^.*requires a different python.*$",
-        r"^.*no matching distribution found.*$",
         r"^.*do not match the hashes.*$",
-        r"^.*(?:temporary failure in name resolution|failed to establish a new connection"
-        r"|network is unreachable|name or service not known|certificate verify failed|connection refused"
-        r"|read timed out).*$",
+        _NO_ANSWER,
+        r"^.*no matching distribution found.*$",
         r"^.*no space left on device.*$",
         r"^.*permission denied.*$",
         r"^\s*(?:error|💥 maturin failed|cmake error).*(?::|\bfailed\b).*$",
@@ -123,11 +144,8 @@ _REMEDIES = (
         r"fatal error: .*\.h",
         "the header named above belongs to a development package of the system; install that",
     ),
+    (rf"{NO_INDEX}|{_NO_ANSWER}", "check the network, and PIP_INDEX_URL or PIP_CERT behind a proxy"),
     (r"different python|no matching distribution", "another version of Python, or of the binding"),
-    (
-        r"name resolution|new connection|unreachable|not known|certificate|refused|timed out",
-        "check the network, and PIP_INDEX_URL or PIP_CERT behind a proxy",
-    ),
     (r"no space left", "free some space, or point TMPDIR at a larger disk"),
     (r"permission denied", f"make an environment that you own: {Path(sys.executable).name} -m venv .venv"),
 )
@@ -137,8 +155,12 @@ def informative_line(output: str) -> str:
     """The line of a failed run's output that says why, without addresses and folders of this machine."""
     for pattern in _TELLING:
         matches = pattern.findall(output)
-        if matches:
+        if not matches:
+            continue
+        if pattern.pattern != _NO_ANSWER:
             return public_text(matches[-1])
+        if not _VERSIONS.search(output):  # else it has answered, in another attempt
+            return public_text(f"{NO_INDEX}: {matches[-1]}").rstrip("')\"")
     lines = [line for line in output.splitlines() if line.strip()]
     return public_text(lines[-1]) if lines else "it ended without a word"
 

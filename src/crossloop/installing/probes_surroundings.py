@@ -15,9 +15,17 @@ from crossloop.installing.machine import asked, file_text
 from crossloop.installing.pip_runs import NO_PIP_REMEDY
 from crossloop.installing.recipes.libevent_library import first_loadable
 from crossloop.installing.recipes.pyev_source import compiler_command, compiler_missing
+from crossloop.load.connecting import ports_of_an_address
 
 LOOPBACK_LIMIT_S = 2.0
 BACKLOG_WANTED = 1024
+PORTS_WANTED = 16_000
+"""What Windows and macOS have, and less than Linux has."""
+MORE_PORTS = (
+    "sudo sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
+    if sys.platform == "linux"
+    else "a wider range of ephemeral ports"
+)
 SYS_IO_URING_SETUP = 425
 """The same number on every architecture but Alpha (Linux's unified numbers, from 424 on)."""
 
@@ -25,6 +33,11 @@ SYS_IO_URING_SETUP = 425
 def loopback_ipv4() -> Finding:
     """A byte through TCP on 127.0.0.1; without it nothing can be measured."""
     failure = _through_loopback(socket.AF_INET, "127.0.0.1")
+    if failure.endswith(
+        os.strerror(errno.EADDRNOTAVAIL)
+    ):  # of connecting: the address itself is always there
+        used = f"all {ports_of_an_address():,} ports to connect from are in use"
+        return Finding("loopback-ipv4", "problem", f"127.0.0.1: {used}", MORE_PORTS)
     if failure:
         return Finding("loopback-ipv4", "problem", failure, "sudo ip link set lo up")
     return Finding("loopback-ipv4", "ok", "127.0.0.1 connects")
@@ -69,6 +82,15 @@ def backlog() -> Finding:
     if int(text) < BACKLOG_WANTED:
         return Finding("backlog", "warning", f"{name} = {text}", f"sudo sysctl -w {name}={BACKLOG_WANTED}")
     return Finding("backlog", "ok", f"{name} = {text}")
+
+
+def ports() -> Finding:
+    """Ports to connect from, on one address. A connection that its client ended keeps one for a minute."""
+    count = ports_of_an_address()
+    detail = f"{count:,} to connect from"
+    if count < PORTS_WANTED:
+        return Finding("ports", "warning", f"{detail}: runs with many connections use them up", MORE_PORTS)
+    return Finding("ports", "ok", detail)
 
 
 def names() -> Finding:

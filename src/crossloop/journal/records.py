@@ -19,6 +19,8 @@ LADDER_SLICE_MS, LADDER_RUN_IN_MS = "ladder-slice-ms", "ladder-run-in-ms"
 """Names of settings: how long the slices of a run's ladders are, which are others than those of the rest."""
 LOAD_ENGINE = "load-engine"
 """Name of a setting: the load generator's engine, `native` or `python`; journals of before have it not."""
+SUITES = "suite"
+"""Name of an option: the folders of `--suite`, as typed, in a shell's quoting."""
 PYTHON_LOAD = "python-load"
 """Name of the warning that says why it is Python's, where nobody asked for that."""
 

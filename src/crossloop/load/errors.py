@@ -33,6 +33,12 @@ class SilentServerError(LoadError):
     kind = "limit"
 
 
+class PortsError(LoadError):
+    """This machine has no port left to connect from: the server has nothing to do with it."""
+
+    kind = "ports"
+
+
 class DescriptorsError(LoadError):
     """The process may not open as many descriptors as the connections need."""
 

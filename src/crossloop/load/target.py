@@ -18,6 +18,7 @@ from crossloop.load.errors import (
     ConnectionLostError,
     DescriptorsError,
     LoadUsageError,
+    PortsError,
     SilentServerError,
     VerificationError,
 )
@@ -245,6 +246,11 @@ class Target:
                 raise DescriptorsError(
                     f"{where}: out of descriptors after {made} of {self.count} connections;"
                     " raise the limit (ulimit -n) or use fewer connections"
+                ) from error
+            if error.errno == errno.EADDRNOTAVAIL and (made or ":" not in self.host):
+                raise PortsError(
+                    f"{where}: no port is left to connect from after {made} of {self.count} connections: this "
+                    "machine's matter, see net.ipv4.ip_local_port_range and `crossloop doctor`"
                 ) from error
             raise ConnectionLostError(
                 f"{where}: cannot connect ({made} of {self.count} made): {error.strerror or error};"

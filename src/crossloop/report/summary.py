@@ -4,7 +4,7 @@ import shlex
 from collections import Counter
 from dataclasses import dataclass
 
-from crossloop.journal import LOAD_ENGINE, PYTHON_LOAD, Machine
+from crossloop.journal import LOAD_ENGINE, PYTHON_LOAD, SUITES, Machine
 from crossloop.journal.naming import adapter_of
 from crossloop.report import digits
 from crossloop.report.escaping import Markdown, code, inline
@@ -218,10 +218,20 @@ def reproduction(run: Run) -> Markdown:
     A journal from elsewhere is input, and this line is there to be copied: options that a bench does not have are left
     out, values are quoted for a shell.
     """
-    words = ["crossloop", "bench", "--profile", run.record.profile, "--seed", str(run.record.seed)]
+    words = ["crossloop", *_suites(str(run.record.options.get(SUITES, ""))), "bench"]
+    words += ["--profile", run.record.profile, "--seed", str(run.record.seed)]
     for name, value in run.record.options.items():
         if name in BENCH_OPTIONS and value is False:
             words.append(f"--no-{name}")
         elif name in BENCH_OPTIONS:
             words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
     return code(shlex.join(words))
+
+
+def _suites(text: str) -> list[str]:
+    """The options that name folders of one's own, from the journal's list of them in a shell's quoting."""
+    try:
+        folders = shlex.split(text)
+    except ValueError:  # no bench has written it
+        return []
+    return [word for folder in folders for word in ("--suite", folder)]

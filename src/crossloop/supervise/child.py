@@ -26,11 +26,20 @@ MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 WATCH_S = 0.25
 """How often a child that is being waited for is looked at."""
 
-# What would make one process slower or other than the next without anybody having asked for it.
+# What would make one process slower or other than the next without anybody having asked for it, or would write to
+# standard error, where a check expects nothing.
 _NOT_INHERITED = (
     "PYTHONASYNCIODEBUG",
     "PYTHONDEVMODE",
+    "PYTHONDUMPREFS",
+    "PYTHONINSPECT",
+    "PYTHONIOENCODING",
+    "PYTHONMALLOCSTATS",
+    "PYTHONPROFILEIMPORTTIME",
     "PYTHONTRACEMALLOC",
+    "PYTHONVERBOSE",
+    "PYTHONWARNINGS",
+    "LD_DEBUG",
     "GEVENT_LOOP",
     "GEVENT_RESOLVER",
 )

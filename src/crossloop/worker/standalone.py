@@ -6,6 +6,7 @@ command line's contract.
 """
 
 import importlib
+import ipaddress
 import json
 import sys
 from typing import Any
@@ -37,6 +38,8 @@ def main() -> int:
             f"cannot listen on {host!r} port {port}: {getattr(error, 'strerror', None) or error}; "
             "choose another --host or --port (0 takes a free one)",
         )
+    if warning := reachable_warning(listener.getsockname()[0]):
+        print(f"crossloop: {warning}", file=sys.stderr)
     try:
         adapter = open_adapter(request["module"])
         scenario = importlib.import_module(request["scenario"]).Scenario()
@@ -60,6 +63,20 @@ def main() -> int:
             f"`crossloop setup {request['adapter']}` or `crossloop doctor` tells more",
         )
     return 0
+
+
+def reachable_warning(address: str) -> str:
+    """What to say of a server that listens on *address*; empty where nobody but this machine reaches it."""
+    try:
+        loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:  # a name, before it is looked up
+        loopback = address == "localhost"
+    if loopback:
+        return ""
+    return (
+        f"{address} is not loopback: whoever reaches this machine reaches this server, which asks nobody who they "
+        "are and bounds nothing"
+    )
 
 
 def _refuse(status: int, text: str) -> int:
