@@ -463,7 +463,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp("climbed")
     done = crossloop(
         "--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke", "--scenarios", "c10k", "--adapters",
-        "asyncio,crowded,eats,exits,hangs,misses,raises,refuses,segfaults,tires", "--limit", "15",
+        "asyncio,crowded,eats,exits,hangs,hoards,misses,raises,refuses,segfaults,tires", "--limit", "15",
         "--memory", "300", "--objective", "5000", "--out", str(out),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -494,6 +494,11 @@ STOPS = {
     ("exits", 100): ("crashed", "stopped at 10 connections: exited with status 7"),
     ("hangs", 10): ("timed-out", "0 of 8 connections answered; none of the 8 that were made since"),
     ("hangs", 100): ("timed-out", "stopped at 10 connections: 0 of 8"),
+    ("hoards", 10): ("measured", ""),
+    ("hoards", 100): (
+        "over-limit",
+        r"^100 connections would take about \d{3} MiB of memory, by the .* MiB that each took at 10; the limit is 300",
+    ),
     ("misses", 10): ("not-installed", "nosuchbinding"),
     ("misses", 100): ("not-installed", "nosuchbinding"),
     ("raises", 100): ("failed", "stopped at 10 connections: ZeroDivisionError"),

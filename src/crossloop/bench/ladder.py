@@ -5,8 +5,12 @@ from statistics import median_low
 from typing import Any
 
 from crossloop.bench.plan import Comparison, Row, parameter_key
-from crossloop.journal import Latency, Objective
+from crossloop.journal import Latency, Objective, SliceRecord
 from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
+
+CLEARLY_BEYOND = 1.25
+"""What a rung is foreseen to take, as a multiple of the limit, from which on it is not tried."""
+MIB = 1 << 20
 
 
 def ladders(comparisons: Sequence[Comparison], ladder: str) -> list[list[Comparison]]:
@@ -40,6 +44,28 @@ def too_slow(objective: Objective | None) -> Outcome | None:
         return None
     got_ms, allowed_ms = objective.p99_us / 1000, objective.allowed_p99_us / 1000
     return TimedOut(f"too slow, p99 {got_ms:,.0f} ms where {allowed_ms:,g} ms are allowed", allowed_ms / 1000)
+
+
+def beyond_memory(
+    rung: Comparison, ladder: str, below: Sequence[SliceRecord], limit_bytes: int
+) -> Outcome | None:
+    """`OverLimit` where a rung would clearly take more than *limit_bytes*, by what each took on the highest below.
+
+    *below* are a row's slices of connecting on lower rungs. None where there is none, or it may be enough.
+    """
+    if not below:
+        return None
+    highest = max(below, key=lambda one: one.operations)
+    before = highest.counters["rss_before_bytes"]
+    each = ((highest.rss_bytes or 0) - before) / highest.operations
+    wanted = rung.parameters[ladder]
+    needed = before + each * wanted
+    if needed <= CLEARLY_BEYOND * limit_bytes:
+        return None
+    return OverLimit(
+        f"{wanted:,} {ladder} would take about {needed / MIB:,.0f} MiB of memory, by the {each / MIB:,.2g} MiB that "
+        f"each took at {highest.operations:,}; the limit is {limit_bytes / MIB:,.0f} MiB (`--memory`)"
+    )
 
 
 def stops(

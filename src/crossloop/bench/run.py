@@ -21,7 +21,7 @@ from crossloop.bench.cells import (
 )
 from crossloop.bench.evidence import subject, take_evidence
 from crossloop.bench.headroom import with_headroom
-from crossloop.bench.ladder import judged, stops, too_slow
+from crossloop.bench.ladder import beyond_memory, judged, stops, too_slow
 from crossloop.bench.late import late_rows
 from crossloop.bench.length import FIXED, WORTH_STARTING, Length, allowance_s
 from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
@@ -259,6 +259,11 @@ class Bench:
         return self._length
 
     @property
+    def limit_bytes(self) -> int:
+        """Memory that a worker may take."""
+        return self._conditions.limit_bytes
+
+    @property
     def seed(self) -> int:
         """Seed of every random choice."""
         return self._seed
@@ -354,7 +359,7 @@ class _StageSession:
                 if turn and time.monotonic() > self._deadline:  # its first round each generation gets
                     break
                 out = {*self._failures[comparison.key], *self._stops()[comparison.key]}
-                rows = [row for row in comparison.measured if row not in out]
+                rows = [row for row in comparison.measured if row not in out and self._fits(row, comparison)]
                 order.shuffle(rows)
                 for row in rows:
                     self._visit(room, row, comparison, generation, turn, order.randrange(2**31))
@@ -422,6 +427,22 @@ class _StageSession:
             self._bench.record(record)
             self._slices[comparison.key].append(record)
         return taken
+
+    def _fits(self, row: Row, comparison: Comparison) -> bool:
+        """Whether the next rung of a ladder may fit into the memory that a worker may take; notes it where not."""
+        if not self._stage.climbs:
+            return True
+        below = [
+            one
+            for rung in self._stage.comparisons
+            for one in self._slices[rung.key]
+            if one.phase == "connect" and Row(one.adapter, one.style) == row
+        ]
+        ladder = self._stage.scenario.about.ladder
+        beyond = beyond_memory(comparison, ladder, below, self._bench.limit_bytes)
+        if beyond is not None:
+            self._failures[comparison.key][row] = beyond
+        return beyond is None
 
     def _stops(self) -> dict[str, dict[Row, Outcome]]:
         """By comparison: rows that climb no further than a rung below it, by all that is known so far."""

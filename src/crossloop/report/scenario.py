@@ -26,6 +26,10 @@ _FIELDS = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p99_9"}
 KEPT_UP = 0.98
 """Achieved ÷ offered below which a row did not keep up: its queue, and so its latency, grew all the time."""
 _US = 1e-3
+_MEMORY = (
+    "Memory: resident, of the whole tree after the last slice; of several processes a shared page counts once on Linux "
+    "(PSS), once for each elsewhere."
+)
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,7 @@ def kept_up(rate: RateFigures) -> bool:
 
 
 def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> str:
+    memory = _MEMORY if any(row.figures.rss_bytes for row in rows) else ""
     fixed = [given for row in rows if (given := row.figures.offered_per_s) is not None]
     slice_ms, run_in_ms = run.slice_ms, run.run_in_ms
     if fixed:
@@ -166,7 +171,7 @@ def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> 
             f"Open loop at {_span(fixed)} {texts.units}/s in all, each on a connection drawn at random; "
             f"p50 to p99.9 from the scheduled time, {counts} samples a row."
         )
-        return " ".join(parts)
+        return " ".join([*parts, memory]).strip()
     offered = [rate for row in rows if (rate := row.common_rate)]
     if offered:
         rates = _span([rate.offered_per_s for rate in offered])
@@ -177,7 +182,7 @@ def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> 
         )
     elif own := [float(row.figures.latency_us.count) for row in rows if row.figures.latency_us]:
         parts.append(f"p50 to p99.9: the workload's own samples, {_span(own)} a row.")
-    return " ".join(parts)
+    return " ".join([*parts, memory]).strip()
 
 
 def _number(run: RunRecord, name: str) -> float:
