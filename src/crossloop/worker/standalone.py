@@ -18,6 +18,7 @@ from crossloop.worker.serving import open_listener, serve
 
 BAD_INPUT = 2
 NOTHING_POSSIBLE = 3
+INTERRUPTED = 130
 FD_SETSIZE = 1024
 """Descriptors that select(2) can name. With no more of them than that, a connection too many waits in the
 accept queue, as it does with any other mechanism, and those that are there go on."""
@@ -55,6 +56,8 @@ def main() -> int:
             bound_descriptors(FD_SETSIZE)
         serve(adapter, scenario, style, listener, _announce, lambda _stop: None)
         adapter.close()
+    except KeyboardInterrupt:  # before it served; from then on the signal ends it in good order
+        return INTERRUPTED
     except BaseException as error:  # also what content raises to end its process
         refusal = refusal_of(error)
         return _refuse(
