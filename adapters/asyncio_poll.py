@@ -17,7 +17,8 @@ ABOUT = AdapterAbout(
     library="none",
     binding="asyncio",
     summary="The standard library's loop on poll: POSIX's portable mechanism, for any number of descriptors.",
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
+    mechanism="poll",
     elsewhere="Python has no select.poll on Windows; asyncio-select is the readiness loop there",
     homepage="https://docs.python.org/3/library/asyncio-platforms.html",
 )

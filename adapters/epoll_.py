@@ -54,6 +54,7 @@ ABOUT = AdapterAbout(
     binding="select",
     summary="Multiplexing by epoll(7): Linux keeps the interest; waiting costs what is active, not what is watched.",
     platforms=("linux",),
+    mechanism="epoll",
     elsewhere="epoll is Linux's; macOS has kqueue, Windows has select and completion ports",
     homepage="https://docs.python.org/3/library/select.html#select.epoll",
 )

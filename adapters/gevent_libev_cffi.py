@@ -27,7 +27,7 @@ ABOUT = AdapterAbout(
     binding="gevent",
     summary="Greenlets on libev through cffi: what the binding's layer costs, all else equal.",
     requires=("gevent>=24.10", "dnspython>=2.6"),
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
     elsewhere="gevent's wheels for Windows have no cffi core for libev; gevent-libuv is the default there.",
     homepage="https://www.gevent.org/loop_impls.html",
 )

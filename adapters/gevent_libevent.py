@@ -31,7 +31,7 @@ ABOUT = AdapterAbout(
     summary="Greenlets on libevent through crossloop's own loop for gevent, by cffi.",
     requires=("gevent>=24.11", "cffi>=1.16", "dnspython>=2.6"),
     recipe="libevent",
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
     elsewhere="the loop was not tried on Windows, where gevent itself prefers gevent-libuv.",
     homepage="https://www.gevent.org/loop_impls.html",
 )

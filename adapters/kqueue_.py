@@ -43,7 +43,7 @@ import errno
 import os
 import select
 import sys
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from crossloop.api import AdapterAbout, UnsupportedError
 from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
@@ -53,7 +53,8 @@ ABOUT = AdapterAbout(
     library="none",
     binding="select",
     summary="Multiplexing by kqueue(2): the BSDs keep the interest; waiting costs what is active, not what is watched.",
-    platforms=("darwin",),
+    platforms=("darwin", "bsd"),
+    mechanism="kqueue",
     elsewhere="kqueue is macOS's and the BSDs'; Linux has epoll, Windows has select and completion ports",
     homepage="https://docs.python.org/3/library/select.html#select.kqueue",
 )
@@ -67,14 +68,15 @@ Entry: TypeAlias = tuple[int, int]
 
 def open_kqueue(watched: Watched) -> Mechanism:
     """The kernel's object. Raises UnsupportedError where Python has no kqueue."""
-    if sys.platform == "linux" or sys.platform == "win32" or not hasattr(select, "kqueue"):
+    if not hasattr(select, "kqueue"):
         raise UnsupportedError(f"this Python has no select.kqueue on {sys.platform}")
+    calls: Any = select  # whose type depends on the platform
     readers, writers, fresh = watched.readers, watched.writers, watched.fresh
-    kernel = select.kqueue()
-    wait, kevent = kernel.control, select.kevent
+    kernel = calls.kqueue()
+    wait, kevent = kernel.control, calls.kevent
     changes = Changes()
-    reading, writing = select.KQ_FILTER_READ, select.KQ_FILTER_WRITE
-    add, delete, error = select.KQ_EV_ADD, select.KQ_EV_DELETE, select.KQ_EV_ERROR
+    reading, writing = calls.KQ_FILTER_READ, calls.KQ_FILTER_WRITE
+    add, delete, error = calls.KQ_EV_ADD, calls.KQ_EV_DELETE, calls.KQ_EV_ERROR
 
     def tell(fd: int) -> None:
         """Two entries, one for each direction, and no system call: the next ask tells."""

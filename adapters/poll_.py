@@ -39,7 +39,8 @@ ABOUT = AdapterAbout(
     library="none",
     binding="select",
     summary="Multiplexing by poll(2): POSIX's call for any number of descriptors, at a cost per watched.",
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
+    mechanism="poll",
     elsewhere="Python has no select.poll on Windows; the adapter select is the one that runs there",
     homepage="https://docs.python.org/3/library/select.html#select.poll",
 )

@@ -80,7 +80,7 @@ ABOUT = AdapterAbout(
     library="none",
     binding="os",
     summary="Blocking calls, one forked process for each connection: nothing shared, nothing to lock.",
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
     elsewhere="Windows has no fork: a process there starts from nothing instead of as a copy; use threads",
     homepage="https://docs.python.org/3/library/os.html#os.fork",
 )

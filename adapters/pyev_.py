@@ -71,7 +71,7 @@ ABOUT = AdapterAbout(
     binding="pyev",
     summary="libev's watchers as Python types; out of care since 2012 and still among the leanest.",
     recipe="pyev",
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
     elsewhere="pyev has no build for Windows since Python 3.2; use winloop or asyncio there",
     homepage="https://pypi.org/project/pyev-static/",
 )

@@ -60,8 +60,6 @@ def open_select(watched: Watched) -> Mechanism:
 
     def tell(fd: int) -> None:
         """Tell nobody: each ask tells everything. Only see whether it will fit."""
-        if fd < 0:
-            raise ValueError(f"descriptor {fd}: expected 0 or more; a closed socket has none")
         if sys.platform == "win32":
             full = len(readers) > size or len(writers) > size
         else:

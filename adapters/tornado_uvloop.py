@@ -17,7 +17,7 @@ ABOUT = AdapterAbout(
     binding="tornado",
     summary="tornado's IOLoop and IOStream over uvloop: what a faster loop below brings, and what it cannot.",
     requires=("tornado>=6.4", "uvloop>=0.21"),
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
     elsewhere="uvloop has no build for Windows; tornado runs on asyncio's loop there",
     homepage="https://www.tornadoweb.org/",
 )

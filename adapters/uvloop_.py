@@ -37,7 +37,7 @@ ABOUT = AdapterAbout(
     binding="uvloop",
     summary="asyncio's API on libuv, transports in Cython: a new loop under an unchanged asyncio program.",
     requires=("uvloop>=0.21",),
-    platforms=("linux", "darwin"),
+    platforms=("linux", "darwin", "bsd"),
     elsewhere="uvloop has no build for Windows; winloop is its port there",
     homepage="https://github.com/MagicStack/uvloop",
 )

@@ -27,7 +27,7 @@ SUITE = load_suite()
 PAGES = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
 )
-PLATFORMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
+PLATFORMS = {"linux": "Linux", "darwin": "macOS", "bsd": "BSDs", "win32": "Windows"}
 LIMIT_S = 120.0
 
 

@@ -1,5 +1,6 @@
 """Discovery of adapters and scenarios: ids, what is read of a file, what is left out, and selection."""
 
+import select as select_module
 import string
 import subprocess
 import sys
@@ -252,6 +253,43 @@ def test_ids_choose_themselves_in_the_listings_order(ids: set[str], data: st.Dat
     words = data.draw(st.lists(st.sampled_from(sorted(ids)), min_size=1, max_size=6))
     chosen = select("adapter", known(ids), " , ".join(words))
     assert list(chosen) == sorted(set(words)), "each once, and an exact id never as a prefix of another"
+
+
+# Where an adapter is for
+
+
+@pytest.mark.parametrize(
+    ("platform", "platforms", "here"),
+    [
+        ("linux", ("linux",), True),
+        ("freebsd14", ("linux", "darwin"), False),
+        ("freebsd14", ("freebsd",), True),
+        ("openbsd7", ("freebsd",), False),
+        *((system, ("bsd",), True) for system in ("freebsd14", "openbsd7", "netbsd10", "dragonfly6")),
+        ("win32", ("bsd",), False),
+        ("netbsd10", AdapterAbout.platforms, True),
+    ],
+)
+def test_a_platform_is_told_by_what_its_name_begins_with(
+    platform: str, platforms: tuple[str, ...], here: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = AdapterAbout(
+        family="x", library="none", binding="x", summary="x", platforms=platforms, elsewhere="use y"
+    )
+    monkeypatch.setattr(sys, "platform", platform)
+    assert about.why_not_here() == ("" if here else "use y")
+
+
+@pytest.mark.parametrize("name", ["kqueue", "poll", "epoll", "asyncio-poll"])
+def test_a_mechanism_is_asked_of_python_and_not_of_the_platforms_name(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = load_suite().adapters[name].about
+    monkeypatch.setattr(sys, "platform", "plan9")
+    monkeypatch.setattr(select_module, about.mechanism, object, raising=False)
+    assert about.why_not_here() == ""
+    monkeypatch.delattr(select_module, about.mechanism)
+    assert about.why_not_here() == about.elsewhere
 
 
 @given(st.sets(IDS, min_size=1, max_size=8), st.data())

@@ -5,8 +5,12 @@ supervisor lists, plans and installs content without importing a line of it. Hen
 in `ABOUT = AdapterAbout(...)` is a literal: strings, numbers, tuples, lists, dicts.
 """
 
+import select
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+_BSDS = ("freebsd", "openbsd", "netbsd", "dragonfly")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +29,26 @@ class AdapterAbout:
     """Requirements for pip (PEP 508, environment markers included). Empty: standard library."""
     recipe: str = ""
     """A build recipe of `crossloop.installing` that runs instead of, or after, pip: `pyev`, `libevent`."""
-    platforms: tuple[str, ...] = ("linux", "darwin", "win32")
-    """Values of `sys.platform` for which the binding is published."""
+    platforms: tuple[str, ...] = ("linux", "darwin", "bsd", "win32")
+    """What `sys.platform` begins with where the binding is published (`freebsd` of `freebsd14`); `bsd` is each BSD."""
+    mechanism: str = ""
+    """A name in Python's module `select`, such as `kqueue`: where it is there the adapter runs, whatever the platform
+    is called, and nowhere else."""
     elsewhere: str = ""
     """Why it is not on the other platforms, and what to use there; shown as the reason of the outcome."""
     homepage: str = ""
+
+    def why_not_here(self) -> str:
+        """Why it is not for this platform, by what is declared; empty where it is."""
+        if self.mechanism:
+            here = hasattr(select, self.mechanism)
+        else:
+            here = any(_is_on(name, sys.platform) for name in self.platforms)
+        return "" if here else self.elsewhere or f"not published for {sys.platform}"
+
+
+def _is_on(name: str, platform: str) -> bool:
+    return platform.startswith(_BSDS if name == "bsd" else name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """`crossloop selftest`: known slowdowns, injected and looked for; what this machine and method can tell apart."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
 
 def _usual(suite: Suite) -> str:
     """The id of the adapter that is slowed when none is named."""
-    here = [one.id for one in suite.adapters.values() if sys.platform in one.about.platforms]
+    here = [one.id for one in suite.adapters.values() if not one.about.why_not_here()]
     return next((name for name in CONTROLLED if name in here), here[0] if here else CONTROLLED[0])
 
 

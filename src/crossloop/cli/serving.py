@@ -40,10 +40,9 @@ def run(suites: Sequence[Path], adapter: str, scenario: str, style: str | None, 
             f"scenario {workload.id!r} has no server of its own (levels: {', '.join(workload.about.levels)}); "
             "`crossloop list` shows which have StreamServer"
         )
-    if sys.platform not in chosen.about.platforms:
-        why = chosen.about.elsewhere or f"not published for {sys.platform}"
+    if elsewhere := chosen.about.why_not_here():
         raise StopError(
-            f"{chosen.id}: unsupported: {why}; `crossloop list` shows what is usable", NOTHING_MEASURED
+            f"{chosen.id}: unsupported: {elsewhere}; `crossloop list` shows what is usable", NOTHING_MEASURED
         )
     require_descriptors("serve", DESCRIPTORS)
     if host in LOOPBACK:

@@ -4,7 +4,6 @@ A behaviour that fails, crashes or hangs costs its process, for the loop in it c
 the remaining behaviours go on in a fresh one.
 """
 
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -105,10 +104,11 @@ def check_adapter(
     """
     suite = suite or load_suite()
     about = suite.adapters[adapter].about
-    if sys.platform not in about.platforms:
-        elsewhere = Unsupported(about.elsewhere or f"not published for {sys.platform}")
+    if elsewhere := about.why_not_here():
         # Not for this platform by its own declaration: nothing is expected of it here.
-        yield _record(adapter, OPENS, Checked(elsewhere, "the binding is published for this platform", ""))
+        yield _record(
+            adapter, OPENS, Checked(Unsupported(elsewhere), "the binding is published for this platform", "")
+        )
         return
     subject = _Subject(suite, suite.adapters[adapter])
     expected = tuple(expectations)

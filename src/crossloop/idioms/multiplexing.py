@@ -163,6 +163,8 @@ class Multiplexing(StreamServer, Readiness):
         tell, fresh = self.mechanism.tell, self.watched.fresh
 
         def watch(fd: int, callback: Callback) -> None:
+            if fd < 0:
+                raise ValueError(f"descriptor {fd}: expected 0 or more; a closed socket has none")
             unwatch(fd)  # by now the number may be another file's, which the kernel has to be told
             callbacks[fd] = callback
             fresh.add(fd)

@@ -7,7 +7,6 @@ brought once. The outcome is on disk after each adapter, so an interrupted setup
 
 import importlib
 import importlib.metadata
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -107,9 +106,8 @@ class _Bringing:
         self._pip: bool | None = None
 
     def adapter(self, id_: str, about: AdapterAbout) -> InstallResult:
-        if sys.platform not in about.platforms:
-            reason = about.elsewhere or f"{about.binding} is published for {', '.join(about.platforms)}"
-            return NotForThisPlatform(reason)
+        if elsewhere := about.why_not_here():
+            return NotForThisPlatform(elsewhere)
         results = self._requirements(id_, about.requires)
         if isinstance(combined(results), InstallFailed | NotForThisPlatform):
             return combined(results)

@@ -4,7 +4,6 @@ Then, in the same process, one scenario after the other, what rows it gives this
 which may end the process or hang: the scenario is named then, and the others are asked in a fresh process.
 """
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -75,8 +74,8 @@ class _Probing:
         self._hanging: dict[str, Outcome] = {}
 
     def probe(self, entry: AdapterEntry) -> Probed:
-        if sys.platform not in entry.about.platforms:
-            return Probed(entry, Unsupported(entry.about.elsewhere or f"not published for {sys.platform}"))
+        if elsewhere := entry.about.why_not_here():
+            return Probed(entry, Unsupported(elsewhere))
         rows: dict[str, tuple[str, ...] | Outcome] = {}
         try:
             probed = self._described(entry, rows)
