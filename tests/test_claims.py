@@ -284,6 +284,16 @@ def test_a_row_that_failed_is_why_a_claim_is_not_measured() -> None:
 # The plan
 
 
+def test_a_rung_that_is_no_number_is_left_out() -> None:
+    """As a journal from elsewhere may have one."""
+    cells = [
+        msgspec.structs.replace(one, parameters={**one.parameters, "connections": "many"})
+        for one in ladder("select", 0.8)
+        if isinstance(one, CellRecord)
+    ]
+    assert found("select-grows", cells, {}).verdict is Verdict.NOT_MEASURED
+
+
 def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     suite = load_suite()
     needs = [need for claim in CLAIMS for need in claim.needs]

@@ -201,6 +201,21 @@ def test_one_generation_is_never_surer_than_processes_are_alike() -> None:
     assert all(one.high > 1.05 for one in others)
 
 
+def test_a_row_that_is_alone_on_one_of_its_sets_is_judged_over_all() -> None:
+    """Where the others failed on a rung, there is no reference there: the machine's drift is in the row's change."""
+    base, new = journal(1), journal(2, changed={"uvloop": 1.02})
+    lone = [
+        msgspec.structs.replace(one, outcome="failed", reason="x", figures=None)
+        if isinstance(one, CellRecord) and one.adapter != "uvloop" and one.parameters == SETS[1]
+        else one
+        for one in new
+    ]
+    rows = {one.adapter: one for one in compared(base, lone).rows}
+    assert rows["uvloop"].verdict == "tie"
+    assert rows["uvloop"].ratio is not None
+    assert rows["uvloop"].ratio.high / rows["uvloop"].ratio.low > 1.5
+
+
 def test_rows_that_miss_rounds_move_nobody() -> None:
     base = {(name, ""): {(g, t): value for g in (0, 1) for t in range(6)}
             for name, value in (("a", 1.0), ("b", 2.0), ("c", 9.0))}  # fmt: skip

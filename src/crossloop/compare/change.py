@@ -215,7 +215,9 @@ def over_sets(found: Sequence[Shift]) -> Shift | str:
             (sum(a for a, _b in counts), sum(b for _a, b in counts)),
         )
     unseen = max(one.unseen for one in found)  # it is common to them
-    return Shift(change, variance, lesser, repeats, found[0].repeated, slices, found[0].anchored, unseen)
+    # Alone on one of its sets, the row has no reference there, and what it drifts by in place of a reference's error.
+    anchored = found[0].anchored or not lesser
+    return Shift(change, variance, lesser, repeats, found[0].repeated, slices, anchored, unseen)
 
 
 def _averaged(sets: Sequence[Mapping[int, float]]) -> list[float]:
@@ -308,8 +310,7 @@ def _drafts(found: Sequence[Shift]) -> list[tuple[Change, float]]:
 
 def _freedom(own: float, variance: float, unseen: float) -> float:
     """Degrees of freedom of a variance of which the *unseen* part is a constant (Satterthwaite 1946)."""
-    known = ((variance - unseen) / variance) ** 2
-    return max(own, min(MOST_FREEDOM, own / known)) if known else max(own, MOST_FREEDOM)
+    return max(own, min(MOST_FREEDOM, own * (variance / (variance - unseen)) ** 2))
 
 
 def _variance(one: Shift, own: float, typical: float) -> float:
