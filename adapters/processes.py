@@ -190,6 +190,9 @@ class Adapter(StreamServer):
                 os.kill(child, signal.SIGKILL)
             for child in children:
                 os.waitpid(child, 0)
+            signal.set_wakeup_fd(-1)
+            hearer.close()
+            teller.close()
         if refused is not None:
             _say(above, refused)
 
