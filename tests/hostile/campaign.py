@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
+MARK = "CROSSLOOP_HOSTILE"
+"""Environment variable that tells the processes of one trial from all others."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -53,6 +58,16 @@ def run_part(
         for fault in faults:
             say(f"{part.id}: {trial.name}: {fault}")
     return tally
+
+
+def left_running(mark: str) -> list[str]:
+    """Processes that carry *mark* and do not end by themselves, as faults; each is ended."""
+    left = [one for one in psutil.process_iter(["environ"]) if (one.info["environ"] or {}).get(MARK) == mark]
+    _gone, alive = psutil.wait_procs(left, timeout=10)
+    faults = [f"a process was left running: {one.pid} {one.name()}" for one in alive]
+    for one in alive:
+        one.kill()
+    return faults
 
 
 def table(tallies: Sequence[Tally]) -> str:

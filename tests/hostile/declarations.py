@@ -13,14 +13,12 @@ import random
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from crossloop.journal import AdapterRecord, CellRecord, CheckRecord, EndRecord, JournalError, read_journal
-from tests.hostile.campaign import Part, Trial
+from tests.hostile.campaign import MARK, Part, Trial, left_running
 
 LIMIT_S = 240.0
 """For one command on a machine that others use as well; the longest waits ten seconds for a scenario that hangs."""
@@ -330,7 +328,7 @@ def run_odd(odd: Odd, folder: Path) -> list[str]:
         *(_list(folder, mark) if odd.listed else ()),
         *_bench(odd, folder, mark),
         *(_check(folder, mark) if odd.checked else ()),
-        *_left(mark),
+        *left_running(mark),
     ]
 
 
@@ -338,7 +336,7 @@ def _crossloop(
     folder: Path, mark: str, *arguments: str
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     command = [sys.executable, "-m", "crossloop", "--suite", str(folder / "suite"), *arguments]
-    environment = {**os.environ, "CROSSLOOP_HOSTILE": mark}
+    environment = {**os.environ, MARK: mark}
     done = subprocess.run(
         command,
         capture_output=True,
@@ -418,15 +416,3 @@ def _check(folder: Path, mark: str) -> Iterator[str]:
     good = [one for one in records if isinstance(one, CheckRecord) and one.adapter == "trial-good"]
     if not good or not all(one.as_expected for one in good):
         yield f"check: the good adapter did not pass: {good}, status {done.returncode}"
-
-
-def _left(mark: str) -> Sequence[str]:
-    """Processes of the trial that are still there; each is ended."""
-    left = []
-    for one in psutil.process_iter(["environ"]):
-        if (one.info["environ"] or {}).get("CROSSLOOP_HOSTILE") == mark:
-            left.append(one)
-    _gone, alive = psutil.wait_procs(left, timeout=5)
-    for one in alive:
-        one.kill()
-    return [f"a process was left running: {one.pid}" for one in alive]
