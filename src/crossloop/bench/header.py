@@ -1,14 +1,12 @@
 """The head of a journal: what was asked for, on which machine, on which CPUs."""
 
 import datetime
-import sys
 from collections.abc import Mapping, Sequence
-
-import psutil
 
 import crossloop
 from crossloop.installing import machine
 from crossloop.journal import SCHEMA_VERSION, RunRecord, fitted
+from crossloop.worker.pinning import pinnable
 
 
 def run_header(
@@ -49,12 +47,10 @@ def run_header(
 def cpus() -> tuple[int | None, int | None]:
     """(server's, load's): the first and the last CPU this process may use.
 
-    None for both where there is no pinning (macOS), or only one CPU.
+    None for both where there is no pinning (macOS, a sandbox), or only one CPU.
     """
     try:
-        allowed = sorted(psutil.Process().cpu_affinity() or [])
-    except (AttributeError, psutil.Error):
+        allowed = pinnable()
+    except OSError:
         return None, None
-    if len(allowed) < 2 or sys.platform != "linux":
-        return None, None
-    return allowed[0], allowed[-1]
+    return (allowed[0], allowed[-1]) if len(allowed) > 1 else (None, None)

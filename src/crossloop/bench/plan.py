@@ -28,6 +28,8 @@ BETWEEN_S = 0.018
 """Time between two slices (stopping, resuming, asking), for the estimate; measured likewise."""
 
 
+STEPS = 40
+"""Of a coarse clock in a slice: one step more or less is then 2.5 %."""
 CONNECT_S = 0.0002
 """Time to make, serve once and close one of many connections, for the estimate; measured likewise."""
 
@@ -75,6 +77,12 @@ class Profile:
     def pace(self) -> Pace:
         """Of what is no ladder."""
         return Pace(generations=self.generations, slice_ms=self.slice_ms, run_in_ms=self.run_in_ms)
+
+    def for_clock(self, step_ns: int) -> "Profile":
+        """With slices of `STEPS` steps of the CPU clock at least: an end of a slice is known to one step."""
+        least_ms = STEPS * step_ns / 1e6
+        climb = replace(self.climb, slice_ms=max(self.climb.slice_ms, least_ms))
+        return replace(self, slice_ms=max(self.slice_ms, least_ms), climb=climb)
 
 
 PROFILES: Mapping[str, Profile] = {

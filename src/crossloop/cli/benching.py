@@ -39,6 +39,7 @@ from crossloop.journal import (
     read_journal,
 )
 from crossloop.load.target import OWN_DESCRIPTORS, most_connections
+from crossloop.measure import clocks
 from crossloop.native import LOAD_ENGINE as PART
 from crossloop.outcomes import outcome_name, outcome_reason
 from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
@@ -153,7 +154,7 @@ def default_folder() -> Path:
 def _profile(name: str) -> Profile:
     if name not in PROFILES:
         raise StopError(f"--profile {name!r}: expected one of {', '.join(PROFILES)}")
-    return PROFILES[name]
+    return PROFILES[name].for_clock(clocks.cpu_step_ns())
 
 
 def load_engine(
@@ -360,7 +361,7 @@ def warnings_of(
         yield WarningRecord(
             "not-pinned",
             "Server and load share the CPUs as the system likes: it has fewer than two, or cannot pin.",
-            "Compare ratios within one table only; use a machine with two CPUs and Linux for absolute figures.",
+            "Compare ratios within one table only; use two CPUs on a system that can pin for absolute figures.",
         )
     if header.machine.virtual:
         yield WarningRecord(

@@ -22,6 +22,7 @@ from crossloop.compare import BuildNames, compare_builds
 from crossloop.installing.builds import Brought, BuildError, Wanted, bring_build, proven, wanted_build
 from crossloop.journal import AdapterRecord
 from crossloop.load.target import most_connections
+from crossloop.measure import clocks
 from crossloop.outcomes import outcome_reason
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
 from crossloop.supervise.probe import Probed, probe
@@ -70,7 +71,9 @@ def run(suites: Sequence[Path], request: Request) -> int:
     with _places(request) as (cache, out):
         builds = [_proven(suite, one, scenarios, cache) for one in wanted]
         names = BuildNames(wanted[0].adapter.id, builds[0].name, builds[1].name, builds[0].name + TWIN_SUFFIX)
-        plan = _plan(PROFILES[request.profile], list(scenarios.values()), builds, names)
+        plan = _plan(
+            PROFILES[request.profile].for_clock(clocks.cpu_step_ns()), list(scenarios.values()), builds, names
+        )
         click.echo(f"crossloop: {plan.slices} slices, about {plan.seconds / 60:.1f} minutes", err=True)
         try:
             with terminated_is_interrupted():

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from crossloop.journal import Machine
+from crossloop.worker.pinning import allowed
 
 ASK_LIMIT_S = 5.0
 
@@ -38,11 +39,7 @@ def machine() -> Machine:
 
 def cpus_usable() -> int:
     """CPUs that this process may run on: affinity, which a container or taskset may have narrowed."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    with contextlib.suppress(AttributeError, psutil.Error, OSError):  # macOS has no affinity
-        return len(psutil.Process().cpu_affinity())
-    return os.cpu_count() or 1
+    return len(allowed()) or os.cpu_count() or 1
 
 
 def descriptor_limits() -> tuple[int, int]:

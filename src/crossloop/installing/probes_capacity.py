@@ -1,7 +1,7 @@
 """Probes of what the machine has to give: interpreter, CPUs, memory, limits, clocks, quiet."""
 
 import contextlib
-import os
+import errno
 import sys
 import time
 from pathlib import Path
@@ -11,6 +11,7 @@ import psutil
 from crossloop.api.facts import gil_enabled
 from crossloop.installing.findings import Finding
 from crossloop.installing.machine import cpus_usable, descriptor_limits, file_text, virtualization
+from crossloop.worker.pinning import pinnable
 
 OLDEST_PYTHON = (3, 11)
 DESCRIPTORS_WANTED = 4096
@@ -65,19 +66,16 @@ def _quota_cpus() -> float | None:
 
 def pinning() -> Finding:
     """Whether a process can be tied to one CPU, tried on this very process and undone."""
-    if sys.platform == "linux":
-        allowed = os.sched_getaffinity(0)
-        try:
-            os.sched_setaffinity(0, {min(allowed)})
-            os.sched_setaffinity(0, allowed)
-        except OSError as error:
-            return Finding("pinning", "warning", f"refused: {error.strerror}", "allow it in seccomp")
-        return Finding("pinning", "ok", "possible (sched_setaffinity)")
     try:
-        process = psutil.Process()
-        process.cpu_affinity(process.cpu_affinity())
-    except (AttributeError, psutil.Error, OSError):
-        return Finding("pinning", "warning", "this system has none; expect wider intervals", "more rounds")
+        pinnable()
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            return Finding(
+                "pinning", "warning", "this system has none; expect wider intervals", "more rounds"
+            )
+        return Finding(
+            "pinning", "warning", f"refused: {error.strerror}", "allow it in the sandbox (seccomp)"
+        )
     return Finding("pinning", "ok", "possible")
 
 

@@ -35,6 +35,7 @@ from crossloop.load.histogram import pairs_of
 from crossloop.load.loops import Hooks, Stretch, closed_loop, open_loop
 from crossloop.load.target import Target
 from crossloop.measure import clocks
+from crossloop.worker import pinning
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 MAX_LINE_BYTES = 64 * 1024
@@ -325,17 +326,8 @@ def _stretch(target: Target, command: Slice, hooks: Hooks, engine: turns.Engine)
 def pin(cpu: int) -> dict[str, int]:
     """Keep this process on *cpu*. Raises `LoadUsageError` where the platform or the machine cannot."""
     try:
-        if sys.platform == "linux":
-            os.sched_setaffinity(0, {cpu})
-        elif sys.platform == "win32":
-            import psutil
-
-            psutil.Process().cpu_affinity([cpu])
-        else:
-            raise LoadUsageError(f"cpu {cpu}: {sys.platform} cannot pin a process")
+        pinning.pin(cpu)
     except (OSError, ValueError) as error:
-        if isinstance(error, LoadUsageError):
-            raise
         raise LoadUsageError(f"cpu {cpu}: cannot pin to it: {error}") from error
     return {"cpu": cpu}
 

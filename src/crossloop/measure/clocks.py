@@ -7,8 +7,9 @@ and takes in all threads, finished ones too. (`/proc/PID/schedstat` knows the ma
 and not for one slice.) But the kernel adds up a process's time when a thread of it leaves the CPU or a tick finds
 it there: read from another CPU, the clock of one that runs stands still for 4 ms at 250 Hz, longer in a virtual
 machine (kernel/sched/cputime.c, thread_group_cputime; steps of 4 to 24 ms were seen). So it is read while the process
-sleeps (`await_sleep`), when it is exact. Elsewhere psutil asks: mach task_info on macOS, GetProcessTimes on Windows,
-which counts in clock ticks of 15.6 ms, so that CPU time per slice is coarse there.
+sleeps (`await_sleep`), when it is exact. On macOS psutil asks mach's task_info. On Windows cycles are counted
+(`crossloop.worker.cycles`), because GetProcessTimes counts in ticks of 15.6 ms. Where they are not, under Wine,
+`cpu_step_ns` says so, and slices are made long enough for the ticks.
 
 A process that is gone has no clock: `process_cpu_ns` raises ProcessLookupError; the functions that sum over
 several processes leave the dead out.
@@ -22,10 +23,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from crossloop.worker.cycles import cycles, cycles_per_ns, own_cpu_clock
+
 if sys.platform != "linux":
     import psutil
 
 _CPUCLOCK_SCHED = 2
+TICK_NS = 15_625_000
+"""Windows' clock tick, 64 a second ("GetProcessTimes function", learn.microsoft.com)."""
 _NS = 1_000_000_000
 AWAIT_SLEEP_S = 0.003
 """Longer than a server takes that shares its CPU with a neighbour, and short beside a slice."""
@@ -43,6 +48,11 @@ def process_cpu_ns(pid: int) -> int:
         except OSError as error:
             raise ProcessLookupError(f"process {pid} is gone: it has no CPU clock") from error
     else:
+        if (rate := cycles_per_ns()) is not None:
+            try:
+                return int(cycles(pid) / rate)
+            except OSError as error:
+                raise ProcessLookupError(f"process {pid} is gone: {error}") from error
         try:
             times = psutil.Process(pid).cpu_times()
         except psutil.Error as error:
@@ -77,7 +87,12 @@ def _runs(stat: str) -> bool:
 
 def own_cpu_ns() -> int:
     """CPU time of this process in ns, user and system, all threads."""
-    return time.process_time_ns()
+    return own_cpu_clock()()
+
+
+def cpu_step_ns() -> int:
+    """What the clock of another process's CPU time counts in; 1 where it is as good as exact."""
+    return TICK_NS if sys.platform == "win32" and cycles_per_ns() is None else 1
 
 
 def tree(pid: int) -> list[int]:

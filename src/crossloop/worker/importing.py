@@ -21,6 +21,8 @@ import os
 import sys
 import time
 
+from crossloop.worker.pinning import pin
+
 GIVE_UP_S = 60
 """After this time the interpreter ends, whatever became of who asked."""
 
@@ -30,8 +32,8 @@ def main() -> None:
     faulthandler.dump_traceback_later(GIVE_UP_S, exit=True)
     module_name, library, cpu, size, *paths = sys.argv[1:]
     sys.path[:0] = paths
-    if cpu != "-" and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(cpu)})
+    if cpu != "-":
+        pin(int(cpu))
     answers = os.dup(1)
     os.dup2(2, 1)
     __import__("crossloop.api")

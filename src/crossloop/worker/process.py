@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from crossloop.worker.pinning import pin
+
 AGED_BYTES = 1 << 20
 """Larger than any block that a binding takes for a message; asyncio's are the largest, 256 KiB for each receive."""
 
@@ -21,8 +23,8 @@ def settle(cpu: int | None, *, fresh: bool = False) -> None:
     else:
         age_allocator()
     die_with_parent()
-    if cpu is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {cpu})
+    if cpu is not None:
+        pin(cpu)
     raise_descriptor_limit()
 
 

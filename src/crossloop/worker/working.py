@@ -11,6 +11,7 @@ from typing import Any
 
 from crossloop.api.levels import Adapter
 from crossloop.api.workload import Workload
+from crossloop.worker.cycles import own_cpu_clock
 
 MAX_SLICE_S = 20.0
 """A slice whose repetitions take longer than this in all ends with the repetition under way."""
@@ -104,7 +105,7 @@ class WorkRoom:
         timed = Timed()
         enough_ns = int(duration_s * 1e9)
         give_up_ns = time.perf_counter_ns() + int(MAX_SLICE_S * 1e9)
-        clock, cpu_clock = time.perf_counter_ns, time.process_time_ns
+        clock, cpu_clock = time.perf_counter_ns, own_cpu_clock()
         while timed.elapsed_ns < enough_ns:
             workload.prepare()
             cpu_start, start = cpu_clock(), clock()
