@@ -231,13 +231,21 @@ def test_clocks_see_work_sleep_memory_and_children(monkeypatch: pytest.MonkeyPat
         assert split is not None
         assert sum(split) >= 50_000_000
         assert clocks.rss_bytes([process.pid]) > 1_000_000
-        if sys.platform != "win32":
+        if sys.platform not in ("darwin", "win32"):
             assert clocks.sleeps([process.pid]) is not None
         process.communicate(b"\n", timeout=20)
     with pytest.raises(ProcessLookupError, match=f"process {process.pid} is gone"):
         clocks.process_cpu_ns(process.pid)
     assert clocks.tree(process.pid) == [process.pid]
     assert clocks.rss_bytes([process.pid]) == 0
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_switches_that_are_not_told_apart_are_no_figure(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert clocks.sleeps([os.getpid()]) is None
 
 
 @pytest.mark.skipif(not Path("/proc/stat").is_file(), reason="steal is shown in /proc/stat")

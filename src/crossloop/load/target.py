@@ -35,6 +35,7 @@ from crossloop.load.message import (
     sequence_of,
 )
 from crossloop.load.polling import WINDOWS_SELECT_LIMIT, Poller, new_poller
+from crossloop.worker.process import raise_descriptor_limit
 
 LARGE = 16 * 1024
 """From this size on answers are gathered in a buffer of the connection instead of fresh bytes objects."""
@@ -43,7 +44,6 @@ MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
 SPARE_DESCRIPTORS = 16
 OWN_DESCRIPTORS = 64
 """What a server or a load holds beside its connections: interpreter, pipes, listener, loop; generously."""
-MACOS_OPEN_MAX = 10_240
 IP_BIND_ADDRESS_NO_PORT = 24
 """linux/in.h; Python names it from 3.12 on."""
 _LINGER = "HH" if sys.platform == "win32" else "ii"
@@ -317,18 +317,16 @@ def bind_source(sock: socket.socket, source: str) -> None:
 def most_connections() -> tuple[int, str] | None:
     """How many connections this process could open at most, and what limits that; None: nothing known.
 
-    The limit of descriptors is the hard one: the soft one is raised when it is needed.
+    The limit of descriptors is how far the soft one can be raised, which this does.
     """
     if sys.platform == "win32":
         return WINDOWS_SELECT_LIMIT, f"select on Windows watches {WINDOWS_SELECT_LIMIT} sockets"
     import resource  # not on Windows
 
+    most = raise_descriptor_limit()
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if sys.platform == "darwin":  # the hard limit may be infinite there; OPEN_MAX holds all the same
-        hard = MACOS_OPEN_MAX if hard == resource.RLIM_INFINITY else min(hard, MACOS_OPEN_MAX)
-    if hard == resource.RLIM_INFINITY:
-        return None
-    return hard - OWN_DESCRIPTORS, f"a process may hold {hard:,} descriptors here (hard limit, `ulimit -Hn`)"
+    which = "hard limit, `ulimit -Hn`" if most == hard else "the system's own limit, below the hard one"
+    return most - OWN_DESCRIPTORS, f"a process may hold {most:,} descriptors here ({which})"
 
 
 def allow_descriptors(wanted: int) -> None:
@@ -341,19 +339,13 @@ def allow_descriptors(wanted: int) -> None:
     import resource  # not on Windows
 
     needed = _open_descriptors() + wanted + SPARE_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or needed <= soft:
-        return
-    if hard == resource.RLIM_INFINITY or needed <= hard:
-        # macOS calls the hard limit infinite and refuses more than OPEN_MAX: ask for what is needed.
-        aim = needed if hard == resource.RLIM_INFINITY else hard
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (aim, hard))
-            return
-    raise DescriptorsError(
-        f"{wanted} connections need {needed} descriptors, this process may open {soft} (hard limit {hard});"
-        f" raise it with `ulimit -n {needed}` or use fewer connections"
-    )
+    limit = raise_descriptor_limit(needed)
+    if limit < needed:
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        raise DescriptorsError(
+            f"{wanted} connections need {needed} descriptors, this process may open {limit} (hard limit {hard});"
+            f" raise it with `ulimit -n {needed}` or use fewer connections"
+        )
 
 
 def _open_descriptors() -> int:

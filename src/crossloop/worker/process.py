@@ -8,6 +8,8 @@ import sys
 
 from crossloop.worker.pinning import pin
 
+ENOUGH_DESCRIPTORS = 1 << 20
+"""What is asked for where the hard limit is infinite: Linux' own bound (`fs.nr_open`)."""
 AGED_BYTES = 1 << 20
 """Larger than any block that a binding takes for a message; asyncio's are the largest, 256 KiB for each receive."""
 
@@ -77,18 +79,39 @@ def allow_tracing() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_ptracer, any_process, 0, 0, 0)
 
 
-def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open descriptors to the hard one; returns it (0: the platform has none)."""
+def raise_descriptor_limit(wanted: int | None = None) -> int:
+    """Raise the soft limit of open descriptors to *wanted*, or as near to it as the system lets.
+
+    None: as high as it gets. Returns the limit (0: the platform has none); it is never lowered. The hard limit does
+    not say how far it goes: macOS refuses (EINVAL) what lies above `kern.maxfilesperproc`, be the hard limit infinite
+    or only higher than that, and would leave 256. So the highest that is taken is searched for, by trying.
+    """
     if sys.platform == "win32":
         return 0
     import resource  # (POSIX only)
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ceiling = 10240 if sys.platform == "darwin" and hard == resource.RLIM_INFINITY else hard  # OPEN_MAX
-    if soft != ceiling:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return wanted or ENOUGH_DESCRIPTORS
+
+    def taken(limit: int) -> bool:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        except (ValueError, OSError):
+            return False
+        return True
+
+    bound = ENOUGH_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    aim = bound if wanted is None else min(wanted, bound)
+    if soft >= aim or taken(aim):
+        return max(soft, aim)
+    while aim - soft > 1:
+        middle = (soft + aim) // 2
+        if taken(middle):
+            soft = middle
+        else:
+            aim = middle
+    return soft
 
 
 def bound_descriptors(most: int) -> None:
