@@ -1,13 +1,12 @@
-"""Every adapter, level by level, in real processes; and that the behaviours can fail."""
+"""That behaviours can fail, what becomes of one that does, and the data of known limits."""
 
 import fnmatch
-import itertools
 import sys
 from pathlib import Path
 
 import pytest
 
-from crossloop.conformance.behaviours import BEHAVIOURS, LEVELS
+from crossloop.conformance.behaviours import BEHAVIOURS
 from crossloop.conformance.checking import OPENS, check_adapter
 from crossloop.conformance.expectations import (
     ALWAYS,
@@ -30,7 +29,6 @@ from crossloop.suite import SuiteError, load_suite
 SUITE = load_suite()
 EXPECTATIONS = known_limits(SUITE)
 BROKEN = load_suite([Path(__file__).parent / "broken_suite"])
-CASES = list(itertools.product(SUITE.adapters, (level.name for level in LEVELS)))
 
 
 def described(record: CheckRecord) -> str:
@@ -38,27 +36,6 @@ def described(record: CheckRecord) -> str:
         f"{record.adapter} {record.behaviour}: {record.outcome}\n"
         f"  expected: {record.expected}\n  actual:   {record.actual}\n  {record.reason}"
     )
-
-
-@pytest.mark.parametrize(
-    ("adapter", "level"), CASES, ids=[f"{adapter}-{level.lower()}" for adapter, level in CASES]
-)
-def test_adapters_do_what_their_levels_promise(
-    adapter: str, level: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What nobody closed and what a coming Python drops is said on standard error, where nothing may be.
-    monkeypatch.setenv("PYTHONWARNINGS", "default::ResourceWarning,default::DeprecationWarning")
-    about = SUITE.adapters[adapter].about
-    if elsewhere := about.why_not_here():
-        pytest.skip(f"{adapter} on {sys.platform}: {elsewhere}")
-    records = list(check_adapter(adapter, suite=SUITE, levels=[level], expectations=EXPECTATIONS))
-    assert records[0].behaviour == OPENS
-    if records[0].outcome == "not-installed":
-        pytest.skip(f"{adapter}: {records[0].reason}")
-    unexpected = [described(record) for record in records if not record.as_expected]
-    assert not unexpected, "\n" + "\n".join(unexpected)
-    if len(records) == 1:
-        pytest.skip(f"{adapter} offers no {level}")
 
 
 # The list

@@ -24,7 +24,7 @@ from crossloop.supervise.family import kill_all
 
 CHECKS = "checks.jsonl"
 """Journal of the checks, beside the `run.jsonl` of the bench; the report shows both."""
-AT_A_TIME = 3
+AT_A_TIME = 4
 """Adapters that are checked at a time."""
 PORTS = 4096
 """A thousand connections for each adapter that is checked at a time, and those that wait for their end (TIME_WAIT)."""

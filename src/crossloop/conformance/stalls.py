@@ -25,6 +25,8 @@ LATE_S = 0.03
 STALL_S = 0.02
 """An answer later than `LATE_S` is looked at, and is a stall when so much is left of it."""
 WINDOWS = 2 if sys.platform == "linux" else 4
+PAUSE_S = 0.001
+"""Between questions, once there were enough of them: what is left of a window costs the machine little then."""
 SAMPLE_S = 0.02
 """How often the time without a CPU is read: a look takes some 50 µs."""
 

@@ -19,7 +19,7 @@ from crossloop.conformance.peer import (
     send_until_blocked,
     serve,
 )
-from crossloop.conformance.stalls import WINDOW_S, StallWatch, require_no_stalls
+from crossloop.conformance.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
 
 MANY_MESSAGES = 20_000
 """One answer in 5,000 that is lost or doubled shows in these; a server that is slow to give them is left in peace after
@@ -129,6 +129,8 @@ class _Conversation:
                 self._ask(number)
             waiting = set(range(len(self._peers)))
             while waiting:
+                if self._count >= least:
+                    time.sleep(PAUSE_S)
                 ready = selector.select(WAIT_S)
                 now_s = time.perf_counter()
                 running_s = now_s - watch.begun_s

@@ -231,10 +231,17 @@ def every(loop: Readiness) -> None:
 def every_from_outside(loop: Readiness) -> None:
     calls: list[int] = []
     handle = loop.call_every(0.002, lambda *_: calls.append(1))
-    loop.call_later(0.02, lambda *_: loop.cancel(handle))
-    rest(loop, 0.04)
+
+    def cancel(*_: object) -> None:
+        if len(calls) < 2:  # a busy machine: later
+            loop.call_later(0.02, cancel)
+            return
+        loop.cancel(handle)
+        loop.stop()
+
+    loop.call_later(0.02, cancel)
+    turn(loop)
     counted = len(calls)
-    require(counted >= 2, "a timer of 2 ms called at least twice in 20 ms", f"{counted} calls")
     rest(loop)
     require_equal(len(calls), counted, "calls, once cancelled")
 

@@ -6,7 +6,7 @@ import time
 from crossloop.api import Readiness
 from crossloop.conformance.behaviour import WAIT_S, Aside, Behaviour, require, require_equal
 from crossloop.conformance.behaviours.readiness import on_loop, rest, turn
-from crossloop.conformance.stalls import WINDOW_S, StallWatch, require_no_stalls
+from crossloop.conformance.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
 
 THREADS = 4
 EACH = 1000
@@ -115,10 +115,13 @@ def ping_pong(loop: Readiness) -> None:
         number, now_s = 0, watch.begun_s
         try:
             while watch.goes_on(now_s) or (number < MANY and now_s - watch.begun_s < LONGEST_S):
+                if number >= MANY:
+                    time.sleep(PAUSE_S)
+                asked_s = time.perf_counter()
                 loop.wake(woken)
                 number += 1
                 require(answered.acquire(timeout=WAIT_S), f"wake-up {number} answered", "lost")
-                asked_s, now_s = now_s, time.perf_counter()
+                now_s = time.perf_counter()
                 watch.note(asked_s, now_s)
         finally:
             loop.wake(lambda *_: loop.stop())

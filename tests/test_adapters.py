@@ -1,0 +1,33 @@
+"""Every adapter, level by level, in real processes."""
+
+import itertools
+import sys
+
+import pytest
+
+from crossloop.conformance.behaviours import LEVELS
+from crossloop.conformance.checking import OPENS, check_adapter
+from tests.test_conformance import EXPECTATIONS, SUITE, described
+
+CASES = list(itertools.product(SUITE.adapters, (level.name for level in LEVELS)))
+
+
+@pytest.mark.parametrize(
+    ("adapter", "level"), CASES, ids=[f"{adapter}-{level.lower()}" for adapter, level in CASES]
+)
+def test_adapters_do_what_their_levels_promise(
+    adapter: str, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What nobody closed and what a coming Python drops is said on standard error, where nothing may be.
+    monkeypatch.setenv("PYTHONWARNINGS", "default::ResourceWarning,default::DeprecationWarning")
+    about = SUITE.adapters[adapter].about
+    if elsewhere := about.why_not_here():
+        pytest.skip(f"{adapter} on {sys.platform}: {elsewhere}")
+    records = list(check_adapter(adapter, suite=SUITE, levels=[level], expectations=EXPECTATIONS))
+    assert records[0].behaviour == OPENS
+    if records[0].outcome == "not-installed":
+        pytest.skip(f"{adapter}: {records[0].reason}")
+    unexpected = [described(record) for record in records if not record.as_expected]
+    assert not unexpected, "\n" + "\n".join(unexpected)
+    if len(records) == 1:
+        pytest.skip(f"{adapter} offers no {level}")
