@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from crossloop.outcomes import Crashed, Outcome
+from crossloop.outcomes import Crashed, Failed, Outcome, OverLimit
 from crossloop.supervise.answers import Answer
-from crossloop.supervise.child import Child, ChildError
+from crossloop.supervise.child import MEMORY_BYTES, Child, ChildError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="it needs fork")
 
@@ -65,8 +65,8 @@ class Started(Answer, frozen=True):
     pids: list[int]
 
 
-def running(code: str) -> Child:
-    return Child(["-c", PRELUDE + code], name="leaving", program=sys.executable)
+def running(code: str, limit_bytes: int = MEMORY_BYTES) -> Child:
+    return Child(["-c", PRELUDE + code], name="leaving", program=sys.executable, limit_bytes=limit_bytes)
 
 
 @pytest.fixture
@@ -127,6 +127,35 @@ def test_another_childs_family_is_left_alone(none_left: None) -> None:
             lost(ends)
         assert all(psutil.Process(pid).is_running() for pid in pids)
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
+
+
+FLOODS = {
+    "an answer": ("sys.stdout.write('x' * (9 << 20))\nstay()", "answered more than 8 MiB in one line"),
+    "output": ("sys.stderr.write('x' * (9 << 20))\nstay()", "wrote more than 8 MiB to its output"),
+    "memory": ("held = bytearray(b'x') * (200 << 20)\nstay()", "MiB of memory; the limit is 100 MiB"),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_bound_of_ours_is_an_outcome_of_its_kind(flood: str, none_left: None) -> None:
+    code, words = FLOODS[flood]
+    with running(code, limit_bytes=100 << 20) as child:
+        outcome = lost(child)
+    assert isinstance(outcome, OverLimit)
+    assert words in outcome.reason
+
+
+def test_a_child_that_cannot_be_started_is_an_outcome(none_left: None) -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(ChildError) as raised:
+            running("stay()")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert isinstance(raised.value.outcome, Failed)
+    assert raised.value.outcome.reason.startswith("does not start: [Errno 24]")
 
 
 def test_asking_a_child_that_was_ended_is_an_outcome(none_left: None) -> None:

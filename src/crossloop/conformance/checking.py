@@ -165,8 +165,9 @@ class _Subject:
         """Start a fresh process and open the adapter in it."""
         self._end()
         expected = "the module imports and the adapter opens"
-        child = self._stack.enter_context(Child(["-m", "crossloop.conformance.process"], name=self._entry.id))
+        command = ["-m", "crossloop.conformance.process"]
         try:
+            child = self._stack.enter_context(Child(command, name=self._entry.id))
             request = {"module": self._entry.module, "paths": self._paths, "mark": _mark(self._turn)}
             answer = child.ask(request, Described, OPEN_LIMIT_S)
         except ChildError as error:
