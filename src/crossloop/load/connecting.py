@@ -10,10 +10,13 @@ listen queue (128 by default on macOS), so that the queue cannot overflow: Linux
 the client tries again after a second, which would be the kernel's figure and not the server's.
 
 One address has one range of ephemeral ports for a given server (ip(7), `ip_local_port_range`: 28,232 of them on
-Linux). What goes beyond that comes from 127.0.0.2, 127.0.0.3, …, which on Linux are loopback as well.
+Linux). What goes beyond that comes from 127.0.0.2, 127.0.0.3, …, which on Linux and Windows are loopback as well.
+macOS and the BSDs have those alone that somebody added (`ifconfig lo0 alias 127.0.0.2`), so each is tried by bind(2).
 """
 
 import ipaddress
+import itertools
+import socket
 import sys
 from array import array
 from collections.abc import Callable
@@ -21,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 
-from crossloop.load.errors import DescriptorsError, LoadError, SilentServerError
+from crossloop.load.errors import DescriptorsError, LoadError, PortsError, SilentServerError
 from crossloop.load.loops import measuring
 from crossloop.load.target import Target
 from crossloop.load.turns import LOOK_NS, complete, send_next
@@ -32,6 +35,8 @@ STALL_NS = 5_000_000_000
 PORTS_SHARE = 0.7
 """Part of the range of ports that is used of one address: others need some, and a full range is slow to
 search (each connect(2) then tries port after port)."""
+MANY_ADDRESSES = 64
+"""Enough for what any process can hold here."""
 WINDOWS_AND_BSD_PORTS = 16_384
 """Of an address: 49152 to 65535 (RFC 6335, "Dynamic Ports"), the default of macOS and of Windows."""
 
@@ -132,12 +137,47 @@ def _expect_progress(waiting: int, silent_ns: int, late_ns: int, timeout_s: floa
 def sources_for(host: str, count: int) -> list[str]:
     """Addresses to connect from, as many as *count* connections to *host* take; an empty one is the system's choice.
 
-    Only the loopback network has several, and only Linux has all of it without being told.
+    Only the loopback network has several. Raises `PortsError` when those of it that are there have fewer ports.
     """
-    needed = -(-count // round(ports_of_an_address() * PORTS_SHARE))
-    if needed < 2 or sys.platform != "linux" or not _is_loopback(host):
+    ports = ports_of_an_address()
+    needed = -(-count // round(ports * PORTS_SHARE))
+    if needed < 2 or not _is_loopback(host):
         return [""]
-    return [f"127.0.0.{number}" for number in range(1, needed + 1)]
+    sources = list(filter(_is_there, map(_loopback_address, range(needed))))
+    if count > ports * len(sources):
+        raise PortsError(f"{count:,} connections at once: {_too_few_addresses(len(sources), ports)}")
+    return sources if len(sources) > 1 else [""]
+
+
+def most_over_loopback() -> tuple[int, str] | None:
+    """How many connections the addresses of the loopback network have ports for, and why; None: more than enough."""
+    addresses = list(itertools.takewhile(_is_there, map(_loopback_address, range(MANY_ADDRESSES))))
+    if len(addresses) == MANY_ADDRESSES:
+        return None
+    ports = ports_of_an_address()
+    return ports * len(addresses), _too_few_addresses(len(addresses), ports)
+
+
+def _too_few_addresses(addresses: int, ports: int) -> str:
+    another = _loopback_address(addresses)
+    add = (
+        f"ip address add {another}/32 dev lo" if sys.platform == "linux" else f"ifconfig lo0 alias {another}"
+    )
+    return f"loopback has {addresses} x {ports:,} ports to connect from, an address more is added by `{add}`"
+
+
+def _loopback_address(place: int) -> str:
+    return f"127.0.{place // 254}.{place % 254 + 1}"
+
+
+def _is_there(address: str) -> bool:
+    """Whether this machine has *address*, tried by bind(2)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        try:
+            sock.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

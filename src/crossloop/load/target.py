@@ -306,16 +306,17 @@ class Target:
 def bind_source(sock: socket.socket, source: str) -> None:
     """Connect from *source*, at a port that is chosen when the other end is known (ip(7)).
 
-    Without IP_BIND_ADDRESS_NO_PORT bind(2) would take a port that no other socket of that address has,
+    Without IP_BIND_ADDRESS_NO_PORT, which is Linux's, bind(2) takes a port that no other socket of that address has,
     wherever it leads.
     """
-    if source and sys.platform == "linux":
-        sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    if source:
+        if sys.platform == "linux":
+            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((source, 0))
 
 
 def most_connections() -> tuple[int, str] | None:
-    """How many connections this process could open at most, and what limits that; None: nothing known.
+    """How many connections to this machine a process could open at most, and what limits that; None: nothing known.
 
     The limit of descriptors is how far the soft one can be raised, which this does.
     """
@@ -323,10 +324,13 @@ def most_connections() -> tuple[int, str] | None:
         return WINDOWS_SELECT_LIMIT, f"select on Windows watches {WINDOWS_SELECT_LIMIT} sockets"
     import resource  # not on Windows
 
+    from crossloop.load.connecting import most_over_loopback  # which imports this module
+
     most = raise_descriptor_limit()
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     which = "hard limit, `ulimit -Hn`" if most == hard else "the system's own limit, below the hard one"
-    return most - OWN_DESCRIPTORS, f"a process may hold {most:,} descriptors here ({which})"
+    descriptors = most - OWN_DESCRIPTORS, f"a process may hold {most:,} descriptors here ({which})"
+    return min(descriptors, most_over_loopback() or descriptors)
 
 
 def allow_descriptors(wanted: int) -> None:
