@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
 SIZE = 64
+SEGFAULT = "SIGSEGV" if sys.platform != "win32" else "an access violation"
+"""How the outcome of a process names it that read address zero."""
 Handler: TypeAlias = Callable[[socket.socket, int], None]
 """`handler(sock, number)`: talk to the connection that was accepted as *number*; returning closes it."""
 

@@ -15,6 +15,7 @@ import pytest
 
 from crossloop.references import REFERENCES
 from crossloop.supervise.references import probe_references
+from tests.misbehaving import SEGFAULT
 
 HERE = Path(__file__).parent
 LIMIT_S = 120.0
@@ -81,7 +82,7 @@ FAULTS = {
     ("narrows", "tcp-echo"): ("unsupported", "2 connections are more than the 1 it can hold: a door for one"),
     ("raises", "tcp-echo"): ("failed", "ZeroDivisionError: on purpose"),
     ("refuses", "tcp-echo"): ("unsupported", "this kernel lacks what it takes"),
-    ("segfaults", "tcp-echo"): ("crashed", "SIGSEGV"),
+    ("segfaults", "tcp-echo"): ("crashed", SEGFAULT),
     ("asyncio", "timers"): ("measured", ""),
     ("eats", "timers"): ("over-limit", "MiB of memory"),
     ("exits", "timers"): ("crashed", "exited with status 7"),
@@ -91,7 +92,7 @@ FAULTS = {
     ("narrows", "timers"): ("measured", ""),
     ("raises", "timers"): ("failed", "ZeroDivisionError: on purpose"),
     ("refuses", "timers"): ("unsupported", "this kernel lacks what it takes"),
-    ("segfaults", "timers"): ("crashed", "SIGSEGV"),
+    ("segfaults", "timers"): ("crashed", SEGFAULT),
 }
 
 
@@ -127,7 +128,7 @@ def test_faults_cost_only_their_own_cells(
     (end,) = records(out, "end")
     assert end["cells"]["measured"] >= 3
     page = (out / "README.md").read_text()
-    assert "ended by SIGSEGV" in page
+    assert f"ended by {SEGFAULT}" in page
     assert "/faulty_suite/" not in page, "a report names no folder of a machine"
 
 

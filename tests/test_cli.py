@@ -159,11 +159,16 @@ def test_an_adapter_that_cannot_serve_here_is_status_3(listed: dict[str, Any]) -
         assert_refused(crossloop("serve", adapter["id"], "tcp-echo"), 3, adapter["id"], "`crossloop ")
 
 
+def _in_use() -> str:
+    """The system's words: SO_EXCLUSIVEADDRUSE makes it a question of access on Windows (WSAEACCES) or of use."""
+    return "cannot listen on" if sys.platform == "win32" else "in use"
+
+
 def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = crossloop("serve", "asyncio", "tcp-echo", "--port", str(port))
-    assert_refused(done, 2, f"port {port}", "in use", "choose another --host or --port")
+    assert_refused(done, 2, f"port {port}", _in_use(), "choose another --host or --port")
 
 
 def test_nobody_there_to_load_is_named() -> None:

@@ -36,7 +36,7 @@ from crossloop.supervise.answers import Ready
 from crossloop.supervise.child import BesideError, Child
 from crossloop.supervise.probe import Probed
 from tests import misbehaving as bad
-from tests.misbehaving import SIZE, serving
+from tests.misbehaving import SEGFAULT, SIZE, serving
 
 HERE = Path(__file__).parent
 MARK = f"ladder {os.getpid()}"
@@ -503,7 +503,7 @@ STOPS = {
     ("misses", 100): ("not-installed", "nosuchbinding"),
     ("raises", 100): ("failed", "stopped at 10 connections: ZeroDivisionError"),
     ("refuses", 100): ("unsupported", "this kernel lacks what it takes"),
-    ("segfaults", 10): ("crashed", "ended by SIGSEGV"),
+    ("segfaults", 10): ("crashed", f"ended by {SEGFAULT}"),
     ("tires", 10): ("measured", ""),
     ("tires", 100): ("timed-out", "22 of 100 connections answered; none of the 78 that were made since"),
 }

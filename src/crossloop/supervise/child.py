@@ -23,6 +23,14 @@ FLOOD_BYTES = 8 * 1024 * 1024
 """A child that writes more than this to its standard error, or in one answer, is ended."""
 MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 """A child tree that holds more than this is ended. 30,000 connections stay well below."""
+EXCEPTIONS = {
+    0xC0000005: "an access violation",
+    0xC000001D: "an illegal instruction",
+    0xC00000FD: "a stack overflow",
+    0xC0000374: "a corrupt heap",
+    0xC0000409: "an abort",
+}
+"""What Windows ends a process with, by its exit status (NTSTATUS, "NTSTATUS Values" at learn.microsoft.com)."""
 WATCH_S = 0.25
 """How often a child that is being waited for is looked at."""
 
@@ -190,6 +198,8 @@ class Child:
         if status < 0:
             with contextlib.suppress(ValueError):
                 return Crashed(f"ended by {signal.Signals(-status).name}", self.tail())
+        if status in EXCEPTIONS:
+            return Crashed(f"ended by {EXCEPTIONS[status]} (0x{status:X})", self.tail())
         return Crashed(f"exited with status {status} though nobody asked it to", self.tail())
 
     def check(self, patience_s: float = 0.5) -> None:

@@ -6,8 +6,8 @@ Without a mutation it works.
 
 import asyncio
 import contextlib
-import ctypes
 import dataclasses
+import faulthandler
 import itertools
 import os
 import select
@@ -215,6 +215,8 @@ def leaky(adapter: Adapter) -> None:
     KEPT.append(socket.socketpair())
 
 
+SEGFAULT = getattr(faulthandler, "_sigsegv")  # noqa: B009  (CPython's own, without a published type)
+"""A read of address zero by ctypes is an OSError on Windows."""
 KEPT: list[tuple[socket.socket, socket.socket]] = []
 
 
@@ -239,7 +241,7 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "unbounded": lambda adapter: setattr(adapter, "__class__", Unbounded),
     "noisy": lambda adapter: setattr(adapter, "before_serving", lambda: print("served", file=sys.stderr)),
     "flooding": lambda adapter: setattr(adapter, "before_serving", flood),
-    "crashing": lambda adapter: setattr(adapter, "before_serving", lambda: ctypes.string_at(0)),
+    "crashing": lambda adapter: setattr(adapter, "before_serving", SEGFAULT),
     "exiting": lambda adapter: setattr(adapter, "before_serving", lambda: os._exit(7)),
     "hanging": lambda adapter: setattr(adapter, "before_serving", threading.Event().wait),
     "refusing": lambda adapter: setattr(adapter, "before_serving", refuse),
