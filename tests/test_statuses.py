@@ -132,7 +132,6 @@ def test_journals_are_not_written_through_links(mine: Path, tmp_path: Path) -> N
     [
         ("PYTHONVERBOSE", "1"),
         ("PYTHONMALLOCSTATS", "1"),
-        ("PYTHONWARNINGS", "error"),
         ("LD_PRELOAD", "/nowhere/at/all.so"),
     ],
 )

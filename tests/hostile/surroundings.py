@@ -105,7 +105,9 @@ ODDITIES: tuple[Oddity, ...] = (
     *_variables("tools", {"MPLBACKEND": "nonsense"}, {"MPLCONFIGDIR": "/proc/nowhere"}, {"CC": "'"}, {"TZ": ":x"}),
 )  # fmt: skip
 BEFORE_PYTHON = {-13, -25}
-"""Ended by SIGPIPE or SIGXFSZ, which Windows does not name. Python ignores them, but not yet when it says what it imports to begin with."""
+"""Ended by SIGPIPE or SIGXFSZ (Windows names neither).
+
+Python ignores them, but not yet when it says what it imports to begin with."""
 DISK_KIB = (4, 8, 16, 64, 256, 1024, 4096)
 
 COMMANDS: Mapping[str, Sequence[str]] = {
