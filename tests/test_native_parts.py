@@ -64,17 +64,32 @@ def test_a_build_that_is_cut_off_is_none(part: NativePart, share: float) -> None
     assert build_of(part).read_bytes() == whole
 
 
+@COMPILES
+def test_the_reason_of_a_fallback_names_no_folder(tmp_path: Path) -> None:
+    done = _asked_beside(tmp_path, "int nothing;\n")
+    assert "does not load: …/load-engine-" in done.stdout
+    assert str(tmp_path) not in done.stdout
+
+
 ASK = "from crossloop.bench.loading import ask_load_engine; print(ask_load_engine())"
 
 
 @COMPILES
 def test_an_engine_that_ends_its_process_is_left_for_pythons(tmp_path: Path) -> None:
-    """In an environment of its own, whose build ends whoever loads it."""
+    done = _asked_beside(
+        tmp_path, "__attribute__((constructor)) static void end(void) { __builtin_trap(); }\n"
+    )
+    assert "name='python'" in done.stdout
+    assert "ended by SIG" in done.stdout
+
+
+def _asked_beside(tmp_path: Path, code: str) -> "subprocess.CompletedProcess[str]":
+    """Ask for the engine in an environment of its own, whose build is made of *code*."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True, timeout=120)
     build = tmp_path / "lib" / "crossloop" / "native" / LOAD_ENGINE.path.name
     build.parent.mkdir(parents=True)
     source = tmp_path / "end.c"
-    source.write_text("__attribute__((constructor)) static void end(void) { __builtin_trap(); }\n")
+    source.write_text(code)
     subprocess.run([*c_compiler(), "-shared", "-fPIC", source, "-o", build], check=True, timeout=120)
     paths = os.pathsep.join(one for one in sys.path if one)
     done = subprocess.run(
@@ -82,8 +97,7 @@ def test_an_engine_that_ends_its_process_is_left_for_pythons(tmp_path: Path) -> 
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "name='python'" in done.stdout
-    assert "ended by SIG" in done.stdout
+    return done
 
 
 @COMPILES

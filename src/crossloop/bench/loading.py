@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from crossloop.journal import PYTHON_LOAD, WarningRecord
 from crossloop.outcomes import outcome_reason
+from crossloop.plain_text import without_folders
 from crossloop.supervise.answers import EngineTaken
 from crossloop.supervise.child import Child, ChildError
 
@@ -43,7 +44,7 @@ def _answer(engine: str) -> LoadEngine:
         answer = load.ask({"do": "engine"}, EngineTaken, ASK_LIMIT_S)
     finally:
         load.end()
-    return LoadEngine(answer.engine, answer.reason)
+    return LoadEngine(answer.engine, without_folders(answer.reason))
 
 
 def engine_warning(engine: LoadEngine, recorded: str) -> WarningRecord | None:

@@ -24,6 +24,7 @@ from crossloop.outcomes import (
     outcome_reason,
     outcome_stderr,
 )
+from crossloop.plain_text import without_folders
 from crossloop.suite import AdapterEntry, Suite, load_suite
 from crossloop.supervise.answers import Behaved, Described
 from crossloop.supervise.child import Child, ChildError, suite_paths
@@ -246,6 +247,6 @@ def _record(adapter: str, behaviour: str, checked: Checked) -> CheckRecord:
         behaviour=behaviour,
         outcome=outcome_name(checked.outcome),
         expected=checked.expected,
-        actual=checked.actual,
+        actual=without_folders(checked.actual),
         reason=f"{reason}\n{stderr}" if stderr else reason,
     )
