@@ -82,7 +82,7 @@ class _Failures:
             f"not run: what failed before it ({len(self.names)}) took {self.spent_s:.0f} s; "
             f"the last was {self.names[-1]}: {self.last}"
         )
-        return Checked(Failed(why), behaviour.requirement, "not run")
+        return Checked(Failed(why), behaviour.requirement, why)
 
 
 def check_adapter(
