@@ -241,6 +241,8 @@ def test_an_interrupted_self_test_prints_what_it_has_and_goes_on(
     assert out.endswith("Passed.\n")
     journal = read_journal(tmp_path / "selftest.jsonl")
     assert sum(isinstance(one, DetectionRecord) for one in journal) == 25
+    assert Small(tmp_path, 5, resume=True).run() == DONE
+    assert read_journal(tmp_path / "selftest.jsonl") == journal, "a complete one stays as it is"
 
 
 def test_a_self_test_that_falls_short_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
