@@ -2,7 +2,8 @@
 
 WINEPYTHON is the command that runs it, for instance `wine /opt/python/python.exe`; crossloop and its `test` extra are
 installed there. Without it this says so in one line and ends with 0. One command runs at a time, each within a limit:
-a Wine prefix serves one, and Wine's server may hang.
+a Wine prefix serves one, and Wine's server may hang. Each file of tests has a process of its own, since a test
+that hangs on Windows ends its process (pytest-timeout has no signals there).
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CHECK_LIMIT_S = 900
-TESTS_LIMIT_S = 3600
+FILE_LIMIT_S = 900
 ADAPTERS = (
     *("asyncio", "asyncio-proactor", "asyncio-select", "gevent-libev", "gevent-libuv", "iocp"),
     *("select", "spin", "threads", "tornado", "winloop"),
@@ -33,9 +34,12 @@ def main(asked: Sequence[str]) -> int:
         for adapter in asked or ADAPTERS
         if _ended_badly([*python, "-m", "crossloop", "check", "--adapters", adapter], CHECK_LIMIT_S)
     ]
-    tests = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not network", "--timeout", "120"]
-    if not asked and _ended_badly(tests, TESTS_LIMIT_S):
-        failed.append("the tests")
+    tests = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not network"]
+    failed += [
+        file.name
+        for file in (() if asked else sorted((ROOT / "tests").rglob("test_*.py")))
+        if _ended_badly([*tests, str(file.relative_to(ROOT))], FILE_LIMIT_S)
+    ]
     print(f"not as expected: {', '.join(failed)}" if failed else "all as expected, under Wine")
     return 1 if failed else 0
 
@@ -49,7 +53,7 @@ def _ended_badly(command: Sequence[str], limit_s: float) -> bool:
     except subprocess.TimeoutExpired:
         print(f"no end within {limit_s} s")
         return True
-    return status != 0
+    return status not in (0, 5)  # 5: pytest found nothing to run in this file
 
 
 if __name__ == "__main__":

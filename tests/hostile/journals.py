@@ -330,7 +330,8 @@ def _serve() -> None:
     render(journals.whole_run(), journals.ABOUT)  # the plotting library is imported when it first draws
     for line in sys.stdin:
         folder, *words = json.loads(line)
-        assert sys.platform != "win32"
+        if sys.platform == "win32":
+            raise OSError("no fork there")
         child = os.fork()
         if child == 0:
             _become(folder, words)
@@ -341,8 +342,8 @@ def _become(folder: str, words: Sequence[str]) -> None:
     """Be `python -m crossloop`, as far as its output and its end can tell; never returns."""
     status = 1  # of a traceback, as the interpreter has it
     try:
-        assert sys.platform != "win32"
-        signal.alarm(LIMIT_S)
+        if sys.platform != "win32":
+            signal.alarm(LIMIT_S)
         for number, name in ((1, "stdout"), (2, "stderr")):
             file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(file, number)
