@@ -7,6 +7,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from crossloop.installing.compiling import bring_native, c_compiler
@@ -15,6 +16,10 @@ from crossloop.load.loops import PYTHON
 from crossloop.load.native import NativeEngine, native_engine
 from crossloop.load.turns import Engine
 from crossloop.native import LOAD_ENGINE
+
+# Without a bound on an example's time (200 ms otherwise): how busy the machine is says nothing of a property.
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 
 
 def pytest_sessionstart() -> None:
