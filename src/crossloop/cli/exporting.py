@@ -41,7 +41,7 @@ def run(suites: Sequence[Path], format_name: str, source: Path, target: Path | N
         return DONE
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:
-        target.write_text(text, "utf-8")
+        target.write_text(text, "utf-8", newline="\n")
     except OSError as error:
         raise StopError(f"cannot write {str(target)!r}: {error.strerror}; choose another FILE") from error
     click.echo(target)

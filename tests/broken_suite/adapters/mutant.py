@@ -38,7 +38,7 @@ class Adapter(StandardLoop):
     stream_styles = ("protocol",)
 
     def __init__(self) -> None:
-        super().__init__(asyncio.new_event_loop())
+        super().__init__(asyncio.SelectorEventLoop())  # which watches descriptors on Windows, too
         self.wrap: Callable[[StreamApplication], StreamApplication] = lambda application: application
         self.before_serving: Callable[[], object] = lambda: None
         self.stop_heard = True
