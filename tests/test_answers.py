@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossloop.plain_text import shown
 from crossloop.supervise.answers import (
     Answer,
     AnswerError,
@@ -21,7 +22,6 @@ from crossloop.supervise.answers import (
     SliceAnswer,
     outcome_of,
     read_answer,
-    shown,
 )
 
 FACTS = {

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
+from crossloop.plain_text import printable
 from crossloop.suite import (
     AdapterEntry,
     SuiteError,
@@ -146,6 +147,10 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "a b.py": (ADAPTER, "'a b' cannot be an id"),
     "import.py": (ADAPTER, "'import' cannot be an id"),
     "größe.py": (ADAPTER, "'größe' cannot be an id"),
+    f"{'x' * 81}.py": (ADAPTER, "has 81 characters; expected at most 60"),
+    "family.py": (ADAPTER.replace('family="x"', f'family="{"x" * 41}"'), "expected one line of at most 40"),
+    "surrogate.py": (ADAPTER.replace("{}", "caf\\udce9"), "summary is 'caf\\udce9'"),
+    "twice.py": (ADAPTER.replace(")", ", platforms=('linux', 'linux'))"), "platforms is ('linux', 'linux')"),
     "new\nline\x1b[2J.py": (ADAPTER, "cannot be an id"),
 }  # fmt: skip
 
@@ -165,14 +170,39 @@ def test_a_hostile_file_costs_only_itself(folder: Path, name: str) -> None:
     assert set(suite.adapters) == {*load_suite().adapters, "good"}
 
 
+def with_set(text: str) -> str:
+    """A scenario whose smoke profile holds *text*."""
+    return SCENARIO.replace("profiles={}", f"profiles={{'smoke': [{text}]}}").replace('"', "'")
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
         (SCENARIO.replace('("Readiness",)', "()"), "levels is empty"),
+        (
+            SCENARIO.replace('("Readiness",)', "('Readines',)"),
+            "level 'Readines' is unknown; expected one or more of",
+        ),
         (SCENARIO.replace("profiles={}", 'profiles={"smoke": 3}'), "Expected `array`, got `int`"),
-        (SCENARIO.replace("profiles={}", 'profiles={"smoke": [{"a": {1}}]}'), "not JSON serializable"),
-        (SCENARIO.replace("profiles={}", 'profiles={"smoke": [{"connections": "x"}]}'), "could not convert"),
-        (SCENARIO.replace("profiles={}", 'profiles={"smoke": [{"a": 1e999}]}'), "not JSON compliant"),
+        (with_set("{'a': {1}}"), "'a' is {1}"),
+        (with_set("{'a': [1]}"), "'a' is [1]"),
+        (with_set("{'a': None}"), "'a' is None"),
+        (with_set(f"{{'a': '{'x' * 300}'}}"), "'a' is 'xxx"),
+        (with_set("{'a b': 1}"), "'a b' is 1"),
+        (with_set("{'connections': 'x'}"), "connections is 'x', expected a whole number"),
+        (with_set("{'connections': 0}"), "connections is 0, expected 1 to 100000"),
+        (with_set("{'a': 1e999}"), "'a' is inf"),
+        (
+            with_set("{'a': 9}").replace("profiles=", "limits={'a': (1, 5)}, profiles="),
+            "'a' is 9, expected 1 to 5",
+        ),
+        (with_set("{'a': 1}, {'a': 1}"), "has {'a': 1} twice"),
+        (
+            with_set("{'a': 1}").replace("'Readiness'", "'StreamServer'"),
+            "connections is None, expected a whole number",
+        ),
+        (SCENARIO.replace('title="t"', 'title="a\\x1b[2J"'), "title is 'a\\x1b[2J'"),
+        (SCENARIO.replace('unit="u"', 'unit="caf\\udce9"'), "unit is 'caf\\udce9'"),
     ],
 )
 def test_a_scenario_no_plan_can_be_made_of(folder: Path, text: str, wanted: str) -> None:
@@ -218,10 +248,10 @@ def test_a_warning_of_the_parser_stays_its_authors(folder: Path, recwarn: pytest
     assert not list(recwarn)
 
 
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=30)
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).map(printable)
 
 
-@given(TEXTS, st.lists(TEXTS, max_size=3).map(tuple))
+@given(TEXTS, st.lists(TEXTS, max_size=3, unique=True).map(tuple))
 def test_what_is_declared_is_what_is_read(
     tmp_path_factory: pytest.TempPathFactory, text: str, more: tuple[str, ...]
 ) -> None:
@@ -234,7 +264,8 @@ def test_what_is_declared_is_what_is_read(
 def test_a_scenario_is_read_with_its_parameters(tmp_path: Path) -> None:
     about = ScenarioAbout(
         levels=("StreamServer", "Tasks"), title="t", question="q", unit="u",
-        profiles={"smoke": [{"size": 1, "mode": "x", "deep": True}]}, limits={"size": (1, 2.5)}, companion=True,
+        profiles={"smoke": [{"connections": 1, "size": 16, "mode": "x", "deep": True}]}, limits={"size": (1, 16.5)},
+        companion=True,
     )  # fmt: skip
     (tmp_path / "s.py").write_text(f"ABOUT = {about!r}\n")
     assert read_declaration(tmp_path / "s.py", ScenarioAbout) == about

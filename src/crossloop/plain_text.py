@@ -6,6 +6,8 @@ Reasons, facts and error output hold whatever a library printed. Standard librar
 import re
 import unicodedata
 
+MAX_SHOWN = 120
+
 # Format characters turn the direction of text around or hide it; surrogates cannot be encoded at all.
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -23,6 +25,15 @@ def printable(text: str, *, kept: str = "") -> str:
 def without_folders(text: str) -> str:
     """Replace the folders of each absolute path by `…/`: the name of the file stays."""
     return _FOLDERS.sub("…/", text)
+
+
+def shown(value: object) -> str:
+    """A value in a message: its repr, on one line and of at most `MAX_SHOWN` characters."""
+    try:
+        text = printable(repr(value))
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        text = f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def _visible(character: str) -> str:

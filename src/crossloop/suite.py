@@ -11,7 +11,6 @@ not to work of a folder's adapters is in `adapters/_expectations.py`, and the gr
 
 import ast
 import difflib
-import json
 import keyword
 import re
 import warnings
@@ -25,6 +24,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
+from crossloop.declarations import MAX_ID, refuse_odd
 from crossloop.plain_text import printable
 
 About = TypeVar("About", AdapterAbout, ScenarioAbout)
@@ -126,6 +126,8 @@ def _refuse_id(id_: str, module: str, path: Path, seen: Mapping[str, Path]) -> N
         raise SuiteError(
             f"{path}: {id_!r} cannot be an id; expected a module name of letters, digits and underscores"
         )
+    if len(id_) > MAX_ID:
+        raise SuiteError(f"{path}: the id {id_!r} has {len(id_)} characters; expected at most {MAX_ID}")
     if id_ in seen:
         raise SuiteError(f"{path}: the id {id_!r} is that of {seen[id_]}; rename one of the two")
 
@@ -226,29 +228,11 @@ def _literal(path: Path, words: Iterable[ast.keyword], about: type[About]) -> Ab
 
 def _sensible(path: Path, about: About) -> About:
     """*about* itself, when a plan can be made of it. Raises `SuiteError`."""
-    if isinstance(about, ScenarioAbout):
-        if not about.levels:
-            raise SuiteError(f"{path}: ABOUT: levels is empty; expected one or more, as 'StreamServer'")
-        for sets in about.profiles.values():
-            for parameters in sets:
-                try:
-                    json.dumps(parameters, allow_nan=False)
-                    float(str(parameters.get("connections", 0)))
-                    _expect_rung(about, parameters)
-                except (TypeError, ValueError) as error:
-                    raise SuiteError(f"{path}: ABOUT: profiles: {parameters!r}: {error}") from error
+    try:
+        refuse_odd(about)
+    except ValueError as error:
+        raise SuiteError(f"{path}: ABOUT: {error}") from error
     return about
-
-
-def _expect_rung(about: ScenarioAbout, parameters: Mapping[str, object]) -> None:
-    """Raise TypeError where a set lacks the number that it is a rung by, or a served one its rate."""
-    wanted = [about.ladder] if about.ladder else []
-    if about.ladder and "StreamServer" in about.levels:
-        wanted += ["connections", "rate", "size"]
-    for name in wanted:
-        value = parameters.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{name} is {value!r}, expected a number: the scenario has a ladder")
 
 
 def select(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[str, Entry]:

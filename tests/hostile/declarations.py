@@ -102,7 +102,7 @@ class Scenario(Workload):
 '''
 ADAPTER_ABOUT = {
     "family": "'trial'", "library": "'none'", "binding": "'b'", "summary": "'It answers.'", "requires": "()",
-    "recipe": "''", "platforms": "('linux', 'darwin', 'win32')", "elsewhere": "''", "homepage": "''",
+    "mechanism": "''", "recipe": "''", "platforms": "('linux', 'darwin', 'win32')", "elsewhere": "''", "homepage": "''",
 }  # fmt: skip
 SCENARIO_ABOUT = {
     "levels": "('NameResolution',)", "title": "'Counting'", "question": "'How fast?'", "unit": "'step'",

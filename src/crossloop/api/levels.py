@@ -54,7 +54,9 @@ class StreamServer(Adapter):
     """Accept and serve stream connections in the library's own idiom."""
 
     stream_styles: ClassVar[tuple[str, ...]] = ("native",)
-    """Ways the library offers to write the server, the recommended one first; each is a row of its own."""
+    """Ways the library offers to write the server, the recommended one first; each is a row of its own.
+
+    Each once, of at most 40 letters, digits and `_.+-`; so are the styles below and those of a workload."""
 
     @abstractmethod
     def serve_streams(
@@ -165,6 +167,10 @@ class NameResolution(Adapter):
 
 
 _LEVELS: tuple[type[Adapter], ...] = (StreamServer, Readiness, Tasks, NameResolution)
+
+
+LEVEL_NAMES = tuple(level.__name__ for level in _LEVELS)
+"""What a scenario may be written for."""
 
 
 def level_names(adapter: type[Adapter]) -> tuple[str, ...]:

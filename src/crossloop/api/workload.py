@@ -43,7 +43,9 @@ class Workload(ABC):
         self.samples_ns: array[int] = array("q")
         """Latencies or lateness of single operations, in nanoseconds; the worker empties it after a slice."""
         self.counters: dict[str, float] = {}
-        """Sums that belong in the journal beside the count (`retransmits`, `late`); emptied after a slice."""
+        """Sums that belong in the journal beside the count (`retransmits`, `late`); emptied after a slice.
+
+        Finite numbers, and names of letters, digits and `_.@+-`; anything else makes the row `failed`."""
 
     @classmethod
     def styles(cls, adapter: type[Adapter]) -> tuple[str, ...]:
@@ -56,7 +58,7 @@ class Workload(ABC):
 
     @abstractmethod
     def run(self) -> int:
-        """Timed: do one repetition; returns how many operations (of the scenario's unit) were done."""
+        """Timed: do one repetition; returns how many operations (of the scenario's unit) were done, an int."""
 
     @abstractmethod
     def verify(self) -> None:

@@ -15,12 +15,10 @@ from msgspec import Meta, Struct
 
 from crossloop.journal.records import Name, Text
 from crossloop.outcomes import Failed, NotInstalled, Outcome, Unsupported
-from crossloop.plain_text import printable
+from crossloop.plain_text import MAX_SHOWN, printable, shown
 
 MAX_STYLE = 40
 """Longest style: a behaviour's name and the style that it was checked in are one name of the journal."""
-MAX_SHOWN = 120
-"""Longest text of a refused value in a message."""
 _MAX_INT = 2**63 - 1
 
 Count = Annotated[int, Meta(ge=0, le=_MAX_INT)]
@@ -28,7 +26,7 @@ AtLeastOne = Annotated[int, Meta(ge=1, le=_MAX_INT)]
 Finite = Annotated[float, Meta(ge=-1e18, le=1e18)]
 """A sum of what happened in a slice; NaN and infinity are outside of any range."""
 Short = Annotated[str, Meta(max_length=200)]
-Path = Annotated[str, Meta(max_length=1000)]
+FileName = Annotated[str, Meta(max_length=1000)]
 StyleName = Annotated[str, Meta(min_length=1, max_length=MAX_STYLE, pattern=r"^[A-Za-z0-9_.+-]+$")]
 Styles = Annotated[list[StyleName], Meta(max_length=32)]
 Pid = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -48,7 +46,7 @@ class StatedFacts(Answer, frozen=True):
     mechanism: Short
     io_uring: bool | None
     gil: bool | None
-    loaded_from: Path
+    loaded_from: FileName
 
 
 class Described(Answer, frozen=True):
@@ -164,7 +162,7 @@ class ReferenceFacts(Answer, frozen=True):
     library: Short
     library_version: Short
     mechanism: Short
-    loaded_from: Path
+    loaded_from: FileName
 
 
 class Refusal(Answer, frozen=True):
@@ -206,7 +204,12 @@ class LoadFaultError(Exception):
 
 def read_answer(line: bytes, kind: type[Kind]) -> Kind:
     """One line as *kind*. Raises AnswerError, RefusedError, LoadFaultError."""
-    document = _document(line)
+    try:
+        document = _document(line)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise AnswerError(f"answered {line[:80]!r}, expected a JSON object")
     if "error" in document and "error" not in kind.__struct_fields__:
         raise LoadFaultError(_converted(document, LoadFault))
     if "outcome" in document and "outcome" not in kind.__struct_fields__:
@@ -226,13 +229,9 @@ def outcome_of(refusal: Refusal | RowsGiven, adapter: str) -> Outcome:
             return Failed(reason)
 
 
-def _document(line: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(line.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise AnswerError(f"answered {line[:80]!r}, expected a JSON object")
+def _document(line: bytes) -> Any:
+    """What a line says. Raises ValueError, RecursionError."""
+    document = json.loads(line.decode("utf-8", "replace"))
     # Only an escape can bring a character in that a journal or a terminal cannot take.
     return _mended(document) if b"\\u" in line else document
 
@@ -284,8 +283,8 @@ def _narrowed(value: Any, kind: Any, where: str, error: msgspec.ValidationError)
         try:
             msgspec.convert(alone, kind)
         except msgspec.ValidationError as narrower:
-            return f"answered {place} = {shown(item)}: {_words(narrower)}"
-    return f"answered {where} = {shown(value)}: {_words(error)}"
+            return f"answered {place} = {_said(item)}: {_words(narrower)}"
+    return f"answered {where} = {_said(value)}: {_words(error)}"
 
 
 def _words(error: msgspec.ValidationError) -> str:
@@ -294,12 +293,11 @@ def _words(error: msgspec.ValidationError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def shown(value: object) -> str:
-    """A value in a message, on one line and no longer than `MAX_SHOWN`."""
-    if isinstance(value, dict) and list(value) == ["not JSON"]:  # (`crossloop.worker.channel`)
-        return str(value["not JSON"])[:MAX_SHOWN]
-    text = repr(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+def _said(value: object) -> str:
+    """As `shown`; what was no JSON as its own process named it (`crossloop.worker.channel`)."""
+    if isinstance(value, dict) and list(value) == ["not JSON"]:
+        return printable(str(value["not JSON"]))[:MAX_SHOWN]
+    return shown(value)
 
 
 def _once(name: str, styles: list[str]) -> None:

@@ -1,0 +1,162 @@
+"""What an `ABOUT` may say: every field within bounds, so that a plan, a journal and a page can be made of it.
+
+A declaration is a stranger's. One that is refused here is left out with its file's name and the value; nothing behind
+this module meets it. Types are checked before (`crossloop.suite`), what a worker answers later (`supervise.answers`).
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+import msgspec
+
+from crossloop.api.about import AdapterAbout, ScenarioAbout
+from crossloop.api.levels import LEVEL_NAMES
+from crossloop.journal.records import Name, Parameters
+from crossloop.plain_text import printable, shown
+
+MAX_ID = 60
+"""Longest id. Names of a journal hold 80: rows under another label, and settings, are longer than the id."""
+LONGEST: Mapping[str, int] = {
+    "family": 40,
+    "library": 40,
+    "binding": 40,
+    "mechanism": 40,
+    "recipe": 40,
+    "unit": 40,
+    "ladder": 40,
+    "title": 120,
+    "summary": 400,
+    "question": 400,
+    "homepage": 400,
+    "elsewhere": 1000,
+}
+"""Characters of each text; the first three are the journal's. A field that is not here may have `MAX_ITEM`."""
+MAX_ITEM = 200
+MAX_ITEMS = 64
+MAX_SETS = 1000
+LARGEST = 1e15
+"""No parameter is larger: as a float it is exact, and products of two are finite."""
+CONNECTIONS, SIZE = (1, 100_000), (16, 16 * 1024 * 1024)
+"""What the load generator takes (`crossloop load --help`)."""
+MAX_OBJECTIVE_MS = 60_000.0
+
+
+def refuse_odd(about: AdapterAbout | ScenarioAbout) -> None:
+    """Raise ValueError, which names the field and the value, for what nothing can be made of."""
+    for field in fields(about):
+        value = getattr(about, field.name)
+        if isinstance(value, str):
+            _refuse_text(field.name, value, LONGEST.get(field.name, MAX_ITEM))
+        elif isinstance(value, tuple):
+            _refuse_items(field.name, value)
+    if isinstance(about, ScenarioAbout):
+        _refuse_scenario(about)
+
+
+def _refuse_text(name: str, text: str, longest: int) -> None:
+    if printable(text) != text or len(text) > longest:
+        raise ValueError(
+            f"{name} is {shown(text)}, expected one line of at most {longest} printable characters"
+        )
+
+
+def _refuse_items(name: str, items: Sequence[str]) -> None:
+    for item in items:
+        if not item:
+            raise ValueError(f"{name} holds an empty text")
+        _refuse_text(name, item, MAX_ITEM)
+    if len(items) > MAX_ITEMS or len(set(items)) < len(items):
+        raise ValueError(f"{name} is {shown(items)}, expected at most {MAX_ITEMS}, each once")
+
+
+def _refuse_scenario(about: ScenarioAbout) -> None:
+    unknown = [level for level in about.levels if level not in LEVEL_NAMES]
+    if unknown or not about.levels:
+        what = f"level {shown(unknown[0])} is unknown" if unknown else "levels is empty"
+        raise ValueError(f"{what}; expected one or more of {', '.join(LEVEL_NAMES)}")
+    if (beyond := about.primary_styles_only_beyond) is not None and beyond < 0:
+        raise ValueError(f"primary_styles_only_beyond is {shown(beyond)}, expected 0 or more, or None")
+    if not 0 <= about.objective_p99_ms <= MAX_OBJECTIVE_MS:
+        raise ValueError(
+            f"objective_p99_ms is {shown(about.objective_p99_ms)}, expected 0 to {MAX_OBJECTIVE_MS:.0f}"
+        )
+    for name, (lowest, highest) in about.limits.items():
+        if not (_number(lowest) and _number(highest) and lowest <= highest):
+            raise ValueError(
+                f"limits of {shown(name)} are {shown((lowest, highest))}, expected the lower one first"
+            )
+    for profile, sets in about.profiles.items():
+        _refuse_sets(about, profile, sets)
+
+
+def _refuse_sets(about: ScenarioAbout, profile: str, sets: Sequence[Mapping[str, object]]) -> None:
+    _refuse_name("profiles", profile)
+    if len(sets) > MAX_SETS:
+        raise ValueError(f"profiles: {shown(profile)} has {len(sets)} sets, expected at most {MAX_SETS}")
+    seen = set()
+    for parameters in sets:
+        for name, value in parameters.items():
+            _refuse_parameter(about, name, value)
+        _expect_numbers(about, parameters)
+        key = json.dumps(parameters, sort_keys=True)
+        if key in seen:
+            raise ValueError(f"profiles: {shown(profile)} has {shown(dict(parameters))} twice")
+        seen.add(key)
+
+
+def _refuse_name(what: str, name: str) -> None:
+    try:
+        msgspec.convert(name, Name)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{what}: {shown(name)} is no name: {error}") from error
+
+
+def _refuse_parameter(about: ScenarioAbout, name: str, value: object) -> None:
+    place = f"profiles: {shown(name)} is {shown(value)}"
+    try:
+        msgspec.convert({name: value}, Parameters)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise ValueError(f"{place}: {error}") from error
+    if isinstance(value, str):
+        _refuse_text(f"profiles: {shown(name)}", value, MAX_ITEM)
+    elif not _number(value):
+        raise ValueError(f"{place}, expected at most {LARGEST:g}")
+    elif name in about.limits and not isinstance(value, bool):
+        _refuse_outside(place, value, about.limits[name])
+
+
+def _refuse_outside(place: str, value: object, limits: tuple[float, float]) -> None:
+    lowest, highest = limits
+    if not (isinstance(value, int | float) and lowest <= value <= highest):
+        raise ValueError(f"{place}, expected {lowest:g} to {highest:g}")
+
+
+def _expect_numbers(about: ScenarioAbout, parameters: Mapping[str, object]) -> None:
+    """Raise ValueError where a set lacks what the load needs, or the number that it is a rung by."""
+    wanted = [about.ladder] if about.ladder else []
+    if "StreamServer" in about.levels:
+        _expect_whole(parameters, "connections", CONNECTIONS)
+        _expect_whole(parameters, "size", SIZE)
+        wanted += ["rate"] if about.ladder or "rate" in parameters else []
+    elif "connections" in parameters:
+        _expect_whole(parameters, "connections", CONNECTIONS)
+    for name in wanted:
+        value = parameters.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or (name == "rate" and value <= 0):
+            raise ValueError(
+                f"profiles: {name} is {shown(value)}, expected a number"
+                + (" above 0" if name == "rate" else ": the scenario has a ladder")
+            )
+
+
+def _expect_whole(parameters: Mapping[str, object], name: str, limits: tuple[int, int]) -> None:
+    place = f"profiles: {name} is {shown(parameters.get(name))}"
+    if type(parameters.get(name)) is not int:
+        raise ValueError(f"{place}, expected a whole number")
+    _refuse_outside(place, parameters.get(name), limits)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and abs(value) <= LARGEST
