@@ -358,7 +358,7 @@ def _limited(soft: int, hard: int) -> Any:
         (("serve", "asyncio", "tcp-echo"), 30, ("64 descriptors, the limit is 30", "`ulimit -n 64`")),
         (("load", "tcp-echo", "--connect", "127.0.0.1:9", "--connections", "1000"), 64,
          ("1000 connections need", "hard limit 64", "`ulimit -n ")),
-        (("list",), 9, ("too few file descriptors", "ulimit -n", "crossloop doctor")),
+        (("list",), 9, ("64 descriptors, the limit is 9", "`ulimit -n 64`")),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else str(value),
 )  # fmt: skip

@@ -219,6 +219,8 @@ def _verdict(name: str, status: int, output: str, errors: str, oddities: Sequenc
         shown = not any(one.kind == "stdout" for one in oddities)
         if fair is None or (shown and fair not in output.replace("\x00", "")):
             return [f"a verdict that nothing supports; {said}"]
+    if name.startswith("list") and "does not start" in output:
+        return [f"what the machine lacks is said of an adapter; {output[:600]}"]
     if status in {2, 3} and not errors.strip() and not any(one.kind == "stderr" for one in oddities):
         return [f"status {status} without a word"]
     return []

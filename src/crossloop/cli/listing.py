@@ -6,16 +6,21 @@ from pathlib import Path
 
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE
+from crossloop.cli.refusing import require_descriptors
 from crossloop.cli.streams import canvas, print_document
 from crossloop.outcomes import outcome_reason
 from crossloop.plain_text import printable
 from crossloop.suite import Suite
 from crossloop.supervise.probe import Probed, probe_all
 
+DESCRIPTORS = 64
+"""What two workers at a time, and the pipes to them, need."""
+
 
 def run(suites: Sequence[Path], *, as_json: bool) -> int:
     """Probe every adapter in a process of its own and print what it said."""
     suite = suite_or_stop(suites)
+    require_descriptors("list", DESCRIPTORS)  # else each adapter is said not to start
     probed = list(probe_all(suite, suite.adapters, {}))
     if as_json:
         print_document(_document(suite, probed), indent=2)
