@@ -320,6 +320,8 @@ class Commands:
 
 def _serve() -> None:
     """The process of `Commands`: a request a line, a status a line."""
+    if sys.platform == "win32":
+        return  # no fork, and no trials
     import crossloop.cli.benching
     import crossloop.cli.claiming
     import crossloop.cli.comparing
@@ -340,6 +342,8 @@ def _serve() -> None:
 
 def _become(folder: str, words: Sequence[str]) -> None:
     """Be `python -m crossloop`, as far as its output and its end can tell; never returns."""
+    if sys.platform == "win32":
+        return
     status = 1  # of a traceback, as the interpreter has it
     try:
         if sys.platform != "win32":
