@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
+from crossloop.cli.benching import warnings_of
 from crossloop.references import REFERENCES
 from crossloop.supervise.references import probe_references
+from tests import journals
 from tests.misbehaving import SEGFAULT
 
 HERE = Path(__file__).parent
@@ -298,3 +301,13 @@ def test_what_becomes_of_stderr_costs_the_progress_alone(errors: str, tmp_path: 
     assert set(measured) == {"wakeups", "timers"}
     assert records(tmp_path, "end")
     assert (tmp_path / "README.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("platform", "architecture", "said"),
+    [("darwin", "arm64", True), ("darwin", "x86_64", False), ("linux", "arm64", False)],
+)
+def test_a_mac_with_two_kinds_of_cores_says_so(platform: str, architecture: str, said: bool) -> None:
+    machine = msgspec.structs.replace(journals.LINUX, platform=platform, architecture=architecture)
+    names = [one.name for one in warnings_of(journals.run_record(machine), None, {})]
+    assert ("cores-differ" in names) == said

@@ -363,6 +363,13 @@ def warnings_of(
             "Server and load share the CPUs as the system likes: it has fewer than two, or cannot pin.",
             "Compare ratios within one table only; use two CPUs on a system that can pin for absolute figures.",
         )
+    if header.machine.platform == "darwin" and header.machine.architecture == "arm64":
+        yield WarningRecord(
+            "cores-differ",
+            "macOS chooses between performance and efficiency cores for each process (by its QoS class, which is left "
+            "as it was inherited): a server or load that ran on slow cores looks slow.",
+            "Compare ratios within one table only; run from a terminal in front, on mains, with nothing else to do.",
+        )
     if header.machine.virtual:
         yield WarningRecord(
             "virtual-machine",
