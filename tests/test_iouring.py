@@ -107,8 +107,10 @@ def test_what_does_not_fit_waits(
     monkeypatch.setattr(iouring, "COMPLETIONS", completions)
     monkeypatch.setattr(iouring, "BUFFERS", buffers)
     monkeypatch.setattr(iouring, "BUFFER_BYTES", buffer_bytes)
+    # Megabytes that are taken in by 64 bytes last for seconds: the server has something to do, and is not idle.
+    behaviours = [one for one in STREAM_SERVER.behaviours if one.id != "stream-idle"]
     with opened() as adapter:
-        run(adapter, *STREAM_SERVER.behaviours)
+        run(adapter, *behaviours)
 
 
 @needs_io_uring
