@@ -17,6 +17,7 @@ from crossloop.conformance.behaviour import (
     require_equal,
 )
 from crossloop.conformance.behaviours.readiness import on_loop, rest, turn
+from crossloop.conformance.observing import BusyTime
 
 FAR_S = (math.inf, 10.0**10, 2**31 / 1000 + 3600)
 """Never; what does not fit 64 bits of nanoseconds; what does not fit 31 of milliseconds, by an hour. The farthest
@@ -100,13 +101,18 @@ def zero(loop: Readiness) -> None:
 
 
 def idle(loop: Readiness) -> None:
-    begun = time.monotonic()
-    used = time.process_time()
-    loop.call_later(0.2, lambda *_: loop.stop())
-    loop.run()
-    used = time.process_time() - used
-    _require_not_before(time.monotonic() - begun, 0.2, "the only timer")
-    require(used < 0.03, "at most 30 ms of the waiting spent on the CPU", f"{used * 1e3:.0f} of 200 ms")
+    """What it waits for a CPU counts: one that spins gets little of it on a busy machine. One quiet wait is enough."""
+    busy, wanted = BusyTime(), []
+    for _ in range(5):
+        begun, before_s = time.monotonic(), busy.read_s()
+        loop.call_later(0.2, lambda *_: loop.stop())
+        loop.run()
+        wanted.append(busy.read_s() - before_s)
+        _require_not_before(time.monotonic() - begun, 0.2, "the only timer")
+        if wanted[-1] < 0.03:
+            return
+    actual = ", ".join(f"{each_s * 1e3:.0f}" for each_s in wanted)
+    raise ViolationError("at most 30 ms of the waiting spent on the CPU", f"{actual} of 200 ms")
 
 
 def cancel(loop: Readiness) -> None:
