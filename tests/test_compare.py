@@ -564,7 +564,11 @@ def write(folder: Path, records: list[Record]) -> Path:
 
 def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "crossloop", *words],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
 
 
@@ -605,7 +609,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         ((str(base), str(empty)), "holds no cell; expected the run.jsonl of a `crossloop bench"),
         ((str(base), str(wine)), "are of different machines: platform 'linux' and 'win32'"),
         ((str(base), str(base), "--anchor", "epoll"), "--anchor: no row 'epoll'"),
-        ((str(base), str(base), "--threshold", "nan"), "'nan' is not a number"),
+        ((str(base), str(base), "--threshold", "nan"), "'nan' is not a finite number"),
         ((str(base), str(base), "--out", str(torn)), "torn.jsonl"),
     ):
         done = crossloop("compare", *words)
