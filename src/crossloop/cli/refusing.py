@@ -32,19 +32,24 @@ def holding(journal: Path) -> Iterator[None]:
 
     Raises `StopError` where one does, where nothing can be written, and where it cannot be written on.
     """
-    if journal.is_symlink():
-        raise StopError(
-            f"{journal} is a symbolic link, and what it leads to is not written; remove it, or choose another --out"
-        )
     with contextlib.ExitStack() as stack:
         try:
             try:
+                _refuse_link(journal)
                 stack.enter_context(held(journal))
             except OSError as error:
                 raise unwritable(journal.parent, error) from error
             yield
         except JournalError as error:
             raise StopError(str(error)) from error
+
+
+def _refuse_link(journal: Path) -> None:
+    """Raises `StopError`, and OSError where the folder may not even be looked into."""
+    if journal.is_symlink():
+        raise StopError(
+            f"{journal} is a symbolic link, and what it leads to is not written; remove it, or choose another --out"
+        )
 
 
 def begun(path: Path, header: RunRecord) -> JournalWriter:
