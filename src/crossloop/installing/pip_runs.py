@@ -18,6 +18,7 @@ from crossloop.plain_text import without_folders
 
 PIP_OPTIONS = ("--no-input", "--disable-pip-version-check", "--no-color")
 ENSUREPIP_LIMIT_S = 120.0
+NOTHING_FOUND = "no matching distribution found"
 UNFETCHED = "Could not fetch URL "
 NO_INDEX = "the package index does not answer"
 
@@ -55,18 +56,22 @@ def run_pip(
 ) -> CommandRun:
     """`python -m pip COMMAND …` with a time limit; *arguments* begin with pip's command.
 
-    Of a run that failed the output begins with what pip could not fetch, which it says in its log alone.
+    A run that found no distribution is made again with a log, where alone pip says what it could not fetch; the
+    output then begins with that. The first run has none, because with one pip keeps what a build says to itself.
     """
     command, *rest = arguments
+
+    def pip(*options: str) -> CommandRun:
+        words = python_command("-m", "pip", command, *PIP_OPTIONS, *options, *rest)
+        return run_command(words, limit_s=limit_s, environment=environment, folder=folder)
+
+    run = pip()
+    if run.succeeded or NOTHING_FOUND not in run.output.lower():
+        return run
     with tempfile.TemporaryDirectory(prefix="crossloop-pip-log-") as place:
         log = Path(place) / "log"
-        run = run_command(
-            python_command("-m", "pip", command, *PIP_OPTIONS, "--log", str(log), *rest),
-            limit_s=limit_s,
-            environment=environment,
-            folder=folder,
-        )
-        if run.succeeded or not log.is_file():
+        pip("--log", str(log))
+        if not log.is_file():
             return run
         with log.open(encoding="utf-8", errors="replace") as lines:
             failed = [line.partition(UNFETCHED)[2] for line in lines if UNFETCHED in line]
@@ -123,7 +128,7 @@ _TELLING = tuple(
         r"^.*requires a different python.*$",
         r"^.*do not match the hashes.*$",
         _NO_ANSWER,
-        r"^.*no matching distribution found.*$",
+        rf"^.*{NOTHING_FOUND}.*$",
         r"^.*no space left on device.*$",
         r"^.*permission denied.*$",
         r"^\s*(?:error|💥 maturin failed|cmake error).*(?::|\bfailed\b).*$",
