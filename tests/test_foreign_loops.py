@@ -61,6 +61,8 @@ RLOOPS_OWN = {
     "stream-half-close": "a transport that is closed keeps its socket: the peer sees no end",
     "stream-half-close-queue": "likewise",
     "stream-end-without-a-word": "likewise",
+    "stream-released": "likewise",
+    "stream-idle": "likewise",
     "stream-stop-connected": "a transport that is aborted keeps its socket as well",
     "stream-refuses-after-stop": "a server that is closed keeps its listener",
     "timers-far": "an infinite delay counts as none",
