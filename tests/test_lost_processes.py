@@ -1,5 +1,6 @@
 """Processes beside the measured ones that are lost: an outcome of their own, a new one, a run that goes on."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -46,8 +47,12 @@ def slices(room: Room, stage: Stage, number: int = 0) -> list[Taken]:
 
 
 def below(word: str) -> list[psutil.Process]:
-    """Processes of this test by a word of their command, oldest first."""
-    return [one for one in psutil.Process().children(recursive=True) if word in one.cmdline()]
+    """Processes of this test that run, by a word of their command, oldest first."""
+    found = []
+    for one in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended, and nobody has waited for it yet
+            found += [one] if word in one.cmdline() else []
+    return found
 
 
 def test_a_load_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
