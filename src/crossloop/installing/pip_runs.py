@@ -109,7 +109,8 @@ _NO_ANSWER = (
     r"(?:temporary failure in name resolution|failed to establish a new connection|network is unreachable"
     r"|no route to host|name or service not known|nodename nor servname|getaddrinfo failed"
     r"|certificate verify failed|connection refused|connection reset|connection aborted|connection broken"
-    r"|remote end closed connection|cannot connect to proxy|timed out|too many [45]\d\d error responses"
+    r"|remote end closed connection|cannot connect to proxy|timed out|didn't respond within"
+    r"|too many [45]\d\d error responses"
     r"|\b(?:5\d\d server error|40[137] client error)).*$"
 )
 _VERSIONS = re.compile(r"\(from versions: (?!none\))")
