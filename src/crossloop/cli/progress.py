@@ -49,8 +49,9 @@ class ProgressView:
     def advance(self, text: str, units: int) -> None:
         """Note so many *units* more as done while *text* is under way."""
         self._done += units
+        self._total = max(self._total, self._done)  # a visit that is made again was not in the plan
         if self._live:
-            self._bar.update(self._task, advance=units, description=printable(text))
+            self._bar.update(self._task, completed=self._done, total=self._total, description=printable(text))
         elif (now := time.monotonic()) - self._last >= PLAIN_EVERY_S:
             self._last = now
             click.echo(
