@@ -76,7 +76,7 @@ def _require_loaded(facts: Facts) -> None:
 def _mapped_files() -> list[Path]:
     """Native files in this process's memory (proc_pid_maps(5)); none where the platform does not show them."""
     maps = Path("/proc/self/maps")
-    if not maps.is_file():
+    if sys.platform != "linux" or not maps.is_file():  # Wine shows Linux's, in which no DLL is a library
         return []
     fields = (line.split(maxsplit=5) for line in maps.read_text().splitlines())
     files = {Path(each[5]) for each in fields if len(each) == 6 and each[5].startswith("/")}
