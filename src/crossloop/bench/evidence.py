@@ -52,7 +52,6 @@ TRACED_MS = 200
 MOST_TRACED = 256
 """strace attaches to one process after the other; a row with more of them is beyond what it is for."""
 MAX_PARTS = 32
-MAX_REASON = 4000
 
 
 class NoFigureError(Exception):
@@ -101,7 +100,7 @@ def _record(room: "EvidenceRoom", row: Row, comparison: Comparison, imported: "_
         try:
             _take(room, row, comparison, names, figures, missing)
         except ChildError as error:
-            reason = outcome_reason(error.outcome)[:MAX_REASON]
+            reason = outcome_reason(error.outcome)
             missing |= {name: reason for name in names if name not in figures and name not in missing}
         finally:
             room.leave(row)
@@ -141,7 +140,7 @@ def _take(
         try:
             figures[name] = means[name](row, comparison)
         except (NoFigureError, TracingError) as error:
-            missing[name] = str(error)[:MAX_REASON]
+            missing[name] = str(error)
 
 
 class EvidenceRoom(ServedRoom):
@@ -317,7 +316,7 @@ def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) 
             with Child(["-m", "crossloop.worker.importing", *arguments], name=f"{adapter}-import") as child:
                 answers.append(child.receive(Imported, READY_LIMIT_S))
     except ChildError as error:
-        reason = outcome_reason(error.outcome)[:MAX_REASON]
+        reason = outcome_reason(error.outcome)
         return _Imported(None, None, {"importing": reason, "installed": reason})
     importing = Importing(
         imports=len(answers),
@@ -326,6 +325,6 @@ def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) 
     )
     parts = answers[-1].parts
     if parts is None:
-        return _Imported(importing, None, {"installed": answers[-1].why[:MAX_REASON]})
+        return _Imported(importing, None, {"installed": answers[-1].why})
     kept = dict(sorted(parts.items())[:MAX_PARTS])
     return _Imported(importing, Installed(sum(parts.values()), kept), {})
