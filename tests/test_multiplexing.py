@@ -296,6 +296,7 @@ def test_a_connection_that_turns_to_writing_is_one_change(monkeypatch: pytest.Mo
     module = importlib.import_module("adapters.epoll_")
     real = module.select.epoll
     calls: list[str] = []
+    turned = threading.Event()
 
     class Counting:
         def __init__(self) -> None:
@@ -304,6 +305,8 @@ def test_a_connection_that_turns_to_writing_is_one_change(monkeypatch: pytest.Mo
 
         def __getattr__(self, name: str) -> Any:
             calls.append(name)
+            if name == "modify":
+                turned.set()
             return getattr(self.kernel, name)
 
     monkeypatch.setattr(module.select, "epoll", Counting)
@@ -313,6 +316,8 @@ def test_a_connection_that_turns_to_writing_is_one_change(monkeypatch: pytest.Mo
     def client(server: Server) -> None:
         peer = server.connect(receive_buffer=8192)
         peer.sendall(b"x")
+        # A peer that reads at once can empty the buffers as fast as one send fills them.
+        assert turned.wait(10), "the server never waited for room"
         left = 1 << 22
         while left:
             left -= len(peer.recv(65536))
