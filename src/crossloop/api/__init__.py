@@ -1,10 +1,11 @@
-"""What adapters and scenarios import: the declarations, the levels and the workloads.
+"""What adapters and scenarios import: the declarations, the levels, the exchanges and the workloads.
 
 Standard library only, and nothing of the supervisor: this half runs inside the measured process.
 """
 
-from crossloop.api.about import AdapterAbout, ScenarioAbout
+from crossloop.api.about import AdapterAbout, Drive, ScenarioAbout, Transport
 from crossloop.api.errors import CheckFailedError, UnsupportedError
+from crossloop.api.exchange import Content, Exchange, Framing, Stamp, echo, fixed_filler
 from crossloop.api.facts import (
     Facts,
     gil_enabled,
@@ -16,43 +17,63 @@ from crossloop.api.facts import (
 from crossloop.api.levels import (
     Adapter,
     Callback,
+    Datagrams,
     NameResolution,
+    PushServer,
     Readiness,
     StreamServer,
     Tasks,
-    level_names,
-    resolver_styles_of,
+    TlsServer,
     styles_of,
     unsupported,
 )
-from crossloop.api.streams import Echo, Receive, StreamApplication
-from crossloop.api.workload import Parameters, StreamScenario, Workload
+from crossloop.api.streams import (
+    DatagramApplication,
+    Echo,
+    PushApplication,
+    Receive,
+    Send,
+    StreamApplication,
+)
+from crossloop.api.workload import Parameters, ServedScenario, Workload
 
 __all__ = [
     "Adapter",
     "AdapterAbout",
     "Callback",
     "CheckFailedError",
+    "Content",
+    "DatagramApplication",
+    "Datagrams",
+    "Drive",
     "Echo",
+    "Exchange",
     "Facts",
+    "Framing",
     "NameResolution",
     "Parameters",
+    "PushApplication",
+    "PushServer",
     "Readiness",
     "Receive",
     "ScenarioAbout",
+    "Send",
+    "ServedScenario",
+    "Stamp",
     "StreamApplication",
-    "StreamScenario",
     "StreamServer",
     "Tasks",
+    "TlsServer",
+    "Transport",
     "UnsupportedError",
     "Workload",
+    "echo",
+    "fixed_filler",
     "gil_enabled",
     "holds_io_uring",
     "kernel_objects",
-    "level_names",
     "module_file",
     "native_file",
-    "resolver_styles_of",
     "styles_of",
     "unsupported",
 ]

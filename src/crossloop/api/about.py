@@ -9,6 +9,7 @@ import select
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 _BSDS = ("freebsd", "openbsd", "netbsd", "dragonfly")
 
@@ -51,19 +52,33 @@ def _is_on(name: str, platform: str) -> bool:
     return platform.startswith(_BSDS if name == "bsd" else name)
 
 
+Drive: TypeAlias = Literal["work", "exchange", "connect", "push"]
+"""Who makes a scenario's operations. `work`: the measured process itself. The others come from the load process:
+`exchange`: requests and answers on connections that stay; `connect`: each operation is a connection of its own, with one
+exchange; `push`: a message goes in on one connection and comes out on all."""
+Transport: TypeAlias = Literal["tcp", "unix", "tls", "udp"]
+"""What the load and the server speak through."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScenarioAbout:
     """What a scenario measures; the id is the file's name (`tcp_echo.py` is `tcp-echo`)."""
 
     levels: tuple[str, ...]
-    """The levels it is written for; an adapter with none of them gets `Unsupported`."""
+    """The levels it is written for; an adapter with none of them gets `Unsupported`. One where it is driven from
+    outside."""
+    drive: Drive
+    transport: Transport = "tcp"
+    """Of a scenario that is driven from outside."""
     title: str
     question: str
     """The question that its table answers, as a reader would ask it."""
     unit: str
     """What one operation is: `message`, `event`, `timer`, `wake-up`, `name`."""
-    profiles: Mapping[str, Sequence[Mapping[str, object]]]
-    """Profile name → the parameter sets that it runs. `smoke`, `quick`, `standard`, `full`."""
+    sets: Sequence[tuple[str, Mapping[str, object]]]
+    """Pairs of a profile and a parameter set: the smallest profile that runs the set; all larger ones do too.
+    `smoke`, `quick`, `standard`, `full`. The first set of a profile is its headline. Driven from outside, each has
+    `connections`."""
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Parameter → lowest and highest value that make sense; what lies outside is refused."""
     requires: tuple[str, ...] = ()
@@ -71,13 +86,18 @@ class ScenarioAbout:
     companion: bool = False
     """True: the module has `companion(ready, stop)`, a server process that the workload talks to:
     it calls `ready(host, port)` once it listens and returns when the socket *stop* is readable."""
+    serves: str = ""
+    """`echo`: the server is an echo whatever the parameters, so that scenarios of one transport share its processes and
+    native references can stand beside. Empty: it is the scenario's own."""
+    server_parameters: tuple[str, ...] = ()
+    """Parameters that the server must know: sets that differ in them have servers of their own."""
     primary_styles_only_beyond: int | None = None
     """After this many parameter sets of a profile only each adapter's first style runs; 0: in all of them,
     None: in none."""
     ladder: str = ""
     """The number among the parameters that the sets of a profile climb, such as `connections`. Sets that differ
-    in nothing else are the rungs of one ladder, and the report draws curves over it. A `StreamServer`'s ladder
-    is climbed rung by rung from the lowest, each rung with processes of its own, until one fails."""
+    in nothing else are the rungs of one ladder, and the report draws curves over it. A ladder that is driven from
+    outside is climbed rung by rung from the lowest, each rung with processes of its own, until one fails."""
     objective_p99_ms: float = 0.0
     """Of a ladder: the last rung of an adapter is the one where the slowest hundredth of its answers takes longer
     than this; 0: it climbs as long as it answers."""

@@ -13,13 +13,14 @@ The shared code must cost nothing, hence two habits:
 """
 
 import socket
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
 from crossloop.api.errors import UnsupportedError
 from crossloop.api.facts import Facts
-from crossloop.api.streams import StreamApplication
+from crossloop.api.streams import DatagramApplication, PushApplication, StreamApplication
 
 Callback: TypeAlias = Callable[..., object]
 
@@ -41,6 +42,14 @@ class Adapter(ABC):
     C library is `ImportError`.
     """
 
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Level → ways that the library offers to program it, the recommended one first; each is a row of its own. A level
+    that is not named has one, `native`. Each once, of at most 40 letters, digits and `_.+-`."""
+    lacks: ClassVar[Mapping[str, str]] = {}
+    """Level that it does not offer → why: what the library lacks. Said where a scenario needs the level."""
+    entered_once: ClassVar[Mapping[str, str]] = {}
+    """Level that can be entered only once in a process, because the library cannot start again → why."""
+
     @abstractmethod
     def facts(self) -> Facts:
         """Ask the library and the kernel. Called once the loop exists and, again, after it ran."""
@@ -52,11 +61,6 @@ class Adapter(ABC):
 
 class StreamServer(Adapter):
     """Accept and serve stream connections in the library's own idiom."""
-
-    stream_styles: ClassVar[tuple[str, ...]] = ("native",)
-    """Ways the library offers to write the server, the recommended one first; each is a row of its own.
-
-    Each once, of at most 40 letters, digits and `_.+-`; so are the styles below and those of a workload."""
 
     @abstractmethod
     def serve_streams(
@@ -83,6 +87,52 @@ class StreamServer(Adapter):
         connections is refused with the reason before the first is opened.
         """
         return None
+
+
+class TlsServer(Adapter):
+    """Accept and serve stream connections over TLS, by the library's own means for it."""
+
+    @abstractmethod
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: ssl.SSLContext,
+    ) -> None:
+        """As `StreamServer.serve_streams`; *context* is a server's. *application* gets and gives plain bytes.
+
+        A handshake that fails, or a record that is no record, ends its connection and nothing else. At a peer's
+        close_notify (RFC 8446) what came before is answered, then the connection is closed.
+        """
+
+
+class PushServer(Adapter):
+    """Serve stream connections whose application sends when it likes, not as an answer alone."""
+
+    @abstractmethod
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        """As `StreamServer.serve_streams`. What is sent on a connection goes out in order, answers included.
+
+        A peer that does not read does not keep the others waiting.
+        """
+
+
+class Datagrams(Adapter):
+    """Answer datagrams (UDP) in the library's own idiom."""
+
+    @abstractmethod
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        """Answer every datagram to *endpoint*, to its sender, until *stop* becomes readable; then close and return.
+
+        *endpoint* is bound, not connected, and non-blocking. An answer that the kernel does not take at once is
+        dropped, as a network would. An error of one peer (ICMP, "port unreachable") is no error of the others.
+        """
 
 
 class Readiness(Adapter):
@@ -150,10 +200,7 @@ class Tasks(Adapter):
 
 
 class NameResolution(Adapter):
-    """Host names to addresses by the library's own resolvers."""
-
-    resolver_styles: ClassVar[tuple[str, ...]] = ()
-    """Resolvers the library offers beside c-ares on its readiness; each is a row of its own."""
+    """Host names to addresses by the library's own resolvers; its styles are those beside c-ares on readiness."""
 
     @abstractmethod
     def resolve(
@@ -166,23 +213,22 @@ class NameResolution(Adapter):
         """
 
 
-_LEVELS: tuple[type[Adapter], ...] = (StreamServer, Readiness, Tasks, NameResolution)
+_LEVELS: tuple[type[Adapter], ...] = (
+    StreamServer,
+    TlsServer,
+    PushServer,
+    Datagrams,
+    Readiness,
+    Tasks,
+    NameResolution,
+)
 
 
 LEVEL_NAMES = tuple(level.__name__ for level in _LEVELS)
 """What a scenario may be written for."""
 
 
-def level_names(adapter: type[Adapter]) -> tuple[str, ...]:
-    """Names of the levels that an adapter's class offers, in the order of this module."""
-    return tuple(level.__name__ for level in _LEVELS if issubclass(adapter, level))
-
-
-def styles_of(adapter: type[Adapter]) -> tuple[str, ...]:
-    """Styles of the adapter's stream server; empty without one."""
-    return adapter.stream_styles if issubclass(adapter, StreamServer) else ()
-
-
-def resolver_styles_of(adapter: type[Adapter]) -> tuple[str, ...]:
-    """The adapter's own resolvers; empty without any."""
-    return adapter.resolver_styles if issubclass(adapter, NameResolution) else ()
+def styles_of(adapter: type[Adapter]) -> dict[str, tuple[str, ...]]:
+    """Level → styles, of each level that an adapter's class offers, in the order of this module."""
+    offered = [level.__name__ for level in _LEVELS if issubclass(adapter, level)]
+    return {name: adapter.styles.get(name, ("native",)) for name in offered}

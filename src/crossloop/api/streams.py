@@ -11,6 +11,12 @@ from typing import TypeAlias
 
 Receive: TypeAlias = Callable[[bytes], bytes]
 StreamApplication: TypeAlias = Callable[[], Receive]
+Send: TypeAlias = Callable[[bytes], object]
+PushApplication: TypeAlias = Callable[[Send], Receive]
+"""Called once per connection with what sends on that connection at any time: from within any connection's `Receive`. At
+the connection's end its `Receive` is called with no bytes, once; what is sent afterwards is dropped."""
+DatagramApplication: TypeAlias = Callable[[bytes], bytes]
+"""Called with each datagram; what it returns goes to the sender (empty: nothing does)."""
 
 
 def Echo() -> Receive:  # noqa: N802  (used like a class, and as cheap as a function)

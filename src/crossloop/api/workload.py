@@ -1,29 +1,35 @@
-"""What a scenario's class derives from: a stream scenario (load from outside) or a workload (from within)."""
+"""What a scenario's class derives from: a served scenario (load from outside) or a workload (from within)."""
 
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from crossloop.api.exchange import Exchange
 from crossloop.api.levels import Adapter
-from crossloop.api.streams import StreamApplication
+from crossloop.api.streams import DatagramApplication, PushApplication, StreamApplication
 
 Parameters: TypeAlias = Mapping[str, Any]
 
 
-class StreamScenario(ABC):
+class ServedScenario(ABC):
     """A server in the measured process, driven by the load generator in another one.
 
-    The load generator speaks request and response: a message of `size` bytes goes out, the same number
-    comes back; each carries connection id and sequence and is compared in full.
-
-    Parameters: `connections`, `size`, and for a fixed load `rate`, messages a second over all connections: an
-    open loop then takes the place of the closed one, each message on a connection drawn at random.
+    Made in the server's process, with its parameters, and once more where the load is told what to exchange. Parameters:
+    `connections`, what the scenario itself declares, and for a fixed load `rate`, exchanges a second over all
+    connections: an open loop then takes the place of the closed one, each request on a connection drawn at random.
     """
 
+    def __init__(self, parameters: Parameters):
+        self.parameters = parameters
+
     @abstractmethod
-    def application(self) -> StreamApplication:
-        """The sans-I/O application that the adapter serves."""
+    def application(self) -> StreamApplication | PushApplication | DatagramApplication:
+        """The sans-I/O application that the adapter serves: of the kind that the scenario's level takes."""
+
+    @abstractmethod
+    def exchange(self) -> Exchange:
+        """What the load sends, and what must come back."""
 
 
 class Workload(ABC):
