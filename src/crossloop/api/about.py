@@ -54,7 +54,7 @@ def _is_on(name: str, platform: str) -> bool:
 
 Drive: TypeAlias = Literal["work", "exchange", "connect", "push"]
 """Who makes a scenario's operations. `work`: the measured process itself. The others come from the load process:
-`exchange`: requests and answers on connections that stay; `connect`: each operation is a connection of its own, with one
+`exchange`: requests and answers on connections that stay; `connect`: each operation is a connection of its own with one
 exchange; `push`: a message goes in on one connection and comes out on all."""
 Transport: TypeAlias = Literal["tcp", "unix", "tls", "udp"]
 """What the load and the server speak through."""

@@ -21,8 +21,8 @@ Stamp: TypeAlias = Literal["none", "binary", "hex"]
 """`binary`: the four bytes b"CLM\\x02", the connection id in four bytes and the sequence in eight, in the byte order of
 the machine. `hex`: both as lower-case hexadecimal digits, 8 and 16 of them."""
 Framing: TypeAlias = Literal["bytes", "line", "http"]
-"""How the end of an answer is found. `bytes`: it has as many as its content. `line`: at b"\\n", which the content has at
-its end and nowhere else. `http`: an HTTP/1.1 response (RFC 9112) of status 200 with any headers, framed by
+"""How the end of an answer is found. `bytes`: it has as many as its content. `line`: at b"\\n", which the content has
+at its end and nowhere else. `http`: an HTTP/1.1 response (RFC 9112) of status 200 with any headers, framed by
 Content-Length or chunked; its body is the content."""
 STAMP_BYTES: Mapping[Stamp, int] = {"none": 0, "binary": 16, "hex": 24}
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -15,7 +15,7 @@ Parameters: TypeAlias = Mapping[str, Any]
 class ServedScenario(ABC):
     """A server in the measured process, driven by the load generator in another one.
 
-    Made in the server's process, with its parameters, and once more where the load is told what to exchange. Parameters:
+    Made in the server's process with its parameters, and once more where the load is told what to exchange. Parameters:
     `connections`, what the scenario itself declares, and for a fixed load `rate`, exchanges a second over all
     connections: an open loop then takes the place of the closed one, each request on a connection drawn at random.
     """
