@@ -12,26 +12,24 @@ import msgspec
 import psutil
 import pytest
 
-from crossloop.installing import examine, machine
-from crossloop.installing.doctor import PROBES
-from crossloop.installing.findings import Finding
-from crossloop.installing.probes_capacity import spin
-from crossloop.installing.probes_surroundings import compiler, libevent, loopback_ipv4, strace
 from crossloop.journal import Machine
+from crossloop.machine import PROBES, Diagnosis, examine, machine
+from crossloop.machine.probes_capacity import spin
+from crossloop.machine.probes_surroundings import compiler, libevent, loopback_ipv4, strace
 
 
 @pytest.fixture(scope="module")
-def findings() -> list[Finding]:
+def findings() -> list[Diagnosis]:
     return list(examine())
 
 
-def test_every_probe_answers_under_its_name(findings: list[Finding]) -> None:
+def test_every_probe_answers_under_its_name(findings: list[Diagnosis]) -> None:
     assert [finding.name for finding in findings] == [name for name, _probe in PROBES]
     assert len({finding.name for finding in findings}) == len(findings)
     assert [finding.name for finding in findings if "this probe itself failed" in finding.detail] == []
 
 
-def test_findings_are_json_and_have_remedies(findings: list[Finding]) -> None:
+def test_findings_are_json_and_have_remedies(findings: list[Diagnosis]) -> None:
     document = json.loads(json.dumps([dataclasses.asdict(finding) for finding in findings]))
     for finding in document:
         assert finding["status"] in ("ok", "warning", "problem")
@@ -40,7 +38,7 @@ def test_findings_are_json_and_have_remedies(findings: list[Finding]) -> None:
 
 
 def test_a_probe_that_fails_hides_no_other() -> None:
-    def broken() -> Finding:
+    def broken() -> Diagnosis:
         raise ZeroDivisionError("no such kernel")
 
     seen = list(examine((("broken", broken), ("loopback-ipv4", loopback_ipv4))))
@@ -61,7 +59,7 @@ def test_pinning_is_undone() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_few_descriptors_are_a_warning_with_the_command() -> None:
     code = (
-        "import resource; from crossloop.installing.probes_capacity import descriptors\n"
+        "import resource; from crossloop.machine.probes_capacity import descriptors\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200)); f = descriptors()\n"
         "print(f.status, '|', f.detail, '|', f.remedy)"
     )

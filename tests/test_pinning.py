@@ -9,7 +9,7 @@ import pytest
 
 from crossloop.bench.header import cpus
 from crossloop.bench.plan import PROFILES, STEPS
-from crossloop.installing.doctor import PROBES, examine
+from crossloop.machine import PROBES, examine
 from crossloop.measure import clocks
 from crossloop.worker.cycles import cycles, cycles_per_ns, own_cpu_clock
 from crossloop.worker.pinning import pin, pinnable

@@ -4,8 +4,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 
 import crossloop
-from crossloop.installing import machine
 from crossloop.journal import SCHEMA_VERSION, RunRecord, fitted
+from crossloop.machine import machine
 from crossloop.worker.pinning import pinnable
 
 

@@ -20,9 +20,10 @@ from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.measuring import measure
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
-from crossloop.installing import machine, recorded_setup
+from crossloop.installing import recorded_setup
 from crossloop.journal import JournalError, Record, RunRecord, read_journal
 from crossloop.load.target import most_connections
+from crossloop.machine import machine
 from crossloop.replacing import replace_file
 from crossloop.suite import Suite
 from crossloop.supervise.probe import probe_all

@@ -9,7 +9,8 @@ import click
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, StopError
 from crossloop.cli.streams import print_document
-from crossloop.installing import GROUPS, PARTS, InstallFailed, RecordError, bring_all, examine, install_text
+from crossloop.installing import GROUPS, PARTS, InstallFailed, RecordError, bring_all, install_text
+from crossloop.machine import examine
 
 
 def setup(suites: Sequence[Path], wanted: Sequence[str]) -> int:

@@ -67,7 +67,7 @@ def unwritable(folder: Path, error: OSError) -> StopError:
 
 def require_loopback(what: str, otherwise: str) -> None:
     """Raises `StopError` where no connection of this machine reaches the machine itself."""
-    from crossloop.installing.probes_surroundings import loopback_ipv4
+    from crossloop.machine.probes_surroundings import loopback_ipv4
 
     found = loopback_ipv4()
     if found.status == "problem":

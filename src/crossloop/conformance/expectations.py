@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from crossloop.installing.machine import under_wine
 from crossloop.journal import CheckRecord
+from crossloop.machine import under_wine
 
 
 @dataclass(frozen=True)

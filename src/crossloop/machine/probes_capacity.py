@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 
 from crossloop.api.facts import gil_enabled
-from crossloop.installing.findings import Finding
-from crossloop.installing.machine import cpus_usable, descriptor_limits, file_text, virtualization
+from crossloop.machine.diagnosis import Diagnosis
+from crossloop.machine.facts import cpus_usable, descriptor_limits, file_text, virtualization
 from crossloop.worker.pinning import pinnable
 
 OLDEST_PYTHON = (3, 11)
@@ -24,36 +24,36 @@ COARSE_CLOCK_S = 0.001
 SLOW_CLOCKS = ("hpet", "acpi_pm", "jiffies")
 
 
-def python_version() -> Finding:
+def python_version() -> Diagnosis:
     """Interpreter: old enough to be refused, or built so that its speed is not its users'."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     detail = f"{sys.implementation.name} {version}, GIL {'on' if gil_enabled() else 'off'}"
     if sys.version_info[:2] < OLDEST_PYTHON:
-        return Finding("python", "problem", detail, "install Python 3.11 or newer")
+        return Diagnosis("python", "problem", detail, "install Python 3.11 or newer")
     if hasattr(sys, "gettotalrefcount"):
-        return Finding("python", "warning", f"{detail}, a debug build: slow", "a release build")
-    return Finding("python", "ok", detail)
+        return Diagnosis("python", "warning", f"{detail}, a debug build: slow", "a release build")
+    return Diagnosis("python", "ok", detail)
 
 
-def cpus() -> Finding:
+def cpus() -> Diagnosis:
     """CPUs this process may use, and a quota on them (cgroup v2, cpu.max)."""
     usable = cpus_usable()
     quota = _quota_cpus()
     if quota is not None and quota < usable:
-        return Finding(
+        return Diagnosis(
             "cpus",
             "warning",
             f"{usable} usable, throttled to {quota:.2g} by the container's quota",
             "raise the quota (docker: --cpus), or leave it out and choose CPUs instead (--cpuset-cpus)",
         )
     if usable < 2:
-        return Finding(
+        return Diagnosis(
             "cpus",
             "warning",
             "1 usable: server and load share it",
             "allow a second (taskset, --cpuset-cpus)",
         )
-    return Finding("cpus", "ok", f"{usable} usable")
+    return Diagnosis("cpus", "ok", f"{usable} usable")
 
 
 def _quota_cpus() -> float | None:
@@ -64,63 +64,63 @@ def _quota_cpus() -> float | None:
     return int(words[0]) / int(words[1])
 
 
-def pinning() -> Finding:
+def pinning() -> Diagnosis:
     """Whether a process can be tied to one CPU, tried on this very process and undone."""
     try:
         pinnable()
     except OSError as error:
         if error.errno == errno.ENOSYS:
-            return Finding(
+            return Diagnosis(
                 "pinning", "warning", "this system has none; expect wider intervals", "more rounds"
             )
-        return Finding(
+        return Diagnosis(
             "pinning", "warning", f"refused: {error.strerror}", "allow it in the sandbox (seccomp)"
         )
-    return Finding("pinning", "ok", "possible")
+    return Diagnosis("pinning", "ok", "possible")
 
 
-def memory() -> Finding:
+def memory() -> Diagnosis:
     """Memory that can be had without swapping."""
     available = psutil.virtual_memory().available
     detail = f"{available / 2**30:.1f} GiB available"
     if available < MEMORY_WANTED_BYTES:
-        return Finding("memory", "warning", detail, "close programs; a full run wants 1 GiB")
-    return Finding("memory", "ok", detail)
+        return Diagnosis("memory", "warning", detail, "close programs; a full run wants 1 GiB")
+    return Diagnosis("memory", "ok", detail)
 
 
-def descriptors() -> Finding:
+def descriptors() -> Diagnosis:
     """Open files per process (RLIMIT_NOFILE), for a thousand connections and what stands around them."""
     soft, hard = descriptor_limits()
     if hard == 0:
-        return Finding("descriptors", "ok", "not limited on this system")
+        return Diagnosis("descriptors", "ok", "not limited on this system")
     detail = f"soft limit {_count(soft)}, hard limit {_count(hard)}"
     if soft >= DESCRIPTORS_WANTED:
-        return Finding("descriptors", "ok", detail)
+        return Diagnosis("descriptors", "ok", detail)
     command = f"ulimit -n {DESCRIPTORS_WANTED}"
     if hard < DESCRIPTORS_WANTED:
         command += f", once root raised the hard limit (docker: --ulimit nofile={DESCRIPTORS_WANTED})"
-    return Finding("descriptors", "warning", detail, command)
+    return Diagnosis("descriptors", "warning", detail, command)
 
 
 def _count(limit: int) -> str:
     return "none" if limit >= 2**63 - 1 else str(limit)
 
 
-def clock() -> Finding:
+def clock() -> Diagnosis:
     """Step of the monotonic clock, and on Linux whether reading it needs a system call."""
     step_s = time.get_clock_info("monotonic").resolution
     if step_s > COARSE_CLOCK_S:
-        return Finding(
+        return Diagnosis(
             "clock", "warning", f"monotonic clock in steps of {step_s * 1e3:.1f} ms", "Python 3.13 or newer"
         )
     source = file_text("/sys/devices/system/clocksource/clocksource0/current_clocksource").strip()
     detail = f"steps of {step_s * 1e9:.0f} ns" + (f", source {source}" if source else "")
     if source in SLOW_CLOCKS:
-        return Finding("clock", "warning", f"{detail}: slow to read", "boot with clocksource=tsc")
-    return Finding("clock", "ok", detail)
+        return Diagnosis("clock", "warning", f"{detail}: slow to read", "boot with clocksource=tsc")
+    return Diagnosis("clock", "ok", detail)
 
 
-def noise() -> Finding:
+def noise() -> Diagnosis:
     """What a spinning loop loses to others in a quarter of a second, and what the hypervisor steals."""
     steal_before, total_before = _steal_ticks()
     lost_ns, longest_ns, elapsed_ns = spin(NOISE_S)
@@ -132,8 +132,8 @@ def noise() -> Finding:
     if total:
         detail += f"; stolen {stolen:.1%} meanwhile, {since_boot:.1%} since boot"
     if share > 0.02 or stolen > 0.02:
-        return Finding("noise", "warning", detail, "end what else runs; on a shared machine, more rounds")
-    return Finding("noise", "ok", detail)
+        return Diagnosis("noise", "warning", detail, "end what else runs; on a shared machine, more rounds")
+    return Diagnosis("noise", "ok", detail)
 
 
 def spin(duration_s: float) -> tuple[int, int, int]:
@@ -162,23 +162,23 @@ def _steal_ticks() -> tuple[int, int]:
     return 0, 0
 
 
-def governor() -> Finding:
+def governor() -> Diagnosis:
     """Frequency scaling, where the kernel shows it: a clock that follows the load makes figures drift."""
     found = set()
     for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"):
         with contextlib.suppress(OSError):
             found.add(path.read_text(encoding="ascii").strip())
     if not found:
-        return Finding("governor", "ok", "not shown here; the system or the hypervisor decides")
+        return Diagnosis("governor", "ok", "not shown here; the system or the hypervisor decides")
     detail = ", ".join(sorted(found))
     if found == {"performance"}:
-        return Finding("governor", "ok", detail)
-    return Finding("governor", "warning", detail, "sudo cpupower frequency-set -g performance")
+        return Diagnosis("governor", "ok", detail)
+    return Diagnosis("governor", "warning", detail, "sudo cpupower frequency-set -g performance")
 
 
-def virtual() -> Finding:
+def virtual() -> Diagnosis:
     """Hypervisor, container, emulation."""
     seen = virtualization()
     if seen == "Wine":
-        return Finding("virtualization", "warning", "Wine: not figures of Windows", "run on Windows")
-    return Finding("virtualization", "ok", seen or "none seen")
+        return Diagnosis("virtualization", "warning", "Wine: not figures of Windows", "run on Windows")
+    return Diagnosis("virtualization", "ok", seen or "none seen")

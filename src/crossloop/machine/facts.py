@@ -62,10 +62,10 @@ def virtualization() -> str:
     if sys.platform == "win32":
         return "Wine" if under_wine() else ""
     if sys.platform == "darwin":
-        return "virtual machine" if asked("sysctl", "-n", "kern.hv_vmm_present") == "1" else ""
+        return "virtual machine" if command_output("sysctl", "-n", "kern.hv_vmm_present") == "1" else ""
     seen = []
     if shutil.which("systemd-detect-virt"):
-        answer = asked("systemd-detect-virt", "--vm")
+        answer = command_output("systemd-detect-virt", "--vm")
         if answer and answer != "none":
             seen.append(answer)
     if not seen and " hypervisor" in file_text("/proc/cpuinfo"):
@@ -77,7 +77,7 @@ def virtualization() -> str:
     return ", ".join(seen)
 
 
-def asked(*command: str) -> str:
+def command_output(*command: str) -> str:
     """First line of a short program's output; empty if it is missing, fails or takes too long."""
     try:
         run = subprocess.run(
@@ -121,7 +121,7 @@ def _cpu() -> str:
             if key.strip() in ("model name", "Model", "cpu model") and value.strip():
                 return value.strip()
     elif sys.platform == "darwin":
-        return asked("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()
+        return command_output("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()
     return platform.processor() or platform.machine()
 
 

@@ -6,12 +6,12 @@ second. A probe that fails by itself is a finding, too; nothing here raises.
 
 from collections.abc import Callable, Iterator
 
-from crossloop.installing import probes_capacity as capacity
-from crossloop.installing import probes_surroundings as surroundings
-from crossloop.installing.findings import Finding
 from crossloop.installing.pip_runs import public_text
+from crossloop.machine import probes_capacity as capacity
+from crossloop.machine import probes_surroundings as surroundings
+from crossloop.machine.diagnosis import Diagnosis
 
-PROBES: tuple[tuple[str, Callable[[], Finding]], ...] = (
+PROBES: tuple[tuple[str, Callable[[], Diagnosis]], ...] = (
     ("python", capacity.python_version),
     ("cpus", capacity.cpus),
     ("pinning", capacity.pinning),
@@ -35,11 +35,11 @@ PROBES: tuple[tuple[str, Callable[[], Finding]], ...] = (
 """In the order in which they are shown; the names are stable."""
 
 
-def examine(probes: tuple[tuple[str, Callable[[], Finding]], ...] = PROBES) -> Iterator[Finding]:
+def examine(probes: tuple[tuple[str, Callable[[], Diagnosis]], ...] = PROBES) -> Iterator[Diagnosis]:
     """Run *probes*, yielding each finding as it is made."""
     for name, probe in probes:
         try:
             yield probe()
         except Exception as error:  # a kernel that nobody has seen yet must not hide the other findings
             detail = public_text(f"this probe itself failed: {type(error).__name__}: {error}")
-            yield Finding(name, "warning", detail, "report this, with the name of the system")
+            yield Diagnosis(name, "warning", detail, "report this, with the name of the system")

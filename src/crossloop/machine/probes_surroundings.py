@@ -10,12 +10,12 @@ from pathlib import Path
 
 from crossloop.bindings.libevent import locate
 from crossloop.installing.commands import python_command, run_command
-from crossloop.installing.findings import Finding
-from crossloop.installing.machine import asked, file_text
 from crossloop.installing.pip_runs import NO_PIP_REMEDY
 from crossloop.installing.recipes.libevent_library import first_loadable
 from crossloop.installing.recipes.pyev_source import compiler_command, compiler_missing
 from crossloop.load.connecting import ports_of_an_address
+from crossloop.machine.diagnosis import Diagnosis
+from crossloop.machine.facts import command_output, file_text
 
 LOOPBACK_LIMIT_S = 2.0
 BACKLOG_WANTED = 1024
@@ -30,27 +30,29 @@ SYS_IO_URING_SETUP = 425
 """The same number on every architecture but Alpha (Linux's unified numbers, from 424 on)."""
 
 
-def loopback_ipv4() -> Finding:
+def loopback_ipv4() -> Diagnosis:
     """A byte through TCP on 127.0.0.1; without it nothing can be measured."""
     failure = _through_loopback(socket.AF_INET, "127.0.0.1")
     if failure.endswith(
         os.strerror(errno.EADDRNOTAVAIL)
     ):  # of connecting: the address itself is always there
         used = f"all {ports_of_an_address():,} ports to connect from are in use"
-        return Finding("loopback-ipv4", "problem", f"127.0.0.1: {used}", MORE_PORTS)
+        return Diagnosis("loopback-ipv4", "problem", f"127.0.0.1: {used}", MORE_PORTS)
     if failure:
-        return Finding("loopback-ipv4", "problem", failure, "sudo ip link set lo up")
-    return Finding("loopback-ipv4", "ok", "127.0.0.1 connects")
+        return Diagnosis("loopback-ipv4", "problem", failure, "sudo ip link set lo up")
+    return Diagnosis("loopback-ipv4", "ok", "127.0.0.1 connects")
 
 
-def loopback_ipv6() -> Finding:
+def loopback_ipv6() -> Diagnosis:
     """A byte through TCP on ::1; only runs that are told to use it need it."""
     if not socket.has_ipv6:
-        return Finding("loopback-ipv6", "warning", "this Python is built without IPv6")
+        return Diagnosis("loopback-ipv6", "warning", "this Python is built without IPv6")
     failure = _through_loopback(socket.AF_INET6, "::1")
     if failure:
-        return Finding("loopback-ipv6", "warning", failure, "sudo sysctl -w net.ipv6.conf.lo.disable_ipv6=0")
-    return Finding("loopback-ipv6", "ok", "::1 connects")
+        return Diagnosis(
+            "loopback-ipv6", "warning", failure, "sudo sysctl -w net.ipv6.conf.lo.disable_ipv6=0"
+        )
+    return Diagnosis("loopback-ipv6", "ok", "::1 connects")
 
 
 def _through_loopback(family: socket.AddressFamily, host: str) -> str:
@@ -71,55 +73,55 @@ def _through_loopback(family: socket.AddressFamily, host: str) -> str:
         return f"{host}: {error.strerror or error}"
 
 
-def backlog() -> Finding:
+def backlog() -> Diagnosis:
     """Longest queue of connections not yet accepted; a burst of a thousand would overflow a short one."""
     name = "net.core.somaxconn" if sys.platform == "linux" else "kern.ipc.somaxconn"
     text = file_text("/proc/sys/net/core/somaxconn").strip()
     if not text and shutil.which("sysctl"):
-        text = asked("sysctl", "-n", name)
+        text = command_output("sysctl", "-n", name)
     if not text.isdigit():
-        return Finding("backlog", "ok", "chosen by the system")
+        return Diagnosis("backlog", "ok", "chosen by the system")
     if int(text) < BACKLOG_WANTED:
-        return Finding("backlog", "warning", f"{name} = {text}", f"sudo sysctl -w {name}={BACKLOG_WANTED}")
-    return Finding("backlog", "ok", f"{name} = {text}")
+        return Diagnosis("backlog", "warning", f"{name} = {text}", f"sudo sysctl -w {name}={BACKLOG_WANTED}")
+    return Diagnosis("backlog", "ok", f"{name} = {text}")
 
 
-def ports() -> Finding:
+def ports() -> Diagnosis:
     """Ports to connect from, on one address. A connection that its client ended keeps one for a minute."""
     count = ports_of_an_address()
     detail = f"{count:,} to connect from"
     if count < PORTS_WANTED:
-        return Finding("ports", "warning", f"{detail}: runs with many connections use them up", MORE_PORTS)
-    return Finding("ports", "ok", detail)
+        return Diagnosis("ports", "warning", f"{detail}: runs with many connections use them up", MORE_PORTS)
+    return Diagnosis("ports", "ok", detail)
 
 
-def names() -> Finding:
+def names() -> Diagnosis:
     """Whether getaddrinfo asks DNS at all: the `hosts` line of nsswitch.conf(5), glibc's only."""
     for line in file_text("/etc/nsswitch.conf").splitlines():
         database, _colon, sources = line.partition("#")[0].partition(":")
         if database.strip() == "hosts":
             detail = f"hosts: {' '.join(sources.split())}"
             if "dns" in sources.split():
-                return Finding("names", "ok", detail)
-            return Finding(
+                return Diagnosis("names", "ok", detail)
+            return Diagnosis(
                 "names",
                 "warning",
                 f"{detail}: getaddrinfo never asks a DNS server",
                 "add dns to the hosts line of /etc/nsswitch.conf",
             )
-    return Finding("names", "ok", "no nsswitch.conf rule; the system's default asks DNS")
+    return Diagnosis("names", "ok", "no nsswitch.conf rule; the system's default asks DNS")
 
 
-def io_uring() -> Finding:
+def io_uring() -> Diagnosis:
     """Whether the kernel lets this process make an io_uring. Asked with a bad address, so none is made."""
     if sys.platform != "linux":
-        return Finding("io-uring", "ok", "Linux only")
+        return Diagnosis("io-uring", "ok", "Linux only")
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
     libc.syscall(ctypes.c_long(SYS_IO_URING_SETUP), ctypes.c_long(1), ctypes.c_void_p(None))
     number = ctypes.get_errno()
     if number in (errno.EFAULT, errno.EINVAL):  # permission is checked before the address
-        return Finding("io-uring", "ok", "allowed")
+        return Diagnosis("io-uring", "ok", "allowed")
     setting = file_text("/proc/sys/kernel/io_uring_disabled").strip()
     detail = f"refused: {os.strerror(number)}" + (
         f", kernel.io_uring_disabled = {setting}" if setting else ""
@@ -127,53 +129,57 @@ def io_uring() -> Finding:
     remedy = "sudo sysctl -w kernel.io_uring_disabled=0"
     if setting in ("", "0"):
         remedy = "a seccomp profile that allows io_uring (docker: --security-opt seccomp=unconfined)"
-    return Finding("io-uring", "warning", detail, remedy if number != errno.ENOSYS else "Linux 5.1 or newer")
+    return Diagnosis(
+        "io-uring", "warning", detail, remedy if number != errno.ENOSYS else "Linux 5.1 or newer"
+    )
 
 
-def pip() -> Finding:
+def pip() -> Diagnosis:
     """pip in this environment, which setup installs with."""
     run = run_command(python_command("-m", "pip", "--version"), limit_s=60)
     if run.succeeded:
-        return Finding("pip", "ok", " ".join(run.output.split()[:2]))
+        return Diagnosis("pip", "ok", " ".join(run.output.split()[:2]))
     if run_command(python_command("-c", "import ensurepip"), limit_s=60).succeeded:
-        return Finding("pip", "warning", "not in this environment", "crossloop setup brings it by ensurepip")
-    return Finding("pip", "warning", "not in this environment, and no ensurepip", NO_PIP_REMEDY)
+        return Diagnosis(
+            "pip", "warning", "not in this environment", "crossloop setup brings it by ensurepip"
+        )
+    return Diagnosis("pip", "warning", "not in this environment, and no ensurepip", NO_PIP_REMEDY)
 
 
-def compiler() -> Finding:
+def compiler() -> Diagnosis:
     """C compiler and Python's headers: pyev is built from source, others where no wheel fits.
 
     The native parts (`crossloop setup load-engine`) need the compiler alone.
     """
     if sys.platform == "win32":
-        return Finding("compiler", "ok", "not needed: every binding for Windows comes as a wheel")
+        return Diagnosis("compiler", "ok", "not needed: every binding for Windows comes as a wheel")
     missing = compiler_missing()
     if missing is not None:
-        return Finding("compiler", "warning", missing.why, missing.remedy)
-    version = asked(compiler_command(), "--version")
-    return Finding("compiler", "ok", version or compiler_command())
+        return Diagnosis("compiler", "warning", missing.why, missing.remedy)
+    version = command_output(compiler_command(), "--version")
+    return Diagnosis("compiler", "ok", version or compiler_command())
 
 
-def libevent() -> Finding:
+def libevent() -> Diagnosis:
     """The C library that the libevent adapters load."""
     found = first_loadable(locate.candidates())
     if found is None:
-        return Finding("libevent", "warning", "libevent_core 2.1 is not found", "crossloop setup libevent")
-    return Finding("libevent", "ok", f"{found.version}, {Path(found.file).name}")
+        return Diagnosis("libevent", "warning", "libevent_core 2.1 is not found", "crossloop setup libevent")
+    return Diagnosis("libevent", "ok", f"{found.version}, {Path(found.file).name}")
 
 
-def strace() -> Finding:
+def strace() -> Diagnosis:
     """Counts system calls by name in a pass of its own; needs permission to trace, not only the program."""
     if sys.platform != "linux":
-        return Finding("strace", "ok", "Linux only; system calls are not counted here")
+        return Diagnosis("strace", "ok", "Linux only; system calls are not counted here")
     if shutil.which("strace") is None:
-        return Finding("strace", "warning", "not installed", "sudo apt-get install strace")
+        return Diagnosis("strace", "warning", "not installed", "sudo apt-get install strace")
     run = run_command(["strace", "-c", "-o", os.devnull, "true"], limit_s=10)
     if not run.succeeded:
-        return Finding(
+        return Diagnosis(
             "strace",
             "warning",
             "installed, but may not trace",
             "allow ptrace (docker: --cap-add=SYS_PTRACE)",
         )
-    return Finding("strace", "ok", "counts system calls")
+    return Diagnosis("strace", "ok", "counts system calls")

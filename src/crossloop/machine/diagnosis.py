@@ -7,7 +7,7 @@ Status: TypeAlias = Literal["ok", "warning", "problem"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One aspect: `ok`; `warning` (figures are less sure, or something is missing); `problem` (no run)."""
 
     name: str
