@@ -7,7 +7,7 @@ The first style of each adapter serves echo, as in `crossloop bench`: workers li
 of run-in alternate in random order, fresh processes for each generation. For each row: median CPU per message and
 messages a second; their spread, the 90 % quantile of the slices ÷ the 10 % quantile within a generation (the median
 generation), and the highest median of a generation ÷ the lowest; and how far slices follow the age of the process and
-the regime, as rank correlations, -1 to 1. Then the modes, where `crossloop.modes` finds two.
+the regime, as rank correlations, -1 to 1. Then the modes, where `crossloop.statistics.modes` finds two.
 
 Prints markdown; progress on stderr. Exit 0; 2 for an unknown adapter; 3 when nothing could be measured.
 """

@@ -19,16 +19,6 @@ from crossloop.compare import Comparison, NoRunError, compare_page, compare_runs
 from crossloop.compare.change import Shift, judged, over_sets, paired_shift, shifts
 from crossloop.compare.records import CellVerdict, Interval
 from crossloop.compare.schema import schema_text
-from crossloop.compare.student import (
-    Variance,
-    adjusted,
-    digamma,
-    inverse_trigamma,
-    moderated,
-    quantile,
-    trigamma,
-    two_sided,
-)
 from crossloop.compare.verdicts import AnchorError, differences
 from crossloop.journal import (
     LOAD_ENGINE,
@@ -42,6 +32,16 @@ from crossloop.journal import (
     RunRecord,
     SliceRecord,
     UnfitRecordError,
+)
+from crossloop.statistics.variances import (
+    Variance,
+    adjusted,
+    digamma,
+    inverse_trigamma,
+    moderated,
+    quantile,
+    trigamma,
+    two_sided,
 )
 from tests.documents import ROOT
 from tests.journals import LINUX, WINE, figures, run_record

@@ -18,9 +18,9 @@ from crossloop.bench.rooms import Conditions
 from crossloop.journal import EvidenceRecord, JournalError, JournalWriter, SystemCalls, read_journal
 from crossloop.measure.syscalls import Count, TracingError, parsed, traced, tracer
 from crossloop.report.evidence import peculiarities
+from crossloop.statistics import LEVEL_STRETCHES, Stretch, steady
 from crossloop.suite import load_suite
 from crossloop.supervise.probe import probe
-from crossloop.warmup import LEVEL_STRETCHES, Stretch, steady
 from tests import journals
 
 TABLE = """strace: Process 4711 detached

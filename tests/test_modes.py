@@ -11,10 +11,21 @@ from hypothesis import strategies as st
 from crossloop.bench.cells import cells_of
 from crossloop.bench.plan import Comparison, Row
 from crossloop.journal import Mode, Modes, SliceRecord
-from crossloop.modes import LEAST, LEVELS, OTHERS, QUANTILES, Floats, Slice, dip, two_modes, unlikely, usual
 from crossloop.report import ScenarioTexts
 from crossloop.report.modes import mode_lines
 from crossloop.report.run import Row as ReportRow
+from crossloop.statistics.modes import (
+    LEAST,
+    LEVELS,
+    OTHERS,
+    QUANTILES,
+    Floats,
+    Slice,
+    dip,
+    two_modes,
+    unlikely,
+    usual,
+)
 from crossloop.suite import load_suite
 from tests import journals
 

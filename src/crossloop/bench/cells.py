@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from crossloop import modes, statistics
+from crossloop import statistics
 from crossloop.bench.ladder import judged
 from crossloop.bench.plan import Comparison, Row
 from crossloop.journal import (
@@ -34,7 +34,7 @@ from crossloop.outcomes import (
     outcome_reason,
     outcome_stderr,
 )
-from crossloop.statistics import Standing
+from crossloop.statistics import Standing, modes
 
 SERVER_BOUND_SHARE = 0.90
 """From this share of a CPU on the measured process is the limit, unless the load's is higher still. It was

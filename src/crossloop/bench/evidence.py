@@ -30,10 +30,10 @@ from crossloop.load.target import most_connections
 from crossloop.measure import clocks
 from crossloop.measure.syscalls import MAX_NAMES, TracingError, traced
 from crossloop.outcomes import outcome_reason
+from crossloop.statistics import LEAST_STRETCHES, Stretch, steady
 from crossloop.suite import Suite
 from crossloop.supervise.answers import Closed, Connected, Imported, SliceAnswer
 from crossloop.supervise.child import Child, ChildError, suite_paths
-from crossloop.warmup import LEAST_STRETCHES, Stretch, steady
 
 ROW_S = 1.8
 """Time that one row takes, for the estimate; measured on two CPUs of a virtual machine."""

@@ -17,7 +17,8 @@ three deviations of it, which stays where most rows are. An *anchor* takes the p
 Sets of fresh processes (generations) are what is repeated: what a process gets for life differs between them, and
 no number of rounds within one tells. Where a run has a single generation, rounds are taken instead, and what
 processes may differ by is added as a constant (`PROCESS_DEVIATION`). The standard error is Welch's, moderated over
-the cells of a scenario (`student.moderated`); the reference's own error, of a median of the k − 1 other rows, is added.
+the cells of a scenario (`statistics.moderated`); the reference's own error, of a median of the k − 1 other rows, is
+added.
 
 What none of this can see is a change common to all rows of a comparison: it is the drift.
 """
@@ -30,7 +31,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from crossloop.compare.student import MOST_FREEDOM, Variance, adjusted, moderated, quantile, two_sided
+from crossloop.statistics import MOST_FREEDOM, Variance, adjusted, moderated, quantile, two_sided
 
 LEVEL = 0.95
 LEAST_REPEATS = 2

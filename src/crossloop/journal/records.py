@@ -148,7 +148,7 @@ class Mode(Struct, frozen=True, gc=False):
     """Median of its slices; the unit is that of the figure."""
     slices: Count
     conditions: dict[Name, Real] = {}
-    """Medians of what may tell the modes apart (`crossloop.modes.CONDITIONS`), over its slices."""
+    """Medians of what may tell the modes apart (`crossloop.statistics.modes.CONDITIONS`), over its slices."""
 
 
 class Modes(Struct, frozen=True, gc=False):

@@ -16,7 +16,7 @@ _SHOWN = {
     "operations_per_sleep": "{units} per sleep",
     "steal_share": "steal",
 }
-"""Condition of a slice (`crossloop.modes.CONDITIONS`) → what the line calls it."""
+"""Condition of a slice (`crossloop.statistics.modes.CONDITIONS`) → what the line calls it."""
 
 
 def mode_lines(rows: Sequence[Row], texts: ScenarioTexts) -> tuple[Markdown, ...]:

@@ -1,0 +1,62 @@
+"""Everything that turns slices into figures and judges them: pure functions, seeded where they draw.
+
+`estimates` holds medians, paired ratios and tiers; `modes` whether slices fall into two clusters; `warmup` from when
+on a fresh process is steady; `variances` what `crossloop compare` needs to judge a change.
+"""
+
+from crossloop.statistics import modes
+from crossloop.statistics.estimates import (
+    GENERATIONS_TO_STOP,
+    RESAMPLES,
+    ROUNDS_TO_SEPARATE,
+    Floats,
+    Slices,
+    Standing,
+    costlier,
+    estimate,
+    half_width,
+    inverse,
+    joint_medians,
+    log_slope,
+    noise_floor,
+    paired_ratio,
+    precise,
+    sampled_share,
+    tiers,
+    wilson,
+)
+from crossloop.statistics.variances import MOST_FREEDOM, Variance, adjusted, moderated, quantile, two_sided
+from crossloop.statistics.warmup import LEAST_STRETCHES, LEVEL_STRETCHES, Steady, Stretch, steady
+
+__all__ = [
+    "GENERATIONS_TO_STOP",
+    "LEAST_STRETCHES",
+    "LEVEL_STRETCHES",
+    "MOST_FREEDOM",
+    "RESAMPLES",
+    "ROUNDS_TO_SEPARATE",
+    "Floats",
+    "Slices",
+    "Standing",
+    "Steady",
+    "Stretch",
+    "Variance",
+    "adjusted",
+    "costlier",
+    "estimate",
+    "half_width",
+    "inverse",
+    "joint_medians",
+    "log_slope",
+    "moderated",
+    "modes",
+    "noise_floor",
+    "paired_ratio",
+    "precise",
+    "quantile",
+    "sampled_share",
+    "steady",
+    "tiers",
+    "two_sided",
+    "wilson",
+]
