@@ -53,9 +53,9 @@ and rate limits.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import crossloop
 from crossloop.api import (
@@ -103,7 +103,7 @@ UNSENT_LIMIT_BYTES = 65536
 class Adapter(StreamServer, Readiness):
     """libevent with one base for `Readiness` and one for each stream server."""
 
-    stream_styles = ("native", "bufferevent")
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {"StreamServer": ("native", "bufferevent")}
 
     def __init__(self) -> None:
         self._base = base = EventBase(precise_timers=True, cached_time=False)

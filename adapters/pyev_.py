@@ -47,7 +47,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pyev
 from pyev import _pyev
@@ -90,8 +90,6 @@ _BACKENDS = {
 
 class Adapter(StreamServer, Readiness):
     """pyev's `Loop` with `Io`, `Timer` and `Async` watchers."""
-
-    stream_styles: ClassVar[tuple[str, ...]] = ("native",)
 
     def __init__(self) -> None:
         self.loop = pyev.Loop()

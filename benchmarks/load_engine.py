@@ -79,7 +79,7 @@ class Load:
     """A load process with one engine, as in a run."""
 
     def __init__(self, engine: str):
-        command = [sys.executable, "-m", "crossloop.load.process", engine]
+        command = [sys.executable, "-m", "crossloop.load.server", engine]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self.ask({"do": "engine"})["engine"] != engine:
             sys.exit(f"load_engine: no {engine} engine; `crossloop setup load-engine` builds it")

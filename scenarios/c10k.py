@@ -22,39 +22,23 @@ takes more than 100 ms (it has figures there, and is marked). The rungs above sa
 Only each adapter's first style climbs: it is the model that is asked, and connections are dear to make.
 """
 
-from crossloop.api import Echo, ScenarioAbout, StreamApplication, StreamScenario
+from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo
 
 ABOUT = ScenarioAbout(
     levels=("StreamServer",),
+    drive="exchange",
+    serves="echo",
     title="C10K",
     question="What do ten thousand connections cost when few of them are active, and how far does each way get?",
     unit="request",
-    profiles={
-        "smoke": (
-            {"connections": 10, "rate": 1000, "size": 64},
-            {"connections": 100, "rate": 1000, "size": 64},
-        ),
-        "quick": (
-            {"connections": 100, "rate": 1000, "size": 64},
-            {"connections": 1000, "rate": 1000, "size": 64},
-            {"connections": 10000, "rate": 1000, "size": 64},
-        ),
-        "standard": (
-            {"connections": 100, "rate": 1000, "size": 64},
-            {"connections": 300, "rate": 1000, "size": 64},
-            {"connections": 1000, "rate": 1000, "size": 64},
-            {"connections": 3000, "rate": 1000, "size": 64},
-            {"connections": 10000, "rate": 1000, "size": 64},
-        ),
-        "full": (
-            {"connections": 100, "rate": 1000, "size": 64},
-            {"connections": 300, "rate": 1000, "size": 64},
-            {"connections": 1000, "rate": 1000, "size": 64},
-            {"connections": 3000, "rate": 1000, "size": 64},
-            {"connections": 10000, "rate": 1000, "size": 64},
-            {"connections": 30000, "rate": 1000, "size": 64},
-        ),
-    },
+    sets=(
+        ("smoke", {"connections": 100, "rate": 1000, "size": 64}),
+        ("smoke", {"connections": 1000, "rate": 1000, "size": 64}),
+        ("quick", {"connections": 10000, "rate": 1000, "size": 64}),
+        ("standard", {"connections": 300, "rate": 1000, "size": 64}),
+        ("standard", {"connections": 3000, "rate": 1000, "size": 64}),
+        ("full", {"connections": 30000, "rate": 1000, "size": 64}),
+    ),
     limits={"connections": (1, 100000), "rate": (1, 1000000), "size": (16, 65536)},
     primary_styles_only_beyond=0,
     ladder="connections",
@@ -62,9 +46,13 @@ ABOUT = ScenarioAbout(
 )
 
 
-class Scenario(StreamScenario):
+class Scenario(ServedScenario):
     """Echo, served by the adapter."""
 
     def application(self) -> StreamApplication:
         """The echo application: what is asked is what a connection costs, not what is done with it."""
         return Echo
+
+    def exchange(self) -> Exchange:
+        """A message of `size` bytes, which comes back as it is."""
+        return echo(self.parameters["size"])

@@ -38,44 +38,30 @@ from crossloop.api import (
     ScenarioAbout,
     UnsupportedError,
     Workload,
-    resolver_styles_of,
+    styles_of,
 )
 from crossloop.companions.dns_zone import address_of, behaviour_of, name_of
 
 ABOUT = ScenarioAbout(
     levels=("Readiness", "NameResolution"),
+    drive="work",
     title="Name resolution",
     question="What does it cost to resolve a name, one after the other and with 100 in flight?",
     unit="name",
-    profiles={
-        "smoke": ({"names": 20, "in_flight": 10, "kind": "plain"},),
-        "quick": (
-            {"names": 300, "in_flight": 100, "kind": "plain"},
-            {"names": 100, "in_flight": 1, "kind": "plain"},
-            {"names": 200, "in_flight": 100, "kind": "mixed"},
-        ),
-        "standard": (
-            {"names": 300, "in_flight": 100, "kind": "plain"},
-            {"names": 100, "in_flight": 1, "kind": "plain"},
-            {"names": 200, "in_flight": 100, "kind": "mixed"},
-            {"names": 40, "in_flight": 1, "kind": "mixed"},
-            {"names": 100, "in_flight": 100, "kind": "lossy"},
-        ),
-        "full": (
-            {"names": 300, "in_flight": 100, "kind": "plain"},
-            {"names": 100, "in_flight": 1, "kind": "plain"},
-            {"names": 300, "in_flight": 10, "kind": "plain"},
-            {"names": 200, "in_flight": 100, "kind": "mixed"},
-            {"names": 40, "in_flight": 1, "kind": "mixed"},
-            {"names": 300, "in_flight": 100, "kind": "nxdomain"},
-            {"names": 100, "in_flight": 1, "kind": "nxdomain"},
-            {"names": 100, "in_flight": 100, "kind": "truncated"},
-            {"names": 50, "in_flight": 1, "kind": "truncated"},
-            {"names": 300, "in_flight": 100, "kind": "delayed"},
-            {"names": 10, "in_flight": 1, "kind": "delayed"},
-            {"names": 100, "in_flight": 100, "kind": "lossy"},
-        ),
-    },
+    sets=(
+        ("smoke", {"names": 300, "in_flight": 100, "kind": "plain"}),
+        ("quick", {"names": 100, "in_flight": 1, "kind": "plain"}),
+        ("quick", {"names": 200, "in_flight": 100, "kind": "mixed"}),
+        ("standard", {"names": 40, "in_flight": 1, "kind": "mixed"}),
+        ("standard", {"names": 100, "in_flight": 100, "kind": "lossy"}),
+        ("full", {"names": 300, "in_flight": 10, "kind": "plain"}),
+        ("full", {"names": 300, "in_flight": 100, "kind": "nxdomain"}),
+        ("full", {"names": 100, "in_flight": 1, "kind": "nxdomain"}),
+        ("full", {"names": 100, "in_flight": 100, "kind": "truncated"}),
+        ("full", {"names": 50, "in_flight": 1, "kind": "truncated"}),
+        ("full", {"names": 300, "in_flight": 100, "kind": "delayed"}),
+        ("full", {"names": 10, "in_flight": 1, "kind": "delayed"}),
+    ),
     limits={"names": (1, 100000), "in_flight": (1, 1000)},
     requires=("pycares>=5", "dnspython>=2.6"),
     companion=True,
@@ -115,7 +101,7 @@ class Scenario(Workload):
     @classmethod
     def styles(cls, adapter: type[Adapter]) -> tuple[str, ...]:
         """c-ares on the adapter's readiness, then the adapter's own resolvers."""
-        own = resolver_styles_of(adapter)
+        own = styles_of(adapter).get("NameResolution", ())
         return (_CARES, *own) if issubclass(adapter, Readiness) else own
 
     def __init__(self, adapter: Adapter, style: str, parameters: Parameters, server: tuple[str, int] | None):

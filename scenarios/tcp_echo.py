@@ -12,54 +12,39 @@ and backpressure take part. With 1 connection every message has a sleep of its o
 wake-up serves many: that is why the regime stands beside each figure.
 """
 
-from crossloop.api import Echo, ScenarioAbout, StreamApplication, StreamScenario
+from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo
 
 ABOUT = ScenarioAbout(
     levels=("StreamServer",),
+    drive="exchange",
+    serves="echo",
     title="TCP echo",
     question="What does a request and its answer cost over TCP, and how does that change with size and load?",
     unit="message",
-    profiles={
-        "smoke": ({"size": 1024, "connections": 2},),
-        "quick": (
-            {"size": 1024, "connections": 10},
-            {"size": 1024, "connections": 100},
-            {"size": 1024, "connections": 1},
-            {"size": 10240, "connections": 10},
-            {"size": 102400, "connections": 10},
-        ),
-        "standard": (
-            {"size": 1024, "connections": 10},
-            {"size": 1024, "connections": 1},
-            {"size": 1024, "connections": 100},
-            {"size": 10240, "connections": 1},
-            {"size": 10240, "connections": 10},
-            {"size": 10240, "connections": 100},
-            {"size": 102400, "connections": 1},
-            {"size": 102400, "connections": 10},
-            {"size": 102400, "connections": 100},
-        ),
-        "full": (
-            {"size": 1024, "connections": 10},
-            {"size": 1024, "connections": 1},
-            {"size": 1024, "connections": 100},
-            {"size": 1024, "connections": 1000},
-            {"size": 10240, "connections": 1},
-            {"size": 10240, "connections": 10},
-            {"size": 10240, "connections": 100},
-            {"size": 102400, "connections": 1},
-            {"size": 102400, "connections": 10},
-            {"size": 102400, "connections": 100},
-        ),
-    },
+    sets=(
+        ("smoke", {"size": 1024, "connections": 10}),
+        ("quick", {"size": 1024, "connections": 100}),
+        ("quick", {"size": 1024, "connections": 1}),
+        ("quick", {"size": 10240, "connections": 10}),
+        ("quick", {"size": 102400, "connections": 10}),
+        ("standard", {"size": 10240, "connections": 1}),
+        ("standard", {"size": 10240, "connections": 100}),
+        ("standard", {"size": 102400, "connections": 1}),
+        ("standard", {"size": 102400, "connections": 100}),
+        ("full", {"size": 1024, "connections": 1000}),
+    ),
     limits={"size": (16, 16777216), "connections": (1, 10000)},
     primary_styles_only_beyond=1,
 )
 
 
-class Scenario(StreamScenario):
+class Scenario(ServedScenario):
     """Echo, served by the adapter."""
 
     def application(self) -> StreamApplication:
         """The echo application; it keeps no state, so framing does not matter to it."""
         return Echo
+
+    def exchange(self) -> Exchange:
+        """A message of `size` bytes, which comes back as it is."""
+        return echo(self.parameters["size"])

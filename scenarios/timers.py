@@ -44,38 +44,23 @@ from crossloop.api import (
 
 ABOUT = ScenarioAbout(
     levels=("Readiness",),
+    drive="work",
     title="Timers",
     question="What does a timer cost that is cancelled, or that fires, and how late does it fire?",
     unit="timer",
-    profiles={
-        "smoke": ({"timers": 2000, "mode": "create-cancel"},),
-        "quick": (
-            {"timers": 2000, "mode": "create-cancel"},
-            {"timers": 2000, "mode": "fire"},
-            {"timers": 100, "mode": "lateness"},
-        ),
-        "standard": (
-            {"timers": 2000, "mode": "create-cancel"},
-            {"timers": 20000, "mode": "create-cancel"},
-            {"timers": 2000, "mode": "fire"},
-            {"timers": 20000, "mode": "fire"},
-            {"timers": 100, "mode": "lateness"},
-            {"timers": 1000, "mode": "lateness"},
-        ),
-        "full": (
-            {"timers": 2000, "mode": "create-cancel"},
-            {"timers": 100, "mode": "create-cancel"},
-            {"timers": 20000, "mode": "create-cancel"},
-            {"timers": 100000, "mode": "create-cancel"},
-            {"timers": 2000, "mode": "fire"},
-            {"timers": 100, "mode": "fire"},
-            {"timers": 20000, "mode": "fire"},
-            {"timers": 100000, "mode": "fire"},
-            {"timers": 10, "mode": "lateness"},
-            {"timers": 100, "mode": "lateness"},
-            {"timers": 1000, "mode": "lateness"},
-        ),
-    },
+    sets=(
+        ("smoke", {"timers": 2000, "mode": "create-cancel"}),
+        ("quick", {"timers": 2000, "mode": "fire"}),
+        ("quick", {"timers": 100, "mode": "lateness"}),
+        ("standard", {"timers": 20000, "mode": "create-cancel"}),
+        ("standard", {"timers": 20000, "mode": "fire"}),
+        ("standard", {"timers": 1000, "mode": "lateness"}),
+        ("full", {"timers": 100, "mode": "create-cancel"}),
+        ("full", {"timers": 100000, "mode": "create-cancel"}),
+        ("full", {"timers": 100, "mode": "fire"}),
+        ("full", {"timers": 100000, "mode": "fire"}),
+        ("full", {"timers": 10, "mode": "lateness"}),
+    ),
     limits={"timers": (1, 1000000)},
 )
 

@@ -39,35 +39,20 @@ from crossloop.api import (
 
 ABOUT = ScenarioAbout(
     levels=("Readiness",),
+    drive="work",
     title="Wake-ups from other threads",
     question="What does it cost to wake the loop from another thread, and how soon does it answer?",
     unit="wake-up",
-    profiles={
-        "smoke": ({"threads": 1, "mode": "throughput"},),
-        "quick": (
-            {"threads": 1, "mode": "throughput"},
-            {"threads": 1, "mode": "latency"},
-            {"threads": 4, "mode": "throughput"},
-        ),
-        "standard": (
-            {"threads": 1, "mode": "throughput"},
-            {"threads": 2, "mode": "throughput"},
-            {"threads": 4, "mode": "throughput"},
-            {"threads": 1, "mode": "latency"},
-            {"threads": 2, "mode": "latency"},
-            {"threads": 4, "mode": "latency"},
-        ),
-        "full": (
-            {"threads": 1, "mode": "throughput"},
-            {"threads": 2, "mode": "throughput"},
-            {"threads": 4, "mode": "throughput"},
-            {"threads": 16, "mode": "throughput"},
-            {"threads": 1, "mode": "latency"},
-            {"threads": 2, "mode": "latency"},
-            {"threads": 4, "mode": "latency"},
-            {"threads": 16, "mode": "latency"},
-        ),
-    },
+    sets=(
+        ("smoke", {"threads": 1, "mode": "throughput"}),
+        ("quick", {"threads": 1, "mode": "latency"}),
+        ("quick", {"threads": 4, "mode": "throughput"}),
+        ("standard", {"threads": 2, "mode": "throughput"}),
+        ("standard", {"threads": 2, "mode": "latency"}),
+        ("standard", {"threads": 4, "mode": "latency"}),
+        ("full", {"threads": 16, "mode": "throughput"}),
+        ("full", {"threads": 16, "mode": "latency"}),
+    ),
     limits={"threads": (1, 256)},
 )
 

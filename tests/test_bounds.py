@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crossloop.api import styles_of
 from crossloop.conformance.behaviour import Subject
 from crossloop.conformance.peer import Server, echo, serve
 
@@ -51,7 +52,7 @@ def test_what_comes_beyond_the_bound_is_closed_and_room_is_given_out_again(modul
     kind = _adapter(module)
     adapter = type("Bounded", (kind,), {"most_connections": lambda _self: (FEW, "few")})()
     try:
-        _hold_to(adapter, kind.stream_styles[0], FEW)
+        _hold_to(adapter, styles_of(kind)["StreamServer"][0], FEW)
     finally:
         adapter.close()
 
@@ -70,6 +71,6 @@ def test_only_windows_bounds_them(module: str) -> None:
 def test_the_bound_on_windows_is_the_one_that_is_said(module: str) -> None:
     adapter = _adapter(module)()
     try:
-        _hold_to(adapter, adapter.stream_styles[0], adapter.most_connections()[0])
+        _hold_to(adapter, styles_of(type(adapter))["StreamServer"][0], adapter.most_connections()[0])
     finally:
         adapter.close()

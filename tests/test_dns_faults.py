@@ -66,7 +66,7 @@ def test_an_answer_that_is_wrong(
 
     adapter.resolve = resolve  # type: ignore[method-assign,assignment]  # the fault that is provoked
     parameters = {"names": 10, "in_flight": 1, "kind": "plain"}
-    style = SelectAdapter.resolver_styles[0]
+    style = SelectAdapter.styles["NameResolution"][0]
     with (
         Opened(dns, adapter, parameters, style, server) as opened,
         pytest.raises(CheckFailedError, match=said),
@@ -79,7 +79,7 @@ def test_a_name_that_should_not_exist(adapter: AsyncioLoop, server: Server) -> N
         name: [address_of(name)] for name in names
     }
     parameters = {"names": 10, "in_flight": 1, "kind": "nxdomain"}
-    style = SelectAdapter.resolver_styles[0]
+    style = SelectAdapter.styles["NameResolution"][0]
     with (
         Opened(dns, adapter, parameters, style, server) as opened,
         pytest.raises(CheckFailedError, match=r"is -?[0-9]"),

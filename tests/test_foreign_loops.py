@@ -17,7 +17,7 @@ from crossloop.conformance.peer import Server, echo, serve
 from crossloop.idioms.asyncio_ import StandardLoop
 from crossloop.suite import load_suite
 
-STYLES = StandardLoop.stream_styles
+STYLES = StandardLoop.styles["StreamServer"]
 
 
 class _LoopThatTakes(asyncio.SelectorEventLoop):

@@ -34,7 +34,7 @@ class Load:
     """A load process and its pipes."""
 
     def __init__(self, *engine: str, descriptors: int = 0):
-        code = "import runpy; runpy.run_module('crossloop.load.process', run_name='__main__')"
+        code = "import runpy; runpy.run_module('crossloop.load.server', run_name='__main__')"
         if descriptors:
             code = (
                 f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors},) * 2)\n{code}"
@@ -188,7 +188,7 @@ def test_an_unknown_engine_is_refused_in_one_line() -> None:
     load = Load("fast")
     _out, error = load.process.communicate(timeout=20)
     assert load.process.returncode == 1
-    assert error == b"crossloop.load.process: engine 'fast': expected one of native, python\n"
+    assert error == b"crossloop.load.server: engine 'fast': expected one of native, python\n"
 
 
 def test_an_endless_line_is_refused_and_the_next_is_answered(load: Load) -> None:

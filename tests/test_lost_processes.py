@@ -24,10 +24,10 @@ SETS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tcp-echo": ("protocol", "capacity", {"connections": 2, "size": 64}),
     "dns": ("pycares", "work", {"names": 5, "in_flight": 2, "kind": "plain"}),
 }
-LOAD = "crossloop.load.process"
+LOAD = "crossloop.load.server"
 DIES_AT_START = """
 import os, sys
-if "crossloop.load.process" in sys.orig_argv:
+if "crossloop.load.server" in sys.orig_argv:
     os._exit(9)
 """
 

@@ -87,7 +87,7 @@ def test_names_are_resolved_by_the_adapters_own_resolvers(
     adapter: AsyncioLoop, server: Server, kind: str
 ) -> None:
     parameters = {"names": 20, "in_flight": 10, "kind": kind}
-    for style in SelectAdapter.resolver_styles:
+    for style in SelectAdapter.styles["NameResolution"]:
         with Opened(dns, adapter, parameters, style, server) as opened:
             try:
                 assert opened.repeat(2) == 40
@@ -96,7 +96,7 @@ def test_names_are_resolved_by_the_adapters_own_resolvers(
 
 
 def test_rows_of_name_resolution() -> None:
-    assert dns.Scenario.styles(SelectAdapter) == ("pycares", *SelectAdapter.resolver_styles)
+    assert dns.Scenario.styles(SelectAdapter) == ("pycares", *SelectAdapter.styles["NameResolution"])
 
 
 def test_echo_is_what_arrives() -> None:

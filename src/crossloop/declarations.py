@@ -38,8 +38,9 @@ MAX_ITEMS = 64
 MAX_SETS = 1000
 LARGEST = 1e15
 """No parameter is larger: as a float it is exact, and products of two are finite."""
-CONNECTIONS, SIZE = (1, 100_000), (16, 16 * 1024 * 1024)
+CONNECTIONS = (1, 100_000)
 """What the load generator takes (`crossloop load --help`)."""
+PROFILES = ("smoke", "quick", "standard", "full")
 MAX_OBJECTIVE_MS = 60_000.0
 
 
@@ -87,22 +88,24 @@ def _refuse_scenario(about: ScenarioAbout) -> None:
             raise ValueError(
                 f"limits of {shown(name)} are {shown((lowest, highest))}, expected the lower one first"
             )
-    for profile, sets in about.profiles.items():
-        _refuse_sets(about, profile, sets)
+    _refuse_sets(about)
 
 
-def _refuse_sets(about: ScenarioAbout, profile: str, sets: Sequence[Mapping[str, object]]) -> None:
-    _refuse_name("profiles", profile)
-    if len(sets) > MAX_SETS:
-        raise ValueError(f"profiles: {shown(profile)} has {len(sets)} sets, expected at most {MAX_SETS}")
+def _refuse_sets(about: ScenarioAbout) -> None:
+    if len(about.sets) > MAX_SETS:
+        raise ValueError(f"sets: there are {len(about.sets)}, expected at most {MAX_SETS}")
     seen = set()
-    for parameters in sets:
+    for profile, parameters in about.sets:
+        if profile not in PROFILES:
+            raise ValueError(
+                f"sets: profile {shown(profile)} is unknown; expected one of {', '.join(PROFILES)}"
+            )
         for name, value in parameters.items():
             _refuse_parameter(about, name, value)
         _expect_numbers(about, parameters)
         key = json.dumps(parameters, sort_keys=True)
         if key in seen:
-            raise ValueError(f"profiles: {shown(profile)} has {shown(dict(parameters))} twice")
+            raise ValueError(f"sets: {shown(dict(parameters))} is there twice")
         seen.add(key)
 
 
@@ -114,13 +117,13 @@ def _refuse_name(what: str, name: str) -> None:
 
 
 def _refuse_parameter(about: ScenarioAbout, name: str, value: object) -> None:
-    place = f"profiles: {shown(name)} is {shown(value)}"
+    place = f"sets: {shown(name)} is {shown(value)}"
     try:
         msgspec.convert({name: value}, Parameters)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ValueError(f"{place}: {error}") from error
     if isinstance(value, str):
-        _refuse_text(f"profiles: {shown(name)}", value, MAX_ITEM)
+        _refuse_text(f"sets: {shown(name)}", value, MAX_ITEM)
     elif not _number(value):
         raise ValueError(f"{place}, expected at most {LARGEST:g}")
     elif name in about.limits and not isinstance(value, bool):
@@ -136,9 +139,8 @@ def _refuse_outside(place: str, value: object, limits: tuple[float, float]) -> N
 def _expect_numbers(about: ScenarioAbout, parameters: Mapping[str, object]) -> None:
     """Raise ValueError where a set lacks what the load needs, or the number that it is a rung by."""
     wanted = [about.ladder] if about.ladder else []
-    if "StreamServer" in about.levels:
+    if about.drive != "work":
         _expect_whole(parameters, "connections", CONNECTIONS)
-        _expect_whole(parameters, "size", SIZE)
         wanted += ["rate"] if about.ladder or "rate" in parameters else []
     elif "connections" in parameters:
         _expect_whole(parameters, "connections", CONNECTIONS)
@@ -146,13 +148,13 @@ def _expect_numbers(about: ScenarioAbout, parameters: Mapping[str, object]) -> N
         value = parameters.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or (name == "rate" and value <= 0):
             raise ValueError(
-                f"profiles: {name} is {shown(value)}, expected a number"
+                f"sets: {name} is {shown(value)}, expected a number"
                 + (" above 0" if name == "rate" else ": the scenario has a ladder")
             )
 
 
 def _expect_whole(parameters: Mapping[str, object], name: str, limits: tuple[int, int]) -> None:
-    place = f"profiles: {name} is {shown(parameters.get(name))}"
+    place = f"sets: {name} is {shown(parameters.get(name))}"
     if type(parameters.get(name)) is not int:
         raise ValueError(f"{place}, expected a whole number")
     _refuse_outside(place, parameters.get(name), limits)

@@ -29,7 +29,7 @@ SPAN_S = 6.0
 
 
 def _is_load(command: list[str]) -> bool:
-    return "crossloop.load.process" in command
+    return "crossloop.load.server" in command
 
 
 def _is_worker(command: list[str]) -> bool:

@@ -153,7 +153,7 @@ class EvidenceRoom(ServedRoom):
         """From starting the server's interpreter until it has answered one message. It is left running."""
         start = time.perf_counter()
         child = self.launch(row)
-        self._ask_load(child, self._opening(row, child, comparison, 1, proven=True), SliceAnswer)
+            opening = self._opening(row, child, comparison, connections=connections, proven=True)
         return (time.perf_counter() - start) * 1e3
 
     def connection_memory(self, row: Row, comparison: Comparison) -> ConnectionMemory:
@@ -169,7 +169,8 @@ class EvidenceRoom(ServedRoom):
             most.append(possible[0])
         for connections in (min(FIRST_CONNECTIONS, *most), min(most)):
             self._ask_load(child, {"do": "close", "target": str(row), "reset": True}, Closed)
-            opening = self._opening(row, child, comparison, connections, proven=True)
+            more = {"connections": connections, "proven": True, "timeout_s": CONNECT_LIMIT_S}
+            opening = self._opening(row, child, comparison, **more)
             answer = self._ask_load(child, opening, SliceAnswer)
         counters, connections = answer.counters, answer.operations
         kernel = None
@@ -187,8 +188,7 @@ class EvidenceRoom(ServedRoom):
         beyond = self._beyond(row, comparison)
         if beyond is not None:
             raise ChildError(beyond)
-        connections = int(comparison.parameters["connections"])
-        self._ask_load(child, self._opening(row, child, comparison, connections), Connected)
+        self._ask_load(child, self._opening(row, child, comparison, timeout_s=CONNECT_LIMIT_S), Connected)
         idle = self._idle_share(child)
         # The server sleeps at both readings, so that they are exact: the kernel adds to the CPU clock of a process
         # that runs only at its tick, 4 ms or so, which would be much of such a stretch.
@@ -257,27 +257,10 @@ class EvidenceRoom(ServedRoom):
         time.sleep(IDLE_S)
         return (_cpu_ns(child) - before_ns) / (time.perf_counter() - before) / 1e9
 
-    def _opening(
-        self, row: Row, child: Child, comparison: Comparison, connections: int, *, proven: bool = False
-    ) -> dict[str, Any]:
-        host, port = self._addresses[row]
-        return {
-            "do": "open",
-            "target": str(row),
-            "host": host,
-            "port": port,
-            "pid": child.pid,
-            "connections": connections,
-            "size": comparison.parameters["size"],
-            "timeout_s": CONNECT_LIMIT_S,
-            "proven": proven,
-        }
-
     def _closed_loop(self, row: Row, comparison: Comparison, duration_ms: float) -> SliceAnswer:
         order = {
             "do": "slice",
             "target": str(row),
-            **{key: comparison.parameters[key] for key in ("connections", "size")},
             "phase": "capacity",
             "run_in_ms": 0,
             "duration_ms": duration_ms,

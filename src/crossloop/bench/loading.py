@@ -23,7 +23,7 @@ class LoadEngine:
 
 def load_command(engine: str) -> list[str]:
     """What a load process is started with; without a word for the engine it takes the best there is."""
-    return ["-m", "crossloop.load.process", *([engine] if engine else [])]
+    return ["-m", "crossloop.load.server", *([engine] if engine else [])]
 
 
 def ask_load_engine() -> LoadEngine:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from crossloop.api.about import ScenarioAbout
 from crossloop.bench.variants import Twin, Variant, variant_name
 from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.references import STYLE
@@ -146,6 +147,9 @@ PROFILES: Mapping[str, Profile] = {
         ),
     )
 }
+
+ORDER = tuple(PROFILES)
+"""Each profile runs what those before it run, and more."""
 
 
 @dataclass(frozen=True, order=True)
@@ -304,7 +308,7 @@ def make_plan(
     """
     stages, excluded = [], []
     for scenario in scenarios:
-        sets = parameter_sets(scenario, profile.name)
+        sets = parameter_sets(scenario.about, profile.name)
         if climbs(scenario):
             sets = sorted(sets, key=lambda one: float(one[scenario.about.ladder]))
         present = [one for one in probed if isinstance(_styles(one, scenario), tuple)]
@@ -332,13 +336,10 @@ def make_plan(
     return Plan(profile, tuple(stages), tuple(excluded))
 
 
-def parameter_sets(scenario: ScenarioEntry, profile: str) -> Sequence[Mapping[str, Any]]:
-    """Parameter sets of a profile; a scenario that lacks the profile runs its fullest smaller one."""
-    order = ("full", "standard", "quick", "smoke")
-    for name in order[order.index(profile) :] if profile in order else (profile,):
-        if name in scenario.about.profiles:
-            return scenario.about.profiles[name]
-    return ()
+def parameter_sets(about: ScenarioAbout, profile: str) -> Sequence[Mapping[str, Any]]:
+    """Parameter sets that a profile runs: those that are tagged with it or with a smaller one."""
+    within = ORDER[: ORDER.index(profile) + 1]
+    return [parameters for smallest, parameters in about.sets if smallest in within]
 
 
 def _forbidden(parameters: Mapping[str, Any], most: tuple[int, str] | None) -> Outcome | None:

@@ -51,6 +51,7 @@ from crossloop.supervise.child import (
     suite_paths,
     worker,
 )
+from crossloop.supervise.probe import exchanges_of
 from crossloop.supervise.references import reference_server
 
 READY_LIMIT_S = 30.0
@@ -311,6 +312,11 @@ class ServedRoom(Room):
         self._addresses: dict[Row, tuple[str, int]] = {}
         self._bounds: dict[Row, tuple[int, str]] = {}
         self._references = {row for one in stage.comparisons for row in one.references}
+        sets = [one.parameters for one in stage.comparisons]
+        exchanges = exchanges_of(suite, stage.scenario, sets)
+        self._exchanges = {
+            one.key: exchange for one, exchange in zip(stage.comparisons, exchanges, strict=True)
+        }
         self._load: Child | None = self._start_load()
 
     def _start_load(self) -> Child:
@@ -337,6 +343,7 @@ class ServedRoom(Room):
             "style": row.style,
             "paths": self._paths(),
             "cpu": self._conditions.server_cpu,
+            "parameters": self._stage.comparisons[0].parameters,
         }
 
     def _ask_ready(self, row: Row, child: Child, request: Mapping[str, Any]) -> None:
@@ -356,25 +363,14 @@ class ServedRoom(Room):
         phases: Sequence[tuple[str, float]],
         seed: int,
     ) -> list[Taken]:
-        host, port = self._addresses[row]
-        connections = {key: comparison.parameters[key] for key in ("connections", "size")}
         # Connections live for one visit: what another set of parameters watches would be in the way of
         # this one's, most of all for select and poll, whose cost grows with the number watched.
-        opening = {
-            "do": "open",
-            "target": str(row),
-            "host": host,
-            "port": port,
-            "pid": child.pid,
-            **connections,
-        }
-        self._ask_load(child, opening, Connected)
+        self._ask_load(child, self._opening(row, child, comparison), Connected)
         answers = []
         for number, (phase, rate) in enumerate(phases):
             order = {
                 "do": "slice",
                 "target": str(row),
-                **connections,
                 "phase": "rate" if rate else "capacity",
                 "rate": rate,
                 "run_in_ms": self._stage.pace.run_in_ms,
@@ -384,6 +380,19 @@ class ServedRoom(Room):
             answers.append(Taken(phase, self._ask_load(child, order, SliceAnswer)))
         self._ask_load(child, {"do": "close", "target": str(row)}, Closed)
         return answers
+
+    def _opening(self, row: Row, child: Child, comparison: Comparison, **more: Any) -> dict[str, Any]:
+        host, port = self._addresses[row]
+        return {
+            "do": "open",
+            "target": str(row),
+            "address": {"transport": comparison.scenario.about.transport, "host": host, "port": port},
+            "connections": comparison.parameters["connections"],
+            "exchange": msgspec.to_builtins(self._exchanges[comparison.key]),
+            "drive": comparison.scenario.about.drive,
+            "pid": child.pid,
+            **more,
+        }
 
     def _ask_load(self, server: Child, order: Mapping[str, Any], kind: type[Kind]) -> Kind:
         """Ask the load process, a new one when the last was lost. Raises ChildError with what the culprit did."""
@@ -487,14 +496,14 @@ class LadderRoom(ServedRoom):
         phases: Sequence[tuple[str, float]],
         seed: int,
     ) -> list[Taken]:
-        connections = {key: comparison.parameters[key] for key in ("connections", "size")}
-        self._connect(row, child, {**connections, "connections": FIRST_CONNECTIONS})
-        answers = [Taken("connect", self._connect(row, child, connections))]
+        self._connect(row, child, comparison, FIRST_CONNECTIONS)
+        answers = [
+            Taken("connect", self._connect(row, child, comparison, comparison.parameters["connections"]))
+        ]
         for number, (phase, rate) in enumerate(phases):
             order = {
                 "do": "slice",
                 "target": str(row),
-                **connections,
                 "phase": "rate",
                 "rate": rate,
                 "choice": "random",
@@ -506,21 +515,11 @@ class LadderRoom(ServedRoom):
         self._ask_load(child, {"do": "close", "target": str(row), "reset": True}, Closed)
         return answers
 
-    def _connect(self, row: Row, child: Child, connections: Mapping[str, int]) -> SliceAnswer:
+    def _connect(self, row: Row, child: Child, comparison: Comparison, connections: int) -> SliceAnswer:
         """Connect, in place of what was connected before; each connection is answered once."""
-        host, port = self._addresses[row]
         self._ask_load(child, {"do": "close", "target": str(row), "reset": True}, Closed)
-        opening = {
-            "do": "open",
-            "target": str(row),
-            "host": host,
-            "port": port,
-            "pid": child.pid,
-            "timeout_s": self._stage.pace.connect_s,
-            "proven": True,
-            **connections,
-        }
-        return self._ask_load(child, opening, SliceAnswer)
+        more = {"timeout_s": self._stage.pace.connect_s, "proven": True, "connections": connections}
+        return self._ask_load(child, self._opening(row, child, comparison, **more), SliceAnswer)
 
 
 def open_room(suite: Suite, stage: Stage, conditions: Conditions) -> Room:

@@ -320,7 +320,7 @@ def adapter_record(one: Probed, installed: str) -> AdapterRecord:
         reason=outcome_reason(one.outcome),
         facts=dict(one.facts),
         levels=list(one.levels),
-        styles=list(one.styles),
+        styles=list(one.levels.get("StreamServer", ())),
         installed=installed or ("" if about.requires or about.recipe else "standard library"),
     )
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from crossloop.bench.plan import PROFILES, parameter_sets
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE
 from crossloop.cli.refusing import require_descriptors
@@ -39,8 +40,9 @@ def _document(suite: Suite, probed: Sequence[Probed]) -> dict[str, object]:
                 "binding": one.entry.about.binding,
                 "summary": one.entry.about.summary,
                 "levels": list(one.levels),
-                "styles": list(one.styles),
-                "resolvers": list(one.resolver_styles),
+                "styles": list(one.levels.get("StreamServer", ())),
+                "styles_by_level": {level: list(styles) for level, styles in one.levels.items()},
+                "lacks": dict(one.lacks),
                 "usable": one.usable,
                 "reason": outcome_reason(one.outcome),
                 "facts": dict(one.facts),
@@ -54,7 +56,9 @@ def _document(suite: Suite, probed: Sequence[Probed]) -> dict[str, object]:
                 "levels": list(one.about.levels),
                 "unit": one.about.unit,
                 "title": one.about.title,
-                "profiles": {name: list(sets) for name, sets in one.about.profiles.items()},
+                "drive": one.about.drive,
+                "transport": one.about.transport,
+                "profiles": {name: list(parameter_sets(one.about, name)) for name in PROFILES},
             }
             for one in suite.scenarios.values()
         ],
@@ -74,8 +78,7 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
         if one.usable:
             facts = one.facts
             binding = f"{facts['binding']} {facts['binding_version']}"
-            styles = f" ({', '.join(one.styles)})" if one.styles else ""
-            levels = ", ".join(one.levels).replace("StreamServer", f"StreamServer{styles}")
+            levels = ", ".join(_words(level, styles) for level, styles in one.levels.items())
             library = f"{facts['library']} {facts['library_version']}".strip()
             cells, style = (binding, library, str(facts["mechanism"]), levels), ""
         else:
@@ -90,3 +93,7 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
         words = ", ".join(texts.levels), texts.unit, texts.question
         table.add_row(scenario.id, *map(printable, words))
     console.print(table)
+
+
+def _words(level: str, styles: Sequence[str]) -> str:
+    return level if styles == ("native",) else f"{level} ({', '.join(styles)})"

@@ -143,8 +143,8 @@ class _Subject:
         self._stack = ExitStack()
         self._child: Child | None = None
         self._turn = 0
-        self._levels: tuple[str, ...] = ()
-        self.styles: tuple[str, ...] = ()
+        self.styles: dict[str, tuple[str, ...]] = {}
+        """Level that the adapter offers → its styles."""
         self.here: Surroundings = surroundings()
 
     def __enter__(self) -> "_Subject":
@@ -156,8 +156,8 @@ class _Subject:
     def plan(self, levels: Collection[str] | None, behaviours: Collection[str] | None) -> Iterator[_Step]:
         """What is to be checked: behaviours of the levels that the adapter declares, in each style."""
         for level in LEVELS:
-            if level.name in (*self._levels, "Adapter") and (levels is None or level.name in levels):
-                for style in self.styles if level.per_style else ("",):
+            if level.name in (*self.styles, "Adapter") and (levels is None or level.name in levels):
+                for style in self.styles[level.name] if level.per_style else ("",):
                     for behaviour in level.behaviours:
                         if behaviours is None or behaviour.id in behaviours:
                             yield _Step(level.name, behaviour, style)
@@ -175,7 +175,7 @@ class _Subject:
             self._end()
             return _ended(error, expected)
         self._child = child
-        self._levels, self.styles = tuple(answer.levels), tuple(answer.styles)
+        self.styles = {level: tuple(styles) for level, styles in answer.levels.items()}
         self.here = surroundings(answer.facts.binding_version, answer.facts.library_version)
         return Checked(Measured(), expected, "")
 

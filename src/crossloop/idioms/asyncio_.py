@@ -45,8 +45,10 @@ from crossloop.idioms.glibc_resolver import point_this_thread_at
 class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
     """An adapter on *loop*, which it owns from now on. Subclasses add `facts`."""
 
-    stream_styles: ClassVar[tuple[str, ...]] = tuple(SERVERS)
-    resolver_styles: ClassVar[tuple[str, ...]] = ("getaddrinfo-threads",)
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": tuple(SERVERS),
+        "NameResolution": ("getaddrinfo-threads",),
+    }
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

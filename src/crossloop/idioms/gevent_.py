@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
 from gevent.baseserver import BaseServer
@@ -65,8 +65,10 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
     thread has a hub with another one. Subclasses add `facts`, and change the timers where they must.
     """
 
-    stream_styles = ("streamserver",)
-    resolver_styles = tuple(RESOLVERS)
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": ("streamserver",),
+        "NameResolution": tuple(RESOLVERS),
+    }
 
     def __init__(self, loop_name: str) -> None:
         try:

@@ -21,7 +21,10 @@ from crossloop.idioms.asyncio_ import AsyncioLoop
 class LibuvLoop(AsyncioLoop):
     """An adapter on the loop of *binding*, a module with uvloop's layout (`new_event_loop`, `loop`)."""
 
-    resolver_styles: ClassVar[tuple[str, ...]] = ("getaddrinfo-threads", "getaddrinfo-libuv")
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **AsyncioLoop.styles,
+        "NameResolution": ("getaddrinfo-threads", "getaddrinfo-libuv"),
+    }
 
     def __init__(self, binding: ModuleType) -> None:
         self.binding: Any = binding

@@ -22,7 +22,7 @@ and every callback goes through one more frame of Python. What is tornado's:
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import tornado
@@ -53,7 +53,7 @@ SELECTED = 2
 class TornadoLoop(AsyncioLoop):
     """An adapter on an IOLoop around *loop*, an asyncio loop that it owns from now on."""
 
-    stream_styles: ClassVar[tuple[str, ...]] = ("iostream",)
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {**AsyncioLoop.styles, "StreamServer": ("iostream",)}
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)

@@ -1,15 +1,6 @@
-"""The load process: `python -m crossloop.load.process [native|python]`, JSON lines in, JSON lines out.
+"""The load process: `python -m crossloop.load.server [native|python]`, which obeys `crossloop.load.commands`.
 
-    {"do": "engine"}                                 → {"engine": "native" | "python", "reason": …}
-    {"do": "pin", "cpu": 1}                                                  → {"cpu": 1}
-    {"do": "open", "target": "a", "host": "127.0.0.1", "port": 7, "connections": 10, "size": 1024,
-     "pid": 4711}                                                            → {"connections": 10}
-    {"do": "open", …, "proven": true}        → figures of connecting: each connection was answered once
-    {"do": "slice", "target": "a", "connections": 10, "size": 1024, "phase": "capacity" | "rate",
-     "rate": 5000, "run_in_ms": 30, "duration_ms": 100, "seed": 1}           → figures, as `SliceFigures`
-    {"do": "close", "target": "a", "reset": true}                            → {"closed": 1}
-
-A target holds one set of connections for each pair (connections, size) that was opened. What goes wrong is
+What goes wrong is
 {"error": text, "kind": …} and ends that set alone: `open` makes it anew. The process lives until its
 standard input ends. Without a word for it, the engine is the native one where that is built. No command
 takes longer than its limit: a slice run-in + duration + 2 s, an open `timeout_s`. Between slices the server
@@ -23,11 +14,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO, Literal, TypeAlias, assert_never
+from typing import BinaryIO, assert_never
 
 import msgspec
 
 from crossloop.load import turns
+from crossloop.load.commands import Close, Command, Engine, Open, Pin, Slice
 from crossloop.load.connecting import connect_proven
 from crossloop.load.engines import Chosen, choose_engine
 from crossloop.load.errors import ConnectionLostError, LoadError, LoadUsageError
@@ -39,59 +31,6 @@ from crossloop.worker import pinning
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 MAX_LINE_BYTES = 64 * 1024
-
-
-class Open(msgspec.Struct, frozen=True, tag_field="do", tag="open", forbid_unknown_fields=True):
-    """Connect a set of connections; one of the same shape is replaced."""
-
-    target: str
-    host: str
-    port: int
-    connections: int
-    size: int
-    pid: int
-    """Process whose CPU time counts, with its descendants."""
-    seed: int = 0
-    timeout_s: float = 10.0
-    proven: bool = False
-    """Each connection is answered one verified message before the next hundred is made; see `connecting`."""
-
-
-class Slice(msgspec.Struct, frozen=True, tag_field="do", tag="slice", forbid_unknown_fields=True):
-    """One measured stretch. `rate` is needed in phase `rate` alone."""
-
-    target: str
-    connections: int
-    size: int
-    phase: Literal["capacity", "rate"]
-    run_in_ms: float
-    duration_ms: float
-    seed: int
-    rate: float = 0.0
-    arrivals: Literal["poisson", "constant"] = "poisson"
-    choice: Literal["idle", "random"] = "idle"
-    drain_ms: float = 1000.0
-    spin: bool = True
-
-
-class Close(msgspec.Struct, frozen=True, tag_field="do", tag="close", forbid_unknown_fields=True):
-    """Close every connection of a target, in the usual way or by a reset."""
-
-    target: str
-    reset: bool = False
-
-
-class Pin(msgspec.Struct, frozen=True, tag_field="do", tag="pin", forbid_unknown_fields=True):
-    """Keep this process on one CPU."""
-
-    cpu: int
-
-
-class Engine(msgspec.Struct, frozen=True, tag_field="do", tag="engine", forbid_unknown_fields=True):
-    """Say which engine carries the load, and why it is not the native one if nobody asked for that."""
-
-
-Command: TypeAlias = Open | Slice | Close | Pin | Engine
 
 
 class SliceFigures(msgspec.Struct, frozen=True):
@@ -196,38 +135,36 @@ def _difference(after: int | None, before: int | None) -> int | None:
 
 
 class Sets:
-    """All connection sets of this process, by target and shape."""
+    """The connections of this process, by target."""
 
     def __init__(self, chosen: Chosen | None = None) -> None:
         self.chosen = chosen if chosen is not None else choose_engine()
-        self._sets: dict[str, dict[tuple[int, int], tuple[Target, int]]] = {}
+        self._sets: dict[str, tuple[Target, int]] = {}
         self._next_id = 0
 
     def open(self, command: Open) -> dict[str, int] | OpenFigures:
-        """Connect, replacing a set of the same shape. Connection ids are never used twice."""
-        shapes = self._sets.setdefault(command.target, {})
-        shape = (command.connections, command.size)
-        if shape in shapes:
-            shapes.pop(shape)[0].close()
-        target = Target(command.host, command.port, *shape, seed=command.seed, first_id=self._next_id)
+        """Connect, replacing what the target had. Connection ids are never used twice."""
+        self.close(Close(command.target))
+        address, size = command.address, command.exchange.request.own_filler + 16
+        target = Target(
+            address.host, address.port, command.connections, size, seed=command.seed, first_id=self._next_id
+        )
         self._next_id = (self._next_id + command.connections) % 2**31
         if command.proven:
             figures = _proven(target, command)
-            shapes[shape] = (target, command.pid)
+            self._sets[command.target] = target, command.pid
             return figures
         target.connect(command.timeout_s)
-        shapes[shape] = (target, command.pid)
+        self._sets[command.target] = target, command.pid
         return {"connections": command.connections}
 
     def run(self, command: Slice) -> SliceFigures:
         """One slice."""
-        known = self._sets.get(command.target, {})
-        if (command.connections, command.size) not in known:
+        if command.target not in self._sets:
             raise LoadUsageError(
-                f"target {command.target!r} has no set of {command.connections} connections of {command.size}"
-                f" bytes; open: {sorted(known) or 'none'}"
+                f"target {command.target!r} is not open; open: {sorted(self._sets) or 'none'}"
             )
-        target, pid = known[command.connections, command.size]
+        target, pid = self._sets[command.target]
         readings = _Readings(pid)
         sent = target.sent
         try:
@@ -235,7 +172,7 @@ class Sets:
             stretch = _stretch(target, command, hooks, self.chosen.engine)
         finally:
             if target.poller is None:  # it was closed by its error
-                del known[command.connections, command.size]
+                del self._sets[command.target]
         user_system = readings.user_system_ns or (None, None)
         return SliceFigures(
             operations=stretch.operations,
@@ -258,11 +195,11 @@ class Sets:
         )
 
     def close(self, command: Close) -> dict[str, int]:
-        """Close a target's sets; an unknown target has none."""
-        shapes = self._sets.pop(command.target, {})
-        for target, _pid in shapes.values():
+        """Close a target's connections; an unknown target has none."""
+        target, _pid = self._sets.pop(command.target, (None, 0))
+        if target is not None:
             target.close(reset=command.reset)
-        return {"closed": len(shapes)}
+        return {"closed": int(target is not None)}
 
 
 def _proven(target: Target, command: Open) -> OpenFigures:
@@ -385,7 +322,7 @@ def main() -> None:
     try:
         sets = Sets(choose_engine(*sys.argv[1:2]))
     except LoadUsageError as error:
-        sys.exit(f"crossloop.load.process: {error}")
+        sys.exit(f"crossloop.load.server: {error}")
     encoder = msgspec.json.Encoder()
     decoder = msgspec.json.Decoder(Command)
     gc.collect()

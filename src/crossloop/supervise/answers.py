@@ -14,6 +14,7 @@ import msgspec.inspect
 from msgspec import Meta, Struct
 
 from crossloop.journal.records import Name, Text
+from crossloop.load.commands import Exchange
 from crossloop.outcomes import Failed, NotInstalled, Outcome, Unsupported
 from crossloop.plain_text import MAX_SHOWN, printable, shown
 
@@ -54,13 +55,13 @@ class Described(Answer, frozen=True):
 
     ready: Literal[True]
     facts: StatedFacts
-    levels: Annotated[list[Name], Meta(max_length=32)]
-    styles: Styles
-    resolver_styles: Styles
+    levels: Annotated[dict[Name, Styles], Meta(max_length=32)]
+    lacks: Annotated[dict[Name, Text], Meta(max_length=32)] = {}
+    entered_once: Annotated[dict[Name, Text], Meta(max_length=32)] = {}
 
     def __post_init__(self) -> None:
-        _once("styles", self.styles)
-        _once("resolver_styles", self.resolver_styles)
+        for level, styles in self.levels.items():
+            _once(f"styles of {level}", styles)
 
 
 class RowsGiven(Answer, frozen=True):
@@ -83,6 +84,12 @@ class Serving(Answer, frozen=True):
     pid: Pid
     most_connections: tuple[Count, Text] | None = None
     """As `StreamServer.most_connections`."""
+
+
+class ExchangesGiven(Answer, frozen=True):
+    """What a scenario has the load exchange, for each set of parameters; or why it cannot be asked."""
+
+    exchanges: Annotated[list[Exchange], Meta(max_length=1000)] = []
 
 
 class Ready(Answer, frozen=True):

@@ -6,15 +6,16 @@ which may end the process or hang: the scenario is named then, and the others ar
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from crossloop.outcomes import Measured, Outcome, TimedOut, Unsupported, at
+from crossloop.load.commands import Exchange
+from crossloop.outcomes import Failed, Measured, Outcome, TimedOut, Unsupported, at
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
-from crossloop.supervise.answers import Described, RowsGiven, outcome_of
+from crossloop.supervise.answers import Described, ExchangesGiven, RowsGiven, outcome_of
 from crossloop.supervise.child import Child, ChildError, suite_paths, worker
 from crossloop.supervise.family import kill_all
 
@@ -33,9 +34,10 @@ class Probed:
     outcome: Outcome
     """`Measured` stands for usable."""
     facts: Mapping[str, str | bool | None] = field(default_factory=dict)
-    levels: tuple[str, ...] = ()
-    styles: tuple[str, ...] = ()
-    resolver_styles: tuple[str, ...] = ()
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Level → its styles."""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    """Level that the library does not have → why."""
     rows: Mapping[str, tuple[str, ...] | Outcome] = field(default_factory=dict)
     """Scenario → the styles it gives this adapter, or why it cannot be run."""
 
@@ -61,6 +63,25 @@ def probe_all(
 def probe(suite: Suite, entry: AdapterEntry, scenarios: Mapping[str, ScenarioEntry]) -> Probed:
     """Probe one adapter; every failure is an outcome, none is raised."""
     return _Probing(suite, scenarios).probe(entry)
+
+
+def exchanges_of(
+    suite: Suite, scenario: ScenarioEntry, sets: Sequence[Mapping[str, object]]
+) -> list[Exchange]:
+    """What *scenario* has the load exchange, for each of *sets*; asked in a process of its own. Raises ChildError."""
+    with worker(scenario.id) as child:
+        request = {
+            "do": "exchanges",
+            "scenario": scenario.module,
+            "paths": suite_paths(suite.paths),
+            "sets": list(sets),
+        }
+        given = child.ask(request, ExchangesGiven, SCENARIO_LIMIT_S).exchanges
+    if len(given) != len(sets):
+        raise ChildError(
+            Failed(f"{scenario.id} gave {len(given)} exchanges for {len(sets)} sets of parameters")
+        )
+    return given
 
 
 class _Probing:
@@ -99,9 +120,8 @@ class _Probing:
             entry,
             Measured(),
             msgspec.structs.asdict(said.facts),
-            tuple(said.levels),
-            tuple(said.styles),
-            tuple(said.resolver_styles),
+            {level: tuple(styles) for level, styles in said.levels.items()},
+            said.lacks,
         )
 
     def _ask(self, child: Child, scenario: ScenarioEntry, rows: dict[str, tuple[str, ...] | Outcome]) -> bool:

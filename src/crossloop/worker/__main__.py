@@ -1,10 +1,10 @@
 """Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
 
-First request: `{"do": "describe" | "serve" | "work" | "companion", "module", "scenario", "style", "paths", "cpu",
-"server"}`, with "busy_iterations" for a slowed variant and "fresh" for one whose allocator is not aged. The answer is
-`{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then takes `{"do": "slice", "parameters",
-"run_in_ms", "duration_ms"}` any number of times, one that describes `{"scenario"}`: one scenario a request, so that
-the supervisor knows which one ended the process.
+First request: `{"do": "describe" | "serve" | "work" | "companion" | "exchanges", "module", "scenario", "style",
+"paths", "cpu", "server", "parameters", "sets"}`, with "busy_iterations" for a slowed variant and "fresh" for one whose
+allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then takes
+`{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that describes `{"scenario"}`: one
+scenario a request, so that the supervisor knows which one ended the process.
 
 Content may raise anything, SystemExit and KeyboardInterrupt included: each becomes an answer with its reason.
 """
@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import Adapter, level_names, styles_of
+from crossloop.api.levels import Adapter, styles_of
 from crossloop.api.workload import Workload
 from crossloop.worker.channel import Channel, stop_pair
 from crossloop.worker.opening import describe, open_adapter, refusal_of
@@ -54,8 +54,11 @@ def _describe(channel: Channel, request: dict[str, Any]) -> None:
 def _rows(module: str, adapter: type[Adapter]) -> dict[str, Any]:
     """Styles that a scenario gives this adapter, or why it cannot be asked (its own imports are missing)."""
     try:
-        kind = importlib.import_module(module).Scenario
-        return {"styles": kind.styles(adapter) if issubclass(kind, Workload) else styles_of(adapter)}
+        scenario = importlib.import_module(module)
+        if issubclass(scenario.Scenario, Workload):
+            return {"styles": scenario.Scenario.styles(adapter)}
+        offered = styles_of(adapter)
+        return {"styles": [style for level in scenario.ABOUT.levels for style in offered.get(level, ())]}
     except BaseException as error:
         return refusal_of(error).as_dict()
 
@@ -64,17 +67,17 @@ def _serve(channel: Channel, request: dict[str, Any]) -> None:
     from crossloop.worker.serving import open_listener, serve  # (this role only)
 
     adapter = open_adapter(request["module"])
-    scenario = importlib.import_module(request["scenario"]).Scenario()
+    application = importlib.import_module(request["scenario"]).Scenario(request["parameters"]).application()
     if "busy_iterations" in request:
-        from crossloop.worker.slowing import Slowed  # (of a variant only)
+        from crossloop.worker.slowing import busy  # (of a variant only)
 
-        scenario = Slowed(scenario, request["busy_iterations"])
+        application = busy(application, request["busy_iterations"])
 
     def on_end(stop: Any) -> None:
         channel.on_end = stop
 
     listener = open_listener(request.get("host", "127.0.0.1"), request.get("port", 0))
-    serve(adapter, scenario, request["style"], listener, channel.answer, on_end)
+    serve(adapter, application, request["style"], listener, channel.answer, on_end)
     adapter.close()
 
 
@@ -86,7 +89,7 @@ def _work(channel: Channel, request: dict[str, Any]) -> None:
     adapter = open_adapter(request["module"])
     server = request.get("server")
     module = importlib.import_module(request["scenario"])
-    kind, wanted, offered = module.Scenario, module.ABOUT.levels, level_names(type(adapter))
+    kind, wanted, offered = module.Scenario, module.ABOUT.levels, styles_of(type(adapter))
     if not set(wanted) & set(offered):
         raise UnsupportedError(f"the adapter offers {', '.join(offered)}; this needs {' or '.join(wanted)}")
     room = WorkRoom(adapter, kind, request["style"], None if server is None else (server[0], server[1]))
@@ -102,6 +105,12 @@ def _work(channel: Channel, request: dict[str, Any]) -> None:
     adapter.close()
 
 
+def _exchanges(channel: Channel, request: dict[str, Any]) -> None:
+    """What the load is to exchange, for each set of parameters."""
+    kind = importlib.import_module(request["scenario"]).Scenario
+    channel.answer({"exchanges": [kind(one).exchange().as_dict() for one in request["sets"]]})
+
+
 def _companion(channel: Channel, request: dict[str, Any]) -> None:
     readable, writing = stop_pair()
     channel.on_end = lambda: writing.send(b"s")
@@ -112,7 +121,13 @@ def _companion(channel: Channel, request: dict[str, Any]) -> None:
     )
 
 
-_ROLES = {"describe": _describe, "serve": _serve, "work": _work, "companion": _companion}
+_ROLES = {
+    "describe": _describe,
+    "serve": _serve,
+    "work": _work,
+    "companion": _companion,
+    "exchanges": _exchanges,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,7 +7,7 @@ from typing import Any
 
 from crossloop.api.errors import CheckFailedError, UnsupportedError
 from crossloop.api.facts import Facts
-from crossloop.api.levels import Adapter, level_names, resolver_styles_of, styles_of
+from crossloop.api.levels import Adapter, styles_of
 
 MAX_REASON = 3000
 
@@ -64,7 +64,7 @@ def describe(adapter: Adapter) -> dict[str, Any]:
         raise TypeError(f"facts() returned {facts!r}, expected crossloop.api.Facts")
     return {
         "facts": facts.as_dict(),
-        "levels": level_names(kind),
-        "styles": styles_of(kind),
-        "resolver_styles": resolver_styles_of(kind),
+        "levels": styles_of(kind),
+        "lacks": kind.lacks,
+        "entered_once": kind.entered_once,
     }

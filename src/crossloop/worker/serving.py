@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import Adapter, StreamServer
-from crossloop.api.workload import StreamScenario
+from crossloop.api.levels import Adapter, StreamServer, styles_of
+from crossloop.api.streams import StreamApplication
 from crossloop.worker.channel import stop_pair
 
 BACKLOG = max(4096, socket.SOMAXCONN)
@@ -71,7 +71,7 @@ def tell(writing: socket.socket) -> None:
 
 def serve(
     adapter: Adapter,
-    scenario: StreamScenario,
+    application: StreamApplication,
     style: str,
     listener: socket.socket,
     announce: Callable[[dict[str, Any]], object],
@@ -84,8 +84,9 @@ def serve(
     """
     if not isinstance(adapter, StreamServer):
         raise UnsupportedError(f"{type(adapter).__module__} offers no StreamServer")
-    if style not in adapter.stream_styles:
-        raise UnsupportedError(f"style {style!r} is not one of {', '.join(adapter.stream_styles)}")
+    styles = styles_of(type(adapter))["StreamServer"]
+    if style not in styles:
+        raise UnsupportedError(f"style {style!r} is not one of {', '.join(styles)}")
     readable, writing = stop_pair()
     with listener, readable, writing:
         on_end(lambda: tell(writing))
@@ -97,6 +98,6 @@ def serve(
             ready["most_connections"] = bound
         announce(ready)
         try:
-            adapter.serve_streams(listener, scenario.application(), style, readable)
+            adapter.serve_streams(listener, application, style, readable)
         finally:
             signal.set_wakeup_fd(-1)

@@ -1,29 +1,20 @@
-"""A stream scenario whose application is slower by a known amount, so that a measurement can be tried on it."""
+"""An application that is slower by a known amount, so that a measurement can be tried on it."""
 
 from crossloop.api.streams import Receive, StreamApplication
-from crossloop.api.workload import StreamScenario
 
 
-class Slowed(StreamScenario):
-    """*scenario*, with *iterations* turns of an empty loop for each chunk that its application receives."""
+def busy(application: StreamApplication, iterations: int) -> StreamApplication:
+    """*application*, with *iterations* turns of an empty loop for each chunk that it receives."""
+    turns = (None,) * iterations
 
-    def __init__(self, scenario: StreamScenario, iterations: int):
-        self._scenario = scenario
-        self._iterations = iterations
+    def connect() -> Receive:
+        receive = application()
 
-    def application(self) -> StreamApplication:
-        """The scenario's application in a frame that is busy first."""
-        application = self._scenario.application()
-        turns = (None,) * self._iterations
+        def slowly(data: bytes) -> bytes:
+            for _ in turns:
+                pass
+            return receive(data)
 
-        def connect() -> Receive:
-            receive = application()
+        return slowly
 
-            def busy(data: bytes) -> bytes:
-                for _ in turns:
-                    pass
-                return receive(data)
-
-            return busy
-
-        return connect
+    return connect

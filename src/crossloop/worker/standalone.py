@@ -43,8 +43,8 @@ def main() -> int:
         print(f"crossloop: {warning}", file=sys.stderr)
     try:
         adapter = open_adapter(request["module"])
-        scenario = importlib.import_module(request["scenario"]).Scenario()
-        styles = styles_of(type(adapter))
+        scenario = importlib.import_module(request["scenario"]).Scenario(request["parameters"])
+        styles = styles_of(type(adapter)).get("StreamServer", ())
         style = request["style"] or next(iter(styles), "")
         if styles and style not in styles:
             adapter.close()
@@ -54,7 +54,7 @@ def main() -> int:
             )
         if adapter.facts().mechanism == "select":
             bound_descriptors(FD_SETSIZE)
-        serve(adapter, scenario, style, listener, _announce, lambda _stop: None)
+        serve(adapter, scenario.application(), style, listener, _announce, lambda _stop: None)
         adapter.close()
     except KeyboardInterrupt:  # before it served; from then on the signal ends it in good order
         return INTERRUPTED

@@ -35,7 +35,7 @@ ABOUT = AdapterAbout(family="broken", library="none", binding="asyncio", summary
 class Adapter(StandardLoop):
     """The working adapter; `__init__` breaks it."""
 
-    stream_styles = ("protocol",)
+    styles = {"StreamServer": ("protocol",)}
 
     def __init__(self) -> None:
         super().__init__(asyncio.SelectorEventLoop())  # which watches descriptors on Windows, too

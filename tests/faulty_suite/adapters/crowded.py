@@ -15,7 +15,7 @@ ROOM = 40
 class Adapter(StandardLoop):
     """asyncio's adapter in a process with few descriptors."""
 
-    stream_styles = ("protocol",)
+    styles = {"StreamServer": ("protocol",)}
 
     def __init__(self) -> None:
         super().__init__(asyncio.new_event_loop())

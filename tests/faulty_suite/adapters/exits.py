@@ -13,7 +13,7 @@ ABOUT = AdapterAbout(family="faulty", library="none", binding="asyncio", summary
 class Adapter(StandardLoop):
     """asyncio's adapter with this one fault."""
 
-    stream_styles = ("protocol",)
+    styles = {"StreamServer": ("protocol",)}
 
     def __init__(self) -> None:
         super().__init__(asyncio.new_event_loop())

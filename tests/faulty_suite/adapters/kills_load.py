@@ -15,14 +15,14 @@ ABOUT = AdapterAbout(family="faulty", library="none", binding="asyncio", summary
 class Adapter(StandardLoop):
     """asyncio's adapter with this one fault."""
 
-    stream_styles = ("protocol",)
+    styles = {"StreamServer": ("protocol",)}
 
     def __init__(self) -> None:
         super().__init__(asyncio.new_event_loop())
 
     def _kill(self) -> Receive:
         for sibling in psutil.Process(os.getppid()).children():
-            if "crossloop.load.process" in sibling.cmdline():
+            if "crossloop.load.server" in sibling.cmdline():
                 sibling.kill()
         return bytes
 

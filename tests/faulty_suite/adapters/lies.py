@@ -15,7 +15,7 @@ ABOUT = AdapterAbout(
 class Adapter(StandardLoop):
     """asyncio's adapter with this one fault."""
 
-    stream_styles = ("protocol",)
+    styles = {"StreamServer": ("protocol",)}
 
     def __init__(self) -> None:
         super().__init__(asyncio.new_event_loop())
