@@ -153,7 +153,7 @@ class EvidenceRoom(ServedRoom):
         """From starting the server's interpreter until it has answered one message. It is left running."""
         start = time.perf_counter()
         child = self.launch(row)
-            opening = self._opening(row, child, comparison, connections=connections, proven=True)
+        self._ask_load(child, self._opening(row, child, comparison, connections=1, proven=True), SliceAnswer)
         return (time.perf_counter() - start) * 1e3
 
     def connection_memory(self, row: Row, comparison: Comparison) -> ConnectionMemory:
