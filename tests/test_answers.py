@@ -32,7 +32,13 @@ DESCRIBED = {
     "ready": True, "facts": FACTS, "levels": ["Readiness"], "styles": ["a", "b"], "resolver_styles": [],
 }  # fmt: skip
 SERVING = {"ready": True, "host": "127.0.0.1", "port": 7, "pid": 7}
-SLICE = {"operations": 3, "elapsed_ns": 9, "cpu_ns": 9, "latency": [[1, 2]], "counters": {"late": 1.5}}
+SLICE = {
+    "operations": 3,
+    "elapsed_ns": 9,
+    "cpu_ns": 9,
+    "latency": [[-1, 2], [1, 2]],
+    "counters": {"late": 1.5},
+}
 
 
 def line(document: Mapping[str, Any]) -> bytes:
@@ -46,7 +52,7 @@ def test_what_is_as_it_should_be_is_typed() -> None:
         "why",
     )
     taken = read_answer(line({**SLICE, "more": 1}), SliceAnswer)
-    assert (taken.operations, taken.latency, taken.counters) == (3, [(1, 2)], {"late": 1.5})
+    assert (taken.operations, taken.latency, taken.counters) == (3, [(-1, 2), (1, 2)], {"late": 1.5})
 
 
 REFUSED: dict[str, tuple[type[Answer], Mapping[str, Any], str]] = {

@@ -36,7 +36,7 @@ def a_slice(turn: int = 0) -> SliceRecord:
         operations=1000,
         elapsed_ns=100_000_000,
         cpu_ns=98_000_000,
-        latency=[(1000, 3), (2000, 1)],
+        latency=[(-1000, 3), (2000, 1)],
     )
 
 

@@ -43,7 +43,7 @@ def test_rates_that_make_no_sense_are_refused(rate: float) -> None:
         loops.schedule(rate, "poisson", 1_000_000_000, seed=1)
 
 
-SAMPLES = st.lists(st.integers(1, HIGHEST_NS), min_size=1, max_size=300)
+SAMPLES = st.lists(st.integers(-HIGHEST_NS, HIGHEST_NS), min_size=1, max_size=300)
 
 
 @given(st.lists(SAMPLES, min_size=1, max_size=4), st.sampled_from([50.0, 90.0, 99.0, 99.9, 100.0]))
@@ -67,13 +67,14 @@ def test_merging_keeps_every_pair_where_it_is(samples: list[int]) -> None:
 @pytest.mark.parametrize(
     ("value_ns", "middle_ns"),
     [
-        (-5, 1), (0, 1), (1, 1), (255, 255), (256, 256), (257, 256), (258, 258), (511, 510), (512, 513), (515, 513),
+        (-5, -5), (0, 0), (1, 1), (255, 255), (256, 256), (257, 256), (258, 258), (511, 510), (512, 513), (515, 513),
         (1000, 1001), (123_456, 123_647), (20_000_000, 19_988_479), (59_999_999_999, 59_995_324_415),
         (HIGHEST_NS, 59_995_324_415), (10**12, 59_995_324_415),
+        (-123_456, -123_647), (-(10**12), -59_995_324_415),
     ],
 )  # fmt: skip
 def test_the_buckets_are_those_of_an_hdr_histogram_of_two_digits(value_ns: int, middle_ns: int) -> None:
-    """As hdrhistogram 0.10.3 gave them: journals of before and of now add up."""
+    """As hdrhistogram 0.10.3 gave them above zero: journals of before and of now add up."""
     assert pairs_of([value_ns]) == [(middle_ns, 1)]
 
 
@@ -94,5 +95,15 @@ def test_latency_is_in_microseconds_and_absent_without_samples() -> None:
     assert latency.count == 100
     assert (latency.p50, latency.p90) == pytest.approx((1, 1), rel=0.01)
     assert (latency.p99, latency.p99_9, latency.max) == pytest.approx((100, 100, 100), rel=0.01)
+    assert (latency.min, latency.early_share) == (pytest.approx(1, rel=0.01), 0)
     assert latency_of([]) is None
     assert latency_of([[]]) is None
+
+
+def test_what_comes_early_keeps_its_sign_in_every_percentile() -> None:
+    """Half of the timers a millisecond early, half a little late: the median alone would be no news."""
+    latency = latency_of([pairs_of([-1_300_000] * 50), pairs_of([2_000] * 50)])
+    assert latency is not None
+    assert (latency.p50, latency.min) == pytest.approx((-1300, -1300), rel=0.01)
+    assert (latency.p90, latency.max) == pytest.approx((2, 2), rel=0.01)
+    assert latency.early_share == 0.5

@@ -207,12 +207,12 @@ def test_a_timer_that_fires_early(adapter: AsyncioLoop) -> None:
         opened.repeat()
 
 
-def test_what_rounding_explains_is_counted(adapter: AsyncioLoop) -> None:
-    """As libuv does it: a delay that is cut to whole milliseconds."""
-    call_later_with(adapter, lambda delay_s, callback: (int(delay_s * 1e3) / 1e3, callback))
+def test_what_rounding_explains_is_a_sample_below_zero(adapter: AsyncioLoop) -> None:
+    """As libuv does it: up to a millisecond too early. Of so many, one is not held up by the machine."""
+    call_later_with(adapter, lambda delay_s, callback: (max(0.0, delay_s - 0.001), callback))
     with Opened(timers, adapter, LATENESS) as opened:
-        opened.repeat(2)
-        assert opened.workload.counters.get("early", 0) == list(opened.workload.samples_ns).count(0)
+        opened.repeat(5)
+        assert min(opened.workload.samples_ns) < 0
 
 
 def test_modes_that_there_are_not(adapter: AsyncioLoop) -> None:

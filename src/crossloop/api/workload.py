@@ -47,7 +47,9 @@ class Workload(ABC):
         self.parameters = parameters
         self.server = server
         self.samples_ns: array[int] = array("q")
-        """Latencies or lateness of single operations, in nanoseconds; the worker empties it after a slice."""
+        """Latencies or lateness of single operations, in nanoseconds; below zero: before it was due.
+
+        The worker empties it after a slice."""
         self.counters: dict[str, float] = {}
         """Sums that belong in the journal beside the count (`retransmits`, `late`); emptied after a slice.
 

@@ -77,14 +77,18 @@ class Difference(Estimate, frozen=True, gc=False):
 
 
 class Latency(Struct, frozen=True, gc=False, rename={"p99_9": "p99.9"}):
-    """Percentiles in microseconds, from an HDR histogram with two significant digits."""
+    """Percentiles in microseconds, from a histogram (`worker.buckets`); below zero: earlier than due."""
 
     count: Count
-    p50: Positive
-    p90: Positive
-    p99: Positive
-    p99_9: Positive
-    max: Positive
+    p50: Real
+    p90: Real
+    p99: Real
+    p99_9: Real
+    max: Real
+    min: Real | None = None
+    """The earliest; None in journals that did not keep it."""
+    early_share: Annotated[float, Meta(ge=0, le=1)] = 0
+    """Of samples below zero."""
 
 
 class Regime(Struct, frozen=True, gc=False):
@@ -278,8 +282,8 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     user_ns: Count | None = None
     system_ns: Count | None = None
     rss_bytes: Count | None = None
-    latency: list[tuple[Count, Count]] = []
-    """Histogram: pairs of (nanoseconds, count)."""
+    latency: list[tuple[Integer, Count]] = []
+    """Histogram: pairs of (nanoseconds, count); below zero: earlier than due."""
     counters: dict[Name, Real] = {}
     run_in_wait_ns: Count | None = None
     """Closed loop and work: the longest that was waited for in the run-in before it, which is not measured."""

@@ -24,6 +24,7 @@ _MAX_INT = 2**63 - 1
 
 Count = Annotated[int, Meta(ge=0, le=_MAX_INT)]
 AtLeastOne = Annotated[int, Meta(ge=1, le=_MAX_INT)]
+Signed = Annotated[int, Meta(ge=-_MAX_INT, le=_MAX_INT)]
 Finite = Annotated[float, Meta(ge=-1e18, le=1e18)]
 """A sum of what happened in a slice; NaN and infinity are outside of any range."""
 Short = Annotated[str, Meta(max_length=200)]
@@ -105,7 +106,8 @@ class SliceAnswer(Answer, frozen=True):
     operations: Count
     elapsed_ns: AtLeastOne
     cpu_ns: Count
-    latency: Annotated[list[tuple[Count, Count]], Meta(max_length=20_000)]
+    latency: Annotated[list[tuple[Signed, Count]], Meta(max_length=20_000)]
+    """Pairs of (nanoseconds, count); below zero: earlier than due."""
     load_cpu_ns: Count = 0
     sleeps: Count | None = None
     steal_ns: Count | None = None

@@ -4,13 +4,13 @@ import json
 import sys
 import time
 from array import array
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from crossloop.api.levels import Adapter
 from crossloop.api.workload import Workload
+from crossloop.worker.buckets import pairs_of
 from crossloop.worker.cycles import own_cpu_clock
 
 MAX_SLICE_S = 20.0
@@ -77,7 +77,7 @@ class WorkRoom:
             "operations": timed.operations,
             "elapsed_ns": timed.elapsed_ns,
             "cpu_ns": timed.cpu_ns,
-            "latency": histogram(timed.samples_ns),
+            "latency": pairs_of(timed.samples_ns),
             "counters": timed.counters,
             "run_in_wait_ns": max(0, run_in.longest_ns - timed.longest_ns),
         }
@@ -132,9 +132,3 @@ def _operations(done: object) -> int:
     if type(done) is not int or done < 0:
         raise TypeError(f"run() returned {done!r}, expected a number of operations: an int, 0 or more")
     return done
-
-
-def histogram(samples_ns: "array[int]") -> list[tuple[int, int]]:
-    """Pairs (nanoseconds, count), values rounded to two significant digits and never below zero."""
-    counts = Counter(float(f"{max(0, value):.1e}") for value in samples_ns)
-    return sorted((int(value), count) for value, count in counts.items())
