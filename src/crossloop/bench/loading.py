@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from crossloop.journal import PYTHON_LOAD, WarningRecord
 from crossloop.outcomes import outcome_reason
 from crossloop.plain_text import without_folders
-from crossloop.supervise.answers import EngineTaken
-from crossloop.supervise.child import Child, ChildError
-
-ASK_LIMIT_S = 30.0
+from crossloop.supervise.child import ChildError
+from crossloop.supervise.load import LoadClient
 
 
 @dataclass(frozen=True)
@@ -19,11 +17,6 @@ class LoadEngine:
     """`native` or `python`."""
     reason: str = ""
     """Why it is not the native one; empty where it is, or where Python's was asked for."""
-
-
-def load_command(engine: str) -> list[str]:
-    """What a load process is started with; without a word for the engine it takes the best there is."""
-    return ["-m", "crossloop.load.server", *([engine] if engine else [])]
 
 
 def ask_load_engine() -> LoadEngine:
@@ -39,11 +32,8 @@ def ask_load_engine() -> LoadEngine:
 
 
 def _answer(engine: str) -> LoadEngine:
-    load = Child(load_command(engine), name="load")
-    try:
-        answer = load.ask({"do": "engine"}, EngineTaken, ASK_LIMIT_S)
-    finally:
-        load.end()
+    with LoadClient(engine) as load:
+        answer = load.engine()
     return LoadEngine(answer.engine, without_folders(answer.reason))
 
 

@@ -13,7 +13,6 @@ from typing import Any, Self
 
 import msgspec
 
-from crossloop.bench.loading import load_command
 from crossloop.bench.plan import Comparison, Row, Stage
 from crossloop.bench.variants import request_of
 from crossloop.journal import SliceRecord
@@ -321,7 +320,8 @@ class ServedRoom(Room):
 
     def _start_load(self) -> Child:
         """A load generator, pinned. Raises ChildError."""
-        command, cpu = load_command(self._conditions.engine), self._conditions.load_cpu
+        engine, cpu = self._conditions.engine, self._conditions.load_cpu
+        command = ["-m", "crossloop.load.server", *([engine] if engine else [])]
         if cpu is None:
             return started_beside(LOAD, lambda: Child(command, name=LOAD), {"do": "engine"}, EngineTaken)[0]
         return started_beside(LOAD, lambda: Child(command, name=LOAD), {"do": "pin", "cpu": cpu}, Pinned)[0]
