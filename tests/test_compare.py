@@ -33,16 +33,6 @@ from crossloop.journal import (
     SliceRecord,
     UnfitRecordError,
 )
-from crossloop.statistics.variances import (
-    Variance,
-    adjusted,
-    digamma,
-    inverse_trigamma,
-    moderated,
-    quantile,
-    trigamma,
-    two_sided,
-)
 from tests.documents import ROOT
 from tests.journals import LINUX, WINE, figures, run_record
 
@@ -101,43 +91,6 @@ def verdicts(document: Comparison) -> dict[str, set[str]]:
     for one in (*document.cells, *document.rows):
         found.setdefault(one.adapter, set()).add(one.verdict)
     return found
-
-
-# Student's t, and variances
-
-
-def test_students_t_is_that_of_the_tables() -> None:
-    assert [round(quantile(0.95, freedom), 3) for freedom in (1, 2, 4, 10, 30, 1e6)] == [
-        12.706, 4.303, 2.776, 2.228, 2.042, 1.960,
-    ]  # fmt: skip
-    assert two_sided(0.0, 4) == 1
-    assert two_sided(2.776445, 4) == pytest.approx(0.05, abs=1e-6)
-    assert two_sided(-13.0337, 4) == pytest.approx(0.0002, rel=1e-3)
-
-
-def test_psi_and_its_derivative_are_those_of_the_handbook() -> None:
-    assert digamma(1) == pytest.approx(-0.57721566490153286, abs=1e-12)
-    assert digamma(0.5) == pytest.approx(-1.9635100260214235, abs=1e-12)
-    assert trigamma(1) == pytest.approx(math.pi**2 / 6, abs=1e-12)
-    assert inverse_trigamma(trigamma(3.7)) == pytest.approx(3.7)
-
-
-def test_holms_adjustment_by_hand() -> None:
-    assert adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert adjusted([0.4, 0.9]) == pytest.approx([0.8, 0.9])
-    assert adjusted([]) == []
-
-
-def test_a_variance_borrows_from_the_others_as_much_as_they_are_alike() -> None:
-    random = np.random.default_rng(3)
-    alike = moderated([Variance(float(random.chisquare(4)) / 4, 4.0) for _ in range(200)])
-    assert all(0.7 < one.value < 1.3 for one in alike)
-    assert {one.freedom for one in alike} == {20.0}
-    scales = np.exp(random.normal(0, 3, 200))
-    unlike = moderated([Variance(float(random.chisquare(4)) / 4 * scale, 4.0) for scale in scales])
-    assert all(4 < one.freedom < 6 for one in unlike)
-    two = [Variance(1.0, 4.0), Variance(2.0, 4.0)]
-    assert moderated(two) == two
 
 
 # Shifts

@@ -1,12 +1,10 @@
-"""Two modes: the dip against answers by hand, synthetic slices with a known truth, and what the modes go with."""
+"""Two modes: synthetic slices with a known truth, and what the modes go with."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from crossloop.bench.cells import cells_of
 from crossloop.bench.plan import Comparison, Row
@@ -14,18 +12,8 @@ from crossloop.journal import Mode, Modes, SliceRecord
 from crossloop.report import ScenarioTexts
 from crossloop.report.modes import mode_lines
 from crossloop.report.run import Row as ReportRow
-from crossloop.statistics.modes import (
-    LEAST,
-    LEVELS,
-    OTHERS,
-    QUANTILES,
-    Floats,
-    Slice,
-    dip,
-    two_modes,
-    unlikely,
-    usual,
-)
+from crossloop.statistics import Floats
+from crossloop.statistics.modes import LEAST, LEVELS, OTHERS, Slice, two_modes, usual
 from crossloop.suite import load_suite
 from tests import journals
 
@@ -45,51 +33,6 @@ def slices(logs: Sequence[float] | Floats, per_generation: int = 1000) -> list[S
         Slice(index // per_generation, index % per_generation, math.exp(value), {})
         for index, value in enumerate(logs)
     ]
-
-
-# The dip
-
-
-@pytest.mark.parametrize("number", [2, 4, 9, 50])
-def test_of_values_at_equal_distances_it_is_the_least_there_is(number: int) -> None:
-    assert dip(np.arange(float(number))) == pytest.approx(1 / (2 * number))
-
-
-@pytest.mark.parametrize(("low", "high"), [(5, 5), (8, 4), (3, 9)])
-def test_of_two_points_in_space_it_is_half_the_smaller_share(low: int, high: int) -> None:
-    assert dip(np.array([0.0] * low + [1.0] * high)) == pytest.approx(min(low, high) / (low + high) / 2)
-
-
-def test_it_is_that_of_an_answer_by_hand() -> None:
-    # Mode at 4: the minorant of the lower corners (0, 0), (1, 1/6), (2, 2/6), (4, 3/6) is the line from (0, 0) to
-    # (4, 1/2). The upper corners 1/6, 2/6, 3/6 lie 1/6, 5/24 and 1/4 above it; half of the most is 1/8. To the right
-    # of it that is 1/12, and with the mode at 2 both are exchanged.
-    assert dip(np.array([0.0, 1.0, 2.0, 4.0, 5.0, 6.0])) == pytest.approx(1 / 8)
-
-
-@given(st.lists(st.floats(-5, 5), min_size=2, max_size=40), st.floats(0.1, 10), st.floats(-5, 5))
-@settings(max_examples=100, deadline=None)
-def test_it_depends_neither_on_unit_nor_on_direction(values: list[float], unit: float, place: float) -> None:
-    grid = np.sort(np.round(np.array(values), 3))
-    found = dip(grid)
-    assert 1 / (2 * len(values)) - 1e-12 <= found <= 0.25 + 1e-12
-    assert dip(-grid[::-1]) == pytest.approx(found)
-    assert dip(np.round(unit, 2) * grid) == pytest.approx(found)
-
-
-@pytest.mark.parametrize("number", [9, 30])
-def test_the_quantiles_are_those_of_the_uniform_distribution(number: int) -> None:
-    random = np.random.default_rng(11)
-    scaled = [dip(np.sort(random.random(number))) * math.sqrt(number) for _draw in range(600)]
-    assert np.quantile(scaled, 0.95) == pytest.approx(QUANTILES[number][0], rel=0.06)
-
-
-def test_a_dip_counts_from_the_quantile_of_its_number_on() -> None:
-    for number, quantiles in QUANTILES.items():
-        for level, quantile in zip(LEVELS, quantiles, strict=True):
-            assert unlikely(quantile * 1.001 / math.sqrt(number), number) == level
-        assert unlikely(quantiles[0] * 0.999 / math.sqrt(number), number) is None
-    assert unlikely(0.2, 25) == 0.001
 
 
 # One mode is one

@@ -13,14 +13,19 @@ from crossloop.journal import Estimate
 from crossloop.statistics import (
     ROUNDS_TO_SEPARATE,
     Slices,
+    Variance,
+    adjusted,
     costlier,
     estimate,
     half_width,
     inverse,
     log_slope,
+    moderated,
     noise_floor,
     paired_ratio,
+    quantile,
     tiers,
+    two_sided,
 )
 
 SLICES = st.dictionaries(
@@ -434,3 +439,33 @@ def test_tiers_do_not_depend_on_the_unit(rows: dict[str, Slices], seed: int, fac
 @given(ROWS, st.integers(0, 2**32))
 def test_a_floor_above_every_difference_leaves_one_tier(rows: dict[str, Slices], seed: int) -> None:
     assert {standing.tier for standing in tiers(rows, seed, floor=1e13).values()} == {1}
+
+
+# Student's t, and variances
+
+
+def test_students_t_is_that_of_the_tables() -> None:
+    assert [round(quantile(0.95, freedom), 3) for freedom in (1, 2, 4, 10, 30, 1e6)] == [
+        12.706, 4.303, 2.776, 2.228, 2.042, 1.960,
+    ]  # fmt: skip
+    assert two_sided(0.0, 4) == 1
+    assert two_sided(2.776445, 4) == pytest.approx(0.05, abs=1e-6)
+    assert two_sided(-13.0337, 4) == pytest.approx(0.0002, rel=1e-3)
+
+
+def test_holms_adjustment_by_hand() -> None:
+    assert adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjusted([0.4, 0.9]) == pytest.approx([0.8, 0.9])
+    assert adjusted([]) == []
+
+
+def test_a_variance_borrows_from_the_others_as_much_as_they_are_alike() -> None:
+    random = np.random.default_rng(3)
+    alike = moderated([Variance(float(random.chisquare(4)) / 4, 4.0) for _ in range(200)])
+    assert all(0.7 < one.value < 1.3 for one in alike)
+    assert {one.freedom for one in alike} == {20.0}
+    scales = np.exp(random.normal(0, 3, 200))
+    unlike = moderated([Variance(float(random.chisquare(4)) / 4 * scale, 4.0) for scale in scales])
+    assert all(4 < one.freedom < 6 for one in unlike)
+    two = [Variance(1.0, 4.0), Variance(2.0, 4.0)]
+    assert moderated(two) == two

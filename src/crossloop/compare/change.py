@@ -31,7 +31,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from crossloop.statistics import MOST_FREEDOM, Variance, adjusted, moderated, quantile, two_sided
+from crossloop.statistics import MOST_FREEDOM, Variance, adjusted, moderated, polished, quantile, two_sided
 
 LEVEL = 0.95
 LEAST_REPEATS = 2
@@ -243,17 +243,7 @@ def _places(rows: Mapping[RowKey, Logarithms]) -> dict[RowKey, _Places]:
     table = np.full((len(rows), len(turns)), np.nan)
     for index, row in enumerate(rows.values()):
         table[index, [turns[turn] for turn in row]] = list(row.values())
-    reference = np.nanmean(table, axis=0)
-    if np.isnan(table).any():  # the plain mean would move with who is missing
-        positions = np.zeros(len(rows))
-        for _pass in range(50):
-            settled = np.nanmedian(table - reference, axis=1)
-            settled -= settled.mean()
-            moved = float(np.abs(settled - positions).max())
-            positions = settled
-            reference = np.nanmean(table - positions[:, None], axis=0)
-            if moved < 1e-12:
-                break
+    _positions, reference = polished(table)
     at = {turn: float(reference[index]) for turn, index in turns.items()}
     return {
         name: _grouped((turn, value - at[turn]) for turn, value in row.items()) for name, row in rows.items()

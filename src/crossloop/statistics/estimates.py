@@ -176,10 +176,10 @@ def wilson(found: int, trials: int) -> tuple[float, float]:
         raise ValueError(f"{found} of {trials} is no count")
     if not trials:
         return 0.0, 1.0
-    z2 = _NORMAL_97_5**2
-    middle = (found + z2 / 2) / (trials + z2)
-    half = _NORMAL_97_5 / (trials + z2) * math.sqrt(found * (trials - found) / trials + z2 / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    from scipy.stats import binomtest  # takes 0.7 s, and the self-test alone needs it
+
+    interval = binomtest(found, trials).proportion_ci(0.95, "wilson")
+    return float(interval.low), float(interval.high)
 
 
 def joint_medians(
@@ -353,28 +353,34 @@ def _any_ratio(
 
 
 def _positions(rows: Sequence[Mapping[Turn, float]]) -> list[float]:
-    """Each row's place on the logarithmic scale: its median distance from the round's reference.
-
-    The reference of a round is the mean of the logarithms over the rows in it, that is their geometric
-    mean, less those rows' own positions. When every row is in every round that is the plain geometric
-    mean and one pass settles it. Where rows are missing the plain mean would move with *who* is missing;
-    taking the positions out again, pass by pass, repairs that (the idea of J. Tukey's median polish, 1977,
-    for a two-way table with holes).
-    """
+    """Each row's place on the logarithmic scale (`polished`): its median distance from the round's reference."""
     turns = {turn: index for index, turn in enumerate(sorted({turn for row in rows for turn in row}))}
     if not turns:
         return []
     table = np.full((len(rows), len(turns)), np.nan)
     for index, row in enumerate(rows):
         table[index, [turns[turn] for turn in row]] = list(row.values())
-    positions = np.zeros(len(rows))
+    # Rounded beyond any meaning, so that equal rows are ordered by name and not by the last bit of a sum.
+    return [float(position) for position in np.round(polished(table)[0], 10)]
+
+
+def polished(table: Floats) -> tuple[Floats, Floats]:
+    """The position of each line of *table* (a row), and the reference of each column (a round); NaN: not there.
+
+    The reference of a round is the mean over the rows in it of what is left of them without their positions, and a
+    row's position is its median distance from the references; positions have a mean of 0. Where all rows are in every
+    round one pass settles it. Where rows are missing the plain mean would move with *who* is missing; taking the
+    positions out again, pass by pass, repairs that (the idea of J. Tukey's median polish, 1977, for a two-way table
+    with holes).
+    """
+    positions = np.zeros(len(table))
+    reference = np.nanmean(table, axis=0)
     for _pass in range(50):
-        reference = np.nanmean(table - positions[:, None], axis=0)
         settled = np.nanmedian(table - reference, axis=1)
         settled -= settled.mean()
         moved = float(np.abs(settled - positions).max())
         positions = settled
+        reference = np.nanmean(table - positions[:, None], axis=0)
         if moved < 1e-12:
             break
-    # Rounded beyond any meaning, so that equal rows are ordered by name and not by the last bit of a sum.
-    return [float(position) for position in np.round(positions, 10)]
+    return positions, reference

@@ -3,7 +3,8 @@
 *Whether* is decided by Hartigan's dip test on logarithms: the dip is the least distance between the empirical
 distribution and any distribution with one mode (of any shape: skewed, heavy-tailed, flat). How large it gets by chance
 is known from the uniform distribution, the one of all with one mode for which it is largest; so the test errs on the
-safe side for any other. `QUANTILES` holds its upper quantiles by simulation; a dip above that of 5 % counts.
+safe side for any other. The package diptest computes both (P. M. Hartigan's algorithm AS 217, with R's table of
+quantiles); a dip beyond that of 5 % counts.
 
 A dip is not yet worth a word. The two clusters are those of least sums of squares (as J. Jenks's classes, 1967), with
 at least `LEAST_SHARE` and `LEAST_SLICES` in the smaller one, and their medians lie apart by `LEAST_RATIO` or more.
@@ -13,16 +14,15 @@ Fewer slices than `LEAST` are not judged.
 generation for the age). It counts when the labels follow it nearly everywhere (`STRONG`), and 95 % of permutations do
 so less. Several may count at once: what a process was given for life also shows in how often it sleeps.
 
-Source: J. A. Hartigan, P. M. Hartigan, *The Dip Test of Unimodality* (Annals of Statistics 13, 1985). The mode is
-looked for at the values alone, as P. M. Hartigan's algorithm AS 217 does; that one narrows an interval instead, and its
-result is now and then a little larger. docs/method.md tables how often the decision is wrong, and how often it finds
-what is there; the tests simulate both again.
+Source: J. A. Hartigan, P. M. Hartigan, *The Dip Test of Unimodality* (Annals of Statistics 13, 1985). docs/method.md
+tables how often the decision is wrong, and how often it finds what is there; the tests simulate both again.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+import diptest
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,19 +47,7 @@ Row = TypeVar("Row")
 Floats: TypeAlias = NDArray[np.float64]
 
 LEVELS = (0.05, 0.01, 0.001)
-QUANTILES: Mapping[int, tuple[float, float, float]] = {
-    9: (0.4378, 0.4922, 0.5555),
-    12: (0.4456, 0.5102, 0.5809),
-    15: (0.4545, 0.5185, 0.5902),
-    20: (0.4564, 0.5228, 0.5888),
-    30: (0.4592, 0.5251, 0.6150),
-    50: (0.4587, 0.5220, 0.5995),
-    75: (0.4495, 0.5166, 0.5924),
-    100: (0.4490, 0.5103, 0.5779),
-    200: (0.4459, 0.5062, 0.5660),
-}
-"""Number of values → quantiles of √n · dip of so many from a uniform distribution, at 1 − `LEVELS`; 20,000 draws each
-to n = 50, 8,000 beyond."""
+"""What a dip may be beyond, the first that counts first."""
 
 
 class Slice(NamedTuple):
@@ -99,7 +87,7 @@ def two_modes(slices: Sequence[Slice], seed: int) -> TwoModes | None:
         return None
     ordered = sorted(slices, key=lambda one: (one.value, one.generation, one.round))
     logs = np.log([one.value for one in ordered])
-    chance = unlikely(dip(logs), len(logs))
+    chance = _unlikely(logs)
     at = _split(logs) if chance is not None else None
     if chance is None or at is None:
         return None
@@ -119,68 +107,10 @@ def usual(rows: Mapping[Row, Sequence[tuple[int, int, float]]]) -> dict[tuple[in
     return {turn: float(np.median(values)) for turn, values in turns.items()}
 
 
-def dip(logs: Floats) -> float:
-    """Hartigan's dip of *logs*, ascending: the least distance to a distribution function with one mode.
-
-    A distribution function with its mode at m is convex before m and concave after it, and may jump at m. One lies
-    within d of the empirical F when the greatest convex minorant of F's lower corners up to m, raised by d, nowhere
-    before m lies below its upper corners lowered by d, and likewise after m. The first gets harder the further right
-    m lies, the second easier; so the value that does best as m is found by bisection.
-    """
-    values, counts = np.unique(logs, return_counts=True)
-    after = np.cumsum(counts) / len(logs)
-    before = after - counts / len(logs)
-
-    def left(mode: int) -> float:
-        return _distance(values, before, after, mode)
-
-    def right(mode: int) -> float:
-        return _distance(-values[::-1], 1 - after[::-1], 1 - before[::-1], len(values) - 1 - mode)
-
-    low, high = 0, len(values) - 1
-    while low < high:  # the first value at which the left side is the harder one
-        middle = (low + high) // 2
-        if left(middle) >= right(middle):
-            high = middle
-        else:
-            low = middle + 1
-    found = min(max(left(mode), right(mode)) for mode in (low, max(0, low - 1)))
-    return max(found, 1 / (2 * len(logs)))
-
-
-def _distance(values: Floats, before: Floats, after: Floats, mode: int) -> float:
-    """Half of how far F's upper corners rise above the convex minorant of its lower ones, left of the mode."""
-    if mode == 0:
-        return 0.0
-    hull: list[int] = []
-    for index in range(mode + 1):
-        while len(hull) > 1 and not _convex(values, before, hull[-2], hull[-1], index):
-            hull.pop()
-        hull.append(index)
-    minorant = np.interp(values[:mode], values[hull], before[hull])
-    return float((after[:mode] - minorant).max()) / 2
-
-
-def _convex(values: Floats, heights: Floats, a: int, b: int, c: int) -> bool:
-    """Whether *b* lies below the line from *a* to *c*."""
-    return bool(
-        (heights[b] - heights[a]) * (values[c] - values[a])
-        < (heights[c] - heights[a]) * (values[b] - values[a])
-    )
-
-
-def unlikely(statistic: float, slices: int) -> float | None:
-    """The least of `LEVELS` at which a dip of so many slices is beyond chance; None for none of them.
-
-    Between tabled numbers √n · dip is interpolated over ln n; beyond the last one it stays (it converges).
-    """
-    numbers = np.log(list(QUANTILES))
-    scaled = statistic * math.sqrt(slices)
-    found = None
-    for level, quantiles in zip(LEVELS, np.array(list(QUANTILES.values())).T, strict=True):
-        if scaled > float(np.interp(math.log(slices), numbers, quantiles)):
-            found = level
-    return found
+def _unlikely(logs: Floats) -> float | None:
+    """The least of `LEVELS` at which the dip of *logs*, which ascend, is beyond chance; None for none of them."""
+    _dip, chance = diptest.diptest(logs, sort_x=False)
+    return min((level for level in LEVELS if chance <= level), default=None)
 
 
 def _split(logs: Floats) -> int | None:
