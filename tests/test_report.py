@@ -46,14 +46,15 @@ from crossloop.journal import (
     WarmUp,
     WarningRecord,
 )
-from crossloop.report import Rendered, ScenarioTexts, digits, render, render_matrix, write
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown, block, code, file_stem, inline, one_line, plot_text
+from crossloop.markup.tables import Column, markdown_table, table
+from crossloop.report import Rendered, ScenarioTexts, render, render_matrix, write
 from crossloop.report.canvas import family_styles
 from crossloop.report.drawing import draw
-from crossloop.report.escaping import Markdown, block, code, file_stem, inline, one_line, plot_text
 from crossloop.report.page import ROWS_PER_PAGE
 from crossloop.report.run import gather
 from crossloop.report.scenario import percentile
-from crossloop.report.tables import Column, markdown_table, table
 from tests import journals
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -23,7 +23,7 @@ from crossloop.claims.findings import (
     shown,
 )
 from crossloop.journal import Estimate
-from crossloop.report import digits
+from crossloop.markup import digits
 
 ECHO: Mapping[str, int | float | bool | str] = {"size": 1024, "connections": 10}
 RING: tuple[Mapping[str, int | float | bool | str], ...] = (

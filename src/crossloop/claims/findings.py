@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from crossloop.journal import Estimate
-from crossloop.report import digits
+from crossloop.markup import digits
 
 
 class Verdict(Enum):

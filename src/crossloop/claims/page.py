@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from crossloop.claims.catalogue import Claim
 from crossloop.claims.evidence import Evidence
 from crossloop.claims.findings import Finding, NotMeasuredError, Verdict
-from crossloop.report.escaping import Markdown, code, inline
+from crossloop.markup.escaping import Markdown, code, inline
+from crossloop.markup.tables import Column, markdown_table, table
 from crossloop.report.run import Run
-from crossloop.report.tables import Column, markdown_table, table
 
 
 def evaluate(claims: Sequence[Claim], evidence: Evidence) -> list[tuple[Claim, Finding]]:

@@ -29,9 +29,9 @@ from crossloop.journal import (
     SliceRecord,
     read_journal,
 )
+from crossloop.markup import digits
+from crossloop.markup.tables import Column, markdown_table, table
 from crossloop.outcomes import outcome_reason
-from crossloop.report import digits
-from crossloop.report.tables import Column, markdown_table, table
 from crossloop.statistics import wilson
 from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError

@@ -17,7 +17,7 @@ from crossloop.compare.records import COMPARE_VERSION, CellVerdict, Comparison
 from crossloop.compare.runs import RunData
 from crossloop.compare.verdicts import DEFAULT_FLOOR, Measured, side, verdicts, without_ratio
 from crossloop.journal import CellRecord
-from crossloop.report import digits
+from crossloop.markup import digits
 
 Costs: TypeAlias = Mapping[RowKey, Logarithms]
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from crossloop.compare.records import CellVerdict, Comparison, Side, Verdict
 from crossloop.journal import Estimate
-from crossloop.report import digits
-from crossloop.report.escaping import Markdown, inline
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.tables import Column, markdown_table, table
 from crossloop.report.run import parameters_text, row_label
-from crossloop.report.tables import Column, markdown_table, table
 
 ORDER: tuple[Verdict, ...] = ("regression", "improvement", "tie", "not comparable")
 _ROWS = """\

@@ -12,7 +12,8 @@ from typing import Any
 
 from crossloop.export.names import NothingToExportError, cell_name, measured_cells, unit_of
 from crossloop.journal import CellRecord, Record
-from crossloop.report import ScenarioTexts, digits
+from crossloop.markup import digits
+from crossloop.report import ScenarioTexts
 from crossloop.report.run import Run, gather
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from crossloop.journal import CellRecord
+from crossloop.markup.escaping import one_line
 from crossloop.report import ScenarioTexts
-from crossloop.report.escaping import one_line
 from crossloop.report.run import Run, parameters_text, row_label
 
 

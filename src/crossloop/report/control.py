@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from crossloop.journal import ComparisonRecord
-from crossloop.report import digits
-from crossloop.report.escaping import Markdown
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown
 from crossloop.report.run import Run, row_label
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 

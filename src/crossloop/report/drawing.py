@@ -7,7 +7,7 @@ from typing import assert_never
 
 from matplotlib.axes import Axes
 
-from crossloop.report import digits
+from crossloop.markup import digits
 from crossloop.report.canvas import (
     AXIS,
     CHARACTER,

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from crossloop.journal import EvidenceRecord, WarmUp
-from crossloop.report import digits
-from crossloop.report.digits import MISSING
-from crossloop.report.escaping import Markdown, code, inline
+from crossloop.markup import digits
+from crossloop.markup.digits import MISSING
+from crossloop.markup.escaping import Markdown, code, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.report.run import Run, ScenarioTexts, parameters_text, row_label
-from crossloop.report.tables import Column, Table, table
 
 NOTED = 0.1
 """Calls per operation from which a row is said to make a call: one in ten messages."""

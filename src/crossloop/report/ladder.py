@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from crossloop import statistics
 from crossloop.journal import CellRecord, Connecting, Estimate
-from crossloop.report import digits
-from crossloop.report.digits import MISSING
-from crossloop.report.escaping import Markdown, inline
+from crossloop.markup import digits
+from crossloop.markup.digits import MISSING
+from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, parameters_text, row_label
-from crossloop.report.tables import Column, Table, table
 
 KERNEL_FROM = 1000
 """Connections from which on the kernel's memory for each is shown: of fewer it drowns in what else the machine

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from crossloop.journal import CellRecord, Estimate, Record
 from crossloop.journal.naming import adapter_of
-from crossloop.report import digits
-from crossloop.report.escaping import Markdown, file_stem, inline
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown, file_stem, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.report.page import METHOD_LINK, Rendered, environment, texts_for
 from crossloop.report.portability import Reasons, absent_text, outcomes_text
 from crossloop.report.run import (
@@ -20,7 +21,6 @@ from crossloop.report.run import (
     parameters_text,
     row_label,
 )
-from crossloop.report.tables import Column, Table, table
 
 REFERENCE = "asyncio"
 """Adapter that the others are held against where every run of a comparison has it."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from crossloop.journal import Mode, Modes
-from crossloop.report import digits
-from crossloop.report.digits import MISSING
-from crossloop.report.escaping import Markdown, code, inline
+from crossloop.markup import digits
+from crossloop.markup.digits import MISSING
+from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.report.run import Row, ScenarioTexts
 
 _OTHERS = "others"

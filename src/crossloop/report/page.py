@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossloop.journal import Record
+from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.tables import markdown_table
 from crossloop.report import summary
 from crossloop.report.control import noise_floor
-from crossloop.report.escaping import Markdown, inline
 from crossloop.report.evidence import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
@@ -17,7 +18,6 @@ from crossloop.report.references import certificate
 from crossloop.report.run import Run, ScenarioTexts, gather
 from crossloop.report.scenario import ComparisonTables, comparison_tables
 from crossloop.report.stopping import stopping_doubts
-from crossloop.report.tables import markdown_table
 from crossloop.report.tax import TaxPlot, tax_plot
 from crossloop.report.unmeasured import incident_table, incidents
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from crossloop.journal import Figures, Latency
 from crossloop.journal.naming import adapter_of
-from crossloop.report.digits import integer, number
-from crossloop.report.escaping import file_stem, plot_text
+from crossloop.markup.digits import integer, number
+from crossloop.markup.escaping import file_stem, plot_text
 from crossloop.report.ladder import Ladder, kernel_bytes, ladders_of
 from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, row_label
 from crossloop.report.scenario import SAMPLES, shown_latency

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from crossloop.journal import AdapterRecord, CellRecord, CheckRecord
 from crossloop.journal.naming import adapter_of, is_variant
-from crossloop.report import digits
-from crossloop.report.escaping import Markdown, inline
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.report.run import Run, ScenarioTexts
-from crossloop.report.tables import Column, Table, table
 
 _MARKS_SHOWN = 3
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from crossloop.markup import digits
+from crossloop.markup.digits import MISSING
+from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.references import MARKED_SHARE, REFERENCES_SETTING
-from crossloop.report import digits
-from crossloop.report.digits import MISSING
-from crossloop.report.escaping import Markdown, inline
 from crossloop.report.run import Comparison, Row, Run, ScenarioTexts
-from crossloop.report.tables import Column, Table, table
 
 _NAMES_SHOWN = 6
 

@@ -21,8 +21,8 @@ from crossloop.journal import (
     WarningRecord,
 )
 from crossloop.journal.naming import adapter_of, is_variant
+from crossloop.markup import digits
 from crossloop.references import FAMILY
-from crossloop.report import digits
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 
 COMMON = "common"

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Figures, Latency, RateFigures, RunRecord
+from crossloop.markup import digits
+from crossloop.markup.digits import MISSING
+from crossloop.markup.escaping import Markdown
+from crossloop.markup.tables import Column, Table, table
 from crossloop.references import MARKED_SHARE
-from crossloop.report import digits
 from crossloop.report.control import control_notes
-from crossloop.report.digits import MISSING
-from crossloop.report.escaping import Markdown
 from crossloop.report.ladder import connecting_table
 from crossloop.report.modes import mode_lines
 from crossloop.report.references import references_table
 from crossloop.report.run import COMMON, Comparison, Row, Run, ScenarioTexts, too_few_rounds
 from crossloop.report.stopping import stopping_notes
-from crossloop.report.tables import Column, Table, table
 from crossloop.report.tax import tax_table
 
 BEYOND = 10

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from crossloop.journal import LOAD_ENGINE, PYTHON_LOAD, SUITES, Machine
 from crossloop.journal.naming import adapter_of
-from crossloop.report import digits
-from crossloop.report.escaping import Markdown, code, inline
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown, code, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, too_few_rounds
-from crossloop.report.tables import Column, Table, table
 
 STEAL_NOTED = 0.01
 """Share of CPU time taken by the hypervisor from which it is mentioned."""

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crossloop.journal import TaxPart, TaxRecord
-from crossloop.report import digits
-from crossloop.report.digits import MISSING
-from crossloop.report.escaping import plot_text
+from crossloop.markup import digits
+from crossloop.markup.digits import MISSING
+from crossloop.markup.escaping import plot_text
+from crossloop.markup.tables import Column, Table, table
 from crossloop.report.run import Comparison, Run, ScenarioTexts, row_label
-from crossloop.report.tables import Column, Table, table
 
 PARTS: Mapping[str, str] = {
     "system-calls": "system calls alone",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from crossloop.report import digits
+from crossloop.markup import digits
 from crossloop.report.canvas import (
     AXIS,
     CHARACTER,

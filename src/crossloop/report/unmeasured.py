@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from crossloop.journal import CellRecord
 from crossloop.journal.naming import adapter_of
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown, block, code, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.outcomes import OutcomeName
-from crossloop.report import digits
-from crossloop.report.escaping import Markdown, block, code, inline
 from crossloop.report.run import Run, parameters_text, row_label
-from crossloop.report.tables import Column, Table, table
 
 _SETS_SHOWN = 6
 _SERIOUS_FIRST: tuple[OutcomeName, ...] = (

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from crossloop.report.digits import MISSING
-from crossloop.report.escaping import Markdown, inline
+from crossloop.markup.digits import MISSING
+from crossloop.markup.escaping import Markdown, inline
 
 _RULES = {"left": ":---", "right": "---:", "centre": ":---:"}
 
