@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossloop.compare.change import Logarithms, RowKey, shifts
-from crossloop.compare.verdicts import Measured, verdicts
+from crossloop.compare.verdicts import CellPair, verdicts
 from crossloop.journal import CellRecord
 
 ROWS, SETS = 20, 10
@@ -93,7 +93,7 @@ def judged_pair(
     for number, (before, after) in enumerate(zip(base, new, strict=True)):
         for row, shift in shifts(before, after).items():
             cell = CellRecord(*row, "simulated", {"set": number}, "measured")
-            measured.append(Measured(cell, cell, shift, None))
+            measured.append(CellPair(cell, cell, shift, None))
     rows, cells = verdicts(measured, THRESHOLD)
     called: dict[str, set[tuple[str, int | None]]] = {"regression": set(), "improvement": set()}
     for one in (*rows, *cells):

@@ -15,14 +15,14 @@ from crossloop.bench.plan import PROFILES, climbs
 from crossloop.claims import (
     CLAIMS,
     Claim,
-    Evidence,
-    Finding,
+    Judgement,
+    Sources,
     Verdict,
     claims_page,
     evaluate,
 )
-from crossloop.claims.findings import about, at_least, below, between, every, joined, neither_wins, shown
-from crossloop.claims.planning import adapters_of, claims_plan, scenarios_of
+from crossloop.claims.judging import about, at_least, below, between, every, joined, neither_wins, shown
+from crossloop.cli.claims_plan import adapters_of, claims_plan, scenarios_of
 from crossloop.journal import (
     CellRecord,
     EndRecord,
@@ -245,10 +245,10 @@ TRUTHS: Sequence[tuple[str, Verdict, list[Record], Mapping[str, Mapping[str, Any
 ]  # fmt: skip
 
 
-def found(id_: str, records: Sequence[Record], programs: Mapping[str, Mapping[str, Any]]) -> Finding:
-    evidence = Evidence.of([run_record(), *records, EndRecord(elapsed_s=1, cells={})], programs)
-    ((_claim, finding),) = evaluate([BY_ID[id_]], evidence)
-    return finding
+def found(id_: str, records: Sequence[Record], programs: Mapping[str, Mapping[str, Any]]) -> Judgement:
+    sources = Sources.of([run_record(), *records, EndRecord(elapsed_s=1, cells={})], programs)
+    ((_claim, judgement),) = evaluate([BY_ID[id_]], sources)
+    return judgement
 
 
 @pytest.mark.parametrize(("id_", "wanted", "records", "programs"), TRUTHS)
@@ -266,9 +266,9 @@ def test_every_claim_that_can_be_tested_is_seen_to_hold_and_not_to() -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_what_a_claim_lacks_is_its_reason(claim: Claim) -> None:
-    finding = found(claim.id, [], {})
-    assert finding.verdict is Verdict.NOT_MEASURED
-    assert finding.measured
+    judgement = found(claim.id, [], {})
+    assert judgement.verdict is Verdict.NOT_MEASURED
+    assert judgement.measured
 
 
 def test_a_row_that_failed_is_why_a_claim_is_not_measured() -> None:
@@ -337,14 +337,14 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
 
 
 def test_the_page_is_this() -> None:
-    evidence = Evidence.of(
+    sources = Sources.of(
         [run_record(), *rows("tcp-echo", ECHO, {("tornado", "iostream"): 21, ("uvloop", "protocol"): 10})]
     )
     claims = [
         dataclasses.replace(BY_ID["uvloop-twice-tornado"], caveat="a | caveat"),
         BY_ID["uvloop-twice-gevent"],
     ]
-    page = claims_page(evaluate(claims, evidence), evidence.run)
+    page = claims_page(evaluate(claims, sources), sources.run)
     assert page == (ROOT / "tests/golden/claims.md").read_text("utf-8")
 
 

@@ -15,7 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossloop.compare import Comparison, NoRunError, compare_page, compare_runs, decoded, encoded, run_data
+from crossloop.compare import (
+    CompareDocument,
+    NoRunError,
+    compare_page,
+    compare_runs,
+    decoded,
+    encoded,
+    run_data,
+)
 from crossloop.compare.change import Shift, judged, over_sets, paired_shift, shifts
 from crossloop.compare.records import CellVerdict, Interval
 from crossloop.compare.schema import schema_text
@@ -82,11 +90,11 @@ def journal(
 
 def compared(
     base: list[Record], new: list[Record], *, threshold: float = 0.03, anchor: str = ""
-) -> Comparison:
+) -> CompareDocument:
     return compare_runs(run_data("base", base), run_data("new", new), threshold=threshold, anchor=anchor)
 
 
-def verdicts(document: Comparison) -> dict[str, set[str]]:
+def verdicts(document: CompareDocument) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for one in (*document.cells, *document.rows):
         found.setdefault(one.adapter, set()).add(one.verdict)
@@ -322,7 +330,7 @@ def test_a_row_alone_has_the_drift_of_the_machine_in_it(factor: float, found: st
     assert document.regressed is (found == "regression")
 
 
-def cell(document: Comparison, adapter: str) -> CellVerdict:
+def cell(document: CompareDocument, adapter: str) -> CellVerdict:
     return next(one for one in document.cells if one.adapter == adapter)
 
 
@@ -451,7 +459,7 @@ def test_turned_around_it_says_the_reverse(seed: int, drift: float, generations:
 # The page and the document
 
 
-def golden_document() -> Comparison:
+def golden_document() -> CompareDocument:
     document = compared(journal(1), journal(2))
     side = msgspec.structs.replace(document.base, name="old", noise_floor=0.012)
     new = msgspec.structs.replace(document.new, name="new | run", complete=False)

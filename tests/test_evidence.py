@@ -17,7 +17,7 @@ from crossloop.bench.plan import PROFILES, make_plan
 from crossloop.bench.rooms import Conditions
 from crossloop.journal import EvidenceRecord, JournalError, JournalWriter, SystemCalls, read_journal
 from crossloop.measure.syscalls import Count, TracingError, parsed, traced, tracer
-from crossloop.report.evidence import peculiarities
+from crossloop.report.evidence_section import peculiarities
 from crossloop.statistics import LEVEL_STRETCHES, Stretch, steady
 from crossloop.suite import load_suite
 from crossloop.supervise.probe import probe

@@ -1,17 +1,17 @@
 """Published claims about event libraries, tested: `crossloop claims`."""
 
 from crossloop.claims.catalogue import CLAIMS, Claim, Need
-from crossloop.claims.evidence import Evidence
-from crossloop.claims.findings import Finding, NotMeasuredError, Verdict
-from crossloop.claims.page import claims_page, evaluate, summary
+from crossloop.claims.claims_page import claims_page, evaluate, summary
+from crossloop.claims.judging import Judgement, NotMeasuredError, Verdict
+from crossloop.claims.sources import Sources
 
 __all__ = [
     "CLAIMS",
     "Claim",
-    "Evidence",
-    "Finding",
+    "Judgement",
     "Need",
     "NotMeasuredError",
+    "Sources",
     "Verdict",
     "claims_page",
     "evaluate",

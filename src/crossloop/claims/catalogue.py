@@ -8,9 +8,8 @@ its server: as long as the server is the limit, throughput is its inverse.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from crossloop.claims.evidence import Evidence, What
-from crossloop.claims.findings import (
-    Finding,
+from crossloop.claims.judging import (
+    Judgement,
     NotMeasuredError,
     Verdict,
     about,
@@ -22,6 +21,7 @@ from crossloop.claims.findings import (
     neither_wins,
     shown,
 )
+from crossloop.claims.sources import Sources, What
 from crossloop.journal import Estimate
 from crossloop.markup import digits
 
@@ -57,53 +57,53 @@ class Claim:
     """Who, where, when."""
     test: str
     """How it is tested, in words."""
-    find: Callable[[Evidence], Finding]
+    find: Callable[[Sources], Judgement]
     needs: tuple[Need, ...] = ()
     programs: tuple[str, ...] = ()
     caveat: str = ""
 
 
-def _uvloop_factor(evidence: Evidence) -> Finding:
+def _uvloop_factor(sources: Sources) -> Judgement:
     found = {
-        style: evidence.ratio("tcp-echo", ECHO, ("asyncio", style), ("uvloop", style))
+        style: sources.ratio("tcp-echo", ECHO, ("asyncio", style), ("uvloop", style))
         for style in ("protocol", "streams", "sockets")
     }
     verdict = joined([between(one, 2, 4) for one in found.values()])
-    return Finding(verdict, _listed("asyncio ÷ uvloop", found))
+    return Judgement(verdict, _listed("asyncio ÷ uvloop", found))
 
 
-def _uvloop_twice(other: str, style: str) -> Callable[[Evidence], Finding]:
-    def find(evidence: Evidence) -> Finding:
-        ratio = evidence.ratio("tcp-echo", ECHO, (other, style), ("uvloop", "protocol"))
-        return Finding(at_least(ratio, 2), f"{other} ÷ uvloop (protocol): {shown(ratio)}")
+def _uvloop_twice(other: str, style: str) -> Callable[[Sources], Judgement]:
+    def find(sources: Sources) -> Judgement:
+        ratio = sources.ratio("tcp-echo", ECHO, (other, style), ("uvloop", "protocol"))
+        return Judgement(at_least(ratio, 2), f"{other} ÷ uvloop (protocol): {shown(ratio)}")
 
     return find
 
 
-def _tornado_to_gevent(evidence: Evidence) -> Finding:
-    ratio = evidence.ratio("tcp-echo", ECHO, ("tornado", "iostream"), ("gevent-libev", "streamserver"))
-    return Finding(about(ratio, 30.5 / 19.9), f"tornado ÷ gevent-libev: {shown(ratio)}")
+def _tornado_to_gevent(sources: Sources) -> Judgement:
+    ratio = sources.ratio("tcp-echo", ECHO, ("tornado", "iostream"), ("gevent-libev", "streamserver"))
+    return Judgement(about(ratio, 30.5 / 19.9), f"tornado ÷ gevent-libev: {shown(ratio)}")
 
 
-def _libev_faster(evidence: Evidence) -> Finding:
+def _libev_faster(sources: Sources) -> Judgement:
     found: dict[str, Estimate] = {}
     for parameters in RING:
         words = f"{parameters['pairs']:,} pairs" + (" with timeouts" if parameters["timeouts"] else "")
-        found[words] = evidence.ratio("pipe-pairs", parameters, ("pyev", "native"), ("libevent", "native"))
-    return Finding(joined([below(one, 1) for one in found.values()]), _listed("pyev ÷ libevent", found))
+        found[words] = sources.ratio("pipe-pairs", parameters, ("pyev", "native"), ("libevent", "native"))
+    return Judgement(joined([below(one, 1) for one in found.values()]), _listed("pyev ÷ libevent", found))
 
 
-def _libev_watcher(evidence: Evidence) -> Finding:
-    sizes = evidence.program("watcher-sizes")
+def _libev_watcher(sources: Sources) -> Judgement:
+    sizes = sources.program("watcher-sizes")
     size = max(int(sizes["libev_bytes"]), int(sizes["libev_timer_bytes"]))
     words = f"ev_io {sizes['libev_bytes']}, ev_timer {sizes['libev_timer_bytes']} bytes ({sizes['libev']})"
-    return Finding(Verdict.HOLDS if size <= 56 else Verdict.DOES_NOT, words)
+    return Judgement(Verdict.HOLDS if size <= 56 else Verdict.DOES_NOT, words)
 
 
-def _libevent_watcher(evidence: Evidence) -> Finding:
-    sizes = evidence.program("watcher-sizes")
+def _libevent_watcher(sources: Sources) -> Judgement:
+    sizes = sources.program("watcher-sizes")
     words = f"struct event {sizes['libevent_bytes']} bytes (libevent {sizes['libevent']})"
-    return Finding(Verdict.HOLDS if int(sizes["libevent_bytes"]) == 152 else Verdict.DOES_NOT, words)
+    return Judgement(Verdict.HOLDS if int(sizes["libevent_bytes"]) == 152 else Verdict.DOES_NOT, words)
 
 
 GEVENT_WORKLOADS: Mapping[str, tuple[str, Mapping[str, int | float | bool | str], str]] = {
@@ -114,38 +114,38 @@ GEVENT_WORKLOADS: Mapping[str, tuple[str, Mapping[str, int | float | bool | str]
 }
 
 
-def _gevent_loops(evidence: Evidence) -> Finding:
+def _gevent_loops(sources: Sources) -> Judgement:
     found = {
-        name: evidence.ratio(scenario, parameters, ("gevent-libuv", style), ("gevent-libev", style))
+        name: sources.ratio(scenario, parameters, ("gevent-libuv", style), ("gevent-libev", style))
         for name, (scenario, parameters, style) in GEVENT_WORKLOADS.items()
     }
-    return Finding(neither_wins(list(found.values())), _listed("libuv ÷ libev", found))
+    return Judgement(neither_wins(list(found.values())), _listed("libuv ÷ libev", found))
 
 
-def _dns(dearer: str, claimed: float) -> Callable[[Evidence], Finding]:
-    def find(evidence: Evidence) -> Finding:
+def _dns(dearer: str, claimed: float) -> Callable[[Sources], Judgement]:
+    def find(sources: Sources) -> Judgement:
         what: What = "time"
         rows = ("gevent-libev", dearer), ("gevent-libev", "gevent-ares")
-        ratio = evidence.ratio("dns", NAMES, *rows, what=what)
-        return Finding(about(ratio, claimed), f"{dearer} ÷ gevent-ares in time: {shown(ratio)}")
+        ratio = sources.ratio("dns", NAMES, *rows, what=what)
+        return Judgement(about(ratio, claimed), f"{dearer} ÷ gevent-ares in time: {shown(ratio)}")
 
     return find
 
 
-def _dns_blocking(_evidence: Evidence) -> Finding:
+def _dns_blocking(_sources: Sources) -> Judgement:
     raise NotMeasuredError(
         "no adapter resolves in the thread of its loop, which would stop everything else meanwhile"
     )
 
 
-def _serves_ten_thousand(evidence: Evidence, adapter: str) -> tuple[bool | None, str]:
+def _serves_ten_thousand(sources: Sources, adapter: str) -> tuple[bool | None, str]:
     """Whether an adapter served 10,000 connections within the objective, and in words what came of it.
 
     None where that is not known: it was ended because it held more memory than a worker may here, a bound of ours
     and not of the world's; another process failed beside it; or its climb ended on a
     lower rung, and 10,000 were not tried.
     """
-    cell = evidence.cell("c10k", {"connections": TEN_THOUSAND}, adapter)
+    cell = sources.cell("c10k", {"connections": TEN_THOUSAND}, adapter)
     if cell.figures is None:
         if cell.outcome in {"not-installed", "unsupported"}:
             raise NotMeasuredError(f"{adapter} is {cell.outcome}: {cell.reason}")
@@ -162,51 +162,53 @@ def _served(verdicts: Mapping[bool, Verdict], served: bool | None) -> Verdict:
     return Verdict.UNDECIDED if served is None else verdicts[served]
 
 
-def _does_not_serve(adapter: str) -> Callable[[Evidence], Finding]:
-    def find(evidence: Evidence) -> Finding:
-        served, words = _serves_ten_thousand(evidence, adapter)
-        return Finding(_served({True: Verdict.DOES_NOT, False: Verdict.HOLDS}, served), words)
+def _does_not_serve(adapter: str) -> Callable[[Sources], Judgement]:
+    def find(sources: Sources) -> Judgement:
+        served, words = _serves_ten_thousand(sources, adapter)
+        return Judgement(_served({True: Verdict.DOES_NOT, False: Verdict.HOLDS}, served), words)
 
     return find
 
 
-def _one_loop_serves(evidence: Evidence) -> Finding:
-    found = [_serves_ten_thousand(evidence, adapter) for adapter in ("epoll", "uvloop", "pyev", "libevent")]
+def _one_loop_serves(sources: Sources) -> Judgement:
+    found = [_serves_ten_thousand(sources, adapter) for adapter in ("epoll", "uvloop", "pyev", "libevent")]
     verdicts = [_served({True: Verdict.HOLDS, False: Verdict.DOES_NOT}, served) for served, _words in found]
-    return Finding(every(verdicts), "; ".join(words for _served, words in found))
+    return Judgement(every(verdicts), "; ".join(words for _served, words in found))
 
 
-def _grows(adapter: str) -> Callable[[Evidence], Finding]:
-    def find(evidence: Evidence) -> Finding:
-        slope = evidence.slope("c10k", "connections", adapter)
-        return Finding(at_least(slope, GROWS), f"exponent over connections: {shown(slope)}")
+def _grows(adapter: str) -> Callable[[Sources], Judgement]:
+    def find(sources: Sources) -> Judgement:
+        slope = sources.slope("c10k", "connections", adapter)
+        return Judgement(at_least(slope, GROWS), f"exponent over connections: {shown(slope)}")
 
     return find
 
 
-def _level(evidence: Evidence) -> Finding:
-    slope = evidence.slope("c10k", "connections", "epoll")
-    return Finding(below(slope, LEVEL), f"exponent over connections: {shown(slope)}")
+def _level(sources: Sources) -> Judgement:
+    slope = sources.slope("c10k", "connections", "epoll")
+    return Judgement(below(slope, LEVEL), f"exponent over connections: {shown(slope)}")
 
 
-def _libuv_pool(evidence: Evidence) -> Finding:
-    counted = evidence.program("libuv-threads")
+def _libuv_pool(sources: Sources) -> Judgement:
+    counted = sources.program("libuv-threads")
     start, sockets, names = (len(counted[when]) for when in ("start", "sockets", "names"))
     alone = int(counted["python_threads"]) == 1
     words = f"threads: {start} at the start, {sockets} after {counted['messages']:,} messages, {names} after one name"
     holds = sockets == start and names > sockets and alone
-    return Finding(Verdict.HOLDS if holds else Verdict.DOES_NOT, f"{words} (uvloop {counted['uvloop']})")
+    return Judgement(Verdict.HOLDS if holds else Verdict.DOES_NOT, f"{words} (uvloop {counted['uvloop']})")
 
 
-def _libuv_poller(evidence: Evidence) -> Finding:
-    counted = evidence.program("libuv-threads")
+def _libuv_poller(sources: Sources) -> Judgement:
+    counted = sources.program("libuv-threads")
     kinds = [str(kind) for kind in counted["kernel_objects"]]
     verdict = Verdict.HOLDS if "eventpoll" in kinds else Verdict.DOES_NOT
-    return Finding(verdict, f"with a connection under way it holds {', '.join(kinds) or 'no kernel object'}")
+    return Judgement(
+        verdict, f"with a connection under way it holds {', '.join(kinds) or 'no kernel object'}"
+    )
 
 
-def _elsewhere(why: str) -> Callable[[Evidence], Finding]:
-    def find(_evidence: Evidence) -> Finding:
+def _elsewhere(why: str) -> Callable[[Sources], Judgement]:
+    def find(_sources: Sources) -> Judgement:
         raise NotMeasuredError(why)
 
     return find

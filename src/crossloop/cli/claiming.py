@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from crossloop.bench.rooms import journal_path
-from crossloop.claims import CLAIMS, Claim, Evidence, Verdict, claims_page, evaluate, summary
-from crossloop.claims.planning import adapters_of, claims_plan, scenarios_of
+from crossloop.claims import CLAIMS, Claim, Sources, Verdict, claims_page, evaluate, summary
 from crossloop.cli.benching import adapter_record, terminated_is_interrupted
 from crossloop.cli.choosing import suite_or_stop
+from crossloop.cli.claims_plan import adapters_of, claims_plan, scenarios_of
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.measuring import measure
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
@@ -59,9 +59,9 @@ def run(
             except KeyboardInterrupt:
                 click.echo("crossloop: interrupted; the claims begin anew", err=True)
                 return INTERRUPTED
-    evidence = Evidence.of(records, _programs(claims, records[0]))
-    found = evaluate(claims, evidence)
-    page = claims_page(found, evidence.run)
+    sources = Sources.of(records, _programs(claims, records[0]))
+    found = evaluate(claims, sources)
+    page = claims_page(found, sources.run)
     click.echo(page, nl=False)
     if out is not None:
         try:
@@ -70,7 +70,7 @@ def run(
         except OSError as error:
             raise unwritable(out, error) from error
     click.echo(f"crossloop: {summary(found)}", err=True)
-    if all(finding.verdict is Verdict.NOT_MEASURED for _claim, finding in found):
+    if all(judgement.verdict is Verdict.NOT_MEASURED for _claim, judgement in found):
         raise StopError(
             "no claim could be tested; the table says why, and `crossloop setup` brings bindings",
             NOTHING_MEASURED,

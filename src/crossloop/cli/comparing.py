@@ -10,7 +10,7 @@ from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.refusing import probe_writable, unwritable
 from crossloop.compare import (
     AnchorError,
-    Comparison,
+    CompareDocument,
     NoRunError,
     RunData,
     compare_page,
@@ -54,7 +54,7 @@ def run(
     return deliver(document, out)
 
 
-def deliver(document: Comparison, out: Path | None) -> int:
+def deliver(document: CompareDocument, out: Path | None) -> int:
     """Print the page, write both files, and say by the exit status whether there is a regression."""
     try:
         text = encoded(document)

@@ -1,8 +1,8 @@
 """Two runs, or two builds within one run, and a verdict on every cell. Pure but for what calls it."""
 
 from crossloop.compare.builds import BuildNames, compare_builds
-from crossloop.compare.page import compare_page, headline
-from crossloop.compare.records import CellVerdict, Comparison, decoded, encoded
+from crossloop.compare.compare_page import compare_page, headline
+from crossloop.compare.records import CellVerdict, CompareDocument, decoded, encoded
 from crossloop.compare.runs import NoRunError, RunData, run_data
 from crossloop.compare.verdicts import DEFAULT_THRESHOLD, AnchorError, compare_runs, differences
 
@@ -11,7 +11,7 @@ __all__ = [
     "AnchorError",
     "BuildNames",
     "CellVerdict",
-    "Comparison",
+    "CompareDocument",
     "NoRunError",
     "RunData",
     "compare_builds",

@@ -13,9 +13,9 @@ from typing import TypeAlias
 import msgspec
 
 from crossloop.compare.change import Logarithms, RowKey, Shift, paired_shift
-from crossloop.compare.records import COMPARE_VERSION, CellVerdict, Comparison
+from crossloop.compare.records import COMPARE_VERSION, CellVerdict, CompareDocument
 from crossloop.compare.runs import RunData
-from crossloop.compare.verdicts import DEFAULT_FLOOR, Measured, side, verdicts, without_ratio
+from crossloop.compare.verdicts import DEFAULT_FLOOR, CellPair, side, verdicts, without_ratio
 from crossloop.journal import CellRecord
 from crossloop.markup import digits
 
@@ -37,9 +37,9 @@ class BuildNames:
     twin: str
 
 
-def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comparison:
+def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> CompareDocument:
     """The verdict on every cell of the two builds; the cells bear the name of the adapter that both are of."""
-    measured: list[Measured] = []
+    measured: list[CellPair] = []
     others: list[CellVerdict] = []
     equal: list[float] = []
     for key, cells in run.cells.items():
@@ -58,7 +58,7 @@ def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comp
     floor = DEFAULT_FLOOR if noise is None else noise
     rows, found = verdicts([replace(one, floor=floor) for one in measured], threshold)
     both = msgspec.structs.replace(side(run), noise_floor=noise)
-    return Comparison(
+    return CompareDocument(
         schema=COMPARE_VERSION,
         base=msgspec.structs.replace(both, name=names.base),
         new=msgspec.structs.replace(both, name=names.new),
@@ -72,13 +72,13 @@ def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comp
     )
 
 
-def _pair(costs: Costs, base: CellRecord, new: CellRecord) -> Measured | None:
+def _pair(costs: Costs, base: CellRecord, new: CellRecord) -> CellPair | None:
     """Both builds on one set of parameters; None where one of them has no figures."""
     old, now = (base.adapter, base.style), (new.adapter, new.style)
     if base.figures is None or new.figures is None or old not in costs or now not in costs:
         return None
     raw = math.exp(median(costs[old].values())), math.exp(median(costs[now].values()))
-    return Measured(base, new, paired_shift(costs[old], costs[now]), raw)
+    return CellPair(base, new, paired_shift(costs[old], costs[now]), raw)
 
 
 def _changes(costs: Costs, base: RowKey, twin: RowKey) -> list[float]:

@@ -65,7 +65,7 @@ class Side(Struct, frozen=True):
     """What an A/A control of this run showed, as a part of one; None: it had none."""
 
 
-class Comparison(Struct, frozen=True):
+class CompareDocument(Struct, frozen=True):
     """The whole document."""
 
     schema: int
@@ -93,11 +93,11 @@ class Comparison(Struct, frozen=True):
         return any(one.verdict == "regression" for one in (*self.cells, *self.rows))
 
 
-def encoded(document: Comparison) -> bytes:
+def encoded(document: CompareDocument) -> bytes:
     """The document as JSON that `decoded` takes, its texts cut to their bounds. Raises `UnfitRecordError`."""
     return msgspec.json.format(msgspec.json.encode(fitted(document)), indent=2) + b"\n"
 
 
-def decoded(text: bytes) -> Comparison:
+def decoded(text: bytes) -> CompareDocument:
     """The document in *text*. Raises `msgspec.DecodeError`, of which `ValidationError` is one."""
-    return msgspec.json.decode(text, type=Comparison)
+    return msgspec.json.decode(text, type=CompareDocument)

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from crossloop.compare.records import COMPARE_VERSION, Comparison
+from crossloop.compare.records import COMPARE_VERSION, CompareDocument
 
 
 def schema_text() -> str:
@@ -12,7 +12,7 @@ def schema_text() -> str:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"What `crossloop compare` says of two runs, schema {COMPARE_VERSION}",
-        **msgspec.json.schema(Comparison),
+        **msgspec.json.schema(CompareDocument),
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -14,7 +14,7 @@ from statistics import geometric_mean, median
 import msgspec
 
 from crossloop.compare.change import Change, RowKey, Shift, judged, over_sets, shifts
-from crossloop.compare.records import COMPARE_VERSION, CellVerdict, Comparison, Interval, Side, Verdict
+from crossloop.compare.records import COMPARE_VERSION, CellVerdict, CompareDocument, Interval, Side, Verdict
 from crossloop.compare.runs import RunData, SetKey, floor_of
 from crossloop.journal import LOAD_ENGINE, CellRecord
 from crossloop.report.run import parameters_key, row_label
@@ -31,7 +31,7 @@ class AnchorError(ValueError):
 
 
 @dataclass(frozen=True)
-class Measured:
+class CellPair:
     """One cell in both runs, before the verdict."""
 
     base: CellRecord
@@ -43,17 +43,17 @@ class Measured:
     """What the runs make of no difference, as a part of one: no threshold is below it."""
 
 
-def compare_runs(base: RunData, new: RunData, *, threshold: float, anchor: str = "") -> Comparison:
+def compare_runs(base: RunData, new: RunData, *, threshold: float, anchor: str = "") -> CompareDocument:
     """The verdict on every cell that either run has. Raises `AnchorError`."""
     anchored = _anchor(anchor, base, new) if anchor else None
-    measured: list[Measured] = []
+    measured: list[CellPair] = []
     others: list[CellVerdict] = []
     for key in dict.fromkeys((*base.cells, *new.cells)):
         pairs, rest = _one_set(key, base, new, anchored)
         measured += pairs
         others += rest
     rows, cells = verdicts(measured, threshold)
-    return Comparison(
+    return CompareDocument(
         schema=COMPARE_VERSION,
         base=side(base),
         new=side(new),
@@ -81,7 +81,7 @@ def side(run: RunData) -> Side:
     )
 
 
-def _doubts(measured: Sequence[Measured]) -> list[str]:
+def _doubts(measured: Sequence[CellPair]) -> list[str]:
     """What the page has to say of a comparison of two rows alone."""
     pairs = [one for one in measured if isinstance(one.shift, Shift) and one.shift.others == 1]
     if not any(isinstance(one.shift, Shift) and not one.shift.anchored for one in pairs):
@@ -121,7 +121,7 @@ def _anchor(name: str, base: RunData, new: RunData) -> RowKey:
 
 def _one_set(
     key: SetKey, base: RunData, new: RunData, anchor: RowKey | None
-) -> tuple[list[Measured], list[CellVerdict]]:
+) -> tuple[list[CellPair], list[CellVerdict]]:
     before, after = base.cells.get(key, {}), new.cells.get(key, {})
     costs = base.costs.get(key, {}), new.costs.get(key, {})
     found = shifts(*costs, anchor)
@@ -138,7 +138,7 @@ def _one_set(
                 if row in costs[0] and row in costs[1]
                 else None
             )
-            pairs.append(Measured(old, now, shift, raw, _floor(key, base, new)))
+            pairs.append(CellPair(old, now, shift, raw, _floor(key, base, new)))
     return pairs, rest
 
 
@@ -193,11 +193,11 @@ def _in_words(cell: CellRecord, verdict: Verdict, reason: str) -> CellVerdict:
     return CellVerdict(cell.adapter, cell.style, cell.scenario, cell.parameters, verdict, reason)
 
 
-def verdicts(measured: Sequence[Measured], threshold: float) -> tuple[list[CellVerdict], list[CellVerdict]]:
+def verdicts(measured: Sequence[CellPair], threshold: float) -> tuple[list[CellVerdict], list[CellVerdict]]:
     """(rows over their cells, cells) of what has figures in both runs; one family of chances."""
     cells = [one for one in measured if isinstance(one.shift, Shift)]
     rows = _over_sets(cells)
-    families: dict[tuple[str, str], list[Measured]] = {}
+    families: dict[tuple[str, str], list[CellPair]] = {}
     for level, members in (("cells", cells), ("rows", rows)):
         for one in members:
             families.setdefault((level, one.base.scenario), []).append(one)
@@ -218,9 +218,9 @@ def verdicts(measured: Sequence[Measured], threshold: float) -> tuple[list[CellV
     )
 
 
-def _over_sets(cells: Sequence[Measured]) -> list[Measured]:
+def _over_sets(cells: Sequence[CellPair]) -> list[CellPair]:
     """Each row of a scenario over all its sets of parameters, where it has more than one."""
-    found: dict[tuple[str, str, str], list[Measured]] = {}
+    found: dict[tuple[str, str, str], list[CellPair]] = {}
     for one in cells:
         found.setdefault((one.base.scenario, one.base.adapter, one.base.style), []).append(one)
     rows = []
@@ -229,7 +229,7 @@ def _over_sets(cells: Sequence[Measured]) -> list[Measured]:
         if isinstance(shift, Shift):
             first = members[0]
             rows.append(
-                Measured(
+                CellPair(
                     msgspec.structs.replace(first.base, parameters={}),
                     msgspec.structs.replace(first.new, parameters={}),
                     shift,
@@ -240,7 +240,7 @@ def _over_sets(cells: Sequence[Measured]) -> list[Measured]:
     return rows
 
 
-def _raw_over(members: Sequence[Measured]) -> tuple[float, float] | None:
+def _raw_over(members: Sequence[CellPair]) -> tuple[float, float] | None:
     """Geometric means of the cells' medians."""
     pairs = [one.raw for one in members if one.raw is not None]
     return (
@@ -250,7 +250,7 @@ def _raw_over(members: Sequence[Measured]) -> tuple[float, float] | None:
     )
 
 
-def _verdict(one: Measured, change: Change | None, threshold: float) -> CellVerdict:
+def _verdict(one: CellPair, change: Change | None, threshold: float) -> CellVerdict:
     cell, raw = one.base, one.raw
     known = CellVerdict(
         cell.adapter,

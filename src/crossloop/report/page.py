@@ -10,7 +10,7 @@ from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import markdown_table
 from crossloop.report import summary
 from crossloop.report.control import noise_floor
-from crossloop.report.evidence import evidence_sections
+from crossloop.report.evidence_section import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.portability import portability

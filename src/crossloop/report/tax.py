@@ -24,7 +24,7 @@ _US = 1e-3
 
 
 @dataclass(frozen=True)
-class Row:
+class TaxRow:
     """One row of a library: the parts that it consists of, in their order."""
 
     library: str
@@ -37,7 +37,7 @@ class Row:
         return sum(part.cpu_ns_per_operation.value for part in self.parts) * _US
 
 
-def tax_rows(taxes: Sequence[TaxRecord]) -> list[Row]:
+def tax_rows(taxes: Sequence[TaxRecord]) -> list[TaxRow]:
     """The reference's row, the leanest adapter's and those of further styles, library by library.
 
     Records from elsewhere that lack a step, or hold what is no number, give no row.
@@ -51,7 +51,7 @@ def tax_rows(taxes: Sequence[TaxRecord]) -> list[Row]:
         library = "epoll, no library" if tax.library == "none" else tax.library
         for parts in (below[:2], below, *([*below, one] for one in tax.parts if one.part == "style")):
             last = parts[-1]
-            rows.append(Row(library, row_label(last.adapter, last.style), tuple(parts)))
+            rows.append(TaxRow(library, row_label(last.adapter, last.style), tuple(parts)))
     return rows
 
 
@@ -105,7 +105,7 @@ def _nothing(part: TaxPart) -> bool:
     return figure.low <= 0 <= figure.high
 
 
-def _notes(comparison: Comparison, rows: Sequence[Row], run: Run) -> list[str]:
+def _notes(comparison: Comparison, rows: Sequence[TaxRow], run: Run) -> list[str]:
     parts = {(part.adapter, part.style, part.part): part for row in rows for part in row.parts}
     notes = []
     if any(map(_nothing, parts.values())):
@@ -198,7 +198,7 @@ def tax_plot(comparison: Comparison, texts: ScenarioTexts, stem: str) -> TaxPlot
     )
 
 
-def _bar(row: Row) -> Bar:
+def _bar(row: TaxRow) -> Bar:
     steps, level = [], 0.0
     for part in row.parts:
         before, level = level, level + part.cpu_ns_per_operation.value * _US

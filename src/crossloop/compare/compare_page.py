@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from crossloop.compare.records import CellVerdict, Comparison, Side, Verdict
+from crossloop.compare.records import CellVerdict, CompareDocument, Side, Verdict
 from crossloop.journal import Estimate
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
@@ -17,7 +17,7 @@ A change of a binding shows on most of its cells, and their mean is known better
 _PLURALS = {"regression": "regressions", "improvement": "improvements", "tie": "ties"}
 
 
-def compare_page(document: Comparison) -> str:
+def compare_page(document: CompareDocument) -> str:
     """The page, ended by a newline."""
     parts = [
         "# " + inline(headline(document)),
@@ -31,7 +31,7 @@ def compare_page(document: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def headline(document: Comparison) -> str:
+def headline(document: CompareDocument) -> str:
     """`2 regressions, 1 improvement, 14 ties, 3 not comparable`; of cells, and of rows that differ over theirs."""
     words = []
     for verdict in ORDER:
@@ -47,7 +47,7 @@ def headline(document: Comparison) -> str:
     return text
 
 
-def _sides(document: Comparison) -> Markdown:
+def _sides(document: CompareDocument) -> Markdown:
     columns = [Column(""), Column("Run"), Column("Started"), Column("crossloop"), Column("Profile"), Column("Python"),
                Column("Where"), Column("Noise floor")]  # fmt: skip
     rows = [_side("BASE", document.base), _side("NEW", document.new)]
@@ -60,7 +60,7 @@ def _side(role: str, side: Side) -> tuple[str, ...]:
     return role, name, side.started, side.crossloop, side.profile, side.python, side.place, floor
 
 
-def _about(document: Comparison) -> Markdown:
+def _about(document: CompareDocument) -> Markdown:
     reference = (
         f"{document.anchor}, the anchor,"
         if document.anchor

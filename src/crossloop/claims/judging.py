@@ -23,7 +23,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """A verdict, what it was made of, and how far it goes."""
 
     verdict: Verdict

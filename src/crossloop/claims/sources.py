@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from crossloop import statistics
 from crossloop.bench.cells import MAIN_PHASES
-from crossloop.claims.findings import NotMeasuredError
+from crossloop.claims.judging import NotMeasuredError
 from crossloop.journal import AdapterRecord, CellRecord, Estimate, Record, SliceRecord
 from crossloop.report.run import Run, gather, parameters_key, parameters_text, row_label
 
@@ -18,7 +18,7 @@ _Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Sources:
     """One run's records, sorted, and what the programs answered (`crossloop.probes`)."""
 
     run: Run
@@ -29,7 +29,7 @@ class Evidence:
     @classmethod
     def of(
         cls, records: Sequence[Record], programs: Mapping[str, Mapping[str, Any]] | None = None
-    ) -> "Evidence":
+    ) -> "Sources":
         """Raises ValueError without a record of kind `run`."""
         found: dict[_Key, dict[tuple[int, int], SliceRecord]] = {}
         for one in records:

@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 
 from crossloop.claims.catalogue import Claim
-from crossloop.claims.evidence import Evidence
-from crossloop.claims.findings import Finding, NotMeasuredError, Verdict
+from crossloop.claims.judging import Judgement, NotMeasuredError, Verdict
+from crossloop.claims.sources import Sources
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, markdown_table, table
 from crossloop.report.run import Run
 
 
-def evaluate(claims: Sequence[Claim], evidence: Evidence) -> list[tuple[Claim, Finding]]:
+def evaluate(claims: Sequence[Claim], sources: Sources) -> list[tuple[Claim, Judgement]]:
     """What is found of each claim; what a claim lacks is its reason and costs only itself."""
     found = []
     for claim in claims:
         try:
-            finding = claim.find(evidence)
+            judgement = claim.find(sources)
         except NotMeasuredError as error:
-            finding = Finding(Verdict.NOT_MEASURED, str(error))
-        found.append((claim, finding))
+            judgement = Judgement(Verdict.NOT_MEASURED, str(error))
+        found.append((claim, judgement))
     return found
 
 
-def claims_page(found: Sequence[tuple[Claim, Finding]], run: Run) -> str:
+def claims_page(found: Sequence[tuple[Claim, Judgement]], run: Run) -> str:
     """The page, ended by a newline."""
     columns = [
         Column("Claim"),
@@ -37,21 +37,23 @@ def claims_page(found: Sequence[tuple[Claim, Finding]], run: Run) -> str:
             Markdown(f"{inline(claim.words)} ({code(claim.id)})"),
             claim.source,
             claim.test,
-            finding.measured,
-            Markdown(f"**{finding.verdict.value}**")
-            if finding.verdict is not Verdict.NOT_MEASURED
+            judgement.measured,
+            Markdown(f"**{judgement.verdict.value}**")
+            if judgement.verdict is not Verdict.NOT_MEASURED
             else "not measured",
             claim.caveat,
         )
-        for claim, finding in found
+        for claim, judgement in found
     ]
     parts = ["# Published claims", _about(run), markdown_table(table(columns, rows))]
     return "\n\n".join(parts) + "\n"
 
 
-def summary(found: Sequence[tuple[Claim, Finding]]) -> str:
+def summary(found: Sequence[tuple[Claim, Judgement]]) -> str:
     """`9 hold, 5 do not, 2 undecided, 3 not measured`."""
-    counts = {verdict: sum(finding.verdict is verdict for _claim, finding in found) for verdict in Verdict}
+    counts = {
+        verdict: sum(judgement.verdict is verdict for _claim, judgement in found) for verdict in Verdict
+    }
     return (
         f"{counts[Verdict.HOLDS]} hold, {counts[Verdict.DOES_NOT]} do not, {counts[Verdict.UNDECIDED]} undecided, "
         f"{counts[Verdict.NOT_MEASURED]} not measured"
