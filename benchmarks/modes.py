@@ -25,10 +25,9 @@ from crossloop.bench.header import cpus, run_header
 from crossloop.bench.plan import PROFILES, Plan, make_plan
 from crossloop.bench.rooms import Conditions
 from crossloop.bench.run import Bench, Past
-from crossloop.journal import CellRecord, JournalWriter, SliceRecord, read_journal
+from crossloop.journal import CellRecord, JournalWriter, MeasuredRow, SliceRecord, read_journal
 from crossloop.report import ScenarioTexts
 from crossloop.report.modes import mode_lines
-from crossloop.report.run import Row
 from crossloop.suite import SuiteError, load_suite, select
 from crossloop.supervise.probe import probe_all
 
@@ -168,7 +167,7 @@ def main() -> int:
     print()
     for cell in measured:
         if cell.figures is not None:
-            for line in mode_lines([Row(cell.adapter, cell.style, cell.figures)], TEXTS):
+            for line in mode_lines([MeasuredRow(cell.adapter, cell.style, cell.figures)], TEXTS):
                 print(f"- {cell.parameters['connections']} connections: {line}")
     return 0
 

@@ -10,7 +10,7 @@ import pytest
 
 from crossloop.export import NothingToExportError, action_document, pyperf_document
 from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
-from tests.journals import ABOUT, figures, run_record
+from tests.journals import figures, run_record
 
 PARAMETERS: dict[str, int | float | bool | str] = {"size": 1024, "connections": 50}
 
@@ -22,6 +22,7 @@ def slice_(generation: int, turn: int, cpu_ns: int, phase: str = "capacity") -> 
     )  # fmt: skip
 
 
+UNITS = {"tcp-echo": "message"}
 RECORDS: list[Record] = [
     run_record(adapters=("uvloop", "pyev"), scenarios=("tcp-echo",)),
     slice_(0, 1, 6_000_000),
@@ -35,7 +36,7 @@ RECORDS: list[Record] = [
 
 
 def test_the_pyperf_document_is_this() -> None:
-    assert pyperf_document(RECORDS, ABOUT) == {
+    assert pyperf_document(RECORDS, UNITS) == {
         "version": "1.0",
         "metadata": {
             "crossloop_version": "0.1.0",
@@ -77,9 +78,9 @@ def test_the_github_action_benchmark_document_is_this() -> None:
 def test_a_run_without_figures_has_nothing_to_export() -> None:
     without = [one for one in RECORDS if not isinstance(one, SliceRecord)]
     with pytest.raises(NothingToExportError, match="no slices of a measured cell"):
-        pyperf_document(without, ABOUT)
+        pyperf_document(without, UNITS)
     with pytest.raises(NothingToExportError, match="no measured cell"):
-        action_document([one for one in without if getattr(one, "adapter", "") != "uvloop"], ABOUT)
+        action_document([one for one in without if getattr(one, "adapter", "") != "uvloop"], UNITS)
 
 
 def crossloop(*words: str) -> subprocess.CompletedProcess[str]:

@@ -12,12 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crossloop.journal import CellRecord, Connecting, Objective, Record
+from crossloop.journal import CellRecord, Connecting, Objective, Record, Run
 from crossloop.report import ScenarioTexts, render
 from crossloop.report.curve_drawing import apart
 from crossloop.report.ladder import ladders_of
 from crossloop.report.plots import Curves, scenario_plots
-from crossloop.report.run import gather
 from tests import journals
 from tests.test_report import (
     SVG,
@@ -96,10 +95,10 @@ def test_kernel_memory_is_shown_where_it_can_be_seen() -> None:
 
 
 def curves_of(records: list[Record], about: dict[str, ScenarioTexts]) -> dict[str, Curves]:
-    run = gather(records)
+    run = Run.of(records)
     plots = [
         plot
-        for name, comparisons in run.comparisons.items()
+        for name, comparisons in run.sets.items()
         for plot in scenario_plots(comparisons, about[name], run, name)
     ]
     return {plot.file: plot for plot in plots if isinstance(plot, Curves)}
@@ -154,7 +153,7 @@ def test_a_workloads_ladders_have_curves_and_slopes_beside_its_plots() -> None:
 def test_without_a_ladder_nothing_of_it_is_shown() -> None:
     files = render(journals.ladder_run(), {"c10k": ScenarioTexts("C10K")}).files
     assert sorted(files) == ["c10k-cpu.svg", "c10k-latency.svg"]
-    assert ladders_of(gather(journals.ladder_run()).comparisons["c10k"], "") == ()
+    assert ladders_of(Run.of(journals.ladder_run()).sets["c10k"], "") == ()
 
 
 # Pictures.

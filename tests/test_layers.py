@@ -12,6 +12,8 @@ from tests.documents import ROOT
 
 ENGINE = ROOT / "src" / "crossloop"
 WORKER_HALF = ("api", "worker", "idioms", "bindings")
+READERS = ("report", "compare", "claims", "export")
+MAKERS = ("bench", "cli", "conformance", "load", "supervise", "suite")
 BINDINGS_OF = {
     "idioms/gevent_.py": {"gevent"},
     "idioms/gevent_names.py": {"gevent"},
@@ -39,6 +41,8 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "crossloop":
+            found |= {f"crossloop.{name.name}" for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
     return found
@@ -74,6 +78,13 @@ def test_the_worker_half_imports_the_standard_library_and_what_it_is_about() -> 
             if foreign := tops - set(sys.stdlib_module_names) - {"crossloop"}:
                 found[path.relative_to(ENGINE).as_posix()] = foreign
     assert found == BINDINGS_OF
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_of_journals_knows_no_other_and_nothing_of_how_they_are_made(reader: str) -> None:
+    for path in (ENGINE / reader).rglob("*.py"):
+        engine = {name.split(".")[1] for name in imported(path) if name.startswith("crossloop.")}
+        assert not engine & {*READERS, *MAKERS} - {reader}, path.name
 
 
 def test_the_engine_imports_no_content() -> None:

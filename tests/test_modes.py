@@ -8,10 +8,9 @@ import pytest
 
 from crossloop.bench.cells import cells_of
 from crossloop.bench.plan import Comparison, Row
-from crossloop.journal import Mode, Modes, SliceRecord
+from crossloop.journal import MeasuredRow, Mode, Modes, SliceRecord
 from crossloop.report import ScenarioTexts
 from crossloop.report.modes import mode_lines
-from crossloop.report.run import Row as ReportRow
 from crossloop.statistics import Floats
 from crossloop.statistics.modes import LEAST, LEVELS, OTHERS, Slice, two_modes, usual
 from crossloop.suite import load_suite
@@ -177,7 +176,7 @@ def test_a_cell_keeps_its_modes_and_a_line_says_them() -> None:
     (modes,) = cell.figures.modes
     assert (modes.figure, modes.low.slices, modes.high.slices) == ("cpu_ns_per_operation", 18, 9)
     assert modes.explained_by == ["process", "regime"]
-    (line,) = mode_lines([ReportRow("asyncio", "protocol", cell.figures)], journals.ABOUT["tcp-echo"])
+    (line,) = mode_lines([MeasuredRow("asyncio", "protocol", cell.figures)], journals.ABOUT["tcp-echo"])
     assert line == (
         "**Two modes** of `asyncio (protocol)`: 5.98 µs of CPU per message in 67 %, 8.96 µs of CPU per message in 33 % "
         "of 27 slices (one mode looks so in fewer than 0.10 % of cases). They go with the process (each generation is "
@@ -187,10 +186,10 @@ def test_a_cell_keeps_its_modes_and_a_line_says_them() -> None:
 
 
 def test_a_row_with_one_mode_has_no_line_and_unknown_conditions_are_not_shown() -> None:
-    plain = ReportRow("asyncio", "native", journals.figures(6.0))
+    plain = MeasuredRow("asyncio", "native", journals.figures(6.0))
     assert mode_lines([plain], ScenarioTexts("x")) == ()
     modes = Modes("operations_per_s", Mode(1e5, 20, {"odd": 1}), Mode(2e5, 31), 0.05, [])
-    odd = ReportRow("asyncio", "native", journals.figures(6.0, modes=[modes]))
+    odd = MeasuredRow("asyncio", "native", journals.figures(6.0, modes=[modes]))
     assert mode_lines([odd], ScenarioTexts("x")) == (
         "**Two modes** of `asyncio`: 100,000 operations/s in 39 %, 200,000 operations/s in 61 % of 51 slices (one mode "
         "looks so in fewer than 5.0 % of cases). Nothing that was recorded tells them apart (no condition was "

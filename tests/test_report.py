@@ -41,6 +41,7 @@ from crossloop.journal import (
     RateFigures,
     Record,
     Regime,
+    Run,
     RunRecord,
     SystemCalls,
     WarmUp,
@@ -53,7 +54,6 @@ from crossloop.report import Rendered, ScenarioTexts, render, render_matrix, wri
 from crossloop.report.canvas import family_styles
 from crossloop.report.drawing import draw
 from crossloop.report.page import ROWS_PER_PAGE
-from crossloop.report.run import gather
 from crossloop.report.scenario import percentile
 from tests import journals
 
@@ -411,7 +411,7 @@ def test_parameters_that_compare_equal_in_python_are_kept_apart() -> None:
         )
         for place, value in enumerate((1, True, 1.0))
     ]
-    assert len(gather([journals.run_record(), *cells_]).comparisons["timers"]) == 3
+    assert len(Run.of([journals.run_record(), *cells_]).sets["timers"]) == 3
 
 
 def test_run_that_went_on_after_its_end_and_was_interrupted_is_incomplete() -> None:

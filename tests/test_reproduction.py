@@ -12,8 +12,7 @@ from markdown_it import MarkdownIt
 
 from crossloop.cli.benching import Request
 from crossloop.cli.commands import bench
-from crossloop.journal import EndRecord, RunRecord
-from crossloop.report.run import gather
+from crossloop.journal import EndRecord, Run, RunRecord
 from crossloop.report.summary import reproduction
 from tests import journals
 
@@ -32,7 +31,7 @@ def said(asked: Request) -> str:
 
 def shown(record: RunRecord) -> str:
     """The line as a reader of the page copies it."""
-    page = MarkdownIt().render(reproduction(gather([record, EndRecord(elapsed_s=1, cells={})])))
+    page = MarkdownIt().render(reproduction(Run.of([record, EndRecord(elapsed_s=1, cells={})])))
     return html.unescape(re.sub("<[^>]*>", "", page)).strip()
 
 

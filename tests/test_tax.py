@@ -20,6 +20,7 @@ from crossloop.journal import (
     Estimate,
     Record,
     Regime,
+    Run,
     SliceRecord,
     TaxPart,
     TaxRecord,
@@ -29,7 +30,6 @@ from crossloop.outcomes import Crashed, Measured
 from crossloop.references import MARKED_SHARE
 from crossloop.report import render
 from crossloop.report.references import certificate
-from crossloop.report.run import gather
 from crossloop.report.tax import tax_plot, tax_rows
 from crossloop.statistics import joint_medians, sampled_share
 from crossloop.suite import AdapterEntry, ScenarioEntry, load_suite
@@ -269,12 +269,12 @@ def without_references() -> list[Record]:
 
 
 def test_the_head_lists_what_comes_near_to_the_load_and_the_tables_mark_it() -> None:
-    run = gather(journals.whole_run())
+    run = Run.of(journals.whole_run())
     found = certificate(run, journals.ABOUT)
     first = found.table.rows[0]
     near = [
         row.label
-        for row in run.comparisons["tcp-echo"][0].rows
+        for row in run.sets["tcp-echo"][0].rows
         if row.figures.of_native and row.figures.of_native.value > MARKED_SHARE
     ]
     assert near
@@ -312,11 +312,11 @@ def test_a_run_without_references_says_why_it_has_no_certificate() -> None:
 
 
 def test_references_are_counted_with_no_adapters() -> None:
-    whole, bare = gather(journals.whole_run()), gather(without_references())
+    whole, bare = Run.of(journals.whole_run()), Run.of(without_references())
     assert whole.adapter_ids == bare.adapter_ids
     assert whole.cells == bare.cells
     assert set(whole.references) == {"c-epoll", "c-libev", "c-libuv"}
-    assert [row.adapter for row in whole.comparisons["tcp-echo"][0].references] == ["c-epoll", "c-libuv"]
+    assert [row.adapter for row in whole.sets["tcp-echo"][0].references] == ["c-epoll", "c-libuv"]
 
 
 def test_references_without_a_tax_say_what_one_takes() -> None:
@@ -335,8 +335,8 @@ def test_what_is_not_told_from_nothing_is_said_to_be_so() -> None:
     assert "°: the interval holds zero" in text
     assert "Negative with its whole interval: epoll" not in text
     below = TaxPart("binding", "pyev", "native", Difference(-900, -1200, -600, 9, 3))
-    run = gather(journals.whole_run())
-    tax = next(one for one in run.comparisons["tcp-echo"][0].taxes if one.library == "libuv")
+    run = Run.of(journals.whole_run())
+    tax = next(one for one in run.sets["tcp-echo"][0].taxes if one.library == "libuv")
     parts = [*(one for one in tax.parts if one.part in ("system-calls", "library")), below]
     changed = msgspec.structs.replace(tax, library="libev", parts=parts)
     text = page([*journals.whole_run(), changed])
@@ -356,7 +356,7 @@ def test_a_tax_from_elsewhere_that_lacks_a_step_gives_no_row() -> None:
 
 
 def test_the_plot_stacks_each_part_upon_the_one_before() -> None:
-    comparison = gather(journals.whole_run()).comparisons["tcp-echo"][0]
+    comparison = Run.of(journals.whole_run()).sets["tcp-echo"][0]
     plot = tax_plot(comparison, journals.ABOUT["tcp-echo"], "tcp-echo")
     assert plot is not None
     groups = dict(plot.groups)

@@ -11,6 +11,7 @@ from crossloop import statistics
 from crossloop.bench.ladder import judged
 from crossloop.bench.plan import Comparison, Row
 from crossloop.journal import (
+    MAIN_PHASES,
     CellRecord,
     ComparisonRecord,
     Connecting,
@@ -20,9 +21,13 @@ from crossloop.journal import (
     Latency,
     Mode,
     Modes,
+    Phase,
+    PlainPhase,
     RateFigures,
+    RatePhase,
     Regime,
     SliceRecord,
+    phase_of,
 )
 from crossloop.load.histogram import latency_of
 from crossloop.outcomes import (
@@ -41,9 +46,6 @@ SERVER_BOUND_SHARE = 0.90
 0.93 to 1.00 where the load was not busy; what is missing went to the hypervisor and to the slice's edges."""
 CLIENT_BUSY_SHARE = 0.80
 """From this share of its time spent on messages, not on looking for them, the load is the limit."""
-
-MAIN_PHASES = frozenset({"capacity", "work", "load"})
-"""Phases whose slices make a row's main figures; each row of a comparison has one of them."""
 
 
 def row_seed(seed: int, *words: str) -> int:
@@ -74,12 +76,13 @@ def cells_of(
         row = Row(one.adapter, one.style)
         if row in failures or row not in ranked:
             continue
-        if one.phase.startswith("rate:"):
-            rates.setdefault(row, {}).setdefault(one.phase.removeprefix("rate:"), []).append(one)
-        elif one.phase == "connect":
-            connecting.setdefault(row, []).append(one)
-        elif one.operations:
-            main.setdefault(row, []).append(one)
+        match phase_of(one.phase):
+            case RatePhase(label=label):
+                rates.setdefault(row, {}).setdefault(label, []).append(one)
+            case PlainPhase.CONNECT:
+                connecting.setdefault(row, []).append(one)
+            case _ if one.operations:
+                main.setdefault(row, []).append(one)
     costs = {(row.adapter, row.style): _values(found, _cost) for row, found in main.items()}
     seed = row_seed(seed, comparison.scenario.id, comparison.key)
     standings = statistics.tiers(costs, seed, floor) if costs else {}
@@ -93,7 +96,7 @@ def cells_of(
             own_seed = row_seed(seed, str(row))
             figures = _figures(main[row], rates.get(row, {}), standing, own_seed)
             figures = msgspec.structs.replace(figures, modes=_modes(row, main, own_seed))
-            if main[row][0].phase == "load":
+            if phase_of(main[row][0].phase) is PlainPhase.LOAD:
                 figures = _with_ladder(
                     figures, main[row], connecting.get(row, ()), objective_p99_ms, own_seed
                 )
@@ -141,7 +144,7 @@ def ratios_to_best(
     ranked = set(comparison.rows) - set(failures)
     for one in slices:
         row = Row(one.adapter, one.style)
-        if one.phase in MAIN_PHASES and one.operations and row in ranked:
+        if phase_of(one.phase) in MAIN_PHASES and one.operations and row in ranked:
             costs.setdefault((row.adapter, row.style), []).append((one.generation, one.round, _cost(one)))
     if not costs:
         return []
@@ -160,7 +163,7 @@ def _control(
             (one.generation, one.round, _cost(one))
             for one in slices
             if (one.adapter, one.style) == (which.adapter, which.style)
-            and one.phase in MAIN_PHASES
+            and phase_of(one.phase) in MAIN_PHASES
             and one.operations
         ]
         for which in (row, twin)
@@ -327,7 +330,7 @@ def regime(slices: Sequence[SliceRecord]) -> Regime:
     sleeps = [one.sleeps for one in slices if one.sleeps is not None]
     operations = sum(one.operations for one in slices)
     return Regime(
-        name=_regime_name(slices[0].phase, server, load),
+        name=_regime_name(phase_of(slices[0].phase), server, load),
         server_share=server,
         load_share=load,
         operations_per_sleep=operations / sum(sleeps) if sum(sleeps) else None,
@@ -335,12 +338,16 @@ def regime(slices: Sequence[SliceRecord]) -> Regime:
     )
 
 
-def _regime_name(phase: str, server: float, load: float) -> Any:
-    if phase == "work":
+def _regime_name(phase: Phase | None, server: float, load: float) -> Any:
+    if phase is PlainPhase.WORK:
         return "self-driven"
     if server >= SERVER_BOUND_SHARE and server >= load:
         return "server-bound"
-    return "client-bound" if load >= CLIENT_BUSY_SHARE and phase in {"capacity", "load"} else "idle"
+    return (
+        "client-bound"
+        if load >= CLIENT_BUSY_SHARE and phase in {PlainPhase.CAPACITY, PlainPhase.LOAD}
+        else "idle"
+    )
 
 
 def latency(slices: Sequence[SliceRecord]) -> Latency | None:
@@ -366,6 +373,8 @@ def capacity_estimate(slices: Sequence[SliceRecord], row: Row) -> Estimate | Non
     found = [
         one
         for one in slices
-        if (one.adapter, one.style) == (row.adapter, row.style) and one.phase == "capacity" and one.operations
+        if (one.adapter, one.style) == (row.adapter, row.style)
+        and one.phase == str(PlainPhase.CAPACITY)
+        and one.operations
     ]
     return statistics.estimate(_values(found, _speed), 0, 2) if found else None

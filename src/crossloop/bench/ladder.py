@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 from typing import Any
 
-from crossloop.bench.plan import Comparison, Row, parameter_key
-from crossloop.journal import Latency, Objective, SliceRecord
+from crossloop.bench.plan import Comparison, Row
+from crossloop.journal import Latency, Objective, SliceRecord, parameters_key
 from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
 
 CLEARLY_BEYOND = 1.25
@@ -18,7 +18,7 @@ def ladders(comparisons: Sequence[Comparison], ladder: str) -> list[list[Compari
     groups: dict[str, list[Comparison]] = {}
     for one in comparisons:
         others = {name: value for name, value in one.parameters.items() if name != ladder}
-        groups.setdefault(parameter_key(others), []).append(one)
+        groups.setdefault(parameters_key(others), []).append(one)
     return [sorted(group, key=lambda one: float(one.parameters[ladder])) for group in groups.values()]
 
 

@@ -1,12 +1,12 @@
 """The plan: which rows are compared on which parameters, how often, and how long that takes. Pure."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossloop.api.about import ScenarioAbout
 from crossloop.bench.variants import Twin, Variant, variant_name
+from crossloop.journal import parameters_key
 from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.references import STYLE
 from crossloop.statistics import ROUNDS_TO_SEPARATE
@@ -196,7 +196,7 @@ class Comparison:
     @property
     def key(self) -> str:
         """Identity of the parameter set within its scenario."""
-        return parameter_key(self.parameters)
+        return parameters_key(self.parameters)
 
     @property
     def slices_per_round(self) -> int:
@@ -279,11 +279,6 @@ class Plan:
     def seconds(self) -> float:
         """Estimated time."""
         return sum(stage.seconds for stage in self.stages)
-
-
-def parameter_key(parameters: Mapping[str, Any]) -> str:
-    """Canonical text of a parameter set."""
-    return json.dumps(parameters, sort_keys=True, separators=(",", ":"))
 
 
 def climbs(scenario: ScenarioEntry) -> bool:

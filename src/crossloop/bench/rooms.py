@@ -8,7 +8,6 @@ every worker is stopped, so that one that spins or ticks disturbs nobody.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -528,8 +527,3 @@ def open_room(suite: Suite, stage: Stage, conditions: Conditions) -> Room:
         return LadderRoom(suite, stage, conditions)
     served = "StreamServer" in stage.scenario.about.levels
     return (ServedRoom if served else WorkRoom)(suite, stage, conditions)
-
-
-def journal_path(folder: Path) -> Path:
-    """Where a run keeps its journal."""
-    return folder / "run.jsonl"

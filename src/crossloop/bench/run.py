@@ -24,7 +24,7 @@ from crossloop.bench.headroom import with_headroom
 from crossloop.bench.ladder import beyond_memory, judged, stops, too_slow
 from crossloop.bench.late import late_rows
 from crossloop.bench.length import FIXED, WORTH_STARTING, Length, allowance_s
-from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate, parameter_key
+from crossloop.bench.plan import Comparison, Excluded, Plan, Row, Stage, offered_rate
 from crossloop.bench.rooms import Conditions, Room, Taken, open_room
 from crossloop.bench.tax import tax_records
 from crossloop.journal import (
@@ -39,6 +39,7 @@ from crossloop.journal import (
     TaxRecord,
     UnfitRecordError,
     WarningRecord,
+    parameters_key,
 )
 from crossloop.journal.records import EVIDENCE
 from crossloop.outcomes import (
@@ -102,24 +103,24 @@ class Past:
 
     def has_excluded(self, one: Excluded) -> bool:
         """Whether the cell of *one* is there."""
-        key = (one.row.adapter, one.row.style, one.scenario, parameter_key(one.parameters))
+        key = (one.row.adapter, one.row.style, one.scenario, parameters_key(one.parameters))
         return any(
-            key == (cell.adapter, cell.style, cell.scenario, parameter_key(cell.parameters))
+            key == (cell.adapter, cell.style, cell.scenario, parameters_key(cell.parameters))
             for cell in self.cells
         )
 
 
 def _cell_key(one: CellRecord | EvidenceRecord) -> CellKey:
-    return one.adapter, one.style, one.scenario, parameter_key(one.parameters)
+    return one.adapter, one.style, one.scenario, parameters_key(one.parameters)
 
 
 def _slice_key(one: SliceRecord) -> tuple[str | int, ...]:
     place = one.phase, one.generation, one.round
-    return one.adapter, one.style, one.scenario, parameter_key(one.parameters), *place
+    return one.adapter, one.style, one.scenario, parameters_key(one.parameters), *place
 
 
 def _belongs(one: SliceRecord | CellRecord | ComparisonRecord, comparison: Comparison) -> bool:
-    return one.scenario == comparison.scenario.id and parameter_key(one.parameters) == comparison.key
+    return one.scenario == comparison.scenario.id and parameters_key(one.parameters) == comparison.key
 
 
 class Bench:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from crossloop.claims.catalogue import Claim
 from crossloop.claims.judging import Judgement, NotMeasuredError, Verdict
 from crossloop.claims.sources import Sources
+from crossloop.journal import Run
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, markdown_table, table
-from crossloop.report.run import Run
 
 
 def evaluate(claims: Sequence[Claim], sources: Sources) -> list[tuple[Claim, Judgement]]:

@@ -6,23 +6,27 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from crossloop import statistics
-from crossloop.bench.cells import MAIN_PHASES
 from crossloop.claims.judging import NotMeasuredError
-from crossloop.journal import AdapterRecord, CellRecord, Estimate, Record, SliceRecord
-from crossloop.report.run import Run, gather, parameters_key, parameters_text, row_label
+from crossloop.journal import (
+    AdapterRecord,
+    CellRecord,
+    Estimate,
+    ParameterSet,
+    Record,
+    Run,
+    row_label,
+)
+from crossloop.markup.digits import parameters_text
 
-Parameters = Mapping[str, int | float | bool | str]
 What = Literal["cpu", "time"]
 """CPU time per operation, or elapsed time per operation."""
-_Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
 class Sources:
-    """One run's records, sorted, and what the programs answered (`crossloop.probes`)."""
+    """One run, and what the programs answered (`crossloop.probes`)."""
 
     run: Run
-    slices: Mapping[_Key, tuple[SliceRecord, ...]]
     programs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Program → its answer; `{"error": …}` where it could not be had."""
 
@@ -31,22 +35,10 @@ class Sources:
         cls, records: Sequence[Record], programs: Mapping[str, Mapping[str, Any]] | None = None
     ) -> "Sources":
         """Raises ValueError without a record of kind `run`."""
-        found: dict[_Key, dict[tuple[int, int], SliceRecord]] = {}
-        for one in records:
-            if (
-                isinstance(one, SliceRecord)
-                and one.phase in MAIN_PHASES
-                and one.operations
-                and one.elapsed_ns
-            ):
-                key = (one.scenario, parameters_key(one.parameters), one.adapter, one.style)
-                found.setdefault(key, {})[one.generation, one.round] = one
-        return cls(
-            gather(records), {key: tuple(turns.values()) for key, turns in found.items()}, programs or {}
-        )
+        return cls(Run.of(records), programs or {})
 
     def cell(
-        self, scenario: str, parameters: Parameters, adapter: str, style: str | None = None
+        self, scenario: str, parameters: ParameterSet, adapter: str, style: str | None = None
     ) -> CellRecord:
         """The cell of an adapter on the first set that has these *parameters*; of the first style with figures.
 
@@ -69,7 +61,7 @@ class Sources:
     def ratio(
         self,
         scenario: str,
-        parameters: Parameters,
+        parameters: ParameterSet,
         dearer: tuple[str, str],
         cheaper: tuple[str, str],
         what: What = "cpu",
@@ -86,17 +78,12 @@ class Sources:
     def _costs(self, cell: CellRecord, what: What) -> list[tuple[int, int, float]]:
         if cell.figures is None:
             raise NotMeasuredError(f"{row_label(cell.adapter, cell.style)} is {cell.outcome}: {cell.reason}")
-        key = (cell.scenario, parameters_key(cell.parameters), cell.adapter, cell.style)
-        found = self.slices.get(key, ())
+        found = self.run.slices_of(cell)
         if not found:
             raise NotMeasuredError(f"the journal has no slices of {row_label(cell.adapter, cell.style)}")
         return [
-            (
-                one.generation,
-                one.round,
-                max(one.cpu_ns if what == "cpu" else one.elapsed_ns, 1) / one.operations,
-            )
-            for one in found
+            (*turn, max(one.cpu_ns if what == "cpu" else one.elapsed_ns, 1) / one.operations)
+            for turn, one in found.items()
         ]
 
     def slope(self, scenario: str, ladder: str, adapter: str) -> Estimate:

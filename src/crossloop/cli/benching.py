@@ -17,7 +17,7 @@ from crossloop.bench.header import run_header
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
 from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan, takes_references
-from crossloop.bench.rooms import SLICE_LIMIT_S, Conditions, journal_path
+from crossloop.bench.rooms import SLICE_LIMIT_S, Conditions
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
@@ -36,6 +36,7 @@ from crossloop.journal import (
     Record,
     RunRecord,
     WarningRecord,
+    journal_path,
     read_journal,
 )
 from crossloop.load.target import OWN_DESCRIPTORS, most_connections

@@ -18,12 +18,10 @@ from crossloop.cli.refusing import begun, holding, require_descriptors, require_
 from crossloop.conformance.checking import check_adapter
 from crossloop.conformance.expectations import Expectation
 from crossloop.conformance.known_limits import known_limits
-from crossloop.journal import CheckRecord, JournalWriter
+from crossloop.journal import CheckRecord, JournalWriter, checks_path
 from crossloop.suite import Suite, SuiteError
 from crossloop.supervise.family import kill_all
 
-CHECKS = "checks.jsonl"
-"""Journal of the checks, beside the `run.jsonl` of the bench; the report shows both."""
 AT_A_TIME = 4
 """Adapters that are checked at a time."""
 PORTS = 4096
@@ -103,6 +101,6 @@ def _print(adapter: str, records: Sequence[CheckRecord]) -> None:
 
 @contextlib.contextmanager
 def _journal(out: Path, adapters: list[str]) -> Iterator[JournalWriter]:
-    path = out / CHECKS
+    path = checks_path(out)
     with holding(path), begun(path, run_header("check", adapters, [], seed=0)) as journal:
         yield journal

@@ -1,4 +1,4 @@
-"""Turning what was typed into entries of the suite, or into one line that says what was expected."""
+"""Turning what was typed into entries of the suite, into a journal, or into one line that says what was expected."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from crossloop.cli.exits import StopError
+from crossloop.journal import JournalError, Record, journal_at, read_journal
 from crossloop.suite import Entry, Suite, SuiteError, load_suite, select
 
 
@@ -18,6 +19,14 @@ def suite_or_stop(extra: Sequence[Path]) -> Suite:
     for problem in suite.problems:
         click.echo(f"crossloop: left out: {problem}", err=True)
     return suite
+
+
+def records_or_stop(path: Path, *, slices: bool = True) -> list[Record]:
+    """The records of a journal, or of that in a folder; without *slices*, all but those."""
+    try:
+        return read_journal(journal_at(path), slices=slices)
+    except JournalError as error:
+        raise StopError(str(error)) from error
 
 
 def chosen(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[str, Entry]:

@@ -12,16 +12,15 @@ from typing import Any
 
 import click
 
-from crossloop.bench.rooms import journal_path
 from crossloop.claims import CLAIMS, Claim, Sources, Verdict, claims_page, evaluate, summary
 from crossloop.cli.benching import adapter_record, terminated_is_interrupted
-from crossloop.cli.choosing import suite_or_stop
+from crossloop.cli.choosing import records_or_stop, suite_or_stop
 from crossloop.cli.claims_plan import adapters_of, claims_plan, scenarios_of
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.measuring import measure
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.installing import recorded_setup
-from crossloop.journal import JournalError, Record, RunRecord, read_journal
+from crossloop.journal import Record, RunRecord
 from crossloop.load.target import most_connections
 from crossloop.machine import machine
 from crossloop.replacing import replace_file
@@ -51,7 +50,7 @@ def run(
         probe_writable(out)
     with _journal_folder(out) as folder:
         if source is not None:
-            records = _records(source if source.is_file() else journal_path(source))
+            records = records_or_stop(source)
         else:
             try:
                 with terminated_is_interrupted():
@@ -100,13 +99,6 @@ def _journal_folder(out: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _records(path: Path) -> list[Record]:
-    try:
-        return read_journal(path)
-    except JournalError as error:
-        raise StopError(str(error)) from error
-
-
 def _measured(
     suite: Suite, claims: Sequence[Claim], folder: Path, budget_min: float, seed: int
 ) -> list[Record]:
@@ -129,7 +121,7 @@ def _measured(
     installed = recorded_setup()
     adapters = [adapter_record(one, installed.get(one.entry.id, "")) for one in probed]
     measure(suite, plan, adapters, list(entries), folder, seed)
-    return _records(journal_path(folder))
+    return records_or_stop(folder)
 
 
 def _programs(claims: Sequence[Claim], record: Record) -> dict[str, Mapping[str, Any]]:

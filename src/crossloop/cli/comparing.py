@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from crossloop.bench.rooms import journal_path
+from crossloop.cli.choosing import records_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.refusing import probe_writable, unwritable
 from crossloop.compare import (
@@ -20,7 +20,7 @@ from crossloop.compare import (
     headline,
     run_data,
 )
-from crossloop.journal import JournalError, read_journal
+from crossloop.journal import JournalError
 from crossloop.replacing import replace_file
 
 
@@ -82,8 +82,7 @@ def deliver(document: CompareDocument, out: Path | None) -> int:
 
 def run_of(path: Path) -> RunData:
     """The run in a folder, or in a journal."""
-    file = path if path.is_file() else journal_path(path)
     try:
-        return run_data(str(path), read_journal(file))
-    except (JournalError, NoRunError) as error:
+        return run_data(str(path), records_or_stop(path))
+    except NoRunError as error:
         raise StopError(str(error)) from error

@@ -7,16 +7,13 @@ from typing import Any
 
 import click
 
-from crossloop.bench.rooms import journal_path
-from crossloop.cli.choosing import suite_or_stop
+from crossloop.cli.choosing import records_or_stop, suite_or_stop
 from crossloop.cli.exits import DONE, NOTHING_MEASURED, StopError
-from crossloop.cli.reporting import scenario_texts
 from crossloop.cli.streams import print_document
 from crossloop.export import NothingToExportError, action_document, pyperf_document
-from crossloop.journal import JournalError, Record, read_journal
-from crossloop.report import ScenarioTexts
+from crossloop.journal import Record
 
-FORMATS: Mapping[str, Callable[[Sequence[Record], Mapping[str, ScenarioTexts]], Any]] = {
+FORMATS: Mapping[str, Callable[[Sequence[Record], Mapping[str, str]], Any]] = {
     "pyperf": pyperf_document,
     "github-action-benchmark": action_document,
 }
@@ -26,12 +23,9 @@ def run(suites: Sequence[Path], format_name: str, source: Path, target: Path | N
     """Write the run in *source* to *target*, or to stdout."""
     if format_name not in FORMATS:
         raise StopError(f"unknown format {format_name!r}; expected one of {', '.join(FORMATS)}")
-    about = scenario_texts(suite_or_stop(suites))
-    path = source if source.is_file() else journal_path(source)
+    units = {id_: entry.about.unit for id_, entry in suite_or_stop(suites).scenarios.items()}
     try:
-        document = FORMATS[format_name](read_journal(path), about)
-    except JournalError as error:
-        raise StopError(str(error)) from error
+        document = FORMATS[format_name](records_or_stop(source), units)
     except NothingToExportError as error:
         raise StopError(
             f"{source}: {error}; `crossloop bench --out DIR` makes a run that has", NOTHING_MEASURED

@@ -6,13 +6,13 @@ from pathlib import Path
 from crossloop.bench.header import run_header
 from crossloop.bench.loading import LoadEngine
 from crossloop.bench.plan import Plan
-from crossloop.bench.rooms import Conditions, journal_path
+from crossloop.bench.rooms import Conditions
 from crossloop.bench.run import Bench, Past
 from crossloop.cli.benching import load_engine, warnings_of
 from crossloop.cli.progress import ProgressView
 from crossloop.cli.refusing import begun, holding
 from crossloop.installing import recorded_setup
-from crossloop.journal import LOAD_ENGINE, AdapterRecord
+from crossloop.journal import LOAD_ENGINE, AdapterRecord, journal_path
 from crossloop.suite import Suite
 
 

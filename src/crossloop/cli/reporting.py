@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from crossloop.bench.rooms import journal_path
-from crossloop.cli.checking import CHECKS
-from crossloop.cli.choosing import suite_or_stop
+from crossloop.cli.choosing import records_or_stop, suite_or_stop
 from crossloop.cli.exits import DONE, StopError
-from crossloop.journal import CheckRecord, JournalError, Record, read_journal
+from crossloop.journal import CheckRecord, Record, checks_path, journal_at
 from crossloop.report import ScenarioTexts, render, render_matrix, write
 from crossloop.suite import Suite
 
@@ -54,7 +52,7 @@ def _labels(paths: Sequence[Path]) -> list[str]:
     Of two journals in one folder their names as well. Raises `StopError` for one that is there twice.
     """
     # Not `resolve`: a link is a name that somebody gave, and may lead nowhere.
-    files = [Path(os.path.abspath(path if path.is_file() else journal_path(path))) for path in paths]  # noqa: PTH100
+    files = [Path(os.path.abspath(journal_at(path))) for path in paths]  # noqa: PTH100
     for path, file in zip(paths, files, strict=True):
         if files.count(file) > 1:
             raise StopError(f"{path} is named twice; name each run once")
@@ -73,11 +71,8 @@ def _label(place: Path, others: Sequence[Path]) -> str:
 
 def _records(path: Path) -> list[Record]:
     """A run's records, and the checks that lie beside it."""
-    try:
-        records = read_journal(path if path.is_file() else journal_path(path), slices=False)
-        checks = _folder(path) / CHECKS
-        if checks.is_file():
-            records += [one for one in read_journal(checks) if isinstance(one, CheckRecord)]
-    except JournalError as error:
-        raise StopError(str(error)) from error
+    records = records_or_stop(path, slices=False)
+    checks = checks_path(_folder(path))
+    if checks.is_file():
+        records += [one for one in records_or_stop(checks) if isinstance(one, CheckRecord)]
     return records

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from crossloop.compare.records import CellVerdict, CompareDocument, Side, Verdict
-from crossloop.journal import Estimate
+from crossloop.journal import Estimate, row_label
 from crossloop.markup import digits
+from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import Column, markdown_table, table
-from crossloop.report.run import parameters_text, row_label
 
 ORDER: tuple[Verdict, ...] = ("regression", "improvement", "tie", "not comparable")
 _ROWS = """\

@@ -7,25 +7,23 @@ have no cost, of two slices of one turn the last counts, and cells without figur
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from crossloop.bench.cells import MAIN_PHASES
-from crossloop.compare.change import RowKey, Turn
 from crossloop.journal import (
     CellRecord,
-    ComparisonRecord,
     EndRecord,
     Estimate,
     Record,
+    RowKey,
+    Run,
     RunRecord,
-    SliceRecord,
+    SetKey,
+    Turn,
+    adapter_of,
+    row_key,
+    set_key,
 )
-from crossloop.journal.naming import adapter_of
-from crossloop.report.run import Run, gather, parameters_key
 from crossloop.statistics import noise_floor
 
-SetKey: TypeAlias = tuple[str, str]
-"""(scenario, canonical parameters): one comparison of a run."""
 _MOST = 1 << 63
 """Nanoseconds, or operations, of one slice that a journal can claim and be believed: three centuries."""
 
@@ -72,33 +70,31 @@ class RunData:
 
 def run_data(name: str, records: Sequence[Record]) -> RunData:
     """Sort a journal's records. Raises `NoRunError` for one without a cell, or with impossible numbers."""
-    run = gather(records)
+    run = Run.of(records)
     cells: dict[SetKey, dict[RowKey, CellRecord]] = {}
+    costs: dict[SetKey, dict[RowKey, dict[Turn, float]]] = {}
     for cell in run.cells:
-        key = (cell.scenario, parameters_key(cell.parameters))
-        cells.setdefault(key, {})[cell.adapter, cell.style] = cell
+        cells.setdefault(set_key(cell), {})[row_key(cell)] = cell
+        if cell.figures is not None and (turns := _costs(name, run, cell)):
+            costs.setdefault(set_key(cell), {})[row_key(cell)] = turns
     if not cells:
         raise NoRunError(
             f"{name}: holds no cell; expected the run.jsonl of a `crossloop bench --out DIR` that measured something"
         )
-    costs: dict[SetKey, dict[RowKey, dict[Turn, float]]] = {}
-    for one in records:
-        if isinstance(one, SliceRecord) and one.phase in MAIN_PHASES and one.operations:
-            key, row = (one.scenario, parameters_key(one.parameters)), (one.adapter, one.style)
-            if max(one.cpu_ns, one.operations) >= _MOST:
-                raise NoRunError(
-                    f"{name}: a slice of {one.adapter!r} claims more than {_MOST} ns or operations"
-                )
-            found = cells.get(key, {}).get(row)
-            if found is not None and found.figures is not None:
-                turns = costs.setdefault(key, {}).setdefault(row, {})
-                turns[one.generation, one.round] = math.log(max(one.cpu_ns, 1) / one.operations)
     floors = {
-        (one.scenario, parameters_key(one.parameters)): one.noise_floor
-        for one in records
-        if isinstance(one, ComparisonRecord) and (one.noise_floor is None or math.isfinite(one.noise_floor))
+        one.key: one.record.noise_floor
+        for one in run.all_sets
+        if one.record is not None
+        and (one.record.noise_floor is None or math.isfinite(one.record.noise_floor))
     }
     return RunData(name, run, cells, costs, floors or None)
+
+
+def _costs(name: str, run: Run, cell: CellRecord) -> dict[Turn, float]:
+    found = run.slices_of(cell)
+    if any(max(one.cpu_ns, one.operations) >= _MOST for one in found.values()):
+        raise NoRunError(f"{name}: a slice of {cell.adapter!r} claims more than {_MOST} ns or operations")
+    return {turn: math.log(max(one.cpu_ns, 1) / one.operations) for turn, one in found.items()}
 
 
 def floor_of(control: Estimate | None) -> float | None:

@@ -15,9 +15,8 @@ import msgspec
 
 from crossloop.compare.change import Change, RowKey, Shift, judged, over_sets, shifts
 from crossloop.compare.records import COMPARE_VERSION, CellVerdict, CompareDocument, Interval, Side, Verdict
-from crossloop.compare.runs import RunData, SetKey, floor_of
-from crossloop.journal import LOAD_ENGINE, CellRecord
-from crossloop.report.run import parameters_key, row_label
+from crossloop.compare.runs import RunData, floor_of
+from crossloop.journal import LOAD_ENGINE, CellRecord, SetKey, row_label, set_key
 
 DEFAULT_THRESHOLD = 0.03
 DEFAULT_FLOOR = 0.02
@@ -183,7 +182,7 @@ def _gone(cell: CellRecord, now: CellRecord | None, base: RunData, new: RunData)
     if not new.was_asked_for(cell):
         return _in_words(cell, "not comparable", "NEW was not asked for it")
     other_profile = new.header.profile != base.header.profile
-    if other_profile and (cell.scenario, parameters_key(cell.parameters)) not in new.cells:
+    if other_profile and set_key(cell) not in new.cells:
         return _in_words(cell, "not comparable", "NEW, of another profile, has no such parameters")
     cut = "; its run is incomplete" if new.end is None else ""
     return _in_words(cell, "regression", f"was measured; NEW has no such cell{cut}")

@@ -10,17 +10,18 @@ Source: the action's README, section "customBiggerIsBetter and customSmallerIsBe
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crossloop.export.names import NothingToExportError, cell_name, measured_cells, unit_of
-from crossloop.journal import CellRecord, Record
+from crossloop.export.names import OPERATION, NothingToExportError, cell_name, measured_cells
+from crossloop.journal import CellRecord, Record, Run
 from crossloop.markup import digits
-from crossloop.report import ScenarioTexts
-from crossloop.report.run import Run, gather
 
 
-def action_document(records: Sequence[Record], about: Mapping[str, ScenarioTexts]) -> list[dict[str, Any]]:
-    """The document, to be written as JSON. Raises `NothingToExportError` without a measured cell."""
-    run = gather(records)
-    document = [_entry(run, cell, unit_of(cell, about)) for cell in measured_cells(run)]
+def action_document(records: Sequence[Record], units: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The document, to be written as JSON; *units*: what an operation of each scenario is called.
+
+    Raises `NothingToExportError` without a measured cell.
+    """
+    run = Run.of(records)
+    document = [_entry(run, cell, units.get(cell.scenario, OPERATION)) for cell in measured_cells(run)]
     if not document:
         raise NothingToExportError("it has no measured cell")
     return document

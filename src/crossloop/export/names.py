@@ -1,11 +1,13 @@
 """What a cell is called in another tool: scenario, row and parameters, one line, the same for every run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from crossloop.journal import CellRecord
+from crossloop.journal import CellRecord, Run, row_label
+from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import one_line
-from crossloop.report import ScenarioTexts
-from crossloop.report.run import Run, parameters_text, row_label
+
+OPERATION = "operation"
+"""What an operation of a scenario is called that is not known here."""
 
 
 class NothingToExportError(ValueError):
@@ -21,9 +23,3 @@ def cell_name(cell: CellRecord) -> str:
     """`tcp-echo: uvloop (protocol): size 1 KiB, connections 10`."""
     parts = (cell.scenario, row_label(cell.adapter, cell.style), parameters_text(cell.parameters))
     return one_line(": ".join(parts))
-
-
-def unit_of(cell: CellRecord, about: Mapping[str, ScenarioTexts]) -> str:
-    """What an operation of the cell's scenario is called; `operation` where that is not known."""
-    texts = about.get(cell.scenario)
-    return texts.unit if texts is not None else "operation"

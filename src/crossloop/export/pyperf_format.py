@@ -8,43 +8,35 @@ Source: V. Stinner, pyperf's documentation, "pyperf JSON file format" and "Metad
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from crossloop.bench.cells import MAIN_PHASES
-from crossloop.export.names import NothingToExportError, cell_name, measured_cells, unit_of
-from crossloop.journal import CellRecord, Record, RunRecord, SliceRecord
-from crossloop.report import ScenarioTexts
-from crossloop.report.run import gather, parameters_key
+from crossloop.export.names import OPERATION, NothingToExportError, cell_name, measured_cells
+from crossloop.journal import CellRecord, Record, Run, RunRecord, SliceRecord, Turn
 
 VERSION = "1.0"
 
 
-def pyperf_document(records: Sequence[Record], about: Mapping[str, ScenarioTexts]) -> dict[str, Any]:
-    """The document, to be written as JSON. Raises `NothingToExportError` without slices of a measured cell."""
-    run = gather(records)
-    slices = _slices(records)
-    benchmarks = []
-    for cell in measured_cells(run):
-        found = slices.get((cell.adapter, cell.style, cell.scenario, parameters_key(cell.parameters)), {})
-        if found:
-            benchmarks.append(_benchmark(cell, found, unit_of(cell, about)))
+def pyperf_document(records: Sequence[Record], units: Mapping[str, str]) -> dict[str, Any]:
+    """The document, to be written as JSON; *units*: what an operation of each scenario is called.
+
+    Raises `NothingToExportError` without slices of a measured cell.
+    """
+    run = Run.of(records)
+    benchmarks = [
+        _benchmark(cell, slices, units.get(cell.scenario, OPERATION))
+        for cell in measured_cells(run)
+        if (slices := run.slices_of(cell))
+    ]
     if not benchmarks:
         raise NothingToExportError("it has no slices of a measured cell, which pyperf's values are made of")
     return {"version": VERSION, "metadata": _metadata(run.record), "benchmarks": benchmarks}
 
 
-def _slices(records: Sequence[Record]) -> dict[tuple[str, str, str, str], dict[int, dict[int, float]]]:
-    """Cell → generation → round → seconds of CPU per operation."""
-    found: dict[tuple[str, str, str, str], dict[int, dict[int, float]]] = {}
-    for one in records:
-        if isinstance(one, SliceRecord) and one.phase in MAIN_PHASES and one.operations:
-            key = (one.adapter, one.style, one.scenario, parameters_key(one.parameters))
-            rounds = found.setdefault(key, {}).setdefault(one.generation, {})
-            rounds[one.round] = max(one.cpu_ns, 1) / one.operations / 1e9
-    return found
-
-
-def _benchmark(cell: CellRecord, found: Mapping[int, Mapping[int, float]], unit: str) -> dict[str, Any]:
+def _benchmark(cell: CellRecord, slices: Mapping[Turn, SliceRecord], unit: str) -> dict[str, Any]:
+    generations: dict[int, list[float]] = {}
+    for (generation, _round), one in sorted(slices.items(), key=itemgetter(0)):
+        generations.setdefault(generation, []).append(max(one.cpu_ns, 1) / one.operations / 1e9)
     return {
         "metadata": {
             "name": f"{cell_name(cell)}: CPU seconds per {unit}",
@@ -53,10 +45,7 @@ def _benchmark(cell: CellRecord, found: Mapping[int, Mapping[int, float]], unit:
             "style": cell.style or "native",
             "scenario": cell.scenario,
         },
-        "runs": [
-            {"values": [rounds[turn] for turn in sorted(rounds)]}
-            for _generation, rounds in sorted(found.items())
-        ],
+        "runs": [{"values": values} for values in generations.values()],
     }
 
 

@@ -4,6 +4,11 @@ from crossloop.journal.bounds import fitted
 from crossloop.journal.errors import JournalError, UnfitRecordError
 from crossloop.journal.files import JournalWriter, begin_journal, read_journal
 from crossloop.journal.lock import held
+from crossloop.journal.naming import adapter_of, is_variant, label_of, row_label
+from crossloop.journal.parameters import ParameterSet, parameters_key
+from crossloop.journal.phases import COMMON, MAIN_PHASES, Phase, PlainPhase, RatePhase, phase_of
+from crossloop.journal.places import checks_path, journal_at, journal_path
+from crossloop.journal.read_model import MeasuredRow, MeasuredSet, RowKey, Run, SetKey, Turn, row_key, set_key
 from crossloop.journal.records import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
@@ -45,9 +50,11 @@ from crossloop.journal.records import (
 )
 
 __all__ = [
+    "COMMON",
     "LADDER_RUN_IN_MS",
     "LADDER_SLICE_MS",
     "LOAD_ENGINE",
+    "MAIN_PHASES",
     "PYTHON_LOAD",
     "SCHEMA_VERSION",
     "SUITES",
@@ -71,22 +78,43 @@ __all__ = [
     "JournalWriter",
     "Latency",
     "Machine",
+    "MeasuredRow",
+    "MeasuredSet",
     "Mode",
     "Modes",
     "Objective",
+    "ParameterSet",
+    "Phase",
+    "PlainPhase",
     "RateFigures",
+    "RatePhase",
     "Record",
     "Regime",
+    "RowKey",
+    "Run",
     "RunRecord",
+    "SetKey",
     "SliceRecord",
     "SystemCalls",
     "TaxPart",
     "TaxRecord",
+    "Turn",
     "UnfitRecordError",
     "WarmUp",
     "WarningRecord",
+    "adapter_of",
     "begin_journal",
+    "checks_path",
     "fitted",
     "held",
+    "is_variant",
+    "journal_at",
+    "journal_path",
+    "label_of",
+    "parameters_key",
+    "phase_of",
     "read_journal",
+    "row_key",
+    "row_label",
+    "set_key",
 ]

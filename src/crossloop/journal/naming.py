@@ -20,3 +20,8 @@ def label_of(name: str) -> str:
 def is_variant(name: str) -> bool:
     """Whether *name* is a variant of an adapter and not the adapter itself."""
     return MARK in name
+
+
+def row_label(adapter: str, style: str) -> str:
+    """Name of a row: `uvloop (protocol)`; an adapter's only style, `native`, goes without saying."""
+    return adapter if style in {"", "native"} else f"{adapter} ({style})"

@@ -2,7 +2,7 @@
 
 import math
 
-from crossloop.journal import Estimate
+from crossloop.journal import Estimate, ParameterSet
 
 MISSING = "–"
 """Stands where there is no figure; the page says why."""
@@ -134,3 +134,23 @@ def binary_size(size: int) -> str:
         if size >= factor and size % factor == 0:
             return f"{size // factor:,} {unit}"
     return f"{size:,} B"
+
+
+def parameters_text(parameters: ParameterSet) -> str:
+    """`size 1 KiB, connections 50`: each parameter in the order in which the journal has it."""
+    return (
+        ", ".join(f"{name.replace('_', ' ')} {_parameter(name, value)}" for name, value in parameters.items())
+        or "no parameters"
+    )
+
+
+def _parameter(name: str, value: int | float | bool | str) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return binary_size(value) if name == "size" and value >= 0 else integer(value)
+        case float():
+            return number(value, 4)
+        case str():
+            return value

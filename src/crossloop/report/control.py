@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from crossloop.journal import ComparisonRecord
+from crossloop.journal import ComparisonRecord, Run, row_label
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown
-from crossloop.report.run import Run, row_label
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 
 FEW_PAIRS = 50
@@ -47,7 +46,7 @@ def _pairs(count: int) -> str:
 
 def noise_floor(run: Run) -> Markdown:
     """What the A/A controls of a run show, or that it has none."""
-    records = [one.record for comparisons in run.comparisons.values() for one in comparisons if one.record]
+    records = [one.record for sets in run.sets.values() for one in sets if one.record]
     controls = [one for one in records if one.control is not None]
     own = [one for one in controls if one.noise_floor is not None and not _borrowed(one)]
     if own:

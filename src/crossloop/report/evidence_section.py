@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from crossloop.journal import EvidenceRecord, WarmUp
+from crossloop.journal import EvidenceRecord, Run, SetKey, WarmUp, row_label, set_key
 from crossloop.markup import digits
-from crossloop.markup.digits import MISSING
+from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, Table, table
-from crossloop.report.run import Run, ScenarioTexts, parameters_text, row_label
+from crossloop.report.texts import ScenarioTexts
 
 NOTED = 0.1
 """Calls per operation from which a row is said to make a call: one in ten messages."""
@@ -72,9 +72,9 @@ class EvidenceSection:
 
 def evidence_sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> tuple[EvidenceSection, ...]:
     """One section for each scenario and parameter set that there is evidence of."""
-    groups: dict[tuple[str, str], list[EvidenceRecord]] = {}
+    groups: dict[SetKey, list[EvidenceRecord]] = {}
     for one in run.evidence:
-        groups.setdefault((one.scenario, repr(sorted(one.parameters.items()))), []).append(one)
+        groups.setdefault(set_key(one), []).append(one)
     return tuple(_section(records, texts[records[0].scenario]) for records in groups.values())
 
 

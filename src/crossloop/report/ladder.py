@@ -5,12 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crossloop import statistics
-from crossloop.journal import CellRecord, Connecting, Estimate
+from crossloop.journal import (
+    CellRecord,
+    Connecting,
+    Estimate,
+    MeasuredRow,
+    MeasuredSet,
+    Run,
+    parameters_key,
+    row_label,
+)
 from crossloop.markup import digits
-from crossloop.markup.digits import MISSING
+from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import Column, Table, table
-from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, parameters_text, row_label
+from crossloop.report.texts import ScenarioTexts
 
 KERNEL_FROM = 1000
 """Connections from which on the kernel's memory for each is shown: of fewer it drowns in what else the machine
@@ -27,9 +36,9 @@ class Ladder:
     parameter: str
     others: str
     """The other parameters in words; empty when there are none."""
-    rungs: tuple[Comparison, ...]
+    rungs: tuple[MeasuredSet, ...]
 
-    def value(self, rung: Comparison) -> float:
+    def value(self, rung: MeasuredSet) -> float:
         """Where a rung stands."""
         return float(rung.parameters[self.parameter])
 
@@ -38,9 +47,9 @@ class Ladder:
         """Whether its figures were made at a fixed rate: what is climbed until it fails."""
         return any(row.figures.offered_per_s is not None for rung in self.rungs for row in rung.rows)
 
-    def rows(self) -> dict[tuple[str, str], list[tuple[float, Row]]]:
+    def rows(self) -> dict[tuple[str, str], list[tuple[float, MeasuredRow]]]:
         """(adapter, style) → its measured rungs."""
-        found: dict[tuple[str, str], list[tuple[float, Row]]] = {}
+        found: dict[tuple[str, str], list[tuple[float, MeasuredRow]]] = {}
         for rung in self.rungs:
             for row in rung.rows:
                 found.setdefault((row.adapter, row.style), []).append((self.value(rung), row))
@@ -57,13 +66,13 @@ class LadderTables:
     slopes: Table
 
 
-def ladders_of(comparisons: Sequence[Comparison], parameter: str) -> tuple[Ladder, ...]:
+def ladders_of(sets: Sequence[MeasuredSet], parameter: str) -> tuple[Ladder, ...]:
     """Ladders of two rungs and more among the parameter sets of one scenario."""
-    groups: dict[str, list[Comparison]] = {}
-    for one in comparisons:
+    groups: dict[str, list[MeasuredSet]] = {}
+    for one in sets:
         if parameter and _is_rung(one.parameters.get(parameter)):
             others = {name: value for name, value in one.parameters.items() if name != parameter}
-            groups.setdefault(repr(sorted(others.items())), []).append(one)
+            groups.setdefault(parameters_key(others), []).append(one)
     return tuple(
         Ladder(
             parameter=parameter,
@@ -79,7 +88,7 @@ def _is_rung(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _HIGHEST
 
 
-def _others(rung: Comparison, parameter: str) -> str:
+def _others(rung: MeasuredSet, parameter: str) -> str:
     others = {name: value for name, value in rung.parameters.items() if name != parameter}
     return parameters_text(others) if others else ""
 
@@ -89,13 +98,13 @@ def from_the_top(run: Run, about: Mapping[str, ScenarioTexts]) -> Run:
 
     That rung is what its question asks for; who did not get there stands in the table of how far all got.
     """
-    comparisons = dict(run.comparisons)
-    for scenario, found in run.comparisons.items():
+    sets = dict(run.sets)
+    for scenario, found in run.sets.items():
         for ladder in ladders_of(found, about[scenario].ladder):
             if ladder.fixed_load and len(ladder.rungs) == len(found):
                 top = max((rung for rung in ladder.rungs if rung.rows), key=ladder.value)
-                comparisons[scenario] = (top, *(rung for rung in ladder.rungs if rung is not top))
-    return replace(run, comparisons=comparisons)
+                sets[scenario] = (top, *(rung for rung in ladder.rungs if rung is not top))
+    return replace(run, sets=sets)
 
 
 def ladder_tables(ladder: Ladder, texts: ScenarioTexts) -> LadderTables:
@@ -168,7 +177,7 @@ class _Climb:
         return cls(row_label(adapter, style), tuple(cells), reached, stop or "the ladder ends")
 
 
-def _rung_cell(rung: Comparison, adapter: str, style: str) -> tuple[str, str]:
+def _rung_cell(rung: MeasuredSet, adapter: str, style: str) -> tuple[str, str]:
     """What stands for a row on one rung, and why its climb ends there; empty when it does not."""
     for row in rung.rows:
         if (row.adapter, row.style) == (adapter, style):
@@ -179,7 +188,7 @@ def _rung_cell(rung: Comparison, adapter: str, style: str) -> tuple[str, str]:
     return MISSING, "not part of this run"
 
 
-def _measured_cell(row: Row) -> tuple[str, str]:
+def _measured_cell(row: MeasuredRow) -> tuple[str, str]:
     objective = row.figures.objective
     if objective is None:
         return "measured", ""
@@ -241,7 +250,7 @@ def _slope_text(slope: Estimate) -> str:
 # What connections cost ----------------------------------------------------------------------------
 
 
-def connecting_table(rows: Sequence[Row]) -> Table:
+def connecting_table(rows: Sequence[MeasuredRow]) -> Table:
     """Making and holding connections, on one rung."""
     columns = [
         Column("Adapter (style)"),
@@ -269,7 +278,7 @@ def connecting_table(rows: Sequence[Row]) -> Table:
     return table(columns, cells, caption, notes)
 
 
-def _connecting_row(row: Row, one: Connecting) -> tuple[str, ...]:
+def _connecting_row(row: MeasuredRow, one: Connecting) -> tuple[str, ...]:
     kernel = kernel_bytes(one)
     return (
         row.label,

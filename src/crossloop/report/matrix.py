@@ -4,23 +4,24 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import CellRecord, Estimate, Record
+from crossloop.journal import (
+    CellRecord,
+    Estimate,
+    MeasuredRow,
+    MeasuredSet,
+    Record,
+    Run,
+    parameters_key,
+    row_label,
+)
 from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
+from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, file_stem, inline
 from crossloop.markup.tables import Column, Table, table
 from crossloop.report.page import METHOD_LINK, Rendered, environment, texts_for
 from crossloop.report.portability import Reasons, absent_text, outcomes_text
-from crossloop.report.run import (
-    Comparison,
-    Row,
-    Run,
-    ScenarioTexts,
-    gather,
-    parameters_key,
-    parameters_text,
-    row_label,
-)
+from crossloop.report.texts import ScenarioTexts
 
 REFERENCE = "asyncio"
 """Adapter that the others are held against where every run of a comparison has it."""
@@ -69,7 +70,7 @@ def render_matrix(
     labels = [label for label, _records in runs]
     if not runs or len(set(labels)) != len(labels):
         raise ValueError(f"a matrix needs runs with labels unlike each other, not {labels!r}")
-    sides = [Labelled(label, gather(records)) for label, records in runs]
+    sides = [Labelled(label, Run.of(records)) for label, records in runs]
     scenarios = tuple(dict.fromkeys(name for side in sides for name in side.run.scenario_ids))
     texts = texts_for(scenarios, about or {})
     markdown = (
@@ -136,9 +137,9 @@ def _works(sides: Sequence[Labelled]) -> Table:
 
 
 def _across(sides: Sequence[Labelled], scenario: str, texts: ScenarioTexts) -> Across:
-    found: dict[str, dict[str, Comparison]] = {}
+    found: dict[str, dict[str, MeasuredSet]] = {}
     for side in sides:
-        for one in side.run.comparisons.get(scenario, ()):
+        for one in side.run.sets.get(scenario, ()):
             found.setdefault(parameters_key(one.parameters), {})[side.label] = one
     measured = [by_label for by_label in found.values() if any(one.rows for one in by_label.values())]
     tables = [
@@ -148,7 +149,7 @@ def _across(sides: Sequence[Labelled], scenario: str, texts: ScenarioTexts) -> A
     return Across(texts, tuple(tables))
 
 
-def _ratios(sides: Sequence[Labelled], by_label: Mapping[str, Comparison]) -> Table:
+def _ratios(sides: Sequence[Labelled], by_label: Mapping[str, MeasuredSet]) -> Table:
     shown = [side for side in sides if side.label in by_label]
     references = {side.label: _reference(by_label[side.label], side.run) for side in shown}
     held = all(references[side.label] for side in shown if by_label[side.label].rows)
@@ -177,7 +178,7 @@ def _ratios(sides: Sequence[Labelled], by_label: Mapping[str, Comparison]) -> Ta
 
 
 def _sort_key(
-    shown: Sequence[Labelled], by_label: Mapping[str, Comparison], adapter: str, style: str
+    shown: Sequence[Labelled], by_label: Mapping[str, MeasuredSet], adapter: str, style: str
 ) -> tuple[float, str]:
     """By the geometric mean of the ratios to the leanest row; rows without any come last."""
     ratios = [
@@ -191,19 +192,19 @@ def _sort_key(
     return mean, row_label(adapter, style)
 
 
-def _reference(comparison: Comparison, run: Run) -> Row | None:
+def _reference(measured: MeasuredSet, run: Run) -> MeasuredRow | None:
     """The row that others are held against: asyncio in the first of its styles that was measured."""
     record = run.adapters.get(REFERENCE)
     order = list(record.styles) if record else []
-    found = [row for row in comparison.rows if row.adapter == REFERENCE]
+    found = [row for row in measured.rows if row.adapter == REFERENCE]
     found.sort(key=lambda row: order.index(row.style) if row.style in order else len(order))
     return found[0] if found else None
 
 
 def _ratio_cell(
-    comparison: Comparison, adapter: str, style: str, reference: Row | None, reasons: Reasons
+    measured: MeasuredSet, adapter: str, style: str, reference: MeasuredRow | None, reasons: Reasons
 ) -> Markdown:
-    for row in comparison.rows:
+    for row in measured.rows:
         if (row.adapter, row.style) == (adapter, style):
             if row is reference:
                 return Markdown("1.00")
@@ -211,7 +212,7 @@ def _ratio_cell(
             ratio = _over(to_best, reference.figures.ratio_to_best) if reference else to_best
             return Markdown(digits.ratio(ratio) if ratio else digits.MISSING)
     own: list[CellRecord] = [
-        cell for cell in comparison.others if (cell.adapter, cell.style) == (adapter, style)
+        cell for cell in measured.others if (cell.adapter, cell.style) == (adapter, style)
     ]
     return outcomes_text(own, reasons) if own else NOT_RUN
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from crossloop.journal import Mode, Modes
+from crossloop.journal import MeasuredRow, Mode, Modes
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.report.run import Row, ScenarioTexts
+from crossloop.report.texts import ScenarioTexts
 
 _OTHERS = "others"
 _SHOWN = {
@@ -19,12 +19,12 @@ _SHOWN = {
 """Condition of a slice (`crossloop.statistics.modes.CONDITIONS`) → what the line calls it."""
 
 
-def mode_lines(rows: Sequence[Row], texts: ScenarioTexts) -> tuple[Markdown, ...]:
+def mode_lines(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> tuple[Markdown, ...]:
     """A line for each figure of each row that has two modes; none for all others."""
     return tuple(_line(row, modes, texts) for row in rows for modes in row.figures.modes)
 
 
-def _line(row: Row, modes: Modes, texts: ScenarioTexts) -> Markdown:
+def _line(row: MeasuredRow, modes: Modes, texts: ScenarioTexts) -> Markdown:
     slices = modes.low.slices + modes.high.slices
     parts = [
         f"{_value(modes, one, texts)} in {_share(one.slices, slices)}" for one in (modes.low, modes.high)

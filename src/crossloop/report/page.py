@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from crossloop.journal import Record
+from crossloop.journal import Record, Run
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import markdown_table
 from crossloop.report import summary
@@ -15,10 +15,10 @@ from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, l
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.portability import portability
 from crossloop.report.references import certificate
-from crossloop.report.run import Run, ScenarioTexts, gather
-from crossloop.report.scenario import ComparisonTables, comparison_tables
+from crossloop.report.scenario import SetTables, set_tables
 from crossloop.report.stopping import stopping_doubts
 from crossloop.report.tax import TaxPlot, tax_plot
+from crossloop.report.texts import ScenarioTexts
 from crossloop.report.unmeasured import incident_table, incidents
 
 METHOD_LINK = "../../docs/method.md"
@@ -44,7 +44,7 @@ class FurtherPage:
     """Parameter sets of one scenario that would make the first page too long."""
 
     file: str
-    tables: tuple[ComparisonTables, ...]
+    tables: tuple[SetTables, ...]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class ScenarioSection:
 
     id: str
     texts: ScenarioTexts
-    main: ComparisonTables
-    more: tuple[ComparisonTables, ...]
+    main: SetTables
+    more: tuple[SetTables, ...]
     further: tuple[FurtherPage, ...]
     plots: tuple[Plot | Curves, ...]
     tax_plot: TaxPlot | None
@@ -93,7 +93,7 @@ def render(
     method_link: str = METHOD_LINK,
 ) -> Rendered:
     """Render one journal. Raises ValueError when the records hold no run."""
-    run = gather(records)
+    run = Run.of(records)
     texts = texts_for(run.scenario_ids, about or {})
     run = from_the_top(run, texts)
     sections = _sections(run, texts)
@@ -142,12 +142,12 @@ def _further_pages(run: Run, sections: Sequence[ScenarioSection], method_link: s
 
 def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSection]:
     names = stems(run.scenario_ids)
-    rows = sum(len(one.rows) for comparisons in run.comparisons.values() for one in comparisons)
+    rows = sum(len(one.rows) for sets in run.sets.values() for one in sets)
     sections = []
-    for scenario, comparisons in run.comparisons.items():
+    for scenario, sets in run.sets.items():
         main, *more = [
-            comparison_tables(one, texts[scenario], run, detailed=index < DETAILED_SETS)
-            for index, one in enumerate(comparisons)
+            set_tables(one, texts[scenario], run, detailed=index < DETAILED_SETS)
+            for index, one in enumerate(sets)
         ]
         fits = rows <= ROWS_PER_PAGE
         sections.append(
@@ -157,19 +157,19 @@ def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSect
                 main=main,
                 more=tuple(more) if fits else (),
                 further=() if fits else _paged(more, names[scenario]),
-                plots=scenario_plots(comparisons, texts[scenario], run, names[scenario]),
-                tax_plot=tax_plot(comparisons[0], texts[scenario], names[scenario]),
+                plots=scenario_plots(sets, texts[scenario], run, names[scenario]),
+                tax_plot=tax_plot(sets[0], texts[scenario], names[scenario]),
                 ladders=tuple(
                     ladder_tables(ladder, texts[scenario])
-                    for ladder in ladders_of(comparisons, texts[scenario].ladder)
+                    for ladder in ladders_of(sets, texts[scenario].ladder)
                 ),
             )
         )
     return sections
 
 
-def _paged(tables: Sequence[ComparisonTables], stem: str) -> tuple[FurtherPage, ...]:
-    pages: list[list[ComparisonTables]] = []
+def _paged(tables: Sequence[SetTables], stem: str) -> tuple[FurtherPage, ...]:
+    pages: list[list[SetTables]] = []
     room = 0
     for one in tables:
         if not one.main:

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import Figures, Latency
+from crossloop.journal import Figures, Latency, MeasuredRow, MeasuredSet, Run, row_label
 from crossloop.journal.naming import adapter_of
-from crossloop.markup.digits import integer, number
+from crossloop.markup.digits import integer, number, parameters_text
 from crossloop.markup.escaping import file_stem, plot_text
 from crossloop.report.ladder import Ladder, kernel_bytes, ladders_of
-from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, row_label
 from crossloop.report.scenario import SAMPLES, shown_latency
+from crossloop.report.texts import ScenarioTexts
 
 CPU_PANELS = 6
 LATENCY_PANELS = 2
@@ -127,17 +127,17 @@ def family_of(adapter: str, run: Run) -> str:
 
 
 def scenario_plots(
-    comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, stem: str
+    sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str
 ) -> tuple[Plot | Curves, ...]:
     """The plots of one scenario: CPU per operation, latency where it was measured, curves over ladders.
 
     Where all sets are one ladder, its curves say what the plot of CPU would, and take its place.
     """
-    ladders = ladders_of(comparisons, texts.ladder)
+    ladders = ladders_of(sets, texts.ladder)
     curves = (_cost_curves(ladders, texts, run, stem), _memory_curves(ladders, texts, run, stem))
-    whole = len(ladders) == 1 and len(ladders[0].rungs) == len(comparisons)
-    cpu = None if whole and curves[0] is not None else _cpu(comparisons, texts, run, stem)
-    plots = (cpu, *curves, _latency(comparisons, texts, run, stem))
+    whole = len(ladders) == 1 and len(ladders[0].rungs) == len(sets)
+    cpu = None if whole and curves[0] is not None else _cpu(sets, texts, run, stem)
+    plots = (cpu, *curves, _latency(sets, texts, run, stem))
     return tuple(plot for plot in plots if plot is not None)
 
 
@@ -249,14 +249,15 @@ def stems(scenarios: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _cpu(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, stem: str) -> Plot | None:
-    chosen = [(one, [point for row in one.rows if (point := _point(row, run))]) for one in comparisons]
+def _cpu(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str) -> Plot | None:
+    chosen = [(one, [point for row in one.rows if (point := _point(row, run))]) for one in sets]
     usable = [(one, points) for one, points in chosen if points]
     if not usable:
         return None
     panels = tuple(
         Panel(
-            plot_text(one.heading), tuple(sorted(points, key=lambda point: (point.value, point.label))[:ROWS])
+            plot_text(parameters_text(one.parameters)),
+            tuple(sorted(points, key=lambda point: (point.value, point.label))[:ROWS]),
         )
         for one, points in usable[:CPU_PANELS]
     )
@@ -274,7 +275,7 @@ def _cpu(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, stem
     )
 
 
-def _point(row: Row, run: Run) -> Point | None:
+def _point(row: MeasuredRow, run: Run) -> Point | None:
     figure = row.figures.cpu_ns_per_operation
     value, low, high = (part / 1000 for part in (figure.value, figure.low, figure.high))
     if not (math.isfinite(value) and math.isfinite(low) and math.isfinite(high) and 0 < value < 1e12):
@@ -293,16 +294,16 @@ def wide(values: Sequence[float]) -> bool:
     return max(values) > 8 * min(values)
 
 
-def _latency(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, stem: str) -> Plot | None:
-    open_loop = any(row.common_rate for one in comparisons for row in one.rows)
-    usable = [(one, rows) for one in comparisons if (rows := _percentile_rows(one, run, open_loop))]
+def _latency(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str) -> Plot | None:
+    open_loop = any(row.common_rate for one in sets for row in one.rows)
+    usable = [(one, rows) for one in sets if (rows := _percentile_rows(one, run, open_loop))]
     if not usable:
         return None
     panels = tuple(
-        Panel(plot_text(one.heading + _rate_text(one, texts)), tuple(rows[:ROWS]))
+        Panel(plot_text(parameters_text(one.parameters) + _rate_text(one, texts)), tuple(rows[:ROWS]))
         for one, rows in usable[:LATENCY_PANELS]
     )
-    fixed = any(row.figures.offered_per_s is not None for one in comparisons for row in one.rows)
+    fixed = any(row.figures.offered_per_s is not None for one in sets for row in one.rows)
     question = "how late does it come?"
     if open_loop or fixed:
         question = f"how long does an answer take at a {'fixed' if fixed else 'common'} rate?"
@@ -318,12 +319,12 @@ def _latency(comparisons: Sequence[Comparison], texts: ScenarioTexts, run: Run, 
     )
 
 
-def _rate_text(one: Comparison, texts: ScenarioTexts) -> str:
+def _rate_text(one: MeasuredSet, texts: ScenarioTexts) -> str:
     rates = {number(rate.offered_per_s) for row in one.rows if (rate := row.common_rate)}
     return f"; {rates.pop()} {texts.units}/s" if len(rates) == 1 else ""
 
 
-def _percentile_rows(one: Comparison, run: Run, open_loop: bool) -> list[Percentiles]:
+def _percentile_rows(one: MeasuredSet, run: Run, open_loop: bool) -> list[Percentiles]:
     rows = []
     for row in one.rows:
         latency = shown_latency(row, open_loop)

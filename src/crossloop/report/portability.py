@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import AdapterRecord, CellRecord, CheckRecord
+from crossloop.journal import AdapterRecord, CellRecord, CheckRecord, Run
 from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import Column, Table, table
-from crossloop.report.run import Run, ScenarioTexts
+from crossloop.report.texts import ScenarioTexts
 
 _MARKS_SHOWN = 3
 

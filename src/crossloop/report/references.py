@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from crossloop.journal import MeasuredRow, MeasuredSet, Run
 from crossloop.markup import digits
-from crossloop.markup.digits import MISSING
+from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import Column, Table, table
 from crossloop.references import MARKED_SHARE, REFERENCES_SETTING
-from crossloop.report.run import Comparison, Row, Run, ScenarioTexts
+from crossloop.report.texts import ScenarioTexts
 
 _NAMES_SHOWN = 6
 
@@ -24,7 +25,7 @@ class Certificate:
 
 def certificate(run: Run, about: Mapping[str, ScenarioTexts]) -> Certificate:
     """The headroom certificate of a run."""
-    loaded = [one for found in run.comparisons.values() for one in found if _has_load(one)]
+    loaded = [one for found in run.sets.values() for one in found if _has_load(one)]
     rows = [_certificate_row(one, one.references[0], about[one.scenario]) for one in loaded if one.references]
     columns = [
         Column("Scenario"),
@@ -57,19 +58,19 @@ def certificate(run: Run, about: Mapping[str, ScenarioTexts]) -> Certificate:
     return Certificate(Markdown(sentence), shown)
 
 
-def _has_load(one: Comparison) -> bool:
+def _has_load(one: MeasuredSet) -> bool:
     """Whether a load asked for as much as it could get."""
     return any(
         row.figures.regime.name != "self-driven" and row.figures.offered_per_s is None for row in one.rows
     )
 
 
-def _certificate_row(one: Comparison, native: Row, texts: ScenarioTexts) -> tuple[str, ...]:
+def _certificate_row(one: MeasuredSet, native: MeasuredRow, texts: ScenarioTexts) -> tuple[str, ...]:
     regime = native.figures.regime
     who = {"server-bound": "the echo", "client-bound": "the load"}.get(regime.name, "neither")
     return (
         texts.title,
-        one.heading,
+        parameters_text(one.parameters),
         native.adapter,
         digits.estimate(native.figures.operations_per_s),
         f"{who} ({digits.share(regime.server_share)} / {digits.share(regime.load_share)})",
@@ -77,11 +78,11 @@ def _certificate_row(one: Comparison, native: Row, texts: ScenarioTexts) -> tupl
     )
 
 
-def _compared(one: Comparison) -> bool:
+def _compared(one: MeasuredSet) -> bool:
     return any(row.figures.of_native for row in one.rows)
 
 
-def _marked(one: Comparison) -> list[Row]:
+def _marked(one: MeasuredSet) -> list[MeasuredRow]:
     """Rows above the share, the nearest to the load first."""
     found = [
         (share.value, row)
@@ -91,7 +92,7 @@ def _marked(one: Comparison) -> list[Row]:
     return [row for _share, row in sorted(found, key=lambda pair: (-pair[0], pair[1].label))]
 
 
-def _names(rows: Sequence[Row]) -> str:
+def _names(rows: Sequence[MeasuredRow]) -> str:
     if not rows:
         return "none"
     names = ", ".join(
@@ -126,7 +127,7 @@ def _none(run: Run) -> Markdown:
     )
 
 
-def references_table(comparison: Comparison, texts: ScenarioTexts, run: Run) -> Table:
+def references_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> Table:
     """The references of one parameter set, in the order of the journal."""
     columns = [
         Column("Reference"),
@@ -148,23 +149,23 @@ def references_table(comparison: Comparison, texts: ScenarioTexts, run: Run) -> 
     notes = [
         f"{name}: {record.outcome}: {record.reason}"
         for name, record in run.references.items()
-        if not record.usable and comparison.references
+        if not record.usable and measured.references
     ]
     notes += [
         f"{cell.adapter}: {cell.outcome}: {cell.reason}"
         for cell in run.reference_cells
         if cell.figures is None
-        and (cell.scenario, cell.parameters) == (comparison.scenario, comparison.parameters)
+        and (cell.scenario, cell.parameters) == (measured.scenario, measured.parameters)
     ]
-    if comparison.references and not comparison.taxes:
+    if measured.references and not measured.taxes:
         notes.append(
             "No binding tax: it takes c-epoll, an adapter on a library that has its reference, and a tenth of a second "
             "of c-epoll's CPU time, in which the kernel tells its own part from the program's."
         )
-    return table(columns, [_reference_row(row, run) for row in comparison.references], caption, notes)
+    return table(columns, [_reference_row(row, run) for row in measured.references], caption, notes)
 
 
-def _reference_row(row: Row, run: Run) -> tuple[str, ...]:
+def _reference_row(row: MeasuredRow, run: Run) -> tuple[str, ...]:
     figures, regime = row.figures, row.figures.regime
     facts = run.references[row.adapter].facts
     cpu, share = figures.cpu_ns_per_operation, figures.user_share

@@ -4,19 +4,31 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import LADDER_RUN_IN_MS, LADDER_SLICE_MS, Figures, Latency, RateFigures, RunRecord
+from crossloop.journal import (
+    COMMON,
+    LADDER_RUN_IN_MS,
+    LADDER_SLICE_MS,
+    Figures,
+    Latency,
+    MeasuredRow,
+    MeasuredSet,
+    RateFigures,
+    Run,
+    RunRecord,
+)
 from crossloop.markup import digits
-from crossloop.markup.digits import MISSING
+from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown
 from crossloop.markup.tables import Column, Table, table
 from crossloop.references import MARKED_SHARE
 from crossloop.report.control import control_notes
 from crossloop.report.ladder import connecting_table
 from crossloop.report.modes import mode_lines
+from crossloop.report.ranking import ranked, too_few_rounds
 from crossloop.report.references import references_table
-from crossloop.report.run import COMMON, Comparison, Row, Run, ScenarioTexts, too_few_rounds
 from crossloop.report.stopping import stopping_notes
 from crossloop.report.tax import tax_table
+from crossloop.report.texts import ScenarioTexts
 
 BEYOND = 10
 """A percentile is printed when at least so many samples lie beyond it; fewer make it a matter of luck."""
@@ -33,7 +45,7 @@ _MEMORY = (
 
 
 @dataclass(frozen=True)
-class ComparisonTables:
+class SetTables:
     """The tables of one parameter set; all but the first may be left out of a long report, or be empty."""
 
     heading: str
@@ -47,20 +59,18 @@ class ComparisonTables:
     tax: Table
 
 
-def comparison_tables(
-    comparison: Comparison, texts: ScenarioTexts, run: Run, *, detailed: bool = True
-) -> ComparisonTables:
+def set_tables(measured: MeasuredSet, texts: ScenarioTexts, run: Run, *, detailed: bool = True) -> SetTables:
     """Build the tables of one parameter set; without *detailed* only the ranked one."""
-    rows = comparison.rows if detailed else ()
-    return ComparisonTables(
-        heading=comparison.heading,
-        main=_main(comparison, texts, run.record),
+    rows = measured.rows if detailed else ()
+    return SetTables(
+        heading=parameters_text(measured.parameters),
+        main=_main(measured, texts, run.record),
         rates=_rates(rows, texts),
         evidence=_evidence(rows, texts),
         connecting=connecting_table(rows),
-        modes=mode_lines(comparison.rows, texts),
-        references=references_table(comparison, texts, run) if detailed else table([Column("Reference")], []),
-        tax=tax_table(comparison, texts, run) if detailed else table([Column("Library")], []),
+        modes=mode_lines(measured.rows, texts),
+        references=references_table(measured, texts, run) if detailed else table([Column("Reference")], []),
+        tax=tax_table(measured, texts, run) if detailed else table([Column("Library")], []),
     )
 
 
@@ -72,8 +82,8 @@ def percentile(latency: Latency | None, name: str) -> str:
     return digits.number(value) if latency.count >= SAMPLES[name] else MISSING
 
 
-def _main(comparison: Comparison, texts: ScenarioTexts, run: RunRecord) -> Table:
-    rows = comparison.rows
+def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
+    rows = measured.rows
     open_loop = any(row.common_rate for row in rows)
     columns = [
         Column("Tier", "right"),
@@ -90,14 +100,14 @@ def _main(comparison: Comparison, texts: ScenarioTexts, run: RunRecord) -> Table
         Column("memory MB", "right", optional=True),
         Column("slices (generations)", "right"),
     ]
-    cells = [_main_row(row, open_loop, ranked=comparison.ranked) for row in rows]
-    notes = [*_notes(rows, open_loop), *control_notes(comparison.record), *stopping_notes(comparison.record)]
-    if not comparison.ranked:
-        notes.insert(0, f"No tiers: {too_few_rounds(comparison)}. The order is that of the medians.")
+    cells = [_main_row(row, open_loop, in_tiers=ranked(measured)) for row in rows]
+    notes = [*_notes(rows, open_loop), *control_notes(measured.record), *stopping_notes(measured.record)]
+    if not ranked(measured):
+        notes.insert(0, f"No tiers: {too_few_rounds(measured)}. The order is that of the medians.")
     return table(columns, cells, _main_caption(rows, texts, run), notes)
 
 
-def _main_row(row: Row, open_loop: bool, *, ranked: bool) -> tuple[str, ...]:
+def _main_row(row: MeasuredRow, open_loop: bool, *, in_tiers: bool) -> tuple[str, ...]:
     figures = row.figures
     cpu = figures.cpu_ns_per_operation
     rate = row.common_rate
@@ -109,7 +119,7 @@ def _main_row(row: Row, open_loop: bool, *, ranked: bool) -> tuple[str, ...]:
     if regime.name != "self-driven":
         shares += f" / {digits.share(regime.load_share)}"
     return (
-        digits.integer(figures.tier) if ranked else MISSING,
+        digits.integer(figures.tier) if in_tiers else MISSING,
         row.label,
         digits.estimate(cpu, _US),
         digits.ratio(figures.ratio_to_best),
@@ -125,7 +135,7 @@ def _main_row(row: Row, open_loop: bool, *, ranked: bool) -> tuple[str, ...]:
     )
 
 
-def shown_latency(row: Row, open_loop: bool) -> Latency | None:
+def shown_latency(row: MeasuredRow, open_loop: bool) -> Latency | None:
     """Latency at the common rate where the comparison has one, else the workload's own samples."""
     if not open_loop:
         return row.figures.latency_us
@@ -133,7 +143,7 @@ def shown_latency(row: Row, open_loop: bool) -> Latency | None:
     return rate.latency_us if rate else None
 
 
-def _lower_bound(row: Row) -> bool:
+def _lower_bound(row: MeasuredRow) -> bool:
     """Whether its rate is only a lower bound of what it can do; of a fixed load nobody asks for that."""
     return row.figures.offered_per_s is None and row.figures.regime.name in {"client-bound", "idle"}
 
@@ -154,7 +164,7 @@ def kept_up(rate: RateFigures) -> bool:
     return rate.achieved_per_s >= KEPT_UP * rate.offered_per_s
 
 
-def _main_caption(rows: Sequence[Row], texts: ScenarioTexts, run: RunRecord) -> str:
+def _main_caption(rows: Sequence[MeasuredRow], texts: ScenarioTexts, run: RunRecord) -> str:
     memory = _MEMORY if any(row.figures.rss_bytes for row in rows) else ""
     fixed = [given for row in rows if (given := row.figures.offered_per_s) is not None]
     slice_ms, run_in_ms = run.slice_ms, run.run_in_ms
@@ -196,7 +206,7 @@ def _span(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _notes(rows: Sequence[Row], open_loop: bool) -> list[str]:
+def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
     notes = []
     if any(map(_lower_bound, rows)):
         notes.append("≥: the load, not the subject, was the limit; the subject's capacity is at least this.")
@@ -238,7 +248,7 @@ def _percentile_cells(latency: Latency | None) -> tuple[str, ...]:
     )
 
 
-def _rates(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
+def _rates(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
     columns = (
         Column("Adapter (style)"),
         Column("rate"),
@@ -271,7 +281,7 @@ def _rates(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
     return table(columns, cells, caption, notes)
 
 
-def _evidence(rows: Sequence[Row], texts: ScenarioTexts) -> Table:
+def _evidence(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
     names = tuple(dict.fromkeys(name for row in rows for name in row.figures.counters))
     columns = (
         Column("Adapter (style)"),

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from crossloop.journal import ComparisonRecord
+from crossloop.journal import ComparisonRecord, Run
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown
-from crossloop.report.run import Run
 
 
 def stopping_notes(record: ComparisonRecord | None) -> list[str]:
@@ -25,7 +24,7 @@ def stopping_notes(record: ComparisonRecord | None) -> list[str]:
 
 def stopping_doubts(run: Run) -> Sequence[Markdown]:
     """Over all: how many comparisons ran out of time before they were as precise as they should be."""
-    records = [one.record for comparisons in run.comparisons.values() for one in comparisons]
+    records = [one.record for sets in run.sets.values() for one in sets]
     asked = [one for one in records if one is not None and one.precision is not None]
     spent = [one for one in asked if one.stopped == "budget"]
     if not spent or spent[0].precision is None:

@@ -4,12 +4,14 @@ import shlex
 from collections import Counter
 from dataclasses import dataclass
 
-from crossloop.journal import LOAD_ENGINE, PYTHON_LOAD, SUITES, Machine
+from crossloop.journal import LOAD_ENGINE, PYTHON_LOAD, SUITES, Machine, MeasuredRow, MeasuredSet, Run
 from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
+from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, Table, table
-from crossloop.report.run import Comparison, Row, Run, ScenarioTexts, too_few_rounds
+from crossloop.report.ranking import ranked, too_few_rounds
+from crossloop.report.texts import ScenarioTexts
 
 STEAL_NOTED = 0.01
 """Share of CPU time taken by the hypervisor from which it is mentioned."""
@@ -106,7 +108,7 @@ def doubts(run: Run) -> tuple[Markdown, ...]:
         )
         for warning in run.warnings
     ]
-    rows = [row for comparisons in run.comparisons.values() for one in comparisons for row in one.rows]
+    rows = [row for sets in run.sets.values() for one in sets for row in one.rows]
     stolen = [share for row in rows if (share := row.figures.regime.steal_share) is not None]
     if stolen and max(stolen) >= STEAL_NOTED:
         cells = sum(share >= STEAL_NOTED for share in stolen)
@@ -153,11 +155,7 @@ def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
         Column("Next tier"),
         Column("Costliest"),
     ]
-    rows = [
-        _short_row(comparisons[0], about[name])
-        for name, comparisons in run.comparisons.items()
-        if comparisons[0].rows
-    ]
+    rows = [_short_row(sets[0], about[name]) for name, sets in run.sets.items() if sets[0].rows]
     caption = (
         "Least CPU per operation at each scenario's main parameter set; × is the paired ratio to the leanest "
         "row. There is no overall winner: the scenarios are different questions."
@@ -165,19 +163,19 @@ def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
     return Short(sentence, table(columns, rows, caption))
 
 
-def _short_row(comparison: Comparison, texts: ScenarioTexts) -> tuple[str, ...]:
-    first, *rest = comparison.rows
-    if not comparison.ranked:
-        return _unranked_row(comparison, texts)
-    leaders = [row for row in comparison.rows if row.figures.tier == first.figures.tier]
+def _short_row(measured: MeasuredSet, texts: ScenarioTexts) -> tuple[str, ...]:
+    first, *rest = measured.rows
+    if not ranked(measured):
+        return _unranked_row(measured, texts)
+    leaders = [row for row in measured.rows if row.figures.tier == first.figures.tier]
     beyond = [row for row in rest if row.figures.tier > first.figures.tier]
     following = [row for row in beyond if row.figures.tier == beyond[0].figures.tier]
     values = [row.figures.cpu_ns_per_operation.value / 1000 for row in leaders]
     low, high = digits.number(min(values)), digits.number(max(values))
-    costliest = max(comparison.rows, key=lambda row: row.figures.ratio_to_best.value)
+    costliest = max(measured.rows, key=lambda row: row.figures.ratio_to_best.value)
     return (
         texts.title,
-        comparison.heading,
+        parameters_text(measured.parameters),
         _names(leaders),
         f"{low if low == high else f'{low}–{high}'} per {texts.unit}",
         f"{_names(following)}: {_times(following)}" if following else "none: all are tied",
@@ -185,26 +183,26 @@ def _short_row(comparison: Comparison, texts: ScenarioTexts) -> tuple[str, ...]:
     )
 
 
-def _unranked_row(comparison: Comparison, texts: ScenarioTexts) -> tuple[str, ...]:
+def _unranked_row(measured: MeasuredSet, texts: ScenarioTexts) -> tuple[str, ...]:
     """The ends of what was seen, where the rounds are too few to tell rows apart."""
-    first = comparison.rows[0]
-    costliest = max(comparison.rows, key=lambda row: row.figures.ratio_to_best.value)
+    first = measured.rows[0]
+    costliest = max(measured.rows, key=lambda row: row.figures.ratio_to_best.value)
     return (
         texts.title,
-        comparison.heading,
+        parameters_text(measured.parameters),
         f"{first.label} (not ranked)",
         f"{digits.number(first.figures.cpu_ns_per_operation.value / 1000)} per {texts.unit}",
-        f"not ranked: {too_few_rounds(comparison)}",
+        f"not ranked: {too_few_rounds(measured)}",
         f"{costliest.label}: {_times([costliest])}",
     )
 
 
-def _names(rows: list[Row]) -> str:
+def _names(rows: list[MeasuredRow]) -> str:
     names = [row.label for row in rows[:_NAMES_SHOWN]]
     return ", ".join(names) + (f" and {len(rows) - len(names)} more" if len(rows) > len(names) else "")
 
 
-def _times(rows: list[Row]) -> str:
+def _times(rows: list[MeasuredRow]) -> str:
     values = [row.figures.ratio_to_best.value for row in rows]
     low, high = (
         f"{value:.2f}" if 0 <= value < 10 else digits.number(value) for value in (min(values), max(values))

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import TaxPart, TaxRecord
+from crossloop.journal import MeasuredSet, Run, TaxPart, TaxRecord, row_label
 from crossloop.markup import digits
-from crossloop.markup.digits import MISSING
+from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import plot_text
 from crossloop.markup.tables import Column, Table, table
-from crossloop.report.run import Comparison, Run, ScenarioTexts, row_label
+from crossloop.report.texts import ScenarioTexts
 
 PARTS: Mapping[str, str] = {
     "system-calls": "system calls alone",
@@ -60,7 +60,7 @@ def _finite(part: TaxPart) -> bool:
     return all(math.isfinite(one) and abs(one) < 1e12 for one in (figure.value, figure.low, figure.high))
 
 
-def tax_table(comparison: Comparison, texts: ScenarioTexts, run: Run) -> Table:
+def tax_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> Table:
     """Every row with its parts and their intervals."""
     columns = [
         Column("Library"),
@@ -68,7 +68,7 @@ def tax_table(comparison: Comparison, texts: ScenarioTexts, run: Run) -> Table:
         *(Column(f"{name} µs", "right", optional=part == "style") for part, name in PARTS.items()),
         Column("sum µs", "right"),
     ]
-    rows = tax_rows(comparison.taxes)
+    rows = tax_rows(measured.taxes)
     lines = []
     for row in rows:
         by_name: dict[str, TaxPart] = {part.part: part for part in row.parts}
@@ -82,7 +82,7 @@ def tax_table(comparison: Comparison, texts: ScenarioTexts, run: Run) -> Table:
         "less that, its further system calls included. Binding: the leanest adapter less the reference. "
         "Style: each other row less the leanest. Parts add up; the scale is c-epoll's median."
     )
-    return table(columns, lines, caption, _notes(comparison, rows, run))
+    return table(columns, lines, caption, _notes(measured, rows, run))
 
 
 def _cell(part: TaxPart | None, *, last: bool) -> str:
@@ -105,7 +105,7 @@ def _nothing(part: TaxPart) -> bool:
     return figure.low <= 0 <= figure.high
 
 
-def _notes(comparison: Comparison, rows: Sequence[TaxRow], run: Run) -> list[str]:
+def _notes(measured: MeasuredSet, rows: Sequence[TaxRow], run: Run) -> list[str]:
     parts = {(part.adapter, part.style, part.part): part for row in rows for part in row.parts}
     notes = []
     if any(map(_nothing, parts.values())):
@@ -118,14 +118,14 @@ def _notes(comparison: Comparison, rows: Sequence[TaxRow], run: Run) -> list[str
             f"Negative with its whole interval: {', '.join(dict.fromkeys(below))}. It took less than what it is held "
             "against: another version of the library, fewer sleeps for as many messages, or both."
         )
-    waiting = [row for row in comparison.references if row.figures.regime.name != "server-bound"]
+    waiting = [row for row in measured.references if row.figures.regime.name != "server-bound"]
     if waiting:
         notes.append(
             f"{', '.join(row.label for row in waiting)}: not the limit in this run. A server that waits for its load "
             "sleeps more often for as many messages, which is in its system calls: what stands above them is a lower "
             "bound."
         )
-    versions = _versions(comparison, run)
+    versions = _versions(measured, run)
     if versions:
         notes.append(
             f"Linked: {'; '.join(versions)}. A binding that brings its library brings another version."
@@ -133,10 +133,10 @@ def _notes(comparison: Comparison, rows: Sequence[TaxRow], run: Run) -> list[str
     return notes
 
 
-def _versions(comparison: Comparison, run: Run) -> list[str]:
+def _versions(measured: MeasuredSet, run: Run) -> list[str]:
     """By library, the version under the reference and those under the bindings, where they are not one."""
     lines = []
-    for tax in comparison.taxes:
+    for tax in measured.taxes:
         names = dict.fromkeys(part.adapter for part in tax.parts if part.part != "system-calls")
         found = {
             name: str(record.facts.get("library_version") or "")
@@ -175,10 +175,10 @@ class TaxPlot:
     left_out: str
 
 
-def tax_plot(comparison: Comparison, texts: ScenarioTexts, stem: str) -> TaxPlot | None:
+def tax_plot(measured: MeasuredSet, texts: ScenarioTexts, stem: str) -> TaxPlot | None:
     """The picture of one parameter set, or None without a tax."""
     groups: dict[str, list[Bar]] = {}
-    for row in tax_rows(comparison.taxes):
+    for row in tax_rows(measured.taxes):
         groups.setdefault(row.library, []).append(_bar(row))
     drawn = tuple((plot_text(library, 40), tuple(bars[:ROWS])) for library, bars in groups.items())
     if not any(end > 0 for _library, bars in drawn for bar in bars for _part, end in bar.steps):
@@ -188,7 +188,7 @@ def tax_plot(comparison: Comparison, texts: ScenarioTexts, stem: str) -> TaxPlot
         file=f"{stem}-tax.svg",
         title=plot_text(f"{texts.title}: what of a {texts.unit}'s CPU time is whose?", 110),
         axis=plot_text(
-            f"CPU per {texts.unit} [µs], {comparison.heading}; whisker: 95 % of the last part; "
+            f"CPU per {texts.unit} [µs], {parameters_text(measured.parameters)}; whisker: 95 % of the last part; "
             "thin and backwards: negative",
             130,
         ),

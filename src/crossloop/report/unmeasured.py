@@ -3,13 +3,13 @@
 import shlex
 from dataclasses import dataclass
 
-from crossloop.journal import CellRecord
+from crossloop.journal import CellRecord, Run, row_label
 from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
+from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, block, code, inline
 from crossloop.markup.tables import Column, Table, table
 from crossloop.outcomes import OutcomeName
-from crossloop.report.run import Run, parameters_text, row_label
 
 _SETS_SHOWN = 6
 _SERIOUS_FIRST: tuple[OutcomeName, ...] = (

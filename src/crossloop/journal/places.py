@@ -1,0 +1,20 @@
+"""Where the files of a run lie in its folder."""
+
+from pathlib import Path
+
+_JOURNAL, _CHECKS = "run.jsonl", "checks.jsonl"
+
+
+def journal_path(folder: Path) -> Path:
+    """Where a run keeps its journal."""
+    return folder / _JOURNAL
+
+
+def checks_path(folder: Path) -> Path:
+    """Where `crossloop check --out` puts its records; a report of that folder shows them."""
+    return folder / _CHECKS
+
+
+def journal_at(path: Path) -> Path:
+    """The journal that *path* is, or that lies in it."""
+    return path if path.is_file() else journal_path(path)
