@@ -300,11 +300,13 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     scenarios = [suite.scenarios[name] for name in scenarios_of(needs)]
     probed = [
         Probed(
-            suite.adapters[name], Measured(), {}, ("StreamServer", "Readiness", "NameResolution"), ("native",), (),
-            {scenario.id: ("native",) for scenario in scenarios},
+            suite.adapters[name],
+            Measured(),
+            levels=dict.fromkeys(("StreamServer", "Readiness", "NameResolution"), ("native",)),
+            rows={scenario.id: ("native",) for scenario in scenarios},
         )
         for name in adapters_of(needs)
-    ]  # fmt: skip
+    ]
     plan = claims_plan(needs, scenarios, probed, budget_s=600, most_connections=None)
     rows_of = {
         stage.scenario.id: {row.adapter for one in stage.comparisons for row in one.rows}
