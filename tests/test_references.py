@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,11 @@ class Served:
         self.ready: dict[str, Any] = json.loads(process.stdout.readline())
 
     def connect(self) -> socket.socket:
+        if "path" in self.ready:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(LIMIT_S)
+            client.connect(self.ready["path"])
+            return client
         client = socket.create_connection((self.ready["host"], self.ready["port"]), LIMIT_S)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client
@@ -160,6 +166,60 @@ def test_a_peer_that_does_not_read_fills_no_memory_and_loses_nothing(reference: 
         exchange(client, b"and it goes on")
 
 
+@POSIX
+def test_a_unix_socket_is_made_answers_and_is_removed(reference: Reference, tmp_path: Path) -> None:
+    path = tmp_path / 'a "quoted" one.sock'
+    with served(reference, "--unix", str(path)) as server:
+        assert set(server.ready) == {"ready", "path", "pid"}
+        assert server.ready["path"] == str(path)
+        with server.connect() as first, server.connect() as second:
+            message = os.urandom(1 << 20)
+            sender = threading.Thread(target=first.sendall, args=(message,))
+            sender.start()  # more than both sockets hold: what is not read comes in parts
+            assert received(first, len(message)) == message
+            sender.join()
+            exchange(second, b"its neighbour")
+        server.process.terminate()
+        assert server.process.wait(LIMIT_S) == 0
+    assert not path.exists()
+
+
+@POSIX
+def test_datagrams_go_back_to_their_senders(reference: Reference) -> None:
+    with served(reference, "--udp") as server, contextlib.ExitStack() as stack:
+        address = (server.ready["host"], server.ready["port"])
+        peers = [stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _number in range(3)]
+        for peer in peers:
+            peer.settimeout(LIMIT_S)
+            peer.connect(address)
+        for size in (0, 1, 1400, 9000):  # an empty one too (RFC 768)
+            messages = [os.urandom(size) for _peer in peers]
+            for peer, message in zip(peers, messages, strict=True):
+                peer.send(message)
+            assert [peer.recv(65_536) for peer in peers] == messages
+        peers[0].send(b"unread")
+        peers[0].close()  # the kernel refuses the answer (ICMP), which is no matter of the others
+        peers[1].send(b"still served")
+        assert peers[1].recv(65_536) == b"still served"
+
+
+@POSIX
+@pytest.mark.parametrize("transport", ["tcp", "unix"])
+def test_connections_that_come_for_one_exchange(reference: Reference, tmp_path: Path, transport: str) -> None:
+    """As a load of drive `connect` makes them; half of them are ended by the client's FIN, half by its RST."""
+    words = ["--unix", str(tmp_path / "s")] if transport == "unix" else []
+    with served(reference, *words) as server:
+        for number in range(300):
+            with server.connect() as client:
+                exchange(client, b"%d" % number)
+                if number % 2:
+                    reset(client)
+        if sys.platform == "linux":
+            held = clocks.descriptors(server.process.pid)
+            assert held is not None
+            assert held[0] < 30, "connections that ended are not closed"
+
+
 @LINUX
 def test_out_of_descriptors_it_serves_those_it_has_and_does_not_spin(reference: Reference) -> None:
     with served(reference, descriptors=40) as server, contextlib.ExitStack() as stack:
@@ -240,6 +300,23 @@ def test_nothing_is_left_when_the_parent_is_killed(reference: Reference, *, stop
         assert client.recv(1) == b"", "the connection ends with the process that held it"
 
 
+@POSIX
+def test_supervised_it_serves_what_it_is_started_for(reference: Reference, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with reference_server(reference, None, 1 << 30, "unix", str(path)) as child:
+        serving = child.receive(Serving, LIMIT_S)
+        assert (serving.path, serving.pid) == (str(path), child.pid)
+    assert not path.exists()
+    with reference_server(reference, None, 1 << 30, "udp") as child:
+        ready = child.receive(Serving, LIMIT_S)
+        with socket.socket(type=socket.SOCK_DGRAM) as client:
+            client.settimeout(LIMIT_S)
+            client.sendto(b"served", (ready.host, ready.port))
+            assert client.recv(10) == b"served"
+    with pytest.raises(ValueError, match="TLS"):
+        reference_server(reference, None, 1 << 30, "tls")
+
+
 @LINUX
 def test_it_is_pinned_where_it_is_told_to(reference: Reference) -> None:
     cpu = max(psutil.Process().cpu_affinity())
@@ -255,6 +332,11 @@ def test_it_is_pinned_where_it_is_told_to(reference: Reference) -> None:
         (("--port", "http", "--host", "nosuch.invalid"), "cannot listen on 'nosuch.invalid' port http"),
         (("--cpus", "1"), "--cpus: expected --host H"),
         (("--port",), "--port: expected --host H"),
+        (
+            ("--unix", "/nowhere/s"),
+            "cannot listen on '/nowhere/s'",
+        ),
+        (("--unix", "x" * 200), "the path is too long for a unix socket"),
     ],
 )
 def test_bad_usage_is_status_2_and_a_line(reference: Reference, words: Sequence[str], said: str) -> None:

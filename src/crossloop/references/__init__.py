@@ -2,14 +2,15 @@
 
 Each is the shortest program that the library's own documentation would show, on what every adapter gets, too: a
 listener with TCP_NODELAY, reads of 64 KiB, partial writes, resets, thousands of connections (`server.h` holds
-what is not the library's). They are built by `crossloop setup references`, run as rows of their own in the same
-rounds as the adapters, and are ranked with nobody.
+what is not the library's). Of another service, and over TLS, there is none rather than a wrong one. They are built by
+`crossloop setup references`, run as rows of their own in the same rounds as the adapters, and are ranked with nobody.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from crossloop.api import ScenarioAbout, Transport
 from crossloop.native import NativePart
 
 FAMILY = "reference"
@@ -33,6 +34,12 @@ class Reference:
     """`none`: straight on the kernel."""
     part: NativePart
     platforms: tuple[str, ...] = ("linux", "darwin")
+    transports: tuple[Transport, ...] = ("tcp", "unix", "udp")
+    """What it echoes over."""
+
+    def serves(self, about: ScenarioAbout) -> bool:
+        """Whether it can stand in the place of the servers of a scenario."""
+        return about.serves == "echo" and about.transport in self.transports
 
 
 def _reference(id_: str, library: str, platforms: tuple[str, ...] = ("linux", "darwin")) -> Reference:

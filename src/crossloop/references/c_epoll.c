@@ -65,7 +65,10 @@ int main(int count, char **words) {
         if (ready < 0 && errno != EINTR) fail("epoll_wait");
         for (int i = 0; i < ready; i++) {
             struct connection *who = events[i].data.ptr;
-            if (who == &listening_place) on_client();
+            if (who == &listening_place) {
+                if (options.udp) echo_datagram(listener);
+                else on_client();
+            }
             else if (who == &supervisor_place) heed_supervisor();
             else on_ready(who);
         }

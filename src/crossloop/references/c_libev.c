@@ -57,6 +57,11 @@ static void on_client(struct ev_loop *loop, ev_io *watcher, int events) {
     ev_io_start(loop, &client->watcher);
 }
 
+static void on_datagram(struct ev_loop *loop, ev_io *watcher, int events) {
+    (void)loop, (void)events;
+    echo_datagram(watcher->fd);
+}
+
 static void on_supervisor(struct ev_loop *loop, ev_io *watcher, int events) {
     (void)loop, (void)watcher, (void)events;
     heed_supervisor();
@@ -83,7 +88,7 @@ int main(int count, char **words) {
     snprintf(version, sizeof version, "%d.%02d", ev_version_major(), ev_version_minor());
     if (options.describe) describe("libev", version, mechanism(ev_backend(loop)), (const void *)ev_version_major);
     int listener = listening(&options);
-    ev_io_init(&listening_watcher, on_client, listener, EV_READ);
+    ev_io_init(&listening_watcher, options.udp ? on_datagram : on_client, listener, EV_READ);
     ev_io_start(loop, &listening_watcher);
     ev_io_init(&supervisor_watcher, on_supervisor, STDIN_FILENO, EV_READ);
     if (options.supervised) ev_io_start(loop, &supervisor_watcher);

@@ -64,6 +64,11 @@ static void on_client(evutil_socket_t listener, short what, void *argument) {
     start(client->reading);
 }
 
+static void on_datagram(evutil_socket_t fd, short what, void *argument) {
+    (void)what, (void)argument;
+    echo_datagram(fd);
+}
+
 static void on_supervisor(evutil_socket_t fd, short what, void *argument) {
     (void)fd, (void)what, (void)argument;
     heed_supervisor();
@@ -78,7 +83,8 @@ int main(int count, char **words) {
     if (options.describe)
         describe("libevent", event_get_version(), event_base_get_method(base), (const void *)event_get_version);
     int listener = listening(&options);
-    listening_event = event_new(base, listener, EV_READ | EV_PERSIST, on_client, NULL);
+    event_callback_fn on_readable = options.udp ? on_datagram : on_client;
+    listening_event = event_new(base, listener, EV_READ | EV_PERSIST, on_readable, NULL);
     start(listening_event);
     if (options.supervised) start(event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_supervisor, NULL));
     say_ready(listener);

@@ -1,4 +1,4 @@
-/* c-libuv: an echo server on libuv's TCP streams, which read by themselves into a buffer that the program lends.
+/* c-libuv: an echo server on libuv's streams and datagrams, read by libuv itself into a buffer that the program lends.
  *
  * What was read is sent at once by uv_try_write, as libuv's documentation has it for the common case; only what the
  * kernel does not take is copied and queued by uv_write, and the stream is not read from until it has gone.
@@ -11,6 +11,12 @@
 struct rest {
     uv_write_t request; /* first, so that one address is both */
     uv_buf_t left;
+};
+
+union stream {
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
 };
 
 static uv_loop_t *loop;
@@ -65,17 +71,37 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer) {
 
 static void on_client(uv_stream_t *server, int status) {
     if (status < 0) return;
-    uv_tcp_t *client = calloc(1, sizeof *client);
-    if (client == NULL || uv_tcp_init(loop, client) < 0) fail("uv_tcp_init");
-    uv_stream_t *stream = (uv_stream_t *)client;
-    if (uv_accept(server, stream) < 0) {
-        end(stream);
+    union stream *client = calloc(1, sizeof *client);
+    if (client == NULL) fail("calloc");
+    if ((bound_path ? uv_pipe_init(loop, &client->pipe, 0) : uv_tcp_init(loop, &client->tcp)) < 0) fail("uv_tcp_init");
+    if (uv_accept(server, &client->stream) < 0) {
+        end(&client->stream);
         return;
     }
 #ifndef __linux__
-    uv_tcp_nodelay(client, 1); /* on Linux it comes from the listener */
+    if (!bound_path) uv_tcp_nodelay(&client->tcp, 1); /* on Linux it comes from the listener */
 #endif
-    if (uv_read_start(stream, lend, on_read) < 0) end(stream);
+    if (uv_read_start(&client->stream, lend, on_read) < 0) end(&client->stream);
+}
+
+static void on_datagram(
+    uv_udp_t *udp, ssize_t got, const uv_buf_t *buffer, const struct sockaddr *peer, unsigned flags
+) {
+    (void)flags;
+    if (got < 0 || peer == NULL) return; /* an error of one datagram, or nothing left */
+    uv_buf_t data = uv_buf_init(buffer->base, (unsigned)got);
+    uv_udp_try_send(udp, &data, 1, peer); /* what the kernel does not take is lost, as it might be in a network */
+}
+
+static void serve_streams(union stream *server, int listener) {
+    int wrong = bound_path ? uv_pipe_init(loop, &server->pipe, 0) || uv_pipe_open(&server->pipe, listener)
+                           : uv_tcp_init(loop, &server->tcp) || uv_tcp_open(&server->tcp, listener);
+    if (wrong || uv_listen(&server->stream, BACKLOG, on_client) < 0) fail("uv_listen");
+}
+
+static void serve_datagrams(uv_udp_t *server, int socket) {
+    if (uv_udp_init(loop, server) < 0 || uv_udp_open(server, socket) < 0) fail("uv_udp_open");
+    if (uv_udp_recv_start(server, lend, on_datagram) < 0) fail("uv_udp_recv_start");
 }
 
 static void on_supervisor(uv_poll_t *poll, int status, int events) {
@@ -97,7 +123,8 @@ static const char *mechanism(void) {
 
 int main(int count, char **words) {
     struct options options;
-    uv_tcp_t server;
+    union stream server;
+    uv_udp_t datagrams;
     uv_poll_t supervisor;
     read_options(&options, count, words);
     settle(&options);
@@ -105,8 +132,8 @@ int main(int count, char **words) {
     if (loop == NULL) fail("uv_default_loop");
     if (options.describe) describe("libuv", uv_version_string(), mechanism(), (const void *)uv_version_string);
     int listener = listening(&options);
-    if (uv_tcp_init(loop, &server) < 0 || uv_tcp_open(&server, listener) < 0) fail("uv_tcp_open");
-    if (uv_listen((uv_stream_t *)&server, BACKLOG, on_client) < 0) fail("uv_listen");
+    if (options.udp) serve_datagrams(&datagrams, listener);
+    else serve_streams(&server, listener);
     if (options.supervised) {
         if (uv_poll_init(loop, &supervisor, STDIN_FILENO) < 0) fail("uv_poll_init");
         uv_poll_start(&supervisor, UV_READABLE, on_supervisor);

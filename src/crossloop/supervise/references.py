@@ -4,10 +4,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
+from crossloop.api import Transport
 from crossloop.native import NotBuiltError, build_of
 from crossloop.outcomes import Measured, NotInstalled, Outcome, Unsupported
 from crossloop.references import Reference
@@ -64,9 +65,27 @@ def _probed(reference: Reference, recorded: str) -> ProbedReference:
     return ProbedReference(reference, Measured(), facts)
 
 
-def reference_server(reference: Reference, cpu: int | None, limit_bytes: int) -> Child:
+def reference_words(transport: Transport, path: str = "") -> list[str]:
+    """What a reference's program is told of *transport*; *path* is the unix socket that it is to make."""
+    match transport:
+        case "tcp":
+            return []
+        case "unix":
+            return ["--unix", path]
+        case "udp":
+            return ["--udp"]
+        case "tls":
+            raise ValueError("no native reference speaks TLS")
+        case _:
+            assert_never(transport)
+
+
+def reference_server(
+    reference: Reference, cpu: int | None, limit_bytes: int, transport: Transport = "tcp", path: str = ""
+) -> Child:
     """Its server, which will say `ready` by itself. Raises ChildError where it cannot be started."""
-    arguments = ["--supervised", *(() if cpu is None else ("--cpu", str(cpu)))]
+    pinned = [] if cpu is None else ["--cpu", str(cpu)]
+    arguments = ["--supervised", *pinned, *reference_words(transport, path)]
     try:
         program = build_of(reference.part)
     except NotBuiltError as error:
