@@ -586,6 +586,20 @@ def test_latency_rows_are_sorted_by_the_highest_percentile_that_all_have() -> No
     assert names_ == ["uvloop", "pyev", "asyncio"]
 
 
+def test_timers_that_fire_early_stand_left_of_zero() -> None:
+    """On a scale of positive numbers alone they would all stand at its left end, as if they were punctual."""
+    figures_ = journals.figures(
+        1, own=Latency(20_000, p50=-1300, p90=0, p99=2, p99_9=90, max=100, min=-1400, early_share=0.8)
+    )
+    cells_ = [journals.measured("uvloop", "timers", figures_, n=1)]
+    content = render([journals.run_record(), *cells_]).files["timers-latency.svg"]
+    words = [text for text, *_ in texts_in(content)]
+    ticks = [float(text.replace(",", "")) for text in words if re.fullmatch(r"[-−]?[\d,]+", text)]
+    assert min(ticks) <= -100
+    assert 0 in ticks
+    assert any("left of it early" in text for text in words)
+
+
 def test_each_family_has_a_colour_and_a_marker_of_its_own() -> None:
     styles = family_styles(["asyncio", "libev", "libevent", "libuv", "model", "tornado", "trio", "twisted"])
     assert len({colour for colour, _marker in styles.values()}) == len(styles)

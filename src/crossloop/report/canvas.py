@@ -1,4 +1,4 @@
-"""What all pictures are drawn with: one bare sheet, text as it is, colours, ticks, and SVG with the same bytes.
+"""What all pictures share: figures laid out in inches, their head, panels, colours, and SVG with the same bytes.
 
 What would make bytes differ is fixed here: the salt of element ids, no date, no version of the program, and
 matplotlib's own defaults instead of a user's matplotlibrc. Text stays text (`svg.fonttype: none`), so that a
@@ -8,8 +8,8 @@ out with. The background is opaque and light, because GitHub's dark mode does no
 Colours: Okabe and Ito, "Color Universal Design" (2008), made to be told apart with colour-blindness;
 each family has a marker of its own as well.
 
-All lengths are inches from the top left, as the page is read; matplotlib counts from the bottom. This module
-imports matplotlib, which takes 0.3 s: import it only where there is something to draw.
+Lengths are inches from the top left, as the page is read; matplotlib counts from the bottom. This module imports
+matplotlib, which takes 0.3 s: import it only where there is something to draw.
 """
 
 import io
@@ -20,22 +20,22 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.text import Text
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 WIDTH = 11.0
 MARGIN = 0.15
 LEGEND_LINE = 0.2
+LEGEND_TOP = 0.555
 FAMILIES_PER_LINE = 7
 CHARACTER = 0.0092
 """Width of a wide character for each point of its size; what stands beside text keeps so far away."""
-BASELINE = 0.36 / 72
-"""How far the baseline lies below the middle of capitals and digits, for each point of size."""
+VALUE_COLUMN = 0.6
+"""Right of rows: the figures themselves."""
 
 _PALETTE = (
     ("libuv", "#0072B2", "o"),
@@ -52,8 +52,6 @@ _PALETTE = (
 _OTHER = ("#7F7F7F", "d")
 INK = "#24292f"
 FAINT_INK = "#57606a"
-GRID = "#d0d7de"
-AXIS = "#8c959f"
 _FONT = b"'DejaVu Sans'"
 # DejaVu Sans descends from Verdana, so that the layout fits both; a plain sans-serif is narrower.
 _FONTS = b"'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif"
@@ -62,9 +60,37 @@ _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "crossloop",
     "font.family": ["DejaVu Sans"],
-    "font.size": 8.5,
+    "font.size": 8.0,
     "text.parse_math": False,
     "text.color": INK,
+    "lines.markersize": 4.9,
+    "lines.markeredgewidth": 0.9,
+    "axes.facecolor": "none",
+    "axes.edgecolor": "#8c959f",
+    "axes.labelcolor": FAINT_INK,
+    "axes.labelsize": 8.0,
+    "axes.titlesize": 9.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titley": 1.0,
+    "axes.titlepad": 7.5,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#d0d7de",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "legend.borderpad": 0.0,
+    "legend.borderaxespad": 0.0,
+    "legend.handletextpad": 0.2,
+    "legend.handlelength": 1.1,
+    "legend.columnspacing": 2.4,
+    **{f"axes.spines.{side}": False for side in ("left", "right", "top")},
+    **{f"{axis}tick.major.size": 0.0 for axis in "xy"},
+    **{f"{axis}tick.labelcolor": INK for axis in "xy"},
+    **{f"{axis}tick.labelsize": 8.0 for axis in "xy"},
+    "xtick.major.pad": 4.0,
+    "ytick.major.pad": 7.0,
 }
 
 
@@ -77,24 +103,121 @@ def settings() -> Iterator[None]:
         yield
 
 
-def new_sheet(height: float) -> Axes:
-    """A picture of the usual width, as one axes without axis lines or ticks: those of each panel would cost 20 ms."""
+@dataclass(frozen=True)
+class Box:
+    """A place on a picture."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+def boxes(heights: Sequence[float], top: float) -> tuple[list[Box], float]:
+    """Where panels of these heights are, two in a line, and where the last one ends."""
+    columns = min(2, len(heights))
+    width = WIDTH / columns
+    places = []
+    for start in range(0, len(heights), columns):
+        line = heights[start : start + columns]
+        for column in range(len(line)):
+            left = column * width + MARGIN
+            places.append(Box(left, left + width - 2 * MARGIN, top, top + max(line)))
+        top += max(line)
+    return places, top
+
+
+def new_figure(height: float, title: str, axis: str, styles: Mapping[str, tuple[str, str]]) -> Figure:
+    """A picture of the usual width with its head: title, what the axis is, and below it the families."""
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
     FigureCanvasSVG(figure)
-    sheet = figure.add_axes((0, 0, 1, 1))
-    sheet.set_axis_off()
-    sheet.set_xlim(0, WIDTH)
-    sheet.set_ylim(height, 0)
-    return sheet
+    left = MARGIN / WIDTH
+    for text, y, size, weight in ((title, 0.19, 11.5, "bold"), (axis, 0.40, 8.5, "normal")):
+        figure.text(left, 1 - y / height, text, size=size, weight=weight, va="center_baseline")
+    figure.legend(
+        handles=[
+            Line2D([], [], label=name, linestyle="", **marker_of(style)) for name, style in styles.items()
+        ],
+        loc="upper left",
+        bbox_to_anchor=(left, 1 - LEGEND_TOP / height),
+        ncols=FAMILIES_PER_LINE,
+    )
+    return figure
 
 
-def svg_of(sheet: Axes, words: "Sequence[Word]", height: float, title: str) -> bytes:
+def head_height(styles: Mapping[str, tuple[str, str]]) -> float:
+    """Height of title, axis and families."""
+    return 0.6 + LEGEND_LINE * math.ceil(len(styles) / FAMILIES_PER_LINE)
+
+
+def marker_of(style: tuple[str, str], fill: float = 1.0) -> dict[str, Any]:
+    """How matplotlib draws a marker of (colour, marker); *fill* from 0 (hollow) to 1."""
+    colour, marker = style
+    return {"color": colour, "marker": marker, "markerfacecolor": shaded(colour, 1 - fill)}
+
+
+def svg_of(figure: Figure, title: str) -> bytes:
     """The finished picture."""
-    sheet.add_artist(Words(words, height))
     out = io.BytesIO()
-    canvas: Any = sheet.figure.canvas
+    canvas: Any = figure.canvas
     canvas.print_svg(out, metadata={"Date": None, "Creator": None, "Title": title})
     return out.getvalue().replace(_FONT, _FONTS)
+
+
+def add_panel(figure: Figure, inner: Box, corner: float, title: str) -> Axes:
+    """Axes on *inner* with a title above that begins at *corner*."""
+    width, height = figure.get_size_inches()
+    across = inner.right - inner.left
+    axes = figure.add_axes(
+        (inner.left / width, 1 - inner.bottom / height, across / width, (inner.bottom - inner.top) / height)
+    )
+    axes.set_title(title, x=(corner - inner.left) / across)
+    return axes
+
+
+def add_rows(figure: Figure, inner: Box, corner: float, title: str, rows: Sequence[tuple[str, str]]) -> Axes:
+    """A panel of rows, the first one on top: (label, figure); the figure is for those who want it exactly."""
+    axes = add_panel(figure, inner, corner, title)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), [label for label, _value in rows])
+    axes.grid(visible=False, axis="y")
+    for row, (_label, value) in enumerate(rows):
+        axes.annotate(
+            value,
+            (1, row),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(VALUE_COLUMN * 72, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center_baseline",
+            color=FAINT_INK,
+            annotation_clip=False,
+        )
+    return axes
+
+
+def label_width(labels: Sequence[str]) -> float:
+    """Room for the labels of rows."""
+    return min(2.75, max(0.9, max(map(len, labels)) * 8 * CHARACTER + 0.12))
+
+
+def set_scale(axes: Axes, direction: Literal["x", "y"], low: float, high: float) -> None:
+    """A scale with round numbers: linear from 0 on, logarithmic above 0, and from below 0 logarithmic on both sides."""
+    axis = axes.xaxis if direction == "x" else axes.yaxis
+    axes.set(**{f"{direction}scale": "linear" if low == 0 else "log" if low > 0 else "symlog"})
+    if low == 0:
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    elif low > 0:
+        marks = (1.0, 2.0, 5.0) if high / low < 400 else (1.0,)
+        axis.set_major_locator(LogLocator(subs=marks, numticks=8))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _place: tick_text(value))
+    axes.set(**{f"{direction}lim": (low, high)})
+
+
+def tick_text(value: float) -> str:
+    """A tick's number."""
+    return f"{value:.0e}" if value and not 1e-3 <= abs(value) < 1e7 else f"{value:,.10g}"
 
 
 def family_styles(families: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -107,113 +230,8 @@ def family_styles(families: Sequence[str]) -> dict[str, tuple[str, str]]:
     return styles
 
 
-@dataclass(frozen=True)
-class Word:
-    """Text whose first, middle or last character is at `x`, and the middle of its height at `y`."""
-
-    x: float
-    y: float
-    text: str
-    size: float = 8.0
-    align: Literal["left", "center", "right"] = "left"
-    colour: str = INK
-    weight: str = "normal"
-
-
-class Words(Artist):
-    """All text of a plot, handed to the renderer as it is.
-
-    matplotlib's own text measures each string first, which takes half of the time that a plot takes, and
-    makes the bytes depend on the version of FreeType. SVG needs an anchor alone.
-    """
-
-    def __init__(self, words: Sequence[Word], height: float):
-        super().__init__()
-        self._words = words
-        self._height = height
-
-    def draw(self, renderer: RendererBase) -> None:
-        """Called by matplotlib, with 72 dots an inch."""
-        fonts: dict[tuple[float, str], FontProperties] = {}
-        anchor = Text(rotation_mode="anchor")
-        pen: Any = renderer.new_gc()
-        for word in self._words:
-            font = fonts.setdefault(
-                (word.size, word.weight), FontProperties(size=word.size, weight=word.weight)
-            )
-            x, y = word.x * 72, (word.y + word.size * BASELINE) * 72
-            anchor.set_position((x, self._height * 72 - y))
-            anchor.set_horizontalalignment(word.align)
-            pen.set_foreground(word.colour)
-            renderer.draw_text(pen, x, y, word.text, font, 0, False, anchor)
-        pen.restore()
-
-
-def legend_height(styles: Mapping[str, tuple[str, str]]) -> float:
-    """Height of title, axis and families."""
-    return 0.6 + LEGEND_LINE * math.ceil(len(styles) / FAMILIES_PER_LINE)
-
-
-def legend(sheet: Axes, title: str, axis: str, styles: Mapping[str, tuple[str, str]]) -> list[Word]:
-    """Title and axis; below them the families, in lines."""
-    words = [Word(MARGIN, 0.19, title, size=11.5, weight="bold"), Word(MARGIN, 0.40, axis, size=8.5)]
-    x, y = MARGIN, 0.61
-    for index, (family, style) in enumerate(styles.items()):
-        if index and index % FAMILIES_PER_LINE == 0:
-            x, y = MARGIN, y + LEGEND_LINE
-        words.append(entry(sheet, x, y, family, style, 1.0))
-        x += 0.42 + len(family) * 8.5 * CHARACTER
-    return words
-
-
-def entry(sheet: Axes, x: float, y: float, name: str, style: tuple[str, str], fill: float) -> Word:
-    """One marker of a legend, and its name."""
-    scatter(sheet, [(x + 0.06, y)], style, fill)
-    return Word(x + 0.17, y, name, size=8.5)
-
-
-def ticks(low: float, high: float, *, log: bool) -> list[float]:
-    """Round numbers within the axis: 1, 2 or 5 times a power of ten."""
-    if not log:
-        step: float = 10.0 ** math.floor(math.log10(high / 4))
-        step *= next(factor for factor in (1, 2, 5, 10) if high / (step * factor) <= 6)
-        return [step * index for index in range(int(high / step) + 1)]
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    span = math.log10(high / low)
-    marks = (1, 2, 5) if span < 2.6 else (1,)
-    every = max(1, math.ceil(span / 7))
-    return [
-        tick for decade in decades[::every] for mark in marks if low <= (tick := mark * 10.0**decade) <= high
-    ]
-
-
-def tick_text(value: float) -> str:
-    """A tick's number."""
-    return f"{value:.0e}" if value and not 1e-3 <= value < 1e7 else f"{value:,.10g}"
-
-
-def scatter(sheet: Axes, places: Sequence[tuple[float, float]], style: tuple[str, str], fill: float) -> None:
-    """Markers of one style; *fill* from 0 (hollow) to 1."""
-    colour, marker = style
-    sheet.scatter(
-        [x for x, _ in places],
-        [y for _, y in places],
-        s=24,
-        marker=marker,
-        facecolors=[_towards_white(colour, fill)],
-        edgecolors=colour,
-        linewidths=0.9,
-        zorder=3,
-    )
-
-
 def shaded(colour: str, amount: float) -> str:
-    """*colour* (`#rrggbb`), so far towards white (to 1) or black (to -1)."""
-    end = 255 if amount > 0 else 0
-    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return "#" + "".join(f"{round(part + (end - part) * abs(amount)):02x}" for part in parts)
-
-
-def _towards_white(colour: str, fill: float) -> tuple[float, float, float]:
-    red, green, blue = (1 - (1 - int(colour[start : start + 2], 16) / 255) * fill for start in (1, 3, 5))
-    return red, green, blue
+    """*colour*, so far towards white (to 1) or black (to -1)."""
+    end = 1.0 if amount > 0 else 0.0
+    red, green, blue = (part + (end - part) * abs(amount) for part in to_rgb(colour))
+    return to_hex((red, green, blue))

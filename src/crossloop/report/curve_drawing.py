@@ -6,31 +6,26 @@ have its colour and marker, and differ in how dark they are and in their dashes.
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import cycle, product
+from typing import Any, TypeAlias
 
 from matplotlib.axes import Axes
 
 from crossloop.report.canvas import (
-    AXIS,
     CHARACTER,
-    FAINT_INK,
-    GRID,
     INK,
-    MARGIN,
-    WIDTH,
-    Word,
+    Box,
+    add_panel,
+    boxes,
     family_styles,
-    legend,
-    legend_height,
-    new_sheet,
-    scatter,
+    head_height,
+    marker_of,
+    new_figure,
+    set_scale,
     shaded,
     svg_of,
     tick_text,
-    ticks,
 )
 from crossloop.report.plots import CurvePanel, Curves
 
@@ -59,142 +54,75 @@ _DASHES: tuple[_Dash, ...] = (
 def curves_svg(plot: Curves) -> bytes:
     """One plot, laid out in inches."""
     styles = family_styles(plot.families)
-    columns = min(2, len(plot.panels))
-    lines = [plot.panels[start : start + columns] for start in range(0, len(plot.panels), columns)]
-    heights = [max(LEAST_HEIGHT, *(len(panel.curves) * NAME_LINE for panel in line)) for line in lines]
-    head = legend_height(styles)
-    height = head + sum(heights) + len(lines) * (PANEL_HEAD + PANEL_FOOT)
-    sheet = new_sheet(height)
-    words = legend(sheet, plot.title, plot.axis, styles)
+    inner = [max(LEAST_HEIGHT, len(panel.curves) * NAME_LINE) for panel in plot.panels]
+    places, height = boxes([one + PANEL_HEAD + PANEL_FOOT for one in inner], head_height(styles))
+    figure = new_figure(height, plot.title, plot.axis, styles)
     strokes = _strokes(plot, styles)
-    top = head
-    for line, line_height in zip(lines, heights, strict=True):
-        for column, panel in enumerate(line):
-            frame = _frame(panel, column * WIDTH / columns, WIDTH / columns, top + PANEL_HEAD, line_height)
-            words += _panel(sheet, frame, strokes)
-        top += line_height + PANEL_HEAD + PANEL_FOOT
-    return svg_of(sheet, words, height, plot.title)
+    for panel, box in zip(plot.panels, places, strict=True):
+        names = max(len(curve.label) for curve in panel.curves) * NAME_SIZE * CHARACTER
+        frame = Box(
+            box.left + TICK_COLUMN, box.right - names - TIE, box.top + PANEL_HEAD, box.bottom - PANEL_FOOT
+        )
+        _draw_panel(add_panel(figure, frame, box.left, panel.title), panel, frame, strokes)
+    return svg_of(figure, plot.title)
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Where a panel lies on the sheet, and its scales."""
-
-    panel: CurvePanel
-    corner: float
-    left: float
-    right: float
-    top: float
-    bottom: float
-    low: tuple[float, float]
-    """Least x and y of the scales."""
-    high: tuple[float, float]
-
-    def x(self, value: float) -> float:
-        """Place of a value on the horizontal scale."""
-        return self.left + _part(value, self.low[0], self.high[0]) * (self.right - self.left)
-
-    def y(self, value: float) -> float:
-        """Place of a value on the vertical scale."""
-        return self.bottom - _part(value, self.low[1], self.high[1]) * (self.bottom - self.top)
-
-
-def _part(value: float, low: float, high: float) -> float:
-    return math.log(value / low) / math.log(high / low)
-
-
-def _frame(panel: CurvePanel, corner: float, width: float, top: float, height: float) -> _Frame:
-    names = max(len(curve.label) for curve in panel.curves) * NAME_SIZE * CHARACTER
-    xs = [x for curve in panel.curves for x, _y in curve.points]
-    ys = [y for curve in panel.curves for _x, y in curve.points]
-    return _Frame(
-        panel=panel,
-        corner=corner + MARGIN,
-        left=corner + MARGIN + TICK_COLUMN,
-        right=corner + width - MARGIN - names - TIE,
-        top=top,
-        bottom=top + height,
-        low=(min(xs) / 1.15, min(ys) / 1.3),
-        high=(max(xs) * 1.15, max(ys) * 1.3),
-    )
-
-
-@dataclass(frozen=True)
-class _Stroke:
-    """How a line looks."""
-
-    colour: str
-    marker: str
-    dashes: _Dash
-
-
-def _strokes(plot: Curves, styles: Mapping[str, tuple[str, str]]) -> dict[tuple[str, str], _Stroke]:
-    """Of each line, by family and name: one line looks the same in all panels."""
+def _strokes(plot: Curves, styles: Mapping[str, tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """How matplotlib draws each line, by family and name: one line looks the same in all panels."""
     names = sorted({(curve.family, curve.label) for panel in plot.panels for curve in panel.curves})
-    members: Counter[str] = Counter()
+    looks = {family: cycle(product(_DASHES, _SHADES)) for family in styles}
     found = {}
     for family, label in names:
         colour, marker = styles[family]
-        turn, shade = divmod(members[family], len(_SHADES))
-        found[family, label] = _Stroke(shaded(colour, _SHADES[shade]), marker, _DASHES[turn % len(_DASHES)])
-        members[family] += 1
+        dashes, shade = next(looks[family])
+        found[family, label] = {"linestyle": dashes, **marker_of((shaded(colour, shade), marker))}
     return found
 
 
-def _panel(
-    sheet: Axes,
-    frame: _Frame,
-    strokes: Mapping[tuple[str, str], _Stroke],
-) -> list[Word]:
-    """Scales, lines, markers and names of one panel."""
-    words = _scales(sheet, frame)
-    ends = [frame.y(curve.points[-1][1]) for curve in frame.panel.curves]
-    places = dict(zip(frame.panel.curves, apart(ends, NAME_LINE, frame.top, frame.bottom), strict=True))
-    for curve in frame.panel.curves:
-        stroke = strokes[curve.family, curve.label]
-        spots = [(frame.x(x), frame.y(y)) for x, y in curve.points]
-        sheet.plot(
-            *zip(*spots, strict=True), color=stroke.colour, linewidth=1.2, linestyle=stroke.dashes, zorder=2
-        )
-        scatter(sheet, spots, (stroke.colour, stroke.marker), 1.0)
-        name = places[curve]
-        tie = [spots[-1], (frame.right + 0.06, spots[-1][1]), (frame.right + TIE - 0.06, name)]
-        sheet.plot(*zip(*tie, strict=True), color=stroke.colour, linewidth=0.5, linestyle=":", zorder=1)
-        if curve.ended:
-            sheet.scatter(
-                [spots[-1][0]], [spots[-1][1]], s=90, marker="x", color=INK, linewidths=1.1, zorder=4
-            )
-        words.append(Word(frame.right + TIE, name, curve.label, size=NAME_SIZE))
-    return words
-
-
-def _scales(sheet: Axes, frame: _Frame) -> list[Word]:
-    """Title, grid, ticks: the rungs themselves below, round numbers on the left."""
-    panel = frame.panel
+def _draw_panel(
+    axes: Axes, panel: CurvePanel, frame: Box, strokes: Mapping[tuple[str, str], dict[str, Any]]
+) -> None:
+    """Scales, lines, markers and names; the rungs themselves are the ticks below."""
     rungs = sorted({x for curve in panel.curves for x, _y in curve.points})
-    levels = ticks(frame.low[1], frame.high[1], log=True)
-    sheet.vlines([frame.x(x) for x in rungs], frame.top, frame.bottom, color=GRID, linewidth=0.7, zorder=0)
-    sheet.hlines([frame.y(y) for y in levels], frame.left, frame.right, color=GRID, linewidth=0.7, zorder=0)
-    sheet.hlines([frame.bottom], [frame.left], [frame.right], color=AXIS, linewidth=0.8, zorder=1)
-    words = [Word(frame.corner, frame.top - 0.17, panel.title, size=9, weight="bold")]
-    words += [
-        Word(frame.x(x), frame.bottom + 0.12, tick_text(x), align="center") for x in _legible(frame, rungs)
-    ]
-    words += [Word(frame.left - 0.08, frame.y(y), tick_text(y), align="right") for y in levels]
-    middle = (frame.left + frame.right) / 2
-    return [*words, Word(middle, frame.bottom + 0.31, panel.across, align="center", colour=FAINT_INK)]
+    levels = [y for curve in panel.curves for _x, y in curve.points]
+    width, height = frame.right - frame.left, frame.bottom - frame.top
+    set_scale(axes, "x", rungs[0] / 1.15, rungs[-1] * 1.15)
+    set_scale(axes, "y", min(levels) / 1.3, max(levels) * 1.3)
+    axes.set_xlabel(panel.across, labelpad=6)
+    fraction = (axes.transData + axes.transAxes.inverted()).transform
+    axes.set_xticks(rungs, _legible(rungs, [float(fraction((x, 1))[0]) * width for x in rungs]))
+    ends = [1 - float(fraction(curve.points[-1])[1]) for curve in panel.curves]
+    for curve, end, name in zip(panel.curves, ends, apart(ends, NAME_LINE / height, 0, 1), strict=True):
+        stroke = strokes[curve.family, curve.label]
+        axes.plot(*zip(*curve.points, strict=True), linewidth=1.2, **stroke)
+        last = curve.points[-1]
+        if curve.ended:
+            axes.scatter(*last, s=90, marker="x", color=INK, linewidths=1.1, zorder=4)
+        tie = [float(fraction(last)[0]), 1 + 0.06 / width, 1 + (TIE - 0.06) / width]
+        axes.plot(
+            tie,
+            [1 - end, 1 - end, 1 - name],
+            color=stroke["color"],
+            linewidth=0.5,
+            linestyle=":",
+            transform=axes.transAxes,
+            clip_on=False,
+            zorder=1,
+        )
+        place = 1 + TIE / width, 1 - name
+        axes.text(*place, curve.label, size=NAME_SIZE, va="center_baseline", transform=axes.transAxes)
 
 
-def _legible(frame: _Frame, rungs: Sequence[float]) -> list[float]:
-    """Rungs whose numbers do not run into one another, the highest first."""
-    kept: list[float] = []
+def _legible(rungs: Sequence[float], places: Sequence[float]) -> list[str]:
+    """Numbers of the rungs, empty where one would run into the next; the highest is kept. *places* are inches."""
+    texts = []
     left = math.inf
-    for rung in reversed(rungs):
+    for rung, place in zip(reversed(rungs), reversed(places), strict=True):
         half = len(tick_text(rung)) * 8 * CHARACTER / 2 + 0.03
-        if frame.x(rung) + half <= left:
-            kept.append(rung)
-            left = frame.x(rung) - half
-    return kept
+        fits = place + half <= left
+        texts.append(tick_text(rung) if fits else "")
+        left = place - half if fits else left
+    return texts[::-1]
 
 
 def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

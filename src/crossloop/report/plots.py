@@ -308,10 +308,12 @@ def _latency(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: 
     if open_loop or fixed:
         question = f"how long does an answer take at a {'fixed' if fixed else 'common'} rate?"
     source = "from the scheduled time (open loop)" if open_loop or fixed else "the workload's own samples"
+    early = min(end for panel in panels for end in panel.ends) <= 0
+    scale = "logarithmic on both sides of 0, left of it early" if early else "logarithmic"
     return Plot(
         file=f"{stem}-latency.svg",
         title=plot_text(f"{texts.title}: {question}", 110),
-        axis=plot_text(f"latency [µs], logarithmic, {source}; left is better", 100),
+        axis=plot_text(f"latency [µs], {scale}, {source}{'' if early else '; left is better'}", 120),
         panels=panels,
         families=_families(panels),
         alternative="Latency percentiles of every row, one panel a parameter set",
@@ -338,7 +340,7 @@ def _percentile_rows(one: MeasuredSet, run: Run, open_loop: bool) -> list[Percen
 def _percentile_values(latency: Latency) -> tuple[tuple[str, float], ...]:
     values = {"p50": latency.p50, "p90": latency.p90, "p99": latency.p99, "p99.9": latency.p99_9}
     return tuple(
-        (name, min(max(value, 1e-3), 1e12))
+        (name, min(max(value, 1e-3 if value > 0 else -1e12), 1e12))
         for name, value in values.items()
         if latency.count >= SAMPLES[name] and math.isfinite(value)
     )
