@@ -29,6 +29,14 @@ open. Here it is one: what is watched is a number; a number that is closed is dr
 reading. Watched for both, a peer that only sends would fill this process's memory with answers. Watched for
 writing without need, it would be ready all the time, and the loop would never sleep.
 
+*Pushing.* What is pushed to a connection is sent at once, and what does not go waits behind what waits already; the
+connection is then watched for writing, and the others have theirs meanwhile. What a peer never reads is kept for it
+until it ends. A push may find that its peer has reset. That is left for its own report (a reset makes a
+socket readable): the end of a connection is told to the application, which may be in the middle of a round over all.
+
+*Datagrams.* One socket, and one `recvfrom` per report (`crossloop.idioms.datagrams`). *TLS* is a memory BIO
+(`crossloop.idioms.memory_bio`): the loop sees bytes.
+
 *Out of descriptors.* A listener with someone in its queue stays readable while `accept` fails with EMFILE: without
 a pause the loop would spin. So it is not watched for a while; whoever ends meanwhile makes room.
 
@@ -51,17 +59,22 @@ from dataclasses import dataclass, field
 
 from crossloop.api import (
     Callback,
+    DatagramApplication,
+    Datagrams,
     Facts,
+    PushApplication,
+    PushServer,
     Readiness,
     Receive,
     StreamApplication,
-    StreamServer,
     UnsupportedError,
     gil_enabled,
     holds_io_uring,
     module_file,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.datagrams import answering
+from crossloop.idioms.memory_bio import MemoryBioTls
 from crossloop.idioms.timer_heap import Timer, TimerHeap
 
 READ_BYTES = 65536
@@ -98,7 +111,7 @@ class Mechanism:
     close: Callable[[], object]
 
 
-class Multiplexing(StreamServer, Readiness):
+class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
     """An adapter on the mechanism that *opened* makes for what is watched."""
 
     def __init__(self, opened: Callable[[Watched], Mechanism]) -> None:
@@ -140,13 +153,20 @@ class Multiplexing(StreamServer, Readiness):
         self._hearer.close()
         self._teller.close()
 
-    # StreamServer
+    # StreamServer, PushServer, Datagrams
 
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        self._serve(_Server(self, listener, lambda _push: application(), _Connection), listener, stop)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serve(_Server(self, listener, application, _PushConnection), listener, stop)
+
+    def _serve(self, server: "_Server", listener: socket.socket, stop: socket.socket) -> None:
         with listener:
-            server = _Server(self, listener, application)
             try:
                 server.open()
                 self.watch(stop.fileno(), self._stop)
@@ -154,6 +174,18 @@ class Multiplexing(StreamServer, Readiness):
             finally:
                 self.unwatch(stop.fileno())
                 server.close()
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        with endpoint:
+            try:
+                self.watch(endpoint.fileno(), answering(endpoint, application))
+                self.watch(stop.fileno(), self._stop)
+                self._run()
+            finally:
+                self.unwatch(stop.fileno())
+                self.unwatch(endpoint.fileno())
 
     # Readiness
 
@@ -233,8 +265,14 @@ class Multiplexing(StreamServer, Readiness):
 class _Server:
     """The listener and the connections that it led to."""
 
-    def __init__(self, loop: Multiplexing, listener: socket.socket, application: StreamApplication) -> None:
-        self._loop, self._listener, self._application = loop, listener, application
+    def __init__(
+        self,
+        loop: Multiplexing,
+        listener: socket.socket,
+        application: PushApplication,
+        kind: type["_Connection"],
+    ) -> None:
+        self._loop, self._listener, self._application, self._kind = loop, listener, application, kind
         self._pause: Timer | None = None
         self.connections: set[_Connection] = set()
 
@@ -254,13 +292,14 @@ class _Server:
                 self._pause = self._loop.call_later(ACCEPT_PAUSE_S, self.open)
                 return
             peer.setblocking(False)
-            connection = _Connection(self, self._loop, peer)
+            connection = self._kind(self, self._loop, peer)
             self.connections.add(connection)
-            connection.receive = self._application()
             try:
                 self._loop.watch(connection.fd, connection.readable)
             except (UnsupportedError, OSError):
                 connection.close()  # it cannot be watched (see `most_connections`); those that are there go on
+            else:
+                connection.receive = self._application(connection.push)
 
     def close(self) -> None:
         if self._pause is not None:
@@ -306,6 +345,9 @@ class _Connection:
             self.unsent = memoryview(answer)[sent:]
             self.turn(self.loop.watched.readers, self.loop.watched.writers, self.writable)
 
+    def push(self, data: bytes) -> None:
+        """Of a server that only answers: never called."""
+
     def writable(self) -> None:
         try:
             self.unsent = self.unsent[self.send(self.unsent) :]
@@ -329,6 +371,65 @@ class _Connection:
         self.loop.unwatch_write(self.fd)
         self.peer.close()
         self.server.connections.discard(self)
+
+
+class _PushConnection(_Connection):
+    """One whose application sends when it likes; its answers are sent as everything else is."""
+
+    __slots__ = ("ended", "queue")
+
+    def __init__(self, server: _Server, loop: Multiplexing, peer: socket.socket) -> None:
+        super().__init__(server, loop, peer)
+        self.queue: list[bytes] = []
+        """What waits behind `unsent`."""
+        self.receive = _ended
+        self.ended = False
+
+    def readable(self) -> None:
+        try:
+            data = self.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # reset by the peer
+            data = b""
+        if data:
+            self.push(self.receive(data))
+        else:
+            self.close()
+
+    def push(self, data: bytes) -> None:
+        if self.ended or not data:
+            return
+        if self.unsent:
+            self.queue.append(data)
+            return
+        try:
+            sent = self.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # see "Pushing"
+        if sent < len(data):
+            self.unsent = memoryview(data)[sent:]
+            self.turn(self.loop.watched.readers, self.loop.watched.writers, self.writable)
+
+    def writable(self) -> None:
+        super().writable()
+        if self.queue and not self.unsent:
+            data = b"".join(self.queue)
+            self.queue.clear()
+            self.push(data)
+
+    def close(self) -> None:
+        if not self.ended:
+            self.ended = True
+            super().close()
+            self.receive(b"")
+
+
+def _ended(_data: bytes) -> bytes:
+    """What a connection receives with that never had an application."""
+    return b""
 
 
 @contextlib.contextmanager
