@@ -97,6 +97,11 @@ Tie: TypeAlias = Callable[[], object]
 class Adapter(StreamServer):
     """`os.fork` and blocking sockets."""
 
+    lacks = {
+        "PushServer": "a connection's process shares no memory with the others, so it cannot send on theirs",
+        "Datagrams": "a process for each connection needs connections; datagrams have none",
+    }
+
     def __init__(self) -> None:
         self.refused: Refused | None = None
         """Connections that no process could be forked for, as far as calls of `serve_streams` have returned."""

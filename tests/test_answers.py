@@ -28,10 +28,11 @@ FACTS = {
     "binding": "b", "binding_version": "1", "library": "none", "library_version": "", "mechanism": "epoll",
     "io_uring": None, "gil": True, "loaded_from": "b.py",
 }  # fmt: skip
-DESCRIBED = {
-    "ready": True, "facts": FACTS, "levels": ["Readiness"], "styles": ["a", "b"], "resolver_styles": [],
+DESCRIBED: dict[str, Any] = {
+    "ready": True, "facts": FACTS, "levels": {"StreamServer": ["a", "b"], "Readiness": ["native"]},
 }  # fmt: skip
 SERVING = {"ready": True, "host": "127.0.0.1", "port": 7, "pid": 7}
+UNIX = {"ready": True, "pid": 7, "path": "/tmp/s"}
 SLICE = {
     "operations": 3,
     "elapsed_ns": 9,
@@ -41,12 +42,17 @@ SLICE = {
 }
 
 
+def styles(given: object) -> dict[str, Any]:
+    return {**DESCRIBED, "levels": {"Tasks": given}}
+
+
 def line(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
 
 def test_what_is_as_it_should_be_is_typed() -> None:
     assert read_answer(line(DESCRIBED), Described).facts.mechanism == "epoll"
+    assert read_answer(line(UNIX), Serving).path == "/tmp/s"
     assert read_answer(line({**SERVING, "most_connections": [3, "why"]}), Serving).most_connections == (
         3,
         "why",
@@ -56,12 +62,13 @@ def test_what_is_as_it_should_be_is_typed() -> None:
 
 
 REFUSED: dict[str, tuple[type[Answer], Mapping[str, Any], str]] = {
-    "style-with-a-bar": (Described, {**DESCRIBED, "styles": ["a", "my | style"]}, "styles[1] = 'my | style'"),
-    "style-no-text": (Described, {**DESCRIBED, "styles": ["a", 3]}, "styles[1] = 3: expected `str`, got `int`"),
-    "style-twice": (Described, {**DESCRIBED, "styles": ["a", "a"]}, "'a' is there twice"),
-    "style-empty": (Described, {**DESCRIBED, "styles": [""]}, "styles[0] = ''"),
-    "styles-none": (Described, {**DESCRIBED, "styles": None}, "styles = None: expected `array`, got `null`"),
-    "resolver-twice": (Described, {**DESCRIBED, "resolver_styles": ["x", "x"]}, "'x' is there twice"),
+    "style-with-a-bar": (Described, styles(["a", "my | style"]), "levels['Tasks'] = ['a', 'my | style']"),
+    "style-no-text": (Described, styles(["a", 3]), "levels['Tasks'] = ['a', 3]: expected `str`, got `int`"),
+    "style-twice": (Described, styles(["a", "a"]), "styles of Tasks = ['a', 'a']: expected each style once"),
+    "style-empty": (Described, styles([""]), "levels['Tasks'] = ['']"),
+    "styles-none": (Described, styles(None), "levels['Tasks'] = None: expected `array`, got `null`"),
+    "lacks-no-text": (Described, {**DESCRIBED, "lacks": {"Tasks": 1}}, "lacks['Tasks'] = 1: expected `str`"),
+    "level-with-a-bar": (Described, {**DESCRIBED, "levels": {"a | b": ["a"]}}, "levels['a | b'] = ['a']"),
     "fact-a-number": (Described, {**DESCRIBED, "facts": {**FACTS, "mechanism": 1.5}}, "facts.mechanism = 1.5"),
     "fact-a-list": (Described, {**DESCRIBED, "facts": {**FACTS, "gil": [1]}}, "facts.gil = [1]"),
     "fact-long": (Described, {**DESCRIBED, "facts": {**FACTS, "binding": "x" * 5000}}, "facts.binding = 'xxx"),
@@ -70,6 +77,7 @@ REFUSED: dict[str, tuple[type[Answer], Mapping[str, Any], str]] = {
     "row-twice": (RowsGiven, {"styles": ["a", "a"]}, "'a' is there twice"),
     "bound-no-pair": (Serving, {**SERVING, "most_connections": 5}, "most_connections = 5"),
     "bound-negative": (Serving, {**SERVING, "most_connections": [-1, "x"]}, "most_connections = [-1, 'x']"),
+    "no-place": (Serving, {**UNIX, "path": ""}, "expected host and port, or path"),
     "port": (Serving, {**SERVING, "port": 70_000}, "port = 70000"),
     "nan": (SliceAnswer, {**SLICE, "counters": {"late": float("nan")}}, "counters['late'] = nan"),
     "infinite": (SliceAnswer, {**SLICE, "counters": {"late": float("inf")}}, "counters['late'] = inf"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from crossloop.api import Echo
 from crossloop.bench.header import cpus
 from crossloop.bench.plan import Comparison, Pace, Row, Stage
 from crossloop.bench.rooms import Conditions, Taken, open_room
@@ -19,8 +20,7 @@ from crossloop.outcomes import Unsupported
 from crossloop.report import render
 from crossloop.suite import load_suite
 from crossloop.supervise.child import ChildError
-from crossloop.worker.slowing import Slowed as SlowedScenario
-from scenarios import tcp_echo
+from crossloop.worker.slowing import busy
 from tests.journals import ABOUT, LINUX, adapter_record, figures, measured, run_record
 
 PACE = Pace(generations=1, slice_ms=300, run_in_ms=5)
@@ -71,9 +71,9 @@ def test_what_a_worker_is_asked() -> None:
 
 def test_the_slowed_application_is_the_same_application() -> None:
     """It answers alike; each chunk takes as many turns as it was told to, counted by a trace of its lines."""
-    receive = SlowedScenario(tcp_echo.Scenario(), 5).application()()
+    receive = busy(Echo, 5, "StreamServer")()
     turns = _lines(lambda: receive(b"abc") == b"abc")
-    frame = _lines(lambda: SlowedScenario(tcp_echo.Scenario(), 0).application()()(b"abc") == b"abc")
+    frame = _lines(lambda: busy(Echo, 0, "StreamServer")()(b"abc") == b"abc")
     assert turns.count("pass") == 5
     assert frame.count("pass") == 0
     assert frame.count("return receive(data)") == 1
@@ -81,11 +81,11 @@ def test_the_slowed_application_is_the_same_application() -> None:
 
 def _lines(check: Callable[[], bool]) -> list[str]:
     """Lines that the slowed frame runs during *check*, which must be true."""
-    source = Path(sys.modules[SlowedScenario.__module__].__file__ or "").read_text().splitlines()
+    source = Path(sys.modules[busy.__module__].__file__ or "").read_text().splitlines()
     seen = []
 
     def trace(frame: Any, event: str, _argument: object) -> Any:
-        if frame.f_code.co_name == "busy" and event == "line":
+        if frame.f_code.co_name == "slowly" and event == "line":
             seen.append(source[frame.f_lineno - 1].strip())
         return trace
 

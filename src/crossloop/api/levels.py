@@ -13,14 +13,16 @@ The shared code must cost nothing, hence two habits:
 """
 
 import socket
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from crossloop.api.errors import UnsupportedError
 from crossloop.api.facts import Facts
 from crossloop.api.streams import DatagramApplication, PushApplication, StreamApplication
+
+if TYPE_CHECKING:  # a worker that serves no TLS does not load it
+    import ssl
 
 Callback: TypeAlias = Callable[..., object]
 
@@ -99,12 +101,14 @@ class TlsServer(Adapter):
         application: StreamApplication,
         style: str,
         stop: socket.socket,
-        context: ssl.SSLContext,
+        context: "ssl.SSLContext",
     ) -> None:
         """As `StreamServer.serve_streams`; *context* is a server's. *application* gets and gives plain bytes.
 
-        A handshake that fails, or a record that is no record, ends its connection and nothing else. At a peer's
-        close_notify (RFC 8446) what came before is answered, then the connection is closed.
+        A handshake that fails, or a record that is no record, ends its connection and nothing else: an alert at most
+        is sent, and what comes then is passed over. At a peer's close_notify (RFC 8446, 6.1) what came before is
+        answered, then the server's own is sent, and nothing after it. The transport closes then or when the peer
+        closes it.
         """
 
 

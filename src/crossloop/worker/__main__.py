@@ -1,10 +1,11 @@
 """Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
 
 First request: `{"do": "describe" | "serve" | "work" | "companion" | "exchanges", "module", "scenario", "style",
-"paths", "cpu", "server", "parameters", "sets"}`, with "busy_iterations" for a slowed variant and "fresh" for one whose
-allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then takes
-`{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that describes `{"scenario"}`: one
-scenario a request, so that the supervisor knows which one ended the process.
+"paths", "cpu", "server", "parameters", "sets"}`; to serve also "level", and of `crossloop.worker.serving.Place`
+"transport", "host", "port", "path" and "certificate"; with "busy_iterations" for a slowed variant and "fresh" for one
+whose allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then
+takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that describes
+`{"scenario"}`: one scenario a request, so that the supervisor knows which one ended the process.
 
 Content may raise anything, SystemExit and KeyboardInterrupt included: each becomes an answer with its reason.
 """
@@ -64,20 +65,22 @@ def _rows(module: str, adapter: type[Adapter]) -> dict[str, Any]:
 
 
 def _serve(channel: Channel, request: dict[str, Any]) -> None:
-    from crossloop.worker.serving import open_listener, serve  # (this role only)
+    from crossloop.worker.serving import Place, opened, serve  # (this role only)
 
     adapter = open_adapter(request["module"])
     application = importlib.import_module(request["scenario"]).Scenario(request["parameters"]).application()
+    level = request.get("level", "StreamServer")
     if "busy_iterations" in request:
         from crossloop.worker.slowing import busy  # (of a variant only)
 
-        application = busy(application, request["busy_iterations"])
+        application = busy(application, request["busy_iterations"], level)
 
     def on_end(stop: Any) -> None:
         channel.on_end = stop
 
-    listener = open_listener(request.get("host", "127.0.0.1"), request.get("port", 0))
-    serve(adapter, application, request["style"], listener, channel.answer, on_end)
+    place = Place.of(request)
+    with opened(place) as endpoint:
+        serve(adapter, application, level, request["style"], place, endpoint, channel.answer, on_end)
     adapter.close()
 
 

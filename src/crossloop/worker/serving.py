@@ -1,22 +1,77 @@
-"""A worker that serves a stream scenario: the listener, the stop signal, and the adapter's own server."""
+"""A worker that serves a scenario: the endpoint, the stop signal, and the adapter's own server of its level."""
 
 import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from crossloop.api.about import Transport
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import Adapter, StreamServer, styles_of
-from crossloop.api.streams import StreamApplication
+from crossloop.api.levels import Adapter, Datagrams, PushServer, StreamServer, TlsServer, styles_of
 from crossloop.worker.channel import stop_pair
+
+if TYPE_CHECKING:  # a worker that serves no TLS does not load it
+    import ssl
 
 BACKLOG = max(4096, socket.SOMAXCONN)
 """Length of the accept queue asked for; the kernel cuts it to its own limit (listen(2), somaxconn).
 
 Windows takes any number above 200 for 200, save SOMAXCONN, which there is no length but a word for the
 longest ("listen function (winsock2.h)"). The headers of other systems have the number of long ago, 128."""
+
+DATAGRAM_QUEUE_BYTES = 4 << 20
+"""Room asked for datagrams that wait to be received; the kernel cuts it to its own limit (socket(7), rmem_max)."""
+TRANSPORTS: Mapping[str, tuple[Transport, ...]] = {
+    "StreamServer": ("tcp", "unix"),
+    "TlsServer": ("tls",),
+    "PushServer": ("tcp", "unix"),
+    "Datagrams": ("udp",),
+}
+"""Level that serves → what it is served over."""
+
+Enter: TypeAlias = Callable[[socket.socket, socket.socket], None]
+"""Called with the endpoint and the stop socket; returns when the serving is over."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to serve, and through what."""
+
+    transport: Transport = "tcp"
+    host: str = "127.0.0.1"
+    port: int = 0
+    path: str = ""
+    """Of a unix socket, in a folder that nobody else may enter."""
+    certificate: str = ""
+    """Of a TLS server: file with its key and its chain (PEM)."""
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> "Place":
+        """The place that a request names; what it leaves out is as above."""
+        return cls(**{one.name: request[one.name] for one in fields(cls) if one.name in request})
+
+
+@contextlib.contextmanager
+def opened(place: Place) -> Iterator[socket.socket]:
+    """The bound, non-blocking socket of *place*: listening, but for `udp`. Raises OSError, UnsupportedError."""
+    match place.transport:
+        case "tcp" | "tls":
+            endpoint = open_listener(place.host, place.port)
+        case "unix":
+            endpoint = _open_unix(place.path)
+        case "udp":
+            endpoint = open_datagrams(place.host, place.port)
+    with endpoint:
+        try:
+            yield endpoint
+        finally:
+            if place.transport == "unix":
+                Path(place.path).unlink(missing_ok=True)
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -45,6 +100,46 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _open_unix(path: str) -> socket.socket:
+    if sys.platform == "win32":
+        raise UnsupportedError("Python has no unix sockets on Windows (cpython 77589); choose tcp there")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def open_datagrams(host: str, port: int) -> socket.socket:
+    """A bound, non-blocking UDP socket with a large queue, the same for all adapters. Raises OSError."""
+    family, kind, protocol, _name, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE
+    )[0]
+    endpoint = socket.socket(family, kind, protocol)
+    try:
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, DATAGRAM_QUEUE_BYTES)
+        endpoint.bind(address)
+        endpoint.setblocking(False)
+    except OSError:
+        endpoint.close()
+        raise
+    return endpoint
+
+
+def tls_context(certificate: str) -> "ssl.SSLContext":
+    """A server's context: TLS 1.3 with session tickets (RFC 8446, 4.6.1). Raises OSError for a file without either."""
+    import ssl  # (this transport only)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(certificate)
+    return context
+
+
 def arrange_stop(writing: socket.socket) -> None:
     """SIGTERM and SIGINT make the stop socket readable.
 
@@ -71,33 +166,65 @@ def tell(writing: socket.socket) -> None:
 
 def serve(
     adapter: Adapter,
-    application: StreamApplication,
+    application: Any,
+    level: str,
     style: str,
-    listener: socket.socket,
+    place: Place,
+    endpoint: socket.socket,
     announce: Callable[[dict[str, Any]], object],
     on_end: Callable[[Callable[[], None]], object],
 ) -> None:
-    """Serve until told to stop. *announce* gets host, port, pid and the adapter's own bound on connections,
-    if it has one; *on_end* gets what to call to stop.
+    """Serve *application*, of the kind that *level* takes, until told to stop; *endpoint* is that of *place*.
 
-    Raises UnsupportedError for a style that the adapter does not have, and what the adapter raises.
+    *announce* gets pid, host and port or path, and the adapter's own bound on connections, if it has one; *on_end* gets what
+    to call to stop. Raises UnsupportedError for a level or a style that the adapter does not have, and what it raises.
     """
-    if not isinstance(adapter, StreamServer):
-        raise UnsupportedError(f"{type(adapter).__module__} offers no StreamServer")
-    styles = styles_of(type(adapter))["StreamServer"]
-    if style not in styles:
-        raise UnsupportedError(f"style {style!r} is not one of {', '.join(styles)}")
+    enter = _entry(adapter, application, level, style, place)
     readable, writing = stop_pair()
-    with listener, readable, writing:
+    with readable, writing:
         on_end(lambda: tell(writing))
         arrange_stop(writing)
-        host, port = listener.getsockname()[:2]
-        ready: dict[str, Any] = {"ready": True, "host": host, "port": port, "pid": os.getpid()}
-        bound = adapter.most_connections()
-        if bound is not None:
-            ready["most_connections"] = bound
-        announce(ready)
+        announce(_ready(adapter, level, place, endpoint))
         try:
-            adapter.serve_streams(listener, application, style, readable)
+            enter(endpoint, readable)
         finally:
             signal.set_wakeup_fd(-1)
+
+
+def _entry(adapter: Adapter, application: Any, level: str, style: str, place: Place) -> Enter:
+    """What serves *level*, ready to be called. Raises UnsupportedError."""
+    offered = styles_of(type(adapter))
+    if level not in offered:
+        why = adapter.lacks.get(level, "")
+        raise UnsupportedError(f"{type(adapter).__module__} offers no {level}" + (f": {why}" if why else ""))
+    if style not in offered[level]:
+        raise UnsupportedError(f"style {style!r} is not one of {', '.join(offered[level])}")
+    if place.transport not in TRANSPORTS.get(level, ()):
+        raise UnsupportedError(
+            f"{level} is served over {' and '.join(TRANSPORTS.get(level, ())) or 'nothing'}, not {place.transport}"
+        )
+    match level, adapter:
+        case "StreamServer", StreamServer():
+            return lambda listener, stop: adapter.serve_streams(listener, application, style, stop)
+        case "TlsServer", TlsServer():
+            context = tls_context(place.certificate)
+            return lambda listener, stop: adapter.serve_tls(listener, application, style, stop, context)
+        case "PushServer", PushServer():
+            return lambda listener, stop: adapter.serve_push(listener, application, style, stop)
+        case "Datagrams", Datagrams():
+            return lambda endpoint, stop: adapter.serve_datagrams(endpoint, application, style, stop)
+        case _:
+            raise AssertionError(f"{level} is in TRANSPORTS and not served")
+
+
+def _ready(adapter: Adapter, level: str, place: Place, endpoint: socket.socket) -> dict[str, Any]:
+    """What is announced."""
+    ready: dict[str, Any] = {"ready": True, "pid": os.getpid()}
+    if place.transport == "unix":
+        ready["path"] = place.path
+    else:
+        ready["host"], ready["port"] = endpoint.getsockname()[:2]
+    bound = adapter.most_connections() if level != "Datagrams" and isinstance(adapter, StreamServer) else None
+    if bound is not None:
+        ready["most_connections"] = bound
+    return ready

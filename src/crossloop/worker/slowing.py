@@ -1,20 +1,23 @@
 """An application that is slower by a known amount, so that a measurement can be tried on it."""
 
-from crossloop.api.streams import Receive, StreamApplication
+from typing import Any
+
+from crossloop.api.streams import Receive
 
 
-def busy(application: StreamApplication, iterations: int) -> StreamApplication:
-    """*application*, with *iterations* turns of an empty loop for each chunk that it receives."""
+def busy(application: Any, iterations: int, level: str) -> Any:
+    """*application*, of the kind that *level* takes, with *iterations* turns of an empty loop for each piece."""
+    if level == "Datagrams":
+        return _slowed(application, iterations)
+    return lambda *send: _slowed(application(*send), iterations)
+
+
+def _slowed(receive: Receive, iterations: int) -> Receive:
     turns = (None,) * iterations
 
-    def connect() -> Receive:
-        receive = application()
+    def slowly(data: bytes) -> bytes:
+        for _ in turns:
+            pass
+        return receive(data)
 
-        def slowly(data: bytes) -> bytes:
-            for _ in turns:
-                pass
-            return receive(data)
-
-        return slowly
-
-    return connect
+    return slowly

@@ -1,20 +1,25 @@
 """One server for any client: `crossloop serve` becomes this process, so that its pid is the server's.
 
-Argument: one JSON object `{"module", "scenario", "style", "host", "port", "paths"}`. Prints the ready line on stdout
-and ends with 0 on SIGTERM or SIGINT; every refusal is one line on stderr with the exit status of the
+Argument: one JSON object `{"adapter", "module", "scenario", "parameters", "level", "style", "paths"}` with what
+`crossloop.worker.serving.Place` takes: `{"transport", "host", "port", "path", "certificate"}`. Prints the ready line on
+stdout and ends with 0 on SIGTERM or SIGINT; every refusal is one line on stderr with the exit status of the
 command line's contract.
 """
 
+import contextlib
 import importlib
 import ipaddress
 import json
+import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
+from crossloop.api.errors import UnsupportedError
 from crossloop.api.levels import styles_of
 from crossloop.worker.opening import open_adapter, refusal_of
 from crossloop.worker.process import age_allocator, bound_descriptors, raise_descriptor_limit
-from crossloop.worker.serving import open_listener, serve
+from crossloop.worker.serving import Place, opened, serve
 
 BAD_INPUT = 2
 NOTHING_POSSIBLE = 3
@@ -30,21 +35,26 @@ def main() -> int:
     raise_descriptor_limit()
     age_allocator()
     sys.path[:0] = request["paths"]
-    host, port = request["host"], request["port"]
-    try:
-        listener = open_listener(host, port)
-    except (OSError, UnicodeError) as error:
-        return _refuse(
-            BAD_INPUT,
-            f"cannot listen on {host!r} port {port}: {getattr(error, 'strerror', None) or error}; "
-            "choose another --host or --port (0 takes a free one)",
-        )
-    if warning := reachable_warning(listener.getsockname()[0]):
-        print(f"crossloop: {warning}", file=sys.stderr)
+    place = Place.of(request)
+    with contextlib.ExitStack() as stack:
+        try:
+            endpoint = stack.enter_context(opened(place))
+        except (OSError, UnicodeError) as error:
+            return _refuse(BAD_INPUT, _cannot_listen(place, error))
+        except UnsupportedError as error:
+            return _refuse(NOTHING_POSSIBLE, f"{request['adapter']}: unsupported: {error}")
+        if place.transport != "unix" and (warning := reachable_warning(endpoint.getsockname()[0])):
+            print(f"crossloop: {warning}", file=sys.stderr)
+        return _served(request, place, endpoint)
+
+
+def _served(request: Mapping[str, Any], place: Place, endpoint: socket.socket) -> int:
+    """Open adapter and scenario, and serve; the exit status."""
+    level = request.get("level", "StreamServer")
     try:
         adapter = open_adapter(request["module"])
         scenario = importlib.import_module(request["scenario"]).Scenario(request["parameters"])
-        styles = styles_of(type(adapter)).get("StreamServer", ())
+        styles = styles_of(type(adapter)).get(level, ())
         style = request["style"] or next(iter(styles), "")
         if styles and style not in styles:
             adapter.close()
@@ -54,7 +64,7 @@ def main() -> int:
             )
         if adapter.facts().mechanism == "select":
             bound_descriptors(FD_SETSIZE)
-        serve(adapter, scenario.application(), style, listener, _announce, lambda _stop: None)
+        serve(adapter, scenario.application(), level, style, place, endpoint, _announce, lambda _stop: None)
         adapter.close()
     except KeyboardInterrupt:  # before it served; from then on the signal ends it in good order
         return INTERRUPTED
@@ -66,6 +76,18 @@ def main() -> int:
             f"`crossloop setup {request['adapter']}` or `crossloop doctor` tells more",
         )
     return 0
+
+
+def _cannot_listen(place: Place, error: Exception) -> str:
+    words = getattr(error, "strerror", None) or error
+    if place.transport == "unix":
+        return (
+            f"cannot listen on {place.path!r}: {words}; choose a path that is free, in a folder that is there"
+        )
+    return (
+        f"cannot listen on {place.host!r} port {place.port}: {words}; "
+        "choose another --host or --port (0 takes a free one)"
+    )
 
 
 def reachable_warning(address: str) -> str:
