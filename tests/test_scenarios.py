@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from adapters.asyncio_select import Adapter as SelectAdapter
-from crossloop.api import Echo, UnsupportedError
+from crossloop.api import UnsupportedError
+from crossloop.declarations import PROFILES
 from crossloop.idioms.asyncio_ import AsyncioLoop
 from crossloop.outcomes import NotInstalled, Unsupported, outcome_name
 from crossloop.suite import ScenarioEntry, load_suite
 from crossloop.supervise.answers import Ready, SliceAnswer
 from crossloop.supervise.child import ChildError, suite_paths, worker
-from scenarios import dns, pipe_pairs, tcp_echo, timers, wakeups
+from scenarios import dns, pipe_pairs, timers, wakeups
 from tests.workloads import (
     CANCEL,
     FIRE,
@@ -30,7 +31,7 @@ from tests.workloads import (
 
 SUITE = load_suite()
 SCENARIOS = list(SUITE.scenarios.values())
-WORKLOADS = [entry for entry in SCENARIOS if entry.about.levels != ("StreamServer",)]
+WORKLOADS = [entry for entry in SCENARIOS if entry.about.drive == "work"]
 
 
 @pytest.fixture
@@ -99,26 +100,17 @@ def test_rows_of_name_resolution() -> None:
     assert dns.Scenario.styles(SelectAdapter) == ("pycares", *SelectAdapter.styles["NameResolution"])
 
 
-def test_echo_is_what_arrives() -> None:
-    assert tcp_echo.Scenario().application() is Echo
-
-
 @pytest.mark.parametrize("entry", SCENARIOS, ids=lambda entry: entry.id)
 def test_a_declaration_that_the_engine_can_plan_with(entry: ScenarioEntry) -> None:
-    assert list(entry.about.profiles) == ["smoke", "quick", "standard", "full"]
-    for sets in entry.about.profiles.values():
-        assert len({tuple(one.items()) for one in sets}) == len(sets), (
-            "a set of parameters stands there twice"
-        )
-        for one in sets:
-            assert one.keys() == entry.about.profiles["smoke"][0].keys()
-            for name, (low, high) in entry.about.limits.items():
-                assert low <= one[name] <= high  # type: ignore[operator]  # limits are of numbers
-    assert (
-        entry.about.profiles["quick"][0]
-        == entry.about.profiles["standard"][0]
-        == entry.about.profiles["full"][0]
-    )
+    """What is within bounds is `crossloop.declarations`' to say; this is what every one here has besides."""
+    profiles = [profile for profile, _parameters in entry.about.sets]
+    assert profiles == sorted(profiles, key=PROFILES.index), "sets of larger profiles come later"
+    assert profiles[0] == "smoke", "the headline of each profile is the set that smoke runs"
+    assert profiles[-1] == "full"
+    names = {tuple(sorted(parameters)) for _profile, parameters in entry.about.sets}
+    assert len(names) == 1, "each set has the same parameters"
+    numbers = {name for name, value in entry.about.sets[0][1].items() if type(value) in {int, float}}
+    assert entry.about.limits.keys() == numbers
 
 
 # Every adapter, as the engine drives it
@@ -140,7 +132,9 @@ def test_every_adapter_in_a_worker(adapter_id: str, scenario: ScenarioEntry, ser
     with worker(f"{adapter_id}-{scenario.id}") as child:
         try:
             child.ask(request, Ready, LIMIT_S)
-            for parameters in scenario.about.profiles["smoke"]:
+            for profile, parameters in scenario.about.sets:
+                if profile != "smoke":
+                    continue
                 order = {"do": "slice", "parameters": dict(parameters), "run_in_ms": 0, "duration_ms": 1}
                 answer = child.ask(order, SliceAnswer, LIMIT_S)
         except ChildError as error:
