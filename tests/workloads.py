@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from crossloop.api import Workload
+from crossloop.api import Adapter, Workload
 from crossloop.idioms.asyncio_ import AsyncioLoop
 
 Callback: TypeAlias = Callable[..., object]
@@ -52,7 +52,7 @@ class Opened(ExitStack):
     def __init__(
         self,
         module: ModuleType,
-        adapter: AsyncioLoop,
+        adapter: Adapter,
         parameters: Mapping[str, Any],
         style: str = "native",
         server: Server | None = None,
