@@ -19,18 +19,17 @@ from crossloop.machine.probes_surroundings import compiler, libevent, loopback_i
 
 
 @pytest.fixture(scope="module")
-def findings() -> list[Diagnosis]:
-    return list(examine())
+def findings() -> dict[str, Diagnosis]:
+    return dict(examine())
 
 
-def test_every_probe_answers_under_its_name(findings: list[Diagnosis]) -> None:
-    assert [finding.name for finding in findings] == [name for name, _probe in PROBES]
-    assert len({finding.name for finding in findings}) == len(findings)
-    assert [finding.name for finding in findings if "this probe itself failed" in finding.detail] == []
+def test_every_probe_answers_under_its_name(findings: dict[str, Diagnosis]) -> None:
+    assert list(findings) == list(PROBES)
+    assert [name for name, one in findings.items() if "this probe itself failed" in one.detail] == []
 
 
-def test_findings_are_json_and_have_remedies(findings: list[Diagnosis]) -> None:
-    document = json.loads(json.dumps([dataclasses.asdict(finding) for finding in findings]))
+def test_findings_are_json_and_have_remedies(findings: dict[str, Diagnosis]) -> None:
+    document = json.loads(json.dumps([dataclasses.asdict(one) for one in findings.values()]))
     for finding in document:
         assert finding["status"] in ("ok", "warning", "problem")
         assert finding["detail"]
@@ -41,18 +40,18 @@ def test_a_probe_that_fails_hides_no_other() -> None:
     def broken() -> Diagnosis:
         raise ZeroDivisionError("no such kernel")
 
-    seen = list(examine((("broken", broken), ("loopback-ipv4", loopback_ipv4))))
-    assert [(finding.name, finding.status) for finding in seen] == [
+    seen = dict(examine({"broken": broken, "loopback-ipv4": loopback_ipv4}))
+    assert [(name, one.status) for name, one in seen.items()] == [
         ("broken", "warning"),
         ("loopback-ipv4", "ok"),
     ]
-    assert "ZeroDivisionError: no such kernel" in seen[0].detail
+    assert "ZeroDivisionError: no such kernel" in seen["broken"].detail
 
 
 @pytest.mark.skipif(not hasattr(psutil.Process, "cpu_affinity"), reason="this system has no affinity")
 def test_pinning_is_undone() -> None:
     before = psutil.Process().cpu_affinity()
-    list(examine(tuple(probe for probe in PROBES if probe[0] == "pinning")))
+    assert PROBES["pinning"]().detail
     assert psutil.Process().cpu_affinity() == before
 
 

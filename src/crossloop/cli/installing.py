@@ -44,11 +44,11 @@ def setup(suites: Sequence[Path], wanted: Sequence[str]) -> int:
 def doctor(*, as_json: bool) -> int:
     """Examine the machine; exit 1 when a problem makes a run impossible."""
     findings = []
-    for finding in examine():
-        findings.append(finding)
+    for name, diagnosis in examine():
+        findings.append({"name": name, **dataclasses.asdict(diagnosis)})
         if not as_json:
-            remedy = f"\n    → {finding.remedy}" if finding.remedy else ""
-            click.echo(f"{finding.status:8} {finding.name}: {finding.detail}{remedy}")
+            remedy = f"\n    → {diagnosis.remedy}" if diagnosis.remedy else ""
+            click.echo(f"{diagnosis.status:8} {name}: {diagnosis.detail}{remedy}")
     if as_json:
-        print_document({"findings": [dataclasses.asdict(one) for one in findings]}, indent=2)
-    return FALSE if any(one.status == "problem" for one in findings) else DONE
+        print_document({"findings": findings}, indent=2)
+    return FALSE if any(one["status"] == "problem" for one in findings) else DONE

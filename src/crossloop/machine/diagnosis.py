@@ -10,7 +10,6 @@ Status: TypeAlias = Literal["ok", "warning", "problem"]
 class Diagnosis:
     """One aspect: `ok`; `warning` (figures are less sure, or something is missing); `problem` (no run)."""
 
-    name: str
     status: Status
     detail: str
     """What was seen, with its unit."""

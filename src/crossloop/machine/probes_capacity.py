@@ -29,10 +29,10 @@ def python_version() -> Diagnosis:
     version = ".".join(str(part) for part in sys.version_info[:3])
     detail = f"{sys.implementation.name} {version}, GIL {'on' if gil_enabled() else 'off'}"
     if sys.version_info[:2] < OLDEST_PYTHON:
-        return Diagnosis("python", "problem", detail, "install Python 3.11 or newer")
+        return Diagnosis("problem", detail, "install Python 3.11 or newer")
     if hasattr(sys, "gettotalrefcount"):
-        return Diagnosis("python", "warning", f"{detail}, a debug build: slow", "a release build")
-    return Diagnosis("python", "ok", detail)
+        return Diagnosis("warning", f"{detail}, a debug build: slow", "a release build")
+    return Diagnosis("ok", detail)
 
 
 def cpus() -> Diagnosis:
@@ -41,19 +41,15 @@ def cpus() -> Diagnosis:
     quota = _quota_cpus()
     if quota is not None and quota < usable:
         return Diagnosis(
-            "cpus",
             "warning",
             f"{usable} usable, throttled to {quota:.2g} by the container's quota",
             "raise the quota (docker: --cpus), or leave it out and choose CPUs instead (--cpuset-cpus)",
         )
     if usable < 2:
         return Diagnosis(
-            "cpus",
-            "warning",
-            "1 usable: server and load share it",
-            "allow a second (taskset, --cpuset-cpus)",
+            "warning", "1 usable: server and load share it", "allow a second (taskset, --cpuset-cpus)"
         )
-    return Diagnosis("cpus", "ok", f"{usable} usable")
+    return Diagnosis("ok", f"{usable} usable")
 
 
 def _quota_cpus() -> float | None:
@@ -70,13 +66,9 @@ def pinning() -> Diagnosis:
         pinnable()
     except OSError as error:
         if error.errno == errno.ENOSYS:
-            return Diagnosis(
-                "pinning", "warning", "this system has none; expect wider intervals", "more rounds"
-            )
-        return Diagnosis(
-            "pinning", "warning", f"refused: {error.strerror}", "allow it in the sandbox (seccomp)"
-        )
-    return Diagnosis("pinning", "ok", "possible")
+            return Diagnosis("warning", "this system has none; expect wider intervals", "more rounds")
+        return Diagnosis("warning", f"refused: {error.strerror}", "allow it in the sandbox (seccomp)")
+    return Diagnosis("ok", "possible")
 
 
 def memory() -> Diagnosis:
@@ -84,22 +76,22 @@ def memory() -> Diagnosis:
     available = psutil.virtual_memory().available
     detail = f"{available / 2**30:.1f} GiB available"
     if available < MEMORY_WANTED_BYTES:
-        return Diagnosis("memory", "warning", detail, "close programs; a full run wants 1 GiB")
-    return Diagnosis("memory", "ok", detail)
+        return Diagnosis("warning", detail, "close programs; a full run wants 1 GiB")
+    return Diagnosis("ok", detail)
 
 
 def descriptors() -> Diagnosis:
     """Open files per process (RLIMIT_NOFILE), for a thousand connections and what stands around them."""
     soft, hard = descriptor_limits()
     if hard == 0:
-        return Diagnosis("descriptors", "ok", "not limited on this system")
+        return Diagnosis("ok", "not limited on this system")
     detail = f"soft limit {_count(soft)}, hard limit {_count(hard)}"
     if soft >= DESCRIPTORS_WANTED:
-        return Diagnosis("descriptors", "ok", detail)
+        return Diagnosis("ok", detail)
     command = f"ulimit -n {DESCRIPTORS_WANTED}"
     if hard < DESCRIPTORS_WANTED:
         command += f", once root raised the hard limit (docker: --ulimit nofile={DESCRIPTORS_WANTED})"
-    return Diagnosis("descriptors", "warning", detail, command)
+    return Diagnosis("warning", detail, command)
 
 
 def _count(limit: int) -> str:
@@ -111,20 +103,20 @@ def clock() -> Diagnosis:
     step_s = time.get_clock_info("monotonic").resolution
     if step_s > COARSE_CLOCK_S:
         return Diagnosis(
-            "clock", "warning", f"monotonic clock in steps of {step_s * 1e3:.1f} ms", "Python 3.13 or newer"
+            "warning", f"monotonic clock in steps of {step_s * 1e3:.1f} ms", "Python 3.13 or newer"
         )
     source = file_text("/sys/devices/system/clocksource/clocksource0/current_clocksource").strip()
     detail = f"steps of {step_s * 1e9:.0f} ns" + (f", source {source}" if source else "")
     if source in SLOW_CLOCKS:
-        return Diagnosis("clock", "warning", f"{detail}: slow to read", "boot with clocksource=tsc")
-    return Diagnosis("clock", "ok", detail)
+        return Diagnosis("warning", f"{detail}: slow to read", "boot with clocksource=tsc")
+    return Diagnosis("ok", detail)
 
 
 def noise() -> Diagnosis:
     """What a spinning loop loses to others in a quarter of a second, and what the hypervisor steals."""
-    steal_before, total_before = _steal_ticks()
+    steal_before, total_before = _stolen_s()
     lost_ns, longest_ns, elapsed_ns = spin(NOISE_S)
-    steal, total = _steal_ticks()
+    steal, total = _stolen_s()
     share = lost_ns / elapsed_ns
     stolen = (steal - steal_before) / (total - total_before) if total > total_before else 0.0
     since_boot = steal / total if total else 0.0
@@ -132,8 +124,8 @@ def noise() -> Diagnosis:
     if total:
         detail += f"; stolen {stolen:.1%} meanwhile, {since_boot:.1%} since boot"
     if share > 0.02 or stolen > 0.02:
-        return Diagnosis("noise", "warning", detail, "end what else runs; on a shared machine, more rounds")
-    return Diagnosis("noise", "ok", detail)
+        return Diagnosis("warning", detail, "end what else runs; on a shared machine, more rounds")
+    return Diagnosis("ok", detail)
 
 
 def spin(duration_s: float) -> tuple[int, int, int]:
@@ -152,14 +144,11 @@ def spin(duration_s: float) -> tuple[int, int, int]:
     return lost, longest, previous - started
 
 
-def _steal_ticks() -> tuple[int, int]:
-    """(stolen, all) CPU time in ticks since boot, over all CPUs (proc(5), /proc/stat); zeros elsewhere."""
-    for line in file_text("/proc/stat").splitlines():
-        if line.startswith("cpu "):
-            # user nice system idle iowait irq softirq steal; guest time is contained in user and nice.
-            ticks = [int(word) for word in line.split()[1:9]]
-            return (ticks[7] if len(ticks) > 7 else 0, sum(ticks))
-    return 0, 0
+def _stolen_s() -> tuple[float, float]:
+    """(stolen, all) CPU time in seconds since boot, over all CPUs; zeros but on Linux."""
+    times = psutil.cpu_times()
+    # Guest time is contained in user and nice.
+    return (times.steal, sum(times[:8])) if sys.platform == "linux" else (0.0, 0.0)
 
 
 def governor() -> Diagnosis:
@@ -169,16 +158,16 @@ def governor() -> Diagnosis:
         with contextlib.suppress(OSError):
             found.add(path.read_text(encoding="ascii").strip())
     if not found:
-        return Diagnosis("governor", "ok", "not shown here; the system or the hypervisor decides")
+        return Diagnosis("ok", "not shown here; the system or the hypervisor decides")
     detail = ", ".join(sorted(found))
     if found == {"performance"}:
-        return Diagnosis("governor", "ok", detail)
-    return Diagnosis("governor", "warning", detail, "sudo cpupower frequency-set -g performance")
+        return Diagnosis("ok", detail)
+    return Diagnosis("warning", detail, "sudo cpupower frequency-set -g performance")
 
 
 def virtual() -> Diagnosis:
     """Hypervisor, container, emulation."""
     seen = virtualization()
     if seen == "Wine":
-        return Diagnosis("virtualization", "warning", "Wine: not figures of Windows", "run on Windows")
-    return Diagnosis("virtualization", "ok", seen or "none seen")
+        return Diagnosis("warning", "Wine: not figures of Windows", "run on Windows")
+    return Diagnosis("ok", seen or "none seen")

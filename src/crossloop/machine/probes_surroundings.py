@@ -37,22 +37,20 @@ def loopback_ipv4() -> Diagnosis:
         os.strerror(errno.EADDRNOTAVAIL)
     ):  # of connecting: the address itself is always there
         used = f"all {ports_of_an_address():,} ports to connect from are in use"
-        return Diagnosis("loopback-ipv4", "problem", f"127.0.0.1: {used}", MORE_PORTS)
+        return Diagnosis("problem", f"127.0.0.1: {used}", MORE_PORTS)
     if failure:
-        return Diagnosis("loopback-ipv4", "problem", failure, "sudo ip link set lo up")
-    return Diagnosis("loopback-ipv4", "ok", "127.0.0.1 connects")
+        return Diagnosis("problem", failure, "sudo ip link set lo up")
+    return Diagnosis("ok", "127.0.0.1 connects")
 
 
 def loopback_ipv6() -> Diagnosis:
     """A byte through TCP on ::1; only runs that are told to use it need it."""
     if not socket.has_ipv6:
-        return Diagnosis("loopback-ipv6", "warning", "this Python is built without IPv6")
+        return Diagnosis("warning", "this Python is built without IPv6")
     failure = _through_loopback(socket.AF_INET6, "::1")
     if failure:
-        return Diagnosis(
-            "loopback-ipv6", "warning", failure, "sudo sysctl -w net.ipv6.conf.lo.disable_ipv6=0"
-        )
-    return Diagnosis("loopback-ipv6", "ok", "::1 connects")
+        return Diagnosis("warning", failure, "sudo sysctl -w net.ipv6.conf.lo.disable_ipv6=0")
+    return Diagnosis("ok", "::1 connects")
 
 
 def _through_loopback(family: socket.AddressFamily, host: str) -> str:
@@ -80,10 +78,10 @@ def backlog() -> Diagnosis:
     if not text and shutil.which("sysctl"):
         text = command_output("sysctl", "-n", name)
     if not text.isdigit():
-        return Diagnosis("backlog", "ok", "chosen by the system")
+        return Diagnosis("ok", "chosen by the system")
     if int(text) < BACKLOG_WANTED:
-        return Diagnosis("backlog", "warning", f"{name} = {text}", f"sudo sysctl -w {name}={BACKLOG_WANTED}")
-    return Diagnosis("backlog", "ok", f"{name} = {text}")
+        return Diagnosis("warning", f"{name} = {text}", f"sudo sysctl -w {name}={BACKLOG_WANTED}")
+    return Diagnosis("ok", f"{name} = {text}")
 
 
 def ports() -> Diagnosis:
@@ -91,8 +89,8 @@ def ports() -> Diagnosis:
     count = ports_of_an_address()
     detail = f"{count:,} to connect from"
     if count < PORTS_WANTED:
-        return Diagnosis("ports", "warning", f"{detail}: runs with many connections use them up", MORE_PORTS)
-    return Diagnosis("ports", "ok", detail)
+        return Diagnosis("warning", f"{detail}: runs with many connections use them up", MORE_PORTS)
+    return Diagnosis("ok", detail)
 
 
 def names() -> Diagnosis:
@@ -102,26 +100,25 @@ def names() -> Diagnosis:
         if database.strip() == "hosts":
             detail = f"hosts: {' '.join(sources.split())}"
             if "dns" in sources.split():
-                return Diagnosis("names", "ok", detail)
+                return Diagnosis("ok", detail)
             return Diagnosis(
-                "names",
                 "warning",
                 f"{detail}: getaddrinfo never asks a DNS server",
                 "add dns to the hosts line of /etc/nsswitch.conf",
             )
-    return Diagnosis("names", "ok", "no nsswitch.conf rule; the system's default asks DNS")
+    return Diagnosis("ok", "no nsswitch.conf rule; the system's default asks DNS")
 
 
 def io_uring() -> Diagnosis:
     """Whether the kernel lets this process make an io_uring. Asked with a bad address, so none is made."""
     if sys.platform != "linux":
-        return Diagnosis("io-uring", "ok", "Linux only")
+        return Diagnosis("ok", "Linux only")
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
     libc.syscall(ctypes.c_long(SYS_IO_URING_SETUP), ctypes.c_long(1), ctypes.c_void_p(None))
     number = ctypes.get_errno()
     if number in (errno.EFAULT, errno.EINVAL):  # permission is checked before the address
-        return Diagnosis("io-uring", "ok", "allowed")
+        return Diagnosis("ok", "allowed")
     setting = file_text("/proc/sys/kernel/io_uring_disabled").strip()
     detail = f"refused: {os.strerror(number)}" + (
         f", kernel.io_uring_disabled = {setting}" if setting else ""
@@ -129,21 +126,17 @@ def io_uring() -> Diagnosis:
     remedy = "sudo sysctl -w kernel.io_uring_disabled=0"
     if setting in ("", "0"):
         remedy = "a seccomp profile that allows io_uring (docker: --security-opt seccomp=unconfined)"
-    return Diagnosis(
-        "io-uring", "warning", detail, remedy if number != errno.ENOSYS else "Linux 5.1 or newer"
-    )
+    return Diagnosis("warning", detail, remedy if number != errno.ENOSYS else "Linux 5.1 or newer")
 
 
 def pip() -> Diagnosis:
     """pip in this environment, which setup installs with."""
     run = run_command(python_command("-m", "pip", "--version"), limit_s=60)
     if run.succeeded:
-        return Diagnosis("pip", "ok", " ".join(run.output.split()[:2]))
+        return Diagnosis("ok", " ".join(run.output.split()[:2]))
     if run_command(python_command("-c", "import ensurepip"), limit_s=60).succeeded:
-        return Diagnosis(
-            "pip", "warning", "not in this environment", "crossloop setup brings it by ensurepip"
-        )
-    return Diagnosis("pip", "warning", "not in this environment, and no ensurepip", NO_PIP_REMEDY)
+        return Diagnosis("warning", "not in this environment", "crossloop setup brings it by ensurepip")
+    return Diagnosis("warning", "not in this environment, and no ensurepip", NO_PIP_REMEDY)
 
 
 def compiler() -> Diagnosis:
@@ -152,34 +145,31 @@ def compiler() -> Diagnosis:
     The native parts (`crossloop setup load-engine`) need the compiler alone.
     """
     if sys.platform == "win32":
-        return Diagnosis("compiler", "ok", "not needed: every binding for Windows comes as a wheel")
+        return Diagnosis("ok", "not needed: every binding for Windows comes as a wheel")
     missing = compiler_missing()
     if missing is not None:
-        return Diagnosis("compiler", "warning", missing.why, missing.remedy)
+        return Diagnosis("warning", missing.why, missing.remedy)
     version = command_output(compiler_command(), "--version")
-    return Diagnosis("compiler", "ok", version or compiler_command())
+    return Diagnosis("ok", version or compiler_command())
 
 
 def libevent() -> Diagnosis:
     """The C library that the libevent adapters load."""
     found = first_loadable(locate.candidates())
     if found is None:
-        return Diagnosis("libevent", "warning", "libevent_core 2.1 is not found", "crossloop setup libevent")
-    return Diagnosis("libevent", "ok", f"{found.version}, {Path(found.file).name}")
+        return Diagnosis("warning", "libevent_core 2.1 is not found", "crossloop setup libevent")
+    return Diagnosis("ok", f"{found.version}, {Path(found.file).name}")
 
 
 def strace() -> Diagnosis:
     """Counts system calls by name in a pass of its own; needs permission to trace, not only the program."""
     if sys.platform != "linux":
-        return Diagnosis("strace", "ok", "Linux only; system calls are not counted here")
+        return Diagnosis("ok", "Linux only; system calls are not counted here")
     if shutil.which("strace") is None:
-        return Diagnosis("strace", "warning", "not installed", "sudo apt-get install strace")
+        return Diagnosis("warning", "not installed", "sudo apt-get install strace")
     run = run_command(["strace", "-c", "-o", os.devnull, "true"], limit_s=10)
     if not run.succeeded:
         return Diagnosis(
-            "strace",
-            "warning",
-            "installed, but may not trace",
-            "allow ptrace (docker: --cap-add=SYS_PTRACE)",
+            "warning", "installed, but may not trace", "allow ptrace (docker: --cap-add=SYS_PTRACE)"
         )
-    return Diagnosis("strace", "ok", "counts system calls")
+    return Diagnosis("ok", "counts system calls")
