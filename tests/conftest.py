@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from crossloop.installing.compiling import bring_native, c_compiler
-from crossloop.installing.results import InstallFailed, NotForThisPlatform, install_text
+from crossloop.installing.results import InstallFailed, NotForThisPlatform
 from crossloop.load.loops import PYTHON
 from crossloop.load.native import NativeEngine, native_engine
 from crossloop.load.turns import Engine
@@ -34,7 +34,7 @@ def _native() -> Engine:
     """The native engine as `crossloop setup load-engine` builds it; skips with the reason where it cannot."""
     result = bring_native(LOAD_ENGINE)
     if isinstance(result, InstallFailed | NotForThisPlatform):
-        pytest.skip(f"no native load engine: {install_text(result)}")
+        pytest.skip(f"no native load engine: {result}")
     return native_engine()
 
 

@@ -30,13 +30,12 @@ from crossloop.installing.results import (
     SystemPackage,
     Wheel,
     combined,
-    install_text,
 )
 
 DRIVER = """\
 import dataclasses, json, sys
 from crossloop.api.about import AdapterAbout
-from crossloop.installing import RecordError, bring_all, install_name, install_text, recorded_setup
+from crossloop.installing import RecordError, bring_all, recorded_setup
 
 adapters = [
     (id_, AdapterAbout(family="f", library="none", binding="b", summary="", **fields))
@@ -45,7 +44,7 @@ adapters = [
 steps = []
 try:
     brought = [
-        {"id": one.id, "outcome": install_name(one.result), "text": install_text(one.result),
+        {"id": one.id, "outcome": one.result.name, "text": str(one.result),
          **dataclasses.asdict(one.result)}
         for one in bring_all(adapters, progress=lambda id_, what: steps.append([id_, what]))
     ]
@@ -294,7 +293,7 @@ def test_a_record_keeps_the_origin_until_the_version_changes(tmp_path: Path) -> 
     ],
 )
 def test_results_combine_to_what_cost_most(results: list[InstallResult], text: str) -> None:
-    assert install_text(combined(results)) == text
+    assert str(combined(results)) == text
 
 
 def test_no_compiler_says_what_would_help(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

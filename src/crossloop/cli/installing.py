@@ -9,7 +9,7 @@ import click
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, StopError
 from crossloop.cli.streams import print_document
-from crossloop.installing import GROUPS, PARTS, InstallFailed, RecordError, bring_all, install_text
+from crossloop.installing import GROUPS, PARTS, InstallFailed, RecordError, bring_all
 from crossloop.machine import examine
 
 
@@ -35,7 +35,7 @@ def setup(suites: Sequence[Path], wanted: Sequence[str]) -> int:
             progress=lambda id_, what: click.echo(f"crossloop: {id_}: {what}", err=True),
         ):
             failed += isinstance(brought.result, InstallFailed)
-            click.echo(f"{brought.id}: {install_text(brought.result)}")
+            click.echo(f"{brought.id}: {brought.result}")
     except RecordError as error:
         raise StopError(str(error)) from error
     return FALSE if wanted and failed else DONE

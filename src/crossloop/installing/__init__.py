@@ -16,8 +16,6 @@ from crossloop.installing.results import (
     StandardLibrary,
     SystemPackage,
     Wheel,
-    install_name,
-    install_text,
 )
 
 __all__ = [
@@ -35,8 +33,6 @@ __all__ = [
     "SystemPackage",
     "Wheel",
     "bring_all",
-    "install_name",
-    "install_text",
     "record_path",
     "recorded_setup",
 ]

@@ -5,6 +5,7 @@ limit the whole process tree ends, because pip starts compilers and those start 
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,14 @@ from pathlib import Path
 
 import psutil
 
+_PACKAGE_SYSTEMS = {
+    "apt-get": "sudo apt-get install",
+    "dnf": "sudo dnf install",
+    "apk": "sudo apk add",
+    "pacman": "sudo pacman -S",
+    "zypper": "sudo zypper install",
+    "brew": "brew install",
+}
 TAIL_BYTES = 256 * 1024
 """How much of a program's output is read back: its end, where the reason stands."""
 
@@ -94,3 +103,11 @@ def _end_tree(process: "subprocess.Popen[bytes]") -> None:
             continue
     process.wait()
     psutil.wait_procs(descendants, timeout=5)
+
+
+def install_command(names: Mapping[str, str]) -> str:
+    """The command that brings a package here, by its *names* in package systems (`apt-get`); empty where none is."""
+    for program, verb in _PACKAGE_SYSTEMS.items():
+        if program in names and shutil.which(program):
+            return f"{verb} {names[program]}"
+    return ""

@@ -9,12 +9,13 @@ import os
 import shlex
 import shutil
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossloop.installing.commands import CommandRun, python_command, run_command
+from crossloop.installing.commands import CommandRun, install_command, python_command, run_command
 from crossloop.installing.pip_runs import informative_line, public_text, remedy_for
 from crossloop.installing.results import AlreadyThere, Built, InstallFailed, InstallResult, NotForThisPlatform
 from crossloop.native import NativePart
@@ -75,7 +76,8 @@ def c_compiler() -> list[str]:
         chosen = shlex.split(os.environ.get("CC", ""))
     except ValueError:  # an open quotation mark: as good as no name
         chosen = []
-    for words in (chosen, ["cc"], ["gcc"], ["clang"]):
+    pythons = str(sysconfig.get_config_var("CC") or "").split()
+    for words in (chosen, ["cc"], ["gcc"], ["clang"], pythons):
         if words and shutil.which(words[0]):
             return words
     return []
@@ -89,13 +91,12 @@ def _failure(run: CommandRun, seconds: float) -> InstallFailed:
 def _compiler_remedy() -> str:
     if sys.platform == "darwin":
         return "xcode-select --install"
-    for program, command in (
-        ("apt-get", "apt-get install gcc libc6-dev"),
-        ("dnf", "dnf install gcc glibc-devel"),
-        ("apk", "apk add gcc musl-dev"),
-        ("pacman", "pacman -S gcc"),
-        ("zypper", "zypper install gcc glibc-devel"),
-    ):
-        if shutil.which(program):
-            return command
-    return "install a C compiler, or name one in CC"
+    glibc = "gcc glibc-devel"
+    names = {
+        "apt-get": "gcc libc6-dev",
+        "dnf": glibc,
+        "apk": "gcc musl-dev",
+        "pacman": "gcc",
+        "zypper": glibc,
+    }
+    return install_command(names) or "install a C compiler, or name one in CC"

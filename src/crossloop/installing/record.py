@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from crossloop.installing.results import AlreadyThere, InstallName, InstallResult, install_name, install_text
+from crossloop.installing.results import AlreadyThere, InstallName, InstallResult
 
 SCHEMA = 1
 MAX_BYTES = 1024 * 1024
@@ -62,7 +62,7 @@ class SetupRecord:
 
     def keep(self, id_: str, result: InstallResult) -> None:
         """Add one outcome and write the file. Raises RecordError where that cannot be done."""
-        entry = Entry(install_name(result), install_text(result)[:1000], getattr(result, "detail", "")[:400])
+        entry = Entry(result.name, str(result)[:1000], getattr(result, "detail", "")[:400])
         earlier = self._things.get(id_)
         if isinstance(result, AlreadyThere) and earlier is not None and _origin(earlier, entry):
             return  # how it came here once says more than that it is here

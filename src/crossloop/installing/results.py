@@ -1,11 +1,12 @@
 """What became of one thing that `crossloop setup` was to bring: a closed union, each with its evidence.
 
 Installing is a result: that a binding is a wheel here, takes 80 seconds of compiling there and cannot be
-had elsewhere belongs into the report as much as its speed. `match` over a result ends in `assert_never`.
+had elsewhere belongs into the report as much as its speed. `name` is a result's name in `setup.json` and in
+machine-readable output, `str` of it what a person reads in a table: `built from source in 14 s`.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, assert_never
+from typing import ClassVar, Literal, TypeAlias
 
 InstallName: TypeAlias = Literal[
     "standard-library", "already-there", "wheel", "system-package", "built", "failed", "not-for-this-platform"
@@ -16,12 +17,21 @@ InstallName: TypeAlias = Literal[
 class StandardLibrary:
     """Nothing to bring: Python's own modules."""
 
+    name: ClassVar[InstallName] = "standard-library"
+
+    def __str__(self) -> str:
+        return "standard library"
+
 
 @dataclass(frozen=True)
 class AlreadyThere:
     """Found in place and left alone; *detail* is the version, or the file and its version."""
 
     detail: str
+    name: ClassVar[InstallName] = "already-there"
+
+    def __str__(self) -> str:
+        return f"already there ({self.detail})" if self.detail else "already there"
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,10 @@ class Wheel:
 
     detail: str
     seconds: float
+    name: ClassVar[InstallName] = "wheel"
+
+    def __str__(self) -> str:
+        return "wheel"
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,10 @@ class SystemPackage:
 
     detail: str
     seconds: float
+    name: ClassVar[InstallName] = "system-package"
+
+    def __str__(self) -> str:
+        return f"fetched from the system's archive ({self.detail})"
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,10 @@ class Built:
 
     detail: str
     seconds: float
+    name: ClassVar[InstallName] = "built"
+
+    def __str__(self) -> str:
+        return f"built from source in {self.seconds:.0f} s"
 
 
 @dataclass(frozen=True)
@@ -55,6 +77,10 @@ class InstallFailed:
     why: str
     remedy: str
     seconds: float = 0.0
+    name: ClassVar[InstallName] = "failed"
+
+    def __str__(self) -> str:
+        return f"failed: {self.why}" + (f"; what would help: {self.remedy}" if self.remedy else "")
 
 
 @dataclass(frozen=True)
@@ -62,53 +88,15 @@ class NotForThisPlatform:
     """Not published for this platform or Python; the reason names what to use instead."""
 
     reason: str
+    name: ClassVar[InstallName] = "not-for-this-platform"
+
+    def __str__(self) -> str:
+        return f"not for this platform: {self.reason}"
 
 
 InstallResult: TypeAlias = (
     StandardLibrary | AlreadyThere | Wheel | SystemPackage | Built | InstallFailed | NotForThisPlatform
 )
-
-
-def install_name(result: InstallResult) -> InstallName:  # noqa: PLR0911  (an arm for each kind)
-    """Name of a result in `setup.json` and in machine-readable output."""
-    match result:
-        case StandardLibrary():
-            return "standard-library"
-        case AlreadyThere():
-            return "already-there"
-        case Wheel():
-            return "wheel"
-        case SystemPackage():
-            return "system-package"
-        case Built():
-            return "built"
-        case InstallFailed():
-            return "failed"
-        case NotForThisPlatform():
-            return "not-for-this-platform"
-        case _:
-            assert_never(result)
-
-
-def install_text(result: InstallResult) -> str:  # noqa: PLR0911  (an arm for each kind)
-    """One result as a person reads it in a table: `wheel`, `built from source in 14 s`, …"""
-    match result:
-        case StandardLibrary():
-            return "standard library"
-        case AlreadyThere(detail=detail):
-            return f"already there ({detail})" if detail else "already there"
-        case Wheel():
-            return "wheel"
-        case SystemPackage(detail=detail):
-            return f"fetched from the system's archive ({detail})"
-        case Built(seconds=seconds):
-            return f"built from source in {seconds:.0f} s"
-        case InstallFailed(why=why, remedy=remedy):
-            return f"failed: {why}" + (f"; what would help: {remedy}" if remedy else "")
-        case NotForThisPlatform(reason=reason):
-            return f"not for this platform: {reason}"
-        case _:
-            assert_never(result)
 
 
 def combined(results: list[InstallResult]) -> InstallResult:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from crossloop.bindings.libevent import locate
 from crossloop.installing.commands import python_command, run_command
+from crossloop.installing.compiling import c_compiler
 from crossloop.installing.pip_runs import NO_PIP_REMEDY
 from crossloop.installing.recipes.libevent_library import first_loadable
-from crossloop.installing.recipes.pyev_source import compiler_command, compiler_missing
+from crossloop.installing.recipes.pyev_source import compiler_missing
 from crossloop.load.connecting import ports_of_an_address
 from crossloop.machine.diagnosis import Diagnosis
 from crossloop.machine.facts import command_output, file_text
@@ -149,8 +150,8 @@ def compiler() -> Diagnosis:
     missing = compiler_missing()
     if missing is not None:
         return Diagnosis("warning", missing.why, missing.remedy)
-    version = command_output(compiler_command(), "--version")
-    return Diagnosis("ok", version or compiler_command())
+    command = c_compiler()
+    return Diagnosis("ok", command_output(*command, "--version") or command[0])
 
 
 def libevent() -> Diagnosis:

@@ -6,8 +6,6 @@ where from), so nothing is compiled. Where the system has none, it comes from th
 touched.
 """
 
-import json
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -15,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossloop.bindings.libevent import locate
-from crossloop.installing.commands import python_command, run_command
+from crossloop.installing.commands import install_command, python_command, run_command
 from crossloop.installing.debian_archive import ArchivePackage, archive_there, place_file, take_from_archive
 from crossloop.installing.results import AlreadyThere, InstallFailed, InstallResult, SystemPackage
 
@@ -44,7 +42,6 @@ def bring_libevent() -> InstallResult:
     """Make sure that the binding will find libevent_core. Never raises."""
     found = first_loadable(locate.candidates())
     if found is not None:
-        _note(found, "found")
         return AlreadyThere(f"libevent {found.version}, {Path(found.file).name}")
     started = time.monotonic()
     failure = fetch_from_archive(locate.setup_folder() / "libevent")
@@ -54,7 +51,6 @@ def bring_libevent() -> InstallResult:
     found = first_loadable(locate.candidates())
     if found is None:
         return InstallFailed("the package was unpacked, but its library does not load", _remedy(), seconds)
-    _note(found, "fetched by apt-get")
     return SystemPackage(f"libevent {found.version}, {Path(found.file).name}", seconds)
 
 
@@ -81,30 +77,12 @@ def fetch_from_archive(target: Path) -> InstallFailed | None:
     return take_from_archive([PACKAGE], place, _remedy())
 
 
-def _note(found: FoundLibrary, how: str) -> None:
-    """Write down what was found, for people and for bug reports; not read back, so a failure is no harm."""
-    note = {"file": found.file, "version": found.version, "how": how}
-    path = locate.setup_folder() / "libevent.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
-    except OSError:
-        return
-
-
 def _remedy() -> str:
     """The command that brings the library, with the rights that it needs."""
-    if sys.platform == "darwin":
-        return "brew install libevent"
     if sys.platform == "win32":
         return "vcpkg install libevent, then set CROSSLOOP_LIBEVENT to event_core.dll"
-    for program, command in (
-        ("apt-get", "sudo apt-get install libevent-core-2.1-7"),
-        ("dnf", "sudo dnf install libevent"),
-        ("apk", "sudo apk add libevent"),
-        ("pacman", "sudo pacman -S libevent"),
-        ("zypper", "sudo zypper install libevent-2_1-7"),
-    ):
-        if shutil.which(program):
-            return command
-    return "install libevent 2.1, or set CROSSLOOP_LIBEVENT to its libevent_core library"
+    names = dict.fromkeys(("dnf", "apk", "pacman", "brew"), "libevent")
+    return (
+        install_command({"apt-get": "libevent-core-2.1-7", "zypper": "libevent-2_1-7", **names})
+        or "install libevent 2.1, or set CROSSLOOP_LIBEVENT to its libevent_core library"
+    )

@@ -21,8 +21,6 @@ consistent, which that algorithm needs.
 
 import hashlib
 import importlib.metadata
-import os
-import shutil
 import sys
 import sysconfig
 import tarfile
@@ -32,6 +30,7 @@ from importlib import resources
 from pathlib import Path
 
 from crossloop.installing.commands import CommandRun, python_command, run_command
+from crossloop.installing.compiling import c_compiler
 from crossloop.installing.pip_runs import informative_line, remedy_for, run_pip
 from crossloop.installing.results import AlreadyThere, Built, InstallFailed, InstallResult, NotForThisPlatform
 
@@ -132,22 +131,15 @@ def _installed() -> str:
 def compiler_missing() -> InstallFailed | None:
     """The failure to report if this machine cannot compile extension modules; None if it can."""
     remedy = "xcode-select --install" if sys.platform == "darwin" else "apt-get install build-essential"
-    compiler = compiler_command()
+    compiler = c_compiler()
     if not compiler:
         return InstallFailed("no C compiler", remedy)
     # macOS has a /usr/bin/cc that only asks for the command line tools and fails.
-    if not run_command([compiler, "--version"], limit_s=30).succeeded:
-        return InstallFailed(f"the C compiler {compiler!r} does not run", remedy)
+    if not run_command([*compiler, "--version"], limit_s=30).succeeded:
+        return InstallFailed(f"the C compiler {compiler[0]!r} does not run", remedy)
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         return InstallFailed("Python's C headers (Python.h) are not installed", "apt-get install python3-dev")
     return None
-
-
-def compiler_command() -> str:
-    """The C compiler that a build would use (`CC`, or what Python was built with); empty if not found."""
-    configured = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
-    words = str(configured).split()
-    return next((name for name in (words[0], "cc", "gcc", "clang") if shutil.which(name)), "")
 
 
 def _fetch(folder: Path) -> CommandRun | None:

@@ -7,14 +7,13 @@ and says what it is linked with.
 """
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossloop.installing.commands import run_command
+from crossloop.installing.commands import install_command, run_command
 from crossloop.installing.compiling import bring_native, c_compiler
 from crossloop.installing.debian_archive import ArchivePackage, archive_there, place_file, take_from_archive
 from crossloop.installing.results import AlreadyThere, Built, InstallFailed, InstallResult, NotForThisPlatform
@@ -34,8 +33,6 @@ class Needs:
     """In Debian and Ubuntu: headers, and the library."""
     file: str
     """The library's file in its package (a glob), under the name that programs load."""
-    remedies: Mapping[str, str]
-    """Program of a package system → the command that brings headers and library."""
 
 
 NEEDS: Mapping[str, Needs] = {
@@ -46,37 +43,16 @@ NEEDS: Mapping[str, Needs] = {
             ArchivePackage("libevent-core-", r"libevent-core-2\.1-\d+(?:t64)?"),
         ),
         file="libevent_core-2.1.so.?",
-        remedies={
-            "apt-get": "sudo apt-get install libevent-dev",
-            "dnf": "sudo dnf install libevent-devel",
-            "apk": "sudo apk add libevent-dev",
-            "pacman": "sudo pacman -S libevent",
-            "brew": "brew install libevent",
-        },
     ),
     "libev": Needs(
         option="-lev",
         packages=(ArchivePackage("libev-dev", "libev-dev"), ArchivePackage("libev4", r"libev4(?:t64)?")),
         file="libev.so.4",
-        remedies={
-            "apt-get": "sudo apt-get install libev-dev",
-            "dnf": "sudo dnf install libev-devel",
-            "apk": "sudo apk add libev-dev",
-            "pacman": "sudo pacman -S libev",
-            "brew": "brew install libev",
-        },
     ),
     "libuv": Needs(
         option="-luv",
         packages=(ArchivePackage("libuv1-dev", "libuv1-dev"), ArchivePackage("libuv1", r"libuv1(?:t64)?")),
         file="libuv.so.1",
-        remedies={
-            "apt-get": "sudo apt-get install libuv1-dev",
-            "dnf": "sudo dnf install libuv-devel",
-            "apk": "sudo apk add libuv-dev",
-            "pacman": "sudo pacman -S libuv",
-            "brew": "brew install libuv",
-        },
     ),
 }
 _HOMEBREW = ("/opt/homebrew", "/usr/local")
@@ -98,7 +74,9 @@ def bring_reference(reference: Reference) -> InstallResult:
         said = runs(reference)
         if not said:
             reference.part.path.unlink(missing_ok=True)
-            return InstallFailed("it was built, but does not run", _remedy(needs), time.monotonic() - started)
+            return InstallFailed(
+                "it was built, but does not run", _remedy(reference), time.monotonic() - started
+            )
         return AlreadyThere(said) if isinstance(result, AlreadyThere) else Built(said, result.seconds)
     return result
 
@@ -130,7 +108,7 @@ def _with_the_archive(
     reference: Reference, needs: Needs, failure: InstallFailed, started: float
 ) -> InstallResult:
     """Build with what the archive has; *failure* is what the compiler said without."""
-    remedy = _remedy(needs)
+    remedy = _remedy(reference)
     if not archive_there():
         return InstallFailed(failure.why, remedy, failure.seconds)
     results: list[InstallResult] = []
@@ -169,11 +147,11 @@ def _loader() -> list[str]:
     return ["-ldl"] if sys.platform == "linux" else []
 
 
-def _remedy(needs: Needs | None) -> str:
+def _remedy(reference: Reference) -> str:
     """The command that brings headers and library, with the rights that it needs."""
+    name, needs = reference.library, NEEDS.get(reference.library)
     if needs is None:
         return "report this"
-    for program, command in needs.remedies.items():
-        if shutil.which(program):
-            return command
-    return f"install the library's development files ({needs.option})"
+    names = {"apt-get": needs.packages[0].name, "dnf": f"{name}-devel", "apk": f"{name}-dev"}
+    names |= {"pacman": name, "brew": name}
+    return install_command(names) or f"install the library's development files ({needs.option})"
