@@ -25,7 +25,7 @@ ASYNCIO, OTHER = Row("asyncio", "protocol"), Row("uvloop", "protocol")
 
 def probed(name: str, *styles: str, scenario: str = "tcp-echo") -> Probed:
     level = SUITE.scenarios[scenario].about.levels[0]
-    return Probed(SUITE.adapters[name], Measured(), levels=(level,), styles=styles, rows={scenario: styles})
+    return Probed(SUITE.adapters[name], Measured(), levels={level: styles}, rows={scenario: styles})
 
 
 def slices(costs: Mapping[str, float], *, rounds: int = 20, noise: float = 0.004) -> list[SliceRecord]:
@@ -95,6 +95,22 @@ def test_a_ladder_is_climbed_twice_only_where_its_rungs_can_be_told_apart(
     c10k = SUITE.scenarios["c10k"]
     (stage,) = make_plan(PROFILES[profile], [c10k], [probed("asyncio", "protocol", scenario="c10k")]).stages
     assert {one.control is not None for one in stage.comparisons} == {controlled}
+
+
+# Figures of slices
+
+
+@pytest.mark.parametrize(("ticks", "share"), [(24, None), (25, 0.4)])
+def test_user_time_is_told_from_system_time_from_25_ticks_on(ticks: int, share: float | None) -> None:
+    split = {"user_ns": ticks * 2_000_000, "system_ns": ticks * 3_000_000}
+    found = [
+        slice_record("asyncio", 0, 0, 10**8, **split),
+        slice_record("asyncio", 0, 1, 10**8),
+        slice_record("asyncio", 0, 2, 10**8, **split),
+    ]
+    (cell,) = cells_of(Comparison(ECHO, PARAMETERS, (ASYNCIO,), 3, ()), found, {}, 1)
+    assert cell.figures is not None
+    assert cell.figures.user_share == share
 
 
 # What the twins show

@@ -12,10 +12,16 @@ from crossloop.journal import (
     CellRecord,
     JournalError,
     JournalWriter,
+    Phase,
+    PlainPhase,
+    RatePhase,
     Record,
     RunRecord,
     SliceRecord,
+    combined,
     files,
+    parameters_key,
+    phase_of,
     read_journal,
 )
 from crossloop.journal.schema import journal_schema, schema_text
@@ -227,3 +233,29 @@ def test_schema_refuses_what_the_reader_refuses(tmp_path: Path, wrong: dict[str,
 
 def test_first_record_is_the_run(journal: Path) -> None:
     assert isinstance(read_journal(journal)[0], RunRecord)
+
+
+def test_counters_are_summed_unless_they_are_known_to_be_no_sums() -> None:
+    slices = [{"lost": 1.0, "jain": jain, "rss_peak_bytes": peak, "sockets": 2.0}
+              for jain, peak in ((0.5, 10.0), (0.9, 30.0), (0.8, 20.0))]  # fmt: skip
+    assert combined([*slices, {"late": 1.0}]) == {
+        "lost": 3.0,
+        "jain": 0.8,
+        "rss_peak_bytes": 30.0,
+        "sockets": 6.0,
+        "late": 1.0,
+    }
+
+
+@pytest.mark.parametrize("phase", [*PlainPhase, RatePhase("50%"), RatePhase("common")])
+def test_a_phase_is_what_its_text_says(phase: Phase) -> None:
+    assert phase_of(str(phase)) == phase
+
+
+def test_a_phase_that_is_not_known_is_none() -> None:
+    assert phase_of("warm-up") is None
+
+
+def test_parameters_have_one_key_whatever_their_order() -> None:
+    assert parameters_key({"a": 1, "b": "x"}) == parameters_key({"b": "x", "a": 1})
+    assert len({parameters_key({"a": value}) for value in (1, 1.0, True, "1")}) == 4

@@ -53,8 +53,8 @@ from crossloop.markup.tables import Column, markdown_table, table
 from crossloop.report import Rendered, ScenarioTexts, render, render_matrix, write
 from crossloop.report.canvas import family_styles
 from crossloop.report.drawing import draw
+from crossloop.report.fields import percentile
 from crossloop.report.page import ROWS_PER_PAGE
-from crossloop.report.scenario import percentile
 from tests import journals
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -452,6 +452,93 @@ def test_rows_are_sorted_by_tier_then_value() -> None:
     assert [cells_of(line)[1].strip() for line in ranked[2:]] == ["asyncio", "uvloop", "pyev"]
 
 
+def test_the_row_that_others_are_divided_by_comes_first_and_is_one() -> None:
+    page = one_scenario(
+        journals.measured("pyev", "timers", journals.figures(0.7, best_us=0.8), n=1),
+        journals.measured("uvloop", "timers", journals.figures(0.8, best_us=0.8), n=1),
+    )
+    ranked = next(lines for lines in tables_of(page) if lines[0].startswith("| Tier"))
+    assert [(cells_of(line)[1].strip(), cells_of(line)[3].strip()) for line in ranked[2:]] == [
+        ("uvloop", "1.00"),
+        ("pyev", "0.87 (0.87–0.88)"),
+    ]
+
+
+def test_asyncio_comes_first_where_a_matrix_holds_all_against_it() -> None:
+    cells = [
+        journals.measured(name, "timers", journals.figures(cost, best_us=0.5), n=1)
+        for name, cost in (("uvloop", 0.5), ("asyncio", 1.0))
+    ]
+    (lines,) = (
+        lines
+        for lines in tables_of(render_matrix([("a", [journals.run_record(), *cells])]).markdown)
+        if lines[0].startswith("| Adapter (style)")
+    )
+    assert [cells_of(line)[1].strip() for line in lines[2:]] == ["1.00", "0.50 (0.50–0.50)"]
+
+
+def test_no_row_is_marked_where_neither_side_was_at_its_limit() -> None:
+    near = journals.estimate(0.9)
+    bound, idle = (Regime(name, 0.6, 0.5) for name in ("server-bound", "idle"))
+    rows = [replace_figures(journals.figures(1, regime=regime), of_native=near) for regime in (bound, idle)]
+    reference = replace_figures(journals.figures(0.9), of_native=None)
+    page = one_scenario(
+        journals.reference_record("c-epoll"),
+        journals.measured("c-epoll", "timers", reference, n=1),
+        journals.measured("uvloop", "timers", rows[0], n=1),
+        journals.measured("pyev", "timers", rows[1], n=1),
+    )
+    assert "| 950,000 ‡ |" in page
+    assert "| ≥ 950,000 |" in page
+    assert "| 1: uvloop 90 % |" in page
+
+
+def test_what_fired_early_is_signed_and_said() -> None:
+    late = Latency(2_000, -4.5, 3.0, 40.0, 60.0, 70.0, min=-1310.0, early_share=0.48)
+    page = one_scenario(
+        journals.measured("uvloop", "timers", journals.figures(0.8, own=late), n=1),
+        journals.measured("asyncio", "timers", journals.figures(0.9, own=journals.latency(5)), n=1),
+    )
+    (lines,) = (lines for lines in tables_of(page) if lines[0].startswith("| Tier"))
+    titles = [title.strip() for title in cells_of(lines[0])]
+    rows = [dict(zip(titles, map(str.strip, cells_of(line)), strict=True)) for line in lines[2:]]
+    assert [(row["p50 µs"], row["early (by at most µs)"]) for row in rows] == [
+        ("-4.50", "48 % (1,310)"),
+        ("5.00", "–"),
+    ]
+    assert "Early: the share of samples that came before they were due" in page
+
+
+def test_counters_that_are_known_have_columns_and_a_meaning() -> None:
+    counters = {"lost": 3.0, "jain": 0.8712, "rss_peak_bytes": 48_300_000.0, "sockets": 7.0}
+    page = one_scenario(journals.measured("uvloop", "timers", journals.figures(0.8, counters=counters), n=1))
+    (main, evidence) = (
+        dict(zip(*(map(str.strip, cells_of(line)) for line in (lines[0], lines[2])), strict=True))
+        for lines in tables_of(page)
+        if lines[0].startswith(("| Tier", "| Adapter (style)")) and "timers/s" in lines[0]
+    )
+    assert (main["lost"], main["Jain's index"], main["peak memory MB"]) == ("3", "0.871", "48.3")
+    assert (main.get("sockets"), evidence["sockets"], evidence.get("lost")) == (None, "7", None)
+    assert "lost: datagrams that were never answered." in page
+    assert "Jain's index: 1 where every connection is answered as often as any other." in page
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (ScenarioTexts("T", drive="work"), "The measured process drives itself."),
+        (
+            ScenarioTexts("T", drive="connect", transport="tls"),
+            "Driven from another process over TLS: each operation is a connection of its own with one exchange.",
+        ),
+    ],
+)
+def test_a_section_says_how_its_scenario_is_driven(texts: ScenarioTexts, sentence: str) -> None:
+    cell = journals.measured("uvloop", "timers", journals.figures(1), n=1)
+    page = render([journals.run_record(), cell], {"timers": texts}).markdown
+    assert f"### T\n\n{sentence}\n" in page
+
+
 @pytest.mark.parametrize(
     ("count", "shown"),
     [
@@ -471,7 +558,7 @@ def test_client_bound_rates_are_lower_bounds() -> None:
     bound = Regime("client-bound", 0.5, 1.0)
     page = one_scenario(journals.measured("uvloop", "timers", journals.figures(1, regime=bound), n=1))
     assert "| ≥ 950,000 |" in page
-    assert "≥: the load, not the subject, was the limit" in page
+    assert "≥: the subject was not the limit" in page
 
 
 def test_noise_floor_is_printed_when_a_run_has_one() -> None:
@@ -683,6 +770,7 @@ def test_number(value: float | None, expected: str) -> None:
         (Estimate(131_243, 131_043, 131_443, 90, 3), 1, "131,200 (131,000–131,400)"),
         (Estimate(2, 2, 2, 1, 1), 1, "2.00"),
         (Estimate(0, 0, 0, 1, 1), 1, "0"),
+        (Estimate(0.5, 0, 1, 9, 3), 1, "0.500 (0–1.000)"),
         (Estimate(math.nan, 0, 1, 1, 1), 1, "–"),
     ],
 )

@@ -12,6 +12,8 @@ from crossloop.bench.ladder import judged
 from crossloop.bench.plan import Comparison, Row
 from crossloop.journal import (
     MAIN_PHASES,
+    SPLIT_TICKS,
+    TICK_NS,
     CellRecord,
     ComparisonRecord,
     Connecting,
@@ -27,6 +29,7 @@ from crossloop.journal import (
     RatePhase,
     Regime,
     SliceRecord,
+    combined,
     phase_of,
 )
 from crossloop.load.histogram import latency_of
@@ -204,7 +207,7 @@ def _figures(
         rates=[_rate(label, found, seed) for label, found in rates.items() if _answered(found)],
         latency_us=latency(slices),
         rss_bytes=next((one.rss_bytes for one in reversed(slices) if one.rss_bytes is not None), None),
-        counters=_counters(slices),
+        counters=combined(one.counters for one in slices),
     )
 
 
@@ -315,10 +318,10 @@ def _values(
 
 
 def _user_share(slices: Sequence[SliceRecord]) -> float | None:
-    """User time ÷ all CPU time over the whole run: the kernel samples the split by its tick."""
+    """User time ÷ all CPU time over the whole run; None of too few of the ticks by which the kernel samples it."""
     user = sum(one.user_ns for one in slices if one.user_ns is not None)
     both = user + sum(one.system_ns for one in slices if one.system_ns is not None)
-    return user / both if both else None
+    return user / both if both >= SPLIT_TICKS * TICK_NS else None
 
 
 def regime(slices: Sequence[SliceRecord]) -> Regime:
@@ -358,14 +361,6 @@ def latency(slices: Sequence[SliceRecord]) -> Latency | None:
 def latencies(slices: Sequence[SliceRecord]) -> list[Latency]:
     """Percentiles of each slice that holds a sample."""
     return [found for one in slices if (found := latency([one])) is not None]
-
-
-def _counters(slices: Sequence[SliceRecord]) -> dict[str, float]:
-    sums: dict[str, float] = {}
-    for one in slices:
-        for name, value in one.counters.items():
-            sums[name] = sums.get(name, 0.0) + value
-    return sums
 
 
 def capacity_estimate(slices: Sequence[SliceRecord], row: Row) -> Estimate | None:

@@ -24,13 +24,11 @@ import numpy as np
 from crossloop import statistics
 from crossloop.bench.cells import row_seed
 from crossloop.bench.plan import Comparison, Row
-from crossloop.journal import Difference, SliceRecord, TaxPart, TaxRecord
+from crossloop.journal import TICK_NS, Difference, SliceRecord, TaxPart, TaxRecord
 from crossloop.references import REFERENCES, STYLE
 from crossloop.statistics import Floats
 
 BASE = Row("c-epoll", STYLE)
-TICK_NS = 10e6
-"""Steps in which Linux shows user and system time (USER_HZ is 100, proc_pid_stat(5)); its own may be finer."""
 LEAST_TICKS = 10
 """From so many on the kernel's split of CPU time says something."""
 _QUANTILES = (0.025, 0.975)

@@ -37,8 +37,11 @@ def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> in
 def scenario_texts(suite: Suite) -> dict[str, ScenarioTexts]:
     """What reports say about the scenarios of a suite."""
     return {
-        id_: ScenarioTexts(entry.about.title, entry.about.question, entry.about.unit, entry.about.ladder)
+        id_: ScenarioTexts(
+            about.title, about.question, about.unit, about.ladder, about.drive, about.transport
+        )
         for id_, entry in suite.scenarios.items()
+        if (about := entry.about)
     }
 
 

@@ -1,6 +1,7 @@
 """The journal, `run.jsonl`: what happened, append-only; every report is derived from it."""
 
 from crossloop.journal.bounds import fitted
+from crossloop.journal.counters import KNOWN_COUNTERS, KnownCounter, combined
 from crossloop.journal.errors import JournalError, UnfitRecordError
 from crossloop.journal.files import JournalWriter, begin_journal, read_journal
 from crossloop.journal.lock import held
@@ -15,7 +16,9 @@ from crossloop.journal.records import (
     LOAD_ENGINE,
     PYTHON_LOAD,
     SCHEMA_VERSION,
+    SPLIT_TICKS,
     SUITES,
+    TICK_NS,
     AdapterRecord,
     CellRecord,
     CheckRecord,
@@ -51,13 +54,16 @@ from crossloop.journal.records import (
 
 __all__ = [
     "COMMON",
+    "KNOWN_COUNTERS",
     "LADDER_RUN_IN_MS",
     "LADDER_SLICE_MS",
     "LOAD_ENGINE",
     "MAIN_PHASES",
     "PYTHON_LOAD",
     "SCHEMA_VERSION",
+    "SPLIT_TICKS",
     "SUITES",
+    "TICK_NS",
     "AdapterRecord",
     "CellRecord",
     "CheckRecord",
@@ -76,6 +82,7 @@ __all__ = [
     "Installed",
     "JournalError",
     "JournalWriter",
+    "KnownCounter",
     "Latency",
     "Machine",
     "MeasuredRow",
@@ -105,6 +112,7 @@ __all__ = [
     "adapter_of",
     "begin_journal",
     "checks_path",
+    "combined",
     "fitted",
     "held",
     "is_variant",

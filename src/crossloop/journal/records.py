@@ -24,6 +24,12 @@ SUITES = "suite"
 PYTHON_LOAD = "python-load"
 """Name of the warning that says why it is Python's, where nobody asked for that."""
 
+TICK_NS = 10e6
+"""Steps in which Linux shows user and system time (USER_HZ is 100, proc_pid_stat(5)); its own may be finer."""
+SPLIT_TICKS = 25
+"""Ticks of CPU time from which a row's user and system time are told apart: a share of 25 samples is known to ± 0.2 at
+worst (95 %, the normal interval of a proportion). Journals of before have the share of fewer."""
+
 CUT = "cut"
 """Key of a string's `Meta.extra`: a writer may cut it, from `"end"` or from `"begin"` on. What names something, or is
 asked for again, is never cut: two names could become one. In all patterns `$(?!\\n)` is the very end: Python's `$`
@@ -174,7 +180,8 @@ class Figures(Struct, frozen=True, gc=False):
     cpu_ns_per_operation: Estimate
     """CPU of the whole measured process tree, user and system, per operation, at capacity or at `offered_per_s`."""
     user_share: Annotated[float, Meta(ge=0, le=1)] | None
-    """Part of that CPU time spent in user mode, 0 to 1; from the kernel's tick-based split."""
+    """Part of that CPU time spent in user mode, 0 to 1; from the kernel's tick-based split, None of fewer ticks than
+    `SPLIT_TICKS`."""
     operations_per_s: Estimate
     """Closed loop (capacity), the rate at which the workload ran, or what was answered of `offered_per_s`."""
     regime: Regime
@@ -188,6 +195,7 @@ class Figures(Struct, frozen=True, gc=False):
     rss_bytes: Count | None = None
     """Resident memory of the measured process tree after its last slice."""
     counters: dict[Name, Real] = {}
+    """One figure of each over the slices (`crossloop.journal.counters`)."""
     offered_per_s: Positive | None = None
     """Rate of the open loop that all these figures were made at (arrivals by a Poisson process, each on a
     connection drawn at random, latency from the scheduled time); None: closed loop, or self-driven."""

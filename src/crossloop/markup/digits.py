@@ -16,6 +16,8 @@ def _decimals(value: float, significant: int) -> int:
 
 
 def _fixed(value: float, places: int) -> str:
+    if value == 0:
+        return "0"
     if places < 0:
         value, places = round(value, places), 0
     text = f"{value:,.{places}f}"
@@ -84,7 +86,7 @@ def difference(figure: Estimate, scale: float = 1.0) -> str:
 
 def share(value: float | None) -> str:
     """A share of one CPU: `0.97`."""
-    return MISSING if value is None or not math.isfinite(value) else f"{value:.2f}"
+    return MISSING if value is None or not math.isfinite(value) else _fixed(value, 2)
 
 
 def percent(value: float) -> str:
@@ -92,7 +94,7 @@ def percent(value: float) -> str:
     return f"{number(100 * value, 2)} %"
 
 
-def megabytes(size: int | None) -> str:
+def megabytes(size: float | None) -> str:
     """Bytes as MB (10⁶ bytes)."""
     return MISSING if size is None else number(size / 1e6)
 

@@ -1,11 +1,13 @@
 """A table is built once, as data; a format supplies only the syntax (here GitHub's markdown)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from crossloop.markup.digits import MISSING
 from crossloop.markup.escaping import Markdown, inline
+
+Subject = TypeVar("Subject")
 
 _RULES = {"left": ":---", "right": "---:", "centre": ":---:"}
 
@@ -56,6 +58,35 @@ def table(
         caption,
         tuple(notes),
     )
+
+
+@dataclass(frozen=True)
+class Field(Generic[Subject]):
+    """A column, and what stands in it of each subject of a table."""
+
+    column: Column
+    cell: Callable[[Subject], str]
+
+
+def words(title: str, cell: Callable[[Subject], str], *, optional: bool = False) -> Field[Subject]:
+    """A field of words."""
+    return Field(Column(title, optional=optional), cell)
+
+
+def figure(title: str, cell: Callable[[Subject], str], *, optional: bool = False) -> Field[Subject]:
+    """A field of numbers."""
+    return Field(Column(title, "right", optional), cell)
+
+
+def listing(
+    subjects: Iterable[Subject],
+    fields: Sequence[Field[Subject]],
+    caption: str = "",
+    notes: Sequence[str] = (),
+) -> Table:
+    """A table with a line for each subject."""
+    rows = [tuple(field.cell(one) for field in fields) for one in subjects]
+    return table([field.column for field in fields], rows, caption, notes)
 
 
 def markdown_table(table: Table) -> Markdown:

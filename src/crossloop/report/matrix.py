@@ -1,24 +1,26 @@
 """Several runs side by side: what works where, and each run's ratios. Never one machine's time over another's."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 from crossloop.journal import (
-    CellRecord,
     Estimate,
     MeasuredRow,
     MeasuredSet,
     Record,
+    RowKey,
     Run,
+    adapter_of,
     parameters_key,
+    row_key,
     row_label,
 )
-from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, file_stem, inline
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Column, Field, Table, listing, table, words
 from crossloop.report.page import METHOD_LINK, Rendered, environment, texts_for
 from crossloop.report.portability import Reasons, absent_text, outcomes_text
 from crossloop.report.texts import ScenarioTexts
@@ -88,50 +90,34 @@ def render_matrix(
 
 
 def _machines(sides: Sequence[Labelled]) -> Table:
-    columns = (
-        "Run",
-        "System",
-        "Processor",
-        "CPUs",
-        "Python",
-        "Profile",
-        "Started",
-        "Cells measured",
-        "State",
-    )
-    rows = []
-    for side in sides:
-        run = side.run
-        machine = run.record.machine
-        measured = sum(cell.figures is not None for cell in run.cells)
-        rows.append(
-            (
-                side.link,
-                run.place,
-                machine.cpu,
-                digits.integer(machine.cpus),
-                machine.python,
-                run.record.profile,
-                f"{run.record.started} (UTC)",
-                f"{digits.integer(measured)} of {digits.integer(len(run.cells))}",
-                "complete" if run.end else "incomplete: no end record",
-            )
-        )
-    return table(list(map(Column, columns)), rows)
+    fields: list[Field[Labelled]] = [
+        words("Run", lambda side: side.link),
+        words("System", lambda side: side.run.place),
+        words("Processor", lambda side: side.run.record.machine.cpu),
+        words("CPUs", lambda side: digits.integer(side.run.record.machine.cpus)),
+        words("Python", lambda side: side.run.record.machine.python),
+        words("Profile", lambda side: side.run.record.profile),
+        words("Started", lambda side: f"{side.run.record.started} (UTC)"),
+        words("Cells measured", _measured),
+        words("State", lambda side: "complete" if side.run.end else "incomplete: no end record"),
+    ]
+    return listing(sides, fields)
+
+
+def _measured(side: Labelled) -> str:
+    measured = sum(cell.figures is not None for cell in side.run.cells)
+    return f"{digits.integer(measured)} of {digits.integer(len(side.run.cells))}"
 
 
 def _works(sides: Sequence[Labelled]) -> Table:
     reasons = Reasons()
+
+    def cell(side: Labelled, adapter: str) -> Markdown:
+        own = [cell for cell in side.run.cells if adapter_of(cell.adapter) == adapter]
+        return outcomes_text(own, reasons) if own else absent_text(side.run.adapters.get(adapter), reasons)
+
     adapters = dict.fromkeys(name for side in sides for name in side.run.adapter_ids)
-    rows = []
-    for adapter in adapters:
-        cells = []
-        for side in sides:
-            own = [cell for cell in side.run.cells if adapter_of(cell.adapter) == adapter]
-            cells.append(
-                outcomes_text(own, reasons) if own else absent_text(side.run.adapters.get(adapter), reasons)
-            )
-        rows.append((adapter, *cells))
+    rows = [(adapter, *(cell(side, adapter) for side in sides)) for adapter in adapters]
     caption = "Cells (scenarios × styles × parameter sets) of each adapter in each run, by outcome."
     return table([Column("Adapter"), *(Column(side.heading) for side in sides)], rows, caption, reasons.notes)
 
@@ -150,46 +136,37 @@ def _across(sides: Sequence[Labelled], scenario: str, texts: ScenarioTexts) -> A
 
 
 def _ratios(sides: Sequence[Labelled], by_label: Mapping[str, MeasuredSet]) -> Table:
-    shown = [side for side in sides if side.label in by_label]
-    references = {side.label: _reference(by_label[side.label], side.run) for side in shown}
-    held = all(references[side.label] for side in shown if by_label[side.label].rows)
+    shown = [
+        (by_label[side.label], _reference(by_label[side.label], side.run))
+        for side in sides
+        if side.label in by_label
+    ]
+    held = all(reference for measured, reference in shown if measured.rows)
+    first = {(one.adapter, one.style) for _measured, one in shown if held and one}
+    keys = dict.fromkeys(row_key(cell) for measured, _reference in shown for cell in measured.cells)
     reasons = Reasons()
-    keys: dict[tuple[str, str], None] = {}
-    for side in shown:
-        one = by_label[side.label]
-        keys.update(dict.fromkeys((row.adapter, row.style) for row in one.rows))
-        keys.update(dict.fromkeys((cell.adapter, cell.style) for cell in one.others))
-    lines = []
-    for adapter, style in sorted(keys, key=lambda key: _sort_key(shown, by_label, *key)):
-        cells = [
-            _ratio_cell(
-                by_label[side.label], adapter, style, references[side.label] if held else None, reasons
-            )
-            for side in shown
-        ]
-        lines.append((row_label(adapter, style), *cells))
+    lines = [
+        (
+            row_label(*key),
+            *(_ratio_cell(measured, key, one if held else None, reasons) for measured, one in shown),
+        )
+        for key in sorted(keys, key=lambda key: (key not in first, *_sort_key(by_label.values(), key)))
+    ]
     against = f"that of {REFERENCE} in the same run" if held else "that of the leanest row of the same run"
     caption = (
         f"CPU per operation ÷ {against}, 95 % interval in brackets. Each column is a machine of its own: "
         "compare ratios, there are no times here."
     )
-    columns = [Column("Adapter (style)"), *(Column(side.heading, "right") for side in shown)]
+    headings = [side.heading for side in sides if side.label in by_label]
+    columns = [Column("Adapter (style)"), *(Column(heading, "right") for heading in headings)]
     return table(columns, lines, caption, reasons.notes)
 
 
-def _sort_key(
-    shown: Sequence[Labelled], by_label: Mapping[str, MeasuredSet], adapter: str, style: str
-) -> tuple[float, str]:
+def _sort_key(measured: Iterable[MeasuredSet], key: RowKey) -> tuple[float, str]:
     """By the geometric mean of the ratios to the leanest row; rows without any come last."""
-    ratios = [
-        row.figures.ratio_to_best.value
-        for side in shown
-        for row in by_label[side.label].rows
-        if (row.adapter, row.style) == (adapter, style)
-    ]
-    logarithms = [math.log(ratio) for ratio in ratios if 0 < ratio < math.inf]
-    mean = sum(logarithms) / len(logarithms) if logarithms else math.inf
-    return mean, row_label(adapter, style)
+    rows = [row for one in measured for row in one.rows if (row.adapter, row.style) == key]
+    ratios = [ratio for row in rows if 0 < (ratio := row.figures.ratio_to_best.value) < math.inf]
+    return geometric_mean(ratios) if ratios else math.inf, row_label(*key)
 
 
 def _reference(measured: MeasuredSet, run: Run) -> MeasuredRow | None:
@@ -202,18 +179,16 @@ def _reference(measured: MeasuredSet, run: Run) -> MeasuredRow | None:
 
 
 def _ratio_cell(
-    measured: MeasuredSet, adapter: str, style: str, reference: MeasuredRow | None, reasons: Reasons
+    measured: MeasuredSet, key: RowKey, reference: MeasuredRow | None, reasons: Reasons
 ) -> Markdown:
     for row in measured.rows:
-        if (row.adapter, row.style) == (adapter, style):
+        if (row.adapter, row.style) == key:
             if row is reference:
                 return Markdown("1.00")
             to_best = row.figures.ratio_to_best
             ratio = _over(to_best, reference.figures.ratio_to_best) if reference else to_best
             return Markdown(digits.ratio(ratio) if ratio else digits.MISSING)
-    own: list[CellRecord] = [
-        cell for cell in measured.others if (cell.adapter, cell.style) == (adapter, style)
-    ]
+    own = [cell for cell in measured.others if row_key(cell) == key]
     return outcomes_text(own, reasons) if own else NOT_RUN
 
 

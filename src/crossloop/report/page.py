@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from crossloop.journal import Record, Run
+from crossloop.journal import SPLIT_TICKS, TICK_NS, Record, Run
+from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import markdown_table
 from crossloop.report import summary
@@ -112,6 +113,8 @@ def render(
         evidence=evidence_sections(run, texts),
         incidents=found,
         incident_table=incident_table(found),
+        tick_ms=digits.setting(TICK_NS / 1e6),
+        split_ticks=SPLIT_TICKS,
         method_link=Markdown(method_link),
     )
     files = _pictures(

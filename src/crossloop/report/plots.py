@@ -13,8 +13,8 @@ from crossloop.journal import Figures, Latency, MeasuredRow, MeasuredSet, Run, r
 from crossloop.journal.naming import adapter_of
 from crossloop.markup.digits import integer, number, parameters_text
 from crossloop.markup.escaping import file_stem, plot_text
+from crossloop.report.fields import SAMPLES, shown_latency
 from crossloop.report.ladder import Ladder, kernel_bytes, ladders_of
-from crossloop.report.scenario import SAMPLES, shown_latency
 from crossloop.report.texts import ScenarioTexts
 
 CPU_PANELS = 6

@@ -1,14 +1,25 @@
 """What a report says of the native references: their own table, and the headroom certificate in its head. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crossloop.journal import MeasuredRow, MeasuredSet, Run
+from crossloop.journal import MeasuredRow, MeasuredSet, Regime, Run, set_key
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Field, Table, figure, listing, words
 from crossloop.references import MARKED_SHARE, REFERENCES_SETTING
+from crossloop.report.fields import (
+    LABEL,
+    MEMORY,
+    REGIME,
+    SLICES,
+    SYSTEM,
+    USER,
+    cpu,
+    near_the_load,
+    sleeps,
+)
 from crossloop.report.texts import ScenarioTexts
 
 _NAMES_SHOWN = 6
@@ -25,35 +36,38 @@ class Certificate:
 
 def certificate(run: Run, about: Mapping[str, ScenarioTexts]) -> Certificate:
     """The headroom certificate of a run."""
-    loaded = [one for found in run.sets.values() for one in found if _has_load(one)]
-    rows = [_certificate_row(one, one.references[0], about[one.scenario]) for one in loaded if one.references]
-    columns = [
-        Column("Scenario"),
-        Column("at"),
-        Column("native echo"),
-        Column("the load reached, per s", "right"),
-        Column("limit (server / load CPU)"),
-        Column(f"rows above {digits.percent(MARKED_SHARE)} of it"),
+    loaded = [one for one in run.all_sets if _has_load(one)]
+    certified = [one for one in loaded if one.references]
+    fields: list[Field[MeasuredSet]] = [
+        words("Scenario", lambda one: about[one.scenario].title),
+        words("at", lambda one: parameters_text(one.parameters)),
+        words("native echo", lambda one: one.references[0].adapter),
+        figure(
+            "the load reached, per s",
+            lambda one: digits.estimate(one.references[0].figures.operations_per_s),
+        ),
+        words("limit (server / load CPU)", lambda one: _limit(one.references[0].figures.regime)),
+        words(f"rows above {digits.percent(MARKED_SHARE)} of it", _names),
     ]
-    shown = table(columns, rows, "Headroom certificate: the load against a native echo, in the same rounds.")
+    caption = "Headroom certificate: the load against a native echo, in the same rounds."
+    shown = listing(certified, fields, caption)
     if not loaded:
         return Certificate(Markdown(""), shown)
-    if not rows:
+    if not certified:
         return Certificate(_none(run), shown)
     marked = sum(len(_marked(one)) for one in loaded)
-    lacking = sum(not one.references for one in loaded)
     sentence = (
         "**Headroom certificate**: the load generator was measured against a trivial native echo as well, set by "
         f"set (the table below). {digits.integer(marked)} of {digits.integer(sum(len(one.rows) for one in loaded))} "
         f"rows exceed {digits.percent(MARKED_SHARE)} of what it reached there and are marked (‡)."
     )
-    neither = sum(one.references[0].figures.regime.name == "idle" for one in loaded if one.references)
+    neither = sum(one.references[0].figures.regime.name == "idle" for one in certified)
     if neither:
         sentence += (
             f" In {digits.integer(neither)} neither load nor echo was at its limit: the machine kept both waiting, and "
             "the certificate says little there."
         )
-    if lacking:
+    if lacking := len(loaded) - len(certified):
         sentence += f" {digits.integer(lacking)} of {digits.integer(len(loaded))} sets have none."
     return Certificate(Markdown(sentence), shown)
 
@@ -65,41 +79,28 @@ def _has_load(one: MeasuredSet) -> bool:
     )
 
 
-def _certificate_row(one: MeasuredSet, native: MeasuredRow, texts: ScenarioTexts) -> tuple[str, ...]:
-    regime = native.figures.regime
+def _limit(regime: Regime) -> str:
     who = {"server-bound": "the echo", "client-bound": "the load"}.get(regime.name, "neither")
-    return (
-        texts.title,
-        parameters_text(one.parameters),
-        native.adapter,
-        digits.estimate(native.figures.operations_per_s),
-        f"{who} ({digits.share(regime.server_share)} / {digits.share(regime.load_share)})",
-        _names(_marked(one)) if _compared(one) else MISSING,
-    )
+    return f"{who} ({digits.share(regime.server_share)} / {digits.share(regime.load_share)})"
 
 
-def _compared(one: MeasuredSet) -> bool:
-    return any(row.figures.of_native for row in one.rows)
-
-
-def _marked(one: MeasuredSet) -> list[MeasuredRow]:
-    """Rows above the share, the nearest to the load first."""
+def _marked(one: MeasuredSet) -> list[tuple[float, str]]:
+    """Share and name of the rows above the bound, the nearest to the load first."""
     found = [
-        (share.value, row)
+        (row.figures.of_native.value, row.label)
         for row in one.rows
-        if (share := row.figures.of_native) is not None and share.value > MARKED_SHARE
+        if row.figures.of_native and near_the_load(row.figures)
     ]
-    return [row for _share, row in sorted(found, key=lambda pair: (-pair[0], pair[1].label))]
+    return sorted(found, key=lambda row: (-row[0], row[1]))
 
 
-def _names(rows: Sequence[MeasuredRow]) -> str:
+def _names(one: MeasuredSet) -> str:
+    if not any(row.figures.of_native for row in one.rows):
+        return MISSING
+    rows = _marked(one)
     if not rows:
         return "none"
-    names = ", ".join(
-        f"{row.label} {digits.percent(row.figures.of_native.value)}"
-        for row in rows[:_NAMES_SHOWN]
-        if row.figures.of_native
-    )
+    names = ", ".join(f"{label} {digits.percent(share)}" for share, label in rows[:_NAMES_SHOWN])
     more = f" and {digits.integer(len(rows) - _NAMES_SHOWN)} more" if len(rows) > _NAMES_SHOWN else ""
     return f"{digits.integer(len(rows))}: {names}{more}"
 
@@ -129,21 +130,25 @@ def _none(run: Run) -> Markdown:
 
 def references_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> Table:
     """The references of one parameter set, in the order of the journal."""
-    columns = [
-        Column("Reference"),
-        Column("Linked library"),
-        Column("Mechanism"),
-        Column(f"CPU µs per {texts.unit}", "right"),
-        Column("user µs", "right", optional=True),
-        Column("system µs", "right", optional=True),
-        Column(f"{texts.units}/s", "right"),
-        Column("regime (server / load CPU)"),
-        Column(f"{texts.units} per sleep", "right", optional=True),
-        Column("memory MB", "right", optional=True),
-        Column("slices (generations)", "right"),
+
+    def fact(row: MeasuredRow, name: str) -> str:
+        return str(run.references[row.adapter].facts.get(name) or "")
+
+    fields = [
+        words("Reference", LABEL.cell),
+        words("Linked library", lambda row: _library(fact(row, "library"), fact(row, "library_version"))),
+        words("Mechanism", lambda row: fact(row, "mechanism") or MISSING),
+        cpu(texts.unit),
+        USER,
+        SYSTEM,
+        figure(f"{texts.units}/s", lambda row: digits.number(row.figures.operations_per_s.value)),
+        REGIME,
+        sleeps(texts.units),
+        MEMORY,
+        SLICES,
     ]
     caption = (
-        "Native references: the same echo in C, one server a library, in the same rounds as the rows above, at "
+        "Native references: the same server in C, one a library, in the same rounds as the rows above, at "
         "capacity, and ranked with nobody."
     )
     notes = [
@@ -154,32 +159,15 @@ def references_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> T
     notes += [
         f"{cell.adapter}: {cell.outcome}: {cell.reason}"
         for cell in run.reference_cells
-        if cell.figures is None
-        and (cell.scenario, cell.parameters) == (measured.scenario, measured.parameters)
+        if cell.figures is None and set_key(cell) == measured.key
     ]
     if measured.references and not measured.taxes:
         notes.append(
             "No binding tax: it takes c-epoll, an adapter on a library that has its reference, and a tenth of a second "
             "of c-epoll's CPU time, in which the kernel tells its own part from the program's."
         )
-    return table(columns, [_reference_row(row, run) for row in measured.references], caption, notes)
+    return listing(measured.references, fields, caption, notes)
 
 
-def _reference_row(row: MeasuredRow, run: Run) -> tuple[str, ...]:
-    figures, regime = row.figures, row.figures.regime
-    facts = run.references[row.adapter].facts
-    cpu, share = figures.cpu_ns_per_operation, figures.user_share
-    library, version = str(facts.get("library") or ""), str(facts.get("library_version") or "")
-    return (
-        row.label,
-        MISSING if library in {"", "none"} else f"{library} {version}".strip(),
-        str(facts.get("mechanism") or MISSING),
-        digits.estimate(cpu, 1e-3),
-        MISSING if share is None else digits.number(cpu.value * share / 1000),
-        MISSING if share is None else digits.number(cpu.value * (1 - share) / 1000),
-        digits.number(figures.operations_per_s.value),
-        f"{regime.name} ({digits.share(regime.server_share)} / {digits.share(regime.load_share)})",
-        digits.number(regime.operations_per_sleep),
-        digits.megabytes(figures.rss_bytes),
-        f"{digits.integer(cpu.slices)} ({digits.integer(cpu.generations)})",
-    )
+def _library(name: str, version: str) -> str:
+    return MISSING if name in {"", "none"} else f"{name} {version}".strip()

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from crossloop.journal import (
     COMMON,
+    KNOWN_COUNTERS,
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
-    Figures,
+    Estimate,
     Latency,
     MeasuredRow,
     MeasuredSet,
@@ -19,9 +20,29 @@ from crossloop.journal import (
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
 from crossloop.references import MARKED_SHARE
 from crossloop.report.control import control_notes
+from crossloop.report.fields import (
+    BEYOND,
+    KEPT_UP,
+    LABEL,
+    MEMORY,
+    REGIME,
+    SLICES,
+    SYSTEM,
+    US,
+    USER,
+    cpu,
+    kept_up,
+    near_the_load,
+    percentile,
+    percentile_field,
+    percentiles,
+    regime,
+    shown_latency,
+    sleeps,
+)
 from crossloop.report.ladder import connecting_table
 from crossloop.report.modes import mode_lines
 from crossloop.report.ranking import ranked, too_few_rounds
@@ -30,14 +51,6 @@ from crossloop.report.stopping import stopping_notes
 from crossloop.report.tax import tax_table
 from crossloop.report.texts import ScenarioTexts
 
-BEYOND = 10
-"""A percentile is printed when at least so many samples lie beyond it; fewer make it a matter of luck."""
-SAMPLES = {"p50": 2 * BEYOND, "p90": 10 * BEYOND, "p99": 100 * BEYOND, "p99.9": 1000 * BEYOND}
-"""Percentile → samples that it takes."""
-_FIELDS = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p99_9"}
-KEPT_UP = 0.98
-"""Achieved ÷ offered below which a row did not keep up: its queue, and so its latency, grew all the time."""
-_US = 1e-3
 _MEMORY = (
     "Memory: resident, of the whole tree after the last slice; of several processes a shared page counts once on Linux "
     "(PSS), once for each elsewhere."
@@ -74,73 +87,69 @@ def set_tables(measured: MeasuredSet, texts: ScenarioTexts, run: Run, *, detaile
     )
 
 
-def percentile(latency: Latency | None, name: str) -> str:
-    """One percentile in µs, or a dash when too few samples lie beyond it."""
-    if latency is None:
-        return MISSING
-    value = getattr(latency, _FIELDS[name])
-    return digits.number(value) if latency.count >= SAMPLES[name] else MISSING
-
-
 def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
     rows = measured.rows
     open_loop = any(row.common_rate for row in rows)
-    columns = [
-        Column("Tier", "right"),
-        Column("Adapter (style)"),
-        Column(f"CPU µs per {texts.unit}", "right"),
-        Column("÷ leanest", "right"),
-        Column("user µs", "right", optional=True),
-        Column("system µs", "right", optional=True),
-        Column(f"{texts.units}/s", "right"),
-        Column("regime (server / load CPU)"),
-        Column("p50 µs", "right", optional=True),
-        Column("p99 µs", "right", optional=True),
-        Column("p99.9 µs", "right", optional=True),
-        Column("memory MB", "right", optional=True),
-        Column("slices (generations)", "right"),
+    in_tiers = ranked(measured)
+
+    def latency(row: MeasuredRow) -> Latency | None:
+        return shown_latency(row, open_loop)
+
+    fields = [
+        figure("Tier", lambda row: digits.integer(row.figures.tier) if in_tiers else MISSING),
+        LABEL,
+        cpu(texts.unit),
+        figure("÷ leanest", lambda row: digits.ratio(row.figures.ratio_to_best)),
+        USER,
+        SYSTEM,
+        figure(f"{texts.units}/s", _rate),
+        REGIME,
+        percentile_field("p50", latency, _overload),
+        percentile_field("p99", latency),
+        percentile_field("p99.9", latency),
+        figure("early (by at most µs)", lambda row: _early(latency(row)), optional=True),
+        MEMORY,
+        *(_counter(name) for name in _known(rows)),
+        SLICES,
     ]
-    cells = [_main_row(row, open_loop, in_tiers=ranked(measured)) for row in rows]
     notes = [*_notes(rows, open_loop), *control_notes(measured.record), *stopping_notes(measured.record)]
-    if not ranked(measured):
-        notes.insert(0, f"No tiers: {too_few_rounds(measured)}. The order is that of the medians.")
-    return table(columns, cells, _main_caption(rows, texts, run), notes)
+    if not in_tiers:
+        notes.insert(
+            0, f"No tiers: {too_few_rounds(measured)}. The order below the first is that of the medians."
+        )
+    return listing(rows, fields, _main_caption(rows, texts, run), notes)
 
 
-def _main_row(row: MeasuredRow, open_loop: bool, *, in_tiers: bool) -> tuple[str, ...]:
-    figures = row.figures
-    cpu = figures.cpu_ns_per_operation
-    rate = row.common_rate
-    latency = shown_latency(row, open_loop)
-    user, system = _split(cpu.value, figures.user_share)
-    regime = figures.regime
+def _rate(row: MeasuredRow) -> str:
     bound = "≥ " if _lower_bound(row) else ""
-    shares = digits.share(regime.server_share)
-    if regime.name != "self-driven":
-        shares += f" / {digits.share(regime.load_share)}"
     return (
-        digits.integer(figures.tier) if in_tiers else MISSING,
-        row.label,
-        digits.estimate(cpu, _US),
-        digits.ratio(figures.ratio_to_best),
-        user,
-        system,
-        bound + digits.number(figures.operations_per_s.value) + (" ‡" if near_the_load(figures) else ""),
-        f"{regime.name} ({shares})",
-        percentile(latency, "p50") + (" †" if rate is not None and not kept_up(rate) else ""),
-        percentile(latency, "p99"),
-        percentile(latency, "p99.9"),
-        digits.megabytes(figures.rss_bytes),
-        f"{digits.integer(cpu.slices)} ({digits.integer(cpu.generations)})",
+        bound
+        + digits.number(row.figures.operations_per_s.value)
+        + (" ‡" if near_the_load(row.figures) else "")
     )
 
 
-def shown_latency(row: MeasuredRow, open_loop: bool) -> Latency | None:
-    """Latency at the common rate where the comparison has one, else the workload's own samples."""
-    if not open_loop:
-        return row.figures.latency_us
-    rate = row.common_rate
-    return rate.latency_us if rate else None
+def _overload(row: MeasuredRow) -> str:
+    return " †" if row.common_rate is not None and not kept_up(row.common_rate) else ""
+
+
+def _early(latency: Latency | None) -> str:
+    """`48 % (1,310)`: the share of samples that came before they were due, and the earliest."""
+    if latency is None or not latency.early_share:
+        return MISSING
+    return f"{digits.percent(latency.early_share)} ({digits.number(-latency.min if latency.min else None)})"
+
+
+def _known(rows: Sequence[MeasuredRow]) -> list[str]:
+    """Counters of *rows* that have a column of their own."""
+    return [name for name in KNOWN_COUNTERS if any(name in row.figures.counters for row in rows)]
+
+
+def _counter(name: str) -> Field[MeasuredRow]:
+    known = KNOWN_COUNTERS.get(name)
+    title = name if known is None else f"{known.title} {known.unit}".strip()
+    shown = digits.megabytes if known is not None and known.unit == "MB" else digits.tally
+    return figure(title, lambda row: shown(row.figures.counters.get(name)), optional=True)
 
 
 def _lower_bound(row: MeasuredRow) -> bool:
@@ -148,24 +157,7 @@ def _lower_bound(row: MeasuredRow) -> bool:
     return row.figures.offered_per_s is None and row.figures.regime.name in {"client-bound", "idle"}
 
 
-def near_the_load(figures: Figures) -> bool:
-    """Whether a rate takes so much of the load's reach that it is marked."""
-    return figures.of_native is not None and figures.of_native.value > MARKED_SHARE
-
-
-def _split(cpu_ns: float, user_share: float | None) -> tuple[str, str]:
-    if user_share is None or not math.isfinite(user_share):
-        return MISSING, MISSING
-    return digits.number(cpu_ns * user_share * _US), digits.number(cpu_ns * (1 - user_share) * _US)
-
-
-def kept_up(rate: RateFigures) -> bool:
-    """Whether the row answered as fast as it was asked."""
-    return rate.achieved_per_s >= KEPT_UP * rate.offered_per_s
-
-
 def _main_caption(rows: Sequence[MeasuredRow], texts: ScenarioTexts, run: RunRecord) -> str:
-    memory = _MEMORY if any(row.figures.rss_bytes for row in rows) else ""
     fixed = [given for row in rows if (given := row.figures.offered_per_s) is not None]
     slice_ms, run_in_ms = run.slice_ms, run.run_in_ms
     if fixed:
@@ -175,24 +167,24 @@ def _main_caption(rows: Sequence[MeasuredRow], texts: ScenarioTexts, run: RunRec
         f"in brackets) in slices of {digits.setting(slice_ms)} ms, each after "
         f"{digits.setting(run_in_ms)} ms unmeasured."
     ]
+    samples = _span([float(row.figures.latency_us.count) for row in rows if row.figures.latency_us])
+    offered = [rate for row in rows if (rate := row.common_rate)]
     if fixed:
-        counts = _span([float(row.figures.latency_us.count) for row in rows if row.figures.latency_us])
         parts.append(
             f"Open loop at {_span(fixed)} {texts.units}/s in all, each on a connection drawn at random; "
-            f"p50 to p99.9 from the scheduled time, {counts} samples a row."
+            f"p50 to p99.9 from the scheduled time, {samples} samples a row."
         )
-        return " ".join([*parts, memory]).strip()
-    offered = [rate for row in rows if (rate := row.common_rate)]
-    if offered:
-        rates = _span([rate.offered_per_s for rate in offered])
-        counts = _span([float(rate.latency_us.count) for rate in offered])
+    elif offered:
         parts.append(
-            f"p50 to p99.9: open loop at the common rate of {rates} {texts.units}/s, "
-            f"from the scheduled time; {counts} samples a row."
+            f"p50 to p99.9: open loop at the common rate of {_span([rate.offered_per_s for rate in offered])} "
+            f"{texts.units}/s, from the scheduled time; "
+            f"{_span([float(rate.latency_us.count) for rate in offered])} samples a row."
         )
-    elif own := [float(row.figures.latency_us.count) for row in rows if row.figures.latency_us]:
-        parts.append(f"p50 to p99.9: the workload's own samples, {_span(own)} a row.")
-    return " ".join([*parts, memory]).strip()
+    elif any(row.figures.latency_us for row in rows):
+        parts.append(f"p50 to p99.9: the workload's own samples, {samples} a row.")
+    if any(row.figures.rss_bytes for row in rows):
+        parts.append(_MEMORY)
+    return " ".join(parts)
 
 
 def _number(run: RunRecord, name: str) -> float:
@@ -207,19 +199,25 @@ def _span(values: Sequence[float]) -> str:
 
 
 def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
+    shown = [latency for row in rows if (latency := shown_latency(row, open_loop))]
     notes = []
     if any(map(_lower_bound, rows)):
-        notes.append("≥: the load, not the subject, was the limit; the subject's capacity is at least this.")
+        notes.append("≥: the subject was not the limit; its capacity is at least this.")
     if any(near_the_load(row.figures) for row in rows):
         notes.append(
             f"‡: more than {digits.percent(MARKED_SHARE)} of the rate that the load reached against a native echo "
             "in the same rounds; how much more the subject could do, this load does not tell."
         )
-    if open_loop and any(row.common_rate and not kept_up(row.common_rate) for row in rows):
+    if open_loop and any(map(_overload, rows)):
         notes.append(
             f"†: answered less than {digits.percent(KEPT_UP)} of the offer; its latency grew with time."
         )
-    shown = [latency for row in rows if (latency := shown_latency(row, open_loop))]
+    if any(latency.early_share for latency in shown):
+        notes.append(
+            "Early: the share of samples that came before they were due, and by how much at most; a percentile below "
+            "zero is one of them."
+        )
+    notes += [f"{KNOWN_COUNTERS[name].title}: {KNOWN_COUNTERS[name].meaning}." for name in _known(rows)]
     if any(percentile(latency, "p99.9") == MISSING for latency in shown):
         notes.append(
             f"{MISSING} among the percentiles: fewer than {BEYOND} samples lie beyond it "
@@ -228,85 +226,40 @@ def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
     return notes
 
 
-_PERCENTILES = (
-    Column("p50 µs", "right"),
-    Column("p90 µs", "right"),
-    Column("p99 µs", "right"),
-    Column("p99.9 µs", "right"),
-    Column("max µs", "right"),
-    Column("samples", "right"),
-)
-
-
-def _percentile_cells(latency: Latency | None) -> tuple[str, ...]:
-    if latency is None:
-        return (MISSING,) * len(_PERCENTILES)
-    return (
-        *(percentile(latency, name) for name in ("p50", "p90", "p99", "p99.9")),
-        digits.number(latency.max) if latency.count else MISSING,
-        digits.integer(latency.count),
-    )
-
-
 def _rates(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
-    columns = (
-        Column("Adapter (style)"),
-        Column("rate"),
-        Column("offered /s", "right"),
-        Column("achieved /s", "right"),
-        Column(f"CPU µs per {texts.unit}", "right"),
-        *_PERCENTILES,
-        Column("regime (server / load CPU)"),
-    )
-    cells = [
-        (
-            row.label,
-            rate.label if rate.label == COMMON else f"{rate.label} of its capacity",
-            digits.number(rate.offered_per_s),
-            digits.number(rate.achieved_per_s) + ("" if kept_up(rate) else " †"),
-            digits.estimate(rate.cpu_ns_per_operation, _US),
-            *_percentile_cells(rate.latency_us),
-            f"{rate.regime.name} ({digits.share(rate.regime.server_share)}"
-            f" / {digits.share(rate.regime.load_share)})",
-        )
-        for row in rows
-        for rate in row.figures.rates
+    fields: list[Field[tuple[str, RateFigures]]] = [
+        words("Adapter (style)", lambda one: one[0]),
+        words("rate", lambda one: one[1].label + ("" if one[1].label == COMMON else " of its capacity")),
+        figure("offered /s", lambda one: digits.number(one[1].offered_per_s)),
+        figure(
+            "achieved /s",
+            lambda one: digits.number(one[1].achieved_per_s) + ("" if kept_up(one[1]) else " †"),
+        ),
+        figure(f"CPU µs per {texts.unit}", lambda one: digits.estimate(one[1].cpu_ns_per_operation, US)),
+        *percentiles(lambda one: one[1].latency_us),
+        words("regime (server / load CPU)", lambda one: regime(one[1].regime)),
     ]
+    rates = [(row.label, rate) for row in rows for rate in row.figures.rates]
     caption = (
         "Open loop: arrivals by a Poisson process; latency in µs from the scheduled time, "
         "so that waiting for a slow subject counts."
     )
-    overloaded = any(not kept_up(rate) for row in rows for rate in row.figures.rates)
+    overloaded = any(not kept_up(rate) for _label, rate in rates)
     notes = [f"†: less than {digits.percent(KEPT_UP)} of what was offered."] if overloaded else []
-    return table(columns, cells, caption, notes)
+    return listing(rates, fields, caption, notes)
 
 
 def _evidence(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
-    names = tuple(dict.fromkeys(name for row in rows for name in row.figures.counters))
-    columns = (
-        Column("Adapter (style)"),
-        Column(f"{texts.units} per sleep", "right", optional=True),
-        Column("steal", "right", optional=True),
-        Column(f"{texts.units}/s (95 %)", "right"),
-        Column("÷ native echo", "right", optional=True),
-        *(Column(column.title, "right", optional=True) for column in _PERCENTILES),
-        *(Column(name, "right", optional=True) for name in names),
-    )
-    cells = []
-    for row in rows:
-        figures = row.figures
-        regime = figures.regime
-        cells.append(
-            (
-                row.label,
-                digits.number(regime.operations_per_sleep),
-                MISSING if regime.steal_share is None else digits.percent(regime.steal_share),
-                digits.estimate(figures.operations_per_s),
-                digits.ratio(figures.of_native) if figures.of_native else MISSING,
-                *_percentile_cells(figures.latency_us),
-                *(digits.tally(figures.counters.get(name)) for name in names),
-            )
-        )
+    counters = dict.fromkeys(name for row in rows for name in row.figures.counters)
+    fields: list[Field[MeasuredRow]] = [
+        LABEL,
+        sleeps(texts.units),
+        figure("steal", lambda row: _steal(row.figures.regime.steal_share), optional=True),
+        figure(f"{texts.units}/s (95 %)", lambda row: digits.estimate(row.figures.operations_per_s)),
+        figure("÷ native echo", lambda row: _ratio(row.figures.of_native), optional=True),
+        *percentiles(lambda row: row.figures.latency_us),
+        *(_counter(name) for name in counters if name not in KNOWN_COUNTERS),
+    ]
     fixed = any(row.figures.offered_per_s is not None for row in rows)
     native = ", that rate ÷ the native echo's" if any(row.figures.of_native for row in rows) else ""
     load, loop = ("the fixed load", "open") if fixed else ("capacity", "closed")
@@ -315,4 +268,12 @@ def _evidence(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
         f"the hypervisor, the rate with its interval{native}, latencies of the {loop} loop or of the workload's own "
         "samples, and the scenario's counters."
     )
-    return table(columns, cells, caption)
+    return listing(rows, fields, caption)
+
+
+def _steal(share: float | None) -> str:
+    return MISSING if share is None else digits.percent(share)
+
+
+def _ratio(found: Estimate | None) -> str:
+    return MISSING if found is None else digits.ratio(found)

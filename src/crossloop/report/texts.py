@@ -1,6 +1,17 @@
 """What a report says about a scenario; of `ScenarioAbout`, which a foreign journal does not carry."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from crossloop.api import Drive, Transport
+
+_DRIVES: Mapping[Drive, str] = {
+    "work": "The measured process drives itself.",
+    "exchange": "Driven from another process over {}: requests and their answers on connections that stay.",
+    "connect": "Driven from another process over {}: each operation is a connection of its own with one exchange.",
+    "push": "Driven from another process over {}: a message goes in on one connection and comes out on all.",
+}
+_TRANSPORTS: Mapping[Transport, str] = {"tcp": "TCP", "unix": "unix sockets", "tls": "TLS", "udp": "UDP"}
 
 
 @dataclass(frozen=True)
@@ -12,6 +23,13 @@ class ScenarioTexts:
     unit: str = "operation"
     ladder: str = ""
     """The parameter that its sets climb (`ScenarioAbout.ladder`)."""
+    drive: Drive | None = None
+    transport: Transport = "tcp"
+
+    @property
+    def driven(self) -> str:
+        """How it is driven, in a sentence; empty where that is not known."""
+        return "" if self.drive is None else _DRIVES[self.drive].format(_TRANSPORTS[self.transport])
 
     @property
     def units(self) -> str:

@@ -1,0 +1,48 @@
+"""Counters of slices that are known by name: what they are, and how those of a row's slices become one figure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class KnownCounter:
+    """A counter that a report gives a column of its own."""
+
+    title: str
+    """What the column is called, without the unit."""
+    unit: Literal["", "µs", "MB"]
+    """Bytes are shown as MB (10⁶ bytes)."""
+    combined: Callable[[Iterable[float]], float]
+    """What one figure is made by: of what is counted the sum, of what is computed in each slice the median."""
+    meaning: str
+
+
+KNOWN_COUNTERS: Mapping[str, KnownCounter] = {
+    "lost": KnownCounter("lost", "", sum, "datagrams that were never answered"),
+    "duplicates": KnownCounter("duplicates", "", sum, "answers that came more than once"),
+    "resumed": KnownCounter("resumed", "", sum, "handshakes that resumed a session of before"),
+    "jain": KnownCounter(
+        "Jain's index", "", median, "1 where every connection is answered as often as any other"
+    ),
+    "jain_polite": KnownCounter(
+        "Jain's index, polite", "", median, "likewise over the polite connections alone"
+    ),
+    "polite_p99_us": KnownCounter("p99, polite", "µs", median, "of the answers to polite connections"),
+    "rss_before_bytes": KnownCounter("memory before", "MB", median, "resident, before the slice"),
+    "rss_peak_bytes": KnownCounter("peak memory", "MB", max, "resident, the highest seen in a slice"),
+    "rss_stalled_bytes": KnownCounter("memory stalled", "MB", max, "resident, while the load did not read"),
+}
+
+
+def combined(counters: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """One figure of each counter over the slices that have it; of counters that are not known the sum."""
+    values: dict[str, list[float]] = {}
+    for one in counters:
+        for name, value in one.items():
+            values.setdefault(name, []).append(value)
+    return {
+        name: float(KNOWN_COUNTERS[name].combined(found) if name in KNOWN_COUNTERS else sum(found))
+        for name, found in values.items()
+    }
