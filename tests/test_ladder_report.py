@@ -107,14 +107,14 @@ def curves_of(records: list[Record], about: dict[str, ScenarioTexts]) -> dict[st
 def test_one_line_an_adapter_and_a_mark_where_it_ended() -> None:
     curves = curves_of(journals.ladder_run(), journals.LADDER_ABOUT)
     cost = curves["c10k-curves.svg"].panels[0]
-    lines = {curve.label: curve for curve in cost.curves}
+    lines = {curve.label: curve for curve in cost.rows}
     assert list(lines) == ["select", "pyev", "uvloop", "asyncio", "processes", "poll"], "by where they end"
     assert {name for name, curve in lines.items() if curve.ended} == {"poll", "processes", "select"}
     assert [x for x, _y in lines["uvloop"].points] == [100, 1_000, 10_000]
     assert "×: the climb ended here" in curves["c10k-curves.svg"].axis
     memory = curves["c10k-memory.svg"]
-    assert {curve.label for curve in memory.panels[0].curves} == set(journals.CLIMBS)
-    assert {curve.label for curve in memory.panels[1].curves} == {"uvloop", "asyncio", "pyev", "poll"}
+    assert {curve.label for curve in memory.panels[0].rows} == set(journals.CLIMBS)
+    assert {curve.label for curve in memory.panels[1].rows} == {"uvloop", "asyncio", "pyev", "poll"}
 
 
 def test_a_scenario_that_is_one_ladder_has_curves_in_place_of_rows() -> None:

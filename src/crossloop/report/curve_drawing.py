@@ -27,7 +27,7 @@ from crossloop.report.canvas import (
     svg_of,
     tick_text,
 )
-from crossloop.report.plots import CurvePanel, Curves
+from crossloop.report.plots import CurvePanel, Curves, families_of
 
 NAME_SIZE = 7.5
 NAME_LINE = 0.15
@@ -53,13 +53,13 @@ _DASHES: tuple[_Dash, ...] = (
 
 def curves_svg(plot: Curves) -> bytes:
     """One plot, laid out in inches."""
-    styles = family_styles(plot.families)
-    inner = [max(LEAST_HEIGHT, len(panel.curves) * NAME_LINE) for panel in plot.panels]
+    styles = family_styles(families_of(plot.panels))
+    inner = [max(LEAST_HEIGHT, len(panel.rows) * NAME_LINE) for panel in plot.panels]
     places, height = boxes([one + PANEL_HEAD + PANEL_FOOT for one in inner], head_height(styles))
     figure = new_figure(height, plot.title, plot.axis, styles)
     strokes = _strokes(plot, styles)
     for panel, box in zip(plot.panels, places, strict=True):
-        names = max(len(curve.label) for curve in panel.curves) * NAME_SIZE * CHARACTER
+        names = max(len(curve.label) for curve in panel.rows) * NAME_SIZE * CHARACTER
         frame = Box(
             box.left + TICK_COLUMN, box.right - names - TIE, box.top + PANEL_HEAD, box.bottom - PANEL_FOOT
         )
@@ -69,7 +69,7 @@ def curves_svg(plot: Curves) -> bytes:
 
 def _strokes(plot: Curves, styles: Mapping[str, tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     """How matplotlib draws each line, by family and name: one line looks the same in all panels."""
-    names = sorted({(curve.family, curve.label) for panel in plot.panels for curve in panel.curves})
+    names = sorted({(curve.family, curve.label) for panel in plot.panels for curve in panel.rows})
     looks = {family: cycle(product(_DASHES, _SHADES)) for family in styles}
     found = {}
     for family, label in names:
@@ -83,16 +83,16 @@ def _draw_panel(
     axes: Axes, panel: CurvePanel, frame: Box, strokes: Mapping[tuple[str, str], dict[str, Any]]
 ) -> None:
     """Scales, lines, markers and names; the rungs themselves are the ticks below."""
-    rungs = sorted({x for curve in panel.curves for x, _y in curve.points})
-    levels = [y for curve in panel.curves for _x, y in curve.points]
+    rungs = sorted({x for curve in panel.rows for x, _y in curve.points})
+    levels = [y for curve in panel.rows for _x, y in curve.points]
     width, height = frame.right - frame.left, frame.bottom - frame.top
     set_scale(axes, "x", rungs[0] / 1.15, rungs[-1] * 1.15)
     set_scale(axes, "y", min(levels) / 1.3, max(levels) * 1.3)
     axes.set_xlabel(panel.across, labelpad=6)
     fraction = (axes.transData + axes.transAxes.inverted()).transform
     axes.set_xticks(rungs, _legible(rungs, [float(fraction((x, 1))[0]) * width for x in rungs]))
-    ends = [1 - float(fraction(curve.points[-1])[1]) for curve in panel.curves]
-    for curve, end, name in zip(panel.curves, ends, apart(ends, NAME_LINE / height, 0, 1), strict=True):
+    ends = [1 - float(fraction(curve.points[-1])[1]) for curve in panel.rows]
+    for curve, end, name in zip(panel.rows, ends, apart(ends, NAME_LINE / height, 0, 1), strict=True):
         stroke = strokes[curve.family, curve.label]
         axes.plot(*zip(*curve.points, strict=True), linewidth=1.2, **stroke)
         last = curve.points[-1]

@@ -25,7 +25,7 @@ from crossloop.report.canvas import (
     svg_of,
 )
 from crossloop.report.curve_drawing import curves_svg
-from crossloop.report.plots import Curves, Panel, Percentiles, Plot, Point, wide
+from crossloop.report.plots import Curves, Panel, Plot, PlotRow, families_of, wide
 from crossloop.report.tax import TaxPlot
 from crossloop.report.tax_drawing import tax_svg
 
@@ -56,11 +56,11 @@ def _any_svg(plot: Plot | Curves | TaxPlot) -> bytes:
 
 
 def _svg(plot: Plot) -> bytes:
-    styles = family_styles(plot.families)
-    heights = [len(panel.points) * ROW + PANEL_HEAD + PANEL_FOOT for panel in plot.panels]
+    styles = family_styles(families_of(plot.panels))
+    heights = [len(panel.rows) * ROW + PANEL_HEAD + PANEL_FOOT for panel in plot.panels]
     places, height = boxes(heights, head_height(styles))
     figure = new_figure(height, plot.title, plot.axis, styles)
-    if any(isinstance(point, Percentiles) for panel in plot.panels for point in panel.points):
+    if plot.percentiles:
         figure.legend(
             handles=[
                 Line2D([], [], label=name, linestyle="", **marker_of((FAINT_INK, "o"), fill))
@@ -70,23 +70,20 @@ def _svg(plot: Plot) -> bytes:
             bbox_to_anchor=(1 - MARGIN / WIDTH, 1 - 0.345 / height),
             ncols=len(_PERCENTILE_FILL),
         )
-    labels = label_width([point.label for panel in plot.panels for point in panel.points])
+    labels = label_width([row.label for panel in plot.panels for row in panel.rows])
     for panel, box in zip(plot.panels, places, strict=True):
-        points = [isinstance(point, Point) for point in panel.points]
         top = box.top + PANEL_HEAD
         inner = Box(
             left=box.left + labels,
-            right=box.right - (VALUE_COLUMN if points[0] else 0.1),
+            right=box.right - (0.1 if plot.percentiles else VALUE_COLUMN),
             top=top,
-            bottom=top + len(points) * ROW,
+            bottom=top + len(panel.rows) * ROW,
         )
-        rows = [
-            (one.label, digits.number(one.value) if isinstance(one, Point) else "") for one in panel.points
-        ]
+        rows = [(row.label, "" if plot.percentiles else digits.number(row.marks[0][1])) for row in panel.rows]
         axes = add_rows(figure, inner, box.left, panel.title, rows)
         set_scale(axes, "x", *_ends(plot, panel))
-        for row, point in enumerate(panel.points):
-            _draw_row(axes, row, point, styles)
+        for row, shown in enumerate(panel.rows):
+            _draw_row(axes, row, shown, styles)
     return svg_of(figure, plot.title)
 
 
@@ -96,20 +93,13 @@ def _ends(plot: Plot, panel: Panel) -> tuple[float, float]:
     low, high = min(ends), max(ends)
     if low <= 0:
         return 1.3 * min(low, -1.0), 1.3 * max(high, 1.0)
-    return (
-        (low / 1.2, high * 1.2)
-        if wide(ends) or isinstance(panel.points[0], Percentiles)
-        else (0.0, high * 1.05)
-    )
+    return (low / 1.2, high * 1.2) if wide(ends) or plot.percentiles else (0.0, high * 1.05)
 
 
-def _draw_row(
-    axes: Axes, row: int, point: Point | Percentiles, styles: Mapping[str, tuple[str, str]]
-) -> None:
+def _draw_row(axes: Axes, row: int, shown: PlotRow, styles: Mapping[str, tuple[str, str]]) -> None:
     """Shade, whisker, and markers, which are hollow for high percentiles."""
     if row % 2:
         axes.axhspan(row - 0.5, row + 0.5, color=_SHADE, linewidth=0, zorder=0)
-    axes.hlines(row, min(point.ends), max(point.ends), color=styles[point.family][0], linewidth=1.6, zorder=2)
-    marks = {"p50": point.value} if isinstance(point, Point) else dict(point.values)
-    for name, value in marks.items():
-        axes.plot(value, row, zorder=3, **marker_of(styles[point.family], _PERCENTILE_FILL[name]))
+    axes.hlines(row, shown.low, shown.high, color=styles[shown.family][0], linewidth=1.6, zorder=2)
+    for name, value in shown.marks:
+        axes.plot(value, row, zorder=3, **marker_of(styles[shown.family], _PERCENTILE_FILL[name]))

@@ -24,33 +24,15 @@ ROWS = 30
 
 
 @dataclass(frozen=True)
-class Point:
-    """One row of a panel. `low` and `high` are the ends of the whisker."""
+class PlotRow:
+    """One row of a panel: its marks, and the line from `low` to `high` that they lie on."""
 
     label: str
     family: str
-    value: float
+    marks: tuple[tuple[str, float], ...]
+    """(percentile, value) of each that rests on enough samples; of a median with its interval that one."""
     low: float
     high: float
-
-    @property
-    def ends(self) -> tuple[float, ...]:
-        """What is drawn, as values."""
-        return self.low, self.value, self.high
-
-
-@dataclass(frozen=True)
-class Percentiles:
-    """One row of a latency panel: (name, µs) of each percentile that rests on enough samples."""
-
-    label: str
-    family: str
-    values: tuple[tuple[str, float], ...]
-
-    @property
-    def ends(self) -> tuple[float, ...]:
-        """What is drawn, as values."""
-        return tuple(value for _name, value in self.values)
 
 
 @dataclass(frozen=True)
@@ -58,29 +40,12 @@ class Panel:
     """One parameter set."""
 
     title: str
-    points: tuple[Point | Percentiles, ...]
+    rows: tuple[PlotRow, ...]
 
     @property
     def ends(self) -> list[float]:
-        """Every value that must lie within the scale."""
-        return [end for point in self.points for end in point.ends]
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One picture."""
-
-    file: str
-    title: str
-    axis: str
-    panels: tuple[Panel, ...]
-    families: tuple[str, ...]
-    """Families in the order of the legend."""
-    alternative: str
-    """What the picture shows, for those who do not see it."""
-    left_out: str = ""
-    shared_scale: bool = True
-    """Whether all panels have one scale; otherwise each its own."""
+        """What must lie within the scale."""
+        return [end for row in self.rows for end in (row.low, row.high)]
 
 
 @dataclass(frozen=True)
@@ -102,10 +67,27 @@ class CurvePanel:
     title: str
     across: str
     """What the horizontal scale counts."""
-    curves: tuple[Curve, ...]
+    rows: tuple[Curve, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """One picture of rows."""
+
+    file: str
+    title: str
+    axis: str
+    panels: tuple[Panel, ...]
+    alternative: str
+    """What the picture shows, for those who do not see it."""
+    left_out: str = ""
+    percentiles: bool
+    """Whether the marks are percentiles; otherwise each row has one, whose figure stands beside it."""
+    shared_scale: bool = True
+    """Whether all panels have one scale; otherwise each its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Curves:
     """One picture of curves, both scales logarithmic."""
 
@@ -113,7 +95,6 @@ class Curves:
     title: str
     axis: str
     panels: tuple[CurvePanel, ...]
-    families: tuple[str, ...]
     alternative: str
     left_out: str = ""
 
@@ -143,23 +124,29 @@ def scenario_plots(
 
 def _cost_curves(ladders: Sequence[Ladder], texts: ScenarioTexts, run: Run, stem: str) -> Curves | None:
     """CPU per operation over each ladder; of one at a fixed load also the p99."""
-    panels = [
-        _curve_panel(ladder, run, ladder.others or texts.title, _cpu_us) for ladder in ladders[:CURVE_PANELS]
-    ]
+
+    def cost_us(figures: Figures) -> float:
+        return figures.cpu_ns_per_operation.value / 1000
+
+    shown = [_curve_panel(one, run, one.others or texts.title, cost_us) for one in ladders[:CURVE_PANELS]]
     if len(ladders) == 1 and ladders[0].fixed_load:
-        panels = [
-            _curve_panel(ladders[0], run, f"CPU µs per {texts.unit}", _cpu_us),
-            _curve_panel(ladders[0], run, "p99 of the answers [µs], median of the slices", _p99_us),
+        shown = [
+            _curve_panel(ladders[0], run, f"CPU µs per {texts.unit}", cost_us),
+            _curve_panel(
+                ladders[0],
+                run,
+                "p99 of the answers [µs], median of the slices",
+                lambda figures: figures.objective.p99_us if figures.objective else None,
+            ),
         ]
+    more = len(ladders) - CURVE_PANELS
     return _curves(
-        panels,
+        shown,
         file=f"{stem}-curves.svg",
         title=f"{texts.title}: what grows with {texts.ladder.replace('_', ' ')}?",
         axis=f"CPU per {texts.unit} [µs], both scales logarithmic; level: the cost is that of what is active",
         alternative=f"CPU time per {texts.unit} over {texts.ladder}, one line an adapter",
-        left_out=f"{integer(len(ladders) - CURVE_PANELS)} further ladders"
-        if len(ladders) > CURVE_PANELS
-        else "",
+        left_out=f"{integer(more)} further ladders" if more > 0 else "",
     )
 
 
@@ -168,8 +155,18 @@ def _memory_curves(ladders: Sequence[Ladder], texts: ScenarioTexts, run: Run, st
     if len(ladders) != 1:
         return None
     panels = [
-        _curve_panel(ladders[0], run, "the measured processes", _process_bytes),
-        _curve_panel(ladders[0], run, "the kernel, both ends of each connection", _kernel_bytes),
+        _curve_panel(
+            ladders[0],
+            run,
+            "the measured processes",
+            lambda figures: figures.connecting.rss_bytes_per_connection if figures.connecting else None,
+        ),
+        _curve_panel(
+            ladders[0],
+            run,
+            "the kernel, both ends of each connection",
+            lambda figures: kernel_bytes(figures.connecting) if figures.connecting else None,
+        ),
     ]
     return _curves(
         panels,
@@ -183,16 +180,15 @@ def _memory_curves(ladders: Sequence[Ladder], texts: ScenarioTexts, run: Run, st
 def _curves(
     panels: Sequence[CurvePanel], *, file: str, title: str, axis: str, alternative: str, left_out: str = ""
 ) -> Curves | None:
-    drawn = tuple(panel for panel in panels if panel.curves)
+    drawn = tuple(panel for panel in panels if panel.rows)
     if not drawn:
         return None
-    ended = "; ×: the climb ended here" if any(one.ended for panel in drawn for one in panel.curves) else ""
+    ended = "; ×: the climb ended here" if any(one.ended for panel in drawn for one in panel.rows) else ""
     return Curves(
         file=file,
         title=plot_text(title, 110),
         axis=plot_text(axis + ended, 130),
         panels=drawn,
-        families=tuple(sorted({curve.family for panel in drawn for curve in panel.curves})),
         alternative=alternative,
         left_out=f"Not drawn, but in the tables: {left_out}." if left_out else "",
     )
@@ -218,22 +214,6 @@ def _curve_panel(
     )
 
 
-def _cpu_us(figures: Figures) -> float | None:
-    return figures.cpu_ns_per_operation.value / 1000
-
-
-def _p99_us(figures: Figures) -> float | None:
-    return figures.objective.p99_us if figures.objective else None
-
-
-def _process_bytes(figures: Figures) -> float | None:
-    return figures.connecting.rss_bytes_per_connection if figures.connecting else None
-
-
-def _kernel_bytes(figures: Figures) -> float | None:
-    return kernel_bytes(figures.connecting) if figures.connecting else None
-
-
 def stems(scenarios: Sequence[str]) -> dict[str, str]:
     """Scenario → stem of its files' names, unlike for all of them."""
     found: dict[str, str] = {}
@@ -250,16 +230,16 @@ def stems(scenarios: Sequence[str]) -> dict[str, str]:
 
 
 def _cpu(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str) -> Plot | None:
-    chosen = [(one, [point for row in one.rows if (point := _point(row, run))]) for one in sets]
-    usable = [(one, points) for one, points in chosen if points]
+    chosen = [(one, [shown for row in one.rows if (shown := _cost_row(row, run))]) for one in sets]
+    usable = [(one, rows) for one, rows in chosen if rows]
     if not usable:
         return None
     panels = tuple(
         Panel(
             plot_text(parameters_text(one.parameters)),
-            tuple(sorted(points, key=lambda point: (point.value, point.label))[:ROWS]),
+            tuple(sorted(rows, key=lambda row: (row.marks[0][1], row.label))[:ROWS]),
         )
-        for one, points in usable[:CPU_PANELS]
+        for one, rows in usable[:CPU_PANELS]
     )
     shared = not wide([end for panel in panels for end in panel.ends])
     scale = "" if shared else "; each panel has its own scale"
@@ -268,25 +248,20 @@ def _cpu(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str)
         title=plot_text(f"{texts.title}: which library takes the least CPU per {texts.unit}?", 110),
         axis=plot_text(f"CPU per {texts.unit} [µs], median and 95 % interval; left is better{scale}", 100),
         panels=panels,
-        families=_families(panels),
         alternative=f"CPU time per {texts.unit} of every row, with intervals, one panel a parameter set",
-        left_out=_left_out(panels, [len(points) for _one, points in usable]),
+        left_out=_left_out(panels, [len(rows) for _one, rows in usable]),
+        percentiles=False,
         shared_scale=shared,
     )
 
 
-def _point(row: MeasuredRow, run: Run) -> Point | None:
+def _cost_row(row: MeasuredRow, run: Run) -> PlotRow | None:
     figure = row.figures.cpu_ns_per_operation
     value, low, high = (part / 1000 for part in (figure.value, figure.low, figure.high))
-    if not (math.isfinite(value) and math.isfinite(low) and math.isfinite(high) and 0 < value < 1e12):
+    if not (all(map(math.isfinite, (value, low, high))) and 0 < value < 1e12):
         return None
-    return Point(
-        plot_text(row.label, 36),
-        family_of(row.adapter, run),
-        value,
-        min(max(low, value / 1000), value),
-        min(max(high, value), value * 1000),
-    )
+    low, high = min(max(low, value / 1000), value), min(max(high, value), value * 1000)
+    return PlotRow(plot_text(row.label, 36), family_of(row.adapter, run), (("p50", value),), low, high)
 
 
 def wide(values: Sequence[float]) -> bool:
@@ -315,9 +290,9 @@ def _latency(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: 
         title=plot_text(f"{texts.title}: {question}", 110),
         axis=plot_text(f"latency [µs], {scale}, {source}{'' if early else '; left is better'}", 120),
         panels=panels,
-        families=_families(panels),
         alternative="Latency percentiles of every row, one panel a parameter set",
         left_out=_left_out(panels, [len(rows) for _one, rows in usable]),
+        percentiles=True,
     )
 
 
@@ -326,18 +301,19 @@ def _rate_text(one: MeasuredSet, texts: ScenarioTexts) -> str:
     return f"; {rates.pop()} {texts.units}/s" if len(rates) == 1 else ""
 
 
-def _percentile_rows(one: MeasuredSet, run: Run, open_loop: bool) -> list[Percentiles]:
+def _percentile_rows(one: MeasuredSet, run: Run, open_loop: bool) -> list[PlotRow]:
     rows = []
     for row in one.rows:
         latency = shown_latency(row, open_loop)
-        if latency and (values := _percentile_values(latency)):
-            rows.append(Percentiles(plot_text(row.label, 36), family_of(row.adapter, run), values))
+        if latency and (marks := _percentiles(latency)):
+            low, high = min(value for _name, value in marks), max(value for _name, value in marks)
+            rows.append(PlotRow(plot_text(row.label, 36), family_of(row.adapter, run), marks, low, high))
     # By the highest percentile that all rows have, so that rows with fewer samples stand among the others.
-    place = min((len(row.values) for row in rows), default=1) - 1
-    return sorted(rows, key=lambda row: (row.values[place][1], row.label))
+    place = min((len(row.marks) for row in rows), default=1) - 1
+    return sorted(rows, key=lambda row: (row.marks[place][1], row.label))
 
 
-def _percentile_values(latency: Latency) -> tuple[tuple[str, float], ...]:
+def _percentiles(latency: Latency) -> tuple[tuple[str, float], ...]:
     values = {"p50": latency.p50, "p90": latency.p90, "p99": latency.p99, "p99.9": latency.p99_9}
     return tuple(
         (name, min(max(value, 1e-3 if value > 0 else -1e12), 1e12))
@@ -346,8 +322,9 @@ def _percentile_values(latency: Latency) -> tuple[tuple[str, float], ...]:
     )
 
 
-def _families(panels: Sequence[Panel]) -> tuple[str, ...]:
-    return tuple(sorted({point.family for panel in panels for point in panel.points}))
+def families_of(panels: Sequence[Panel | CurvePanel]) -> list[str]:
+    """Families in the order of the legend."""
+    return sorted({row.family for panel in panels for row in panel.rows})
 
 
 def _left_out(panels: Sequence[Panel], row_counts: Sequence[int]) -> str:
