@@ -29,7 +29,6 @@ from crossloop.load import (
     polling,
     target,
 )
-from crossloop.load.command import run_load
 from crossloop.load.histogram import percentile
 from crossloop.load.loops import PYTHON
 from crossloop.load.message import HEADER, MAGIC, message_of, new_pattern
@@ -444,31 +443,6 @@ def test_a_filler_comes_again_on_its_connection_after_as_many_messages_as_there_
     place = message.place_of(connection, sequence)
     assert message.place_of(connection, sequence + later) != place
     assert message.place_of(connection, sequence + message.PLACES) == place
-
-
-def test_run_load_gives_the_contracts_document(engine: Engine) -> None:
-    with serving(bad.echo) as port:
-        document = run_load("127.0.0.1", port, 3, SIZE, None, 0.2, engine=engine.name)
-        offered = run_load("localhost", port, 3, SIZE, 200, 0.3, engine=engine.name)
-    for made in (document, offered):
-        assert list(made) == [
-            "messages", "duration_s", "messages_per_s", "verified", "errors", "engine", "engine_reason",
-            "mechanism", "latency_us",
-        ]  # fmt: skip
-        assert list(made["latency_us"]) == ["p50", "p90", "p99", "p99.9", "max"]
-        assert made["messages"] == made["verified"] > 0
-        assert made["errors"] == 0
-        assert (made["engine"], made["engine_reason"]) == (engine.name, "")
-        assert 0 < made["latency_us"]["p50"] <= made["latency_us"]["max"]
-    assert document["messages_per_s"] == pytest.approx(document["messages"] / document["duration_s"])
-
-
-@pytest.mark.parametrize(
-    ("rate", "duration_s"), [(None, 0), (None, float("nan")), (-1, 1), (float("inf"), 1)]
-)
-def test_run_load_refuses_values_that_make_no_sense(rate: float | None, duration_s: float) -> None:
-    with pytest.raises(LoadUsageError, match="expected"):
-        run_load("127.0.0.1", 7, 1, SIZE, rate, duration_s)
 
 
 def test_a_message_stays_verified_over_many_random_sizes(engine: Engine) -> None:

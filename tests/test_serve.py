@@ -30,7 +30,7 @@ def _styles() -> list[tuple[str, str]]:
         (one.entry.id, style)
         for one in probe_all(SUITE, SUITE.adapters, {})
         if one.usable
-        for style in one.styles
+        for style in one.levels.get("StreamServer", ())
     ]
 
 
@@ -249,12 +249,17 @@ def test_load_answers_one_document(words: tuple[str, ...]) -> None:
 @POSIX
 def test_load_for_people_says_the_same() -> None:
     with served("asyncio", "tcp-echo") as server:
-        done = load(server, "--duration", "0.2")
-    assert (done.returncode, done.stderr) == (0, "")
-    first, second = done.stdout.splitlines()
-    assert " messages in 0." in first
-    assert ", 0 errors (" in first
-    assert second.startswith("latency in µs: p50 ")
+        closed = load(server, "--duration", "0.2")
+        offered = load(server, "--duration", "0.2", "--rate", "500")
+    for done in (closed, offered):
+        assert (done.returncode, done.stderr) == (0, "")
+        first, second, *more = done.stdout.splitlines()
+        assert " messages in 0." in first
+        assert ", 0 errors (" in first
+        assert second.startswith("latency in µs: p50 ")
+        assert len(more) == (done is closed)
+    assert "leave out the time that requests wait" in closed.stdout
+    assert "--rate R has latencies that count from when each request was due" in closed.stdout
 
 
 @POSIX

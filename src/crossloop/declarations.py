@@ -100,13 +100,26 @@ def _refuse_sets(about: ScenarioAbout) -> None:
             raise ValueError(
                 f"sets: profile {shown(profile)} is unknown; expected one of {', '.join(PROFILES)}"
             )
-        for name, value in parameters.items():
-            _refuse_parameter(about, name, value)
-        _expect_numbers(about, parameters)
+        _refuse_set(about, parameters)
         key = json.dumps(parameters, sort_keys=True)
         if key in seen:
             raise ValueError(f"sets: {shown(dict(parameters))} is there twice")
         seen.add(key)
+
+
+def parameters_with(about: ScenarioAbout, words: Mapping[str, str]) -> dict[str, object]:
+    """The first set of a scenario, with *words* for some of its values. Raises ValueError, which says what fits."""
+    parameters = dict(about.sets[0][1])
+    for name, word in words.items():
+        if name not in parameters:
+            raise ValueError(f"{shown(name)} is no parameter, expected one of {', '.join(parameters)}")
+        kind = float if name == "rate" else type(parameters[name])
+        try:
+            parameters[name] = msgspec.convert(word, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{name} is {shown(word)}: {error}") from error
+    _refuse_set(about, parameters)
+    return parameters
 
 
 def _refuse_name(what: str, name: str) -> None:
@@ -114,6 +127,12 @@ def _refuse_name(what: str, name: str) -> None:
         msgspec.convert(name, Name)
     except msgspec.ValidationError as error:
         raise ValueError(f"{what}: {shown(name)} is no name: {error}") from error
+
+
+def _refuse_set(about: ScenarioAbout, parameters: Mapping[str, object]) -> None:
+    for name, value in parameters.items():
+        _refuse_parameter(about, name, value)
+    _expect_numbers(about, parameters)
 
 
 def _refuse_parameter(about: ScenarioAbout, name: str, value: object) -> None:

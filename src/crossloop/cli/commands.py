@@ -146,6 +146,16 @@ def _engine(command: Any) -> Any:
     )(command)
 
 
+def _settings(command: Any) -> Any:
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A parameter of the scenario; default: as in its first set. May be given several times.",
+    )(command)
+
+
 @cli.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
@@ -392,6 +402,8 @@ def claims(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option("--style", help="One of the adapter's styles; default: its first.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one.")
+@click.option("--path", default="", help="Of a unix socket; default: one in a folder of its own.")
+@_settings
 @click.pass_obj
 def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
     """One server, for any client; ends on SIGTERM."""
@@ -402,16 +414,24 @@ def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 @cli.command()
 @click.argument("scenario")
-@click.option("--connect", required=True, metavar="HOST:PORT")
-@click.option("--connections", type=click.IntRange(1, 100_000), default=10, show_default=True)
-@click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), default=1024, show_default=True)
+@click.option(
+    "--connect", required=True, metavar="HOST:PORT|PATH", help="A path where the transport is unix."
+)
+@click.option(
+    "--connections", type=click.IntRange(1, 100_000), help="Default: as in the scenario's first set."
+)
+@click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), help="As --set size=BYTES.")
+@_settings
+@click.option(
+    "--ca", default="", metavar="FILE", help="What the certificate of a TLS server is signed by (PEM)."
+)
 @click.option("--rate", type=_Finite(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
 @click.option("--duration", type=_Finite(0, 3600, min_open=True), default=5.0, show_default=True)
 @_engine
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_obj
 def load(suites: tuple[Path, ...], /, **options: Any) -> int:
-    """The load generator alone, against any server."""
+    """The load generator alone, against any server that answers as the scenario's does."""
     from crossloop.cli import serving
 
     return serving.load(suites, **options)

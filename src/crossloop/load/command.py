@@ -1,90 +1,76 @@
-"""Behind `crossloop load`: the generator alone, in this process, against any server that echoes."""
+"""Behind `crossloop load`: a load process alone, against any server."""
 
 import itertools
-import math
 import os
 import sys
+from collections import Counter
 from typing import Any
 
-from crossloop.load.engines import choose_engine
-from crossloop.load.errors import LoadUsageError
+from crossloop.load.commands import Open, Slice
 from crossloop.load.histogram import Pair, latency_of, merge
-from crossloop.load.loops import Stretch, closed_loop, open_loop
-from crossloop.load.target import Target
-from crossloop.load.turns import Engine
+from crossloop.supervise.answers import Connected, SliceAnswer
+from crossloop.supervise.load import LoadClient
 
-CONNECT_S = 10.0
-RUN_IN_S = 0.05
+RUN_IN_MS = 50.0
 PIECE_S = 5.0
-"""Longer runs are made of stretches of this length, so that memory does not grow with the duration."""
-LONGEST_S = 24 * 3600.0
+"""Longer runs are made of slices of this length, so that memory does not grow with the duration."""
 
 
 def run_load(
-    host: str,
-    port: int,
-    connections: int,
-    size: int,
-    rate: float | None,
-    duration_s: float,
-    *,
-    seed: int = 1,
-    engine: str = "",
+    load: LoadClient, opening: Open, rate: float | None, duration_s: float, *, seed: int = 1
 ) -> dict[str, Any]:
     """Drive a server for *duration_s* and say what came back; *rate* None or 0 means a closed loop.
 
-    *engine* is `native`, `python`, or empty for the native one where it is built; `engine_reason` of the
-    document says why it is not. `messages` were answered within `duration_s` (time measured, without run-in
-    and drain), `verified` of them byte for byte, which is all; `errors` counts what was scheduled and not
-    answered (open loop).
-    Raises a `LoadError`, one clear line, for a wrong answer, a lost connection, a silent server and
-    values that make no sense. Spins on its CPU unless it has only one, which the server may need.
+    `engine_reason` of the document says why the engine is not the native one, if nobody asked for another. `messages`
+    (of drive `connect` connections) were answered within `duration_s` (time measured, without run-in and drain),
+    `verified` of them byte for byte, which is all. `offered_per_s` is the rate of an open loop, 0 of a closed one;
+    `errors` counts what was scheduled by an open loop and not answered; `counters` are what the load counts of a
+    transport, such as datagrams that were lost.
+    Raises LoadFaultError, one clear line, for a wrong answer, a lost connection, a silent server and
+    values that make no sense, and ChildError. Spins on its CPU unless it has only one, which the server may need.
     """
-    if not (math.isfinite(duration_s) and 0 < duration_s <= LONGEST_S):
-        raise LoadUsageError(
-            f"duration {duration_s!r}: expected more than 0 and at most {LONGEST_S:g} seconds"
-        )
-    if rate is not None and not (math.isfinite(rate) and rate >= 0):
-        raise LoadUsageError(f"rate {rate!r}: expected messages a second, or 0 for as many as come back")
-    chosen = choose_engine(engine)
-    target = Target(host, port, connections, size, seed)
-    target.connect(CONNECT_S)
-    assert target.poller is not None
-    mechanism = target.poller.mechanism
-    messages = elapsed_ns = unanswered = 0
-    histogram: list[Pair] = []
-    try:
-        for number in itertools.count():
-            length_s = min(PIECE_S, duration_s - number * PIECE_S)
-            if length_s <= 0:
-                break
-            stretch = _piece(target, rate, length_s, seed + number, chosen.engine)
-            messages += stretch.operations
-            elapsed_ns += stretch.elapsed_ns
-            unanswered += stretch.unanswered
-            histogram = merge([histogram, stretch.latency])
-    finally:
-        target.close()
+    engine = load.engine()
+    connected = load.open(opening)
+    pieces = []
+    for number in itertools.count():
+        length_s = min(PIECE_S, duration_s - number * PIECE_S)
+        if length_s <= 0:
+            break
+        pieces.append(load.slice(_piece(opening.target, rate, length_s, seed + number)))
+    load.close(opening.target)
+    mechanism = connected.mechanism if isinstance(connected, Connected) else ""
+    asked_by = {"engine": engine.engine, "engine_reason": engine.reason, "mechanism": mechanism}
+    return {**_summed(pieces), **asked_by}
+
+
+def _piece(target: str, rate: float | None, length_s: float, seed: int) -> Slice:
+    return Slice(
+        target=target,
+        phase="rate" if rate else "capacity",
+        rate=rate or 0.0,
+        run_in_ms=RUN_IN_MS,
+        duration_ms=1000 * length_s,
+        seed=seed,
+        spin=usable_cpus() > 1,
+    )
+
+
+def _summed(pieces: list[SliceAnswer]) -> dict[str, Any]:
+    messages = sum(piece.operations for piece in pieces)
+    elapsed_s = sum(piece.elapsed_ns for piece in pieces) / 1e9
+    counters: Counter[str] = Counter()
+    for piece in pieces:
+        counters.update(piece.counters)
     return {
         "messages": messages,
-        "duration_s": elapsed_ns / 1e9,
-        "messages_per_s": messages / (elapsed_ns / 1e9),
+        "duration_s": elapsed_s,
+        "messages_per_s": messages / elapsed_s,
         "verified": messages,
-        "errors": unanswered,
-        "engine": chosen.engine.name,
-        "engine_reason": chosen.reason,
-        "mechanism": mechanism,
-        "latency_us": _latency_us(histogram),
+        "offered_per_s": pieces[0].offered_per_s,
+        "errors": sum(piece.unanswered for piece in pieces),
+        "counters": dict(counters),
+        "latency_us": _latency_us(merge([piece.latency for piece in pieces])),
     }
-
-
-def _piece(target: Target, rate: float | None, length_s: float, seed: int, engine: Engine) -> Stretch:
-    spin = usable_cpus() > 1
-    if not rate:
-        return closed_loop(target, RUN_IN_S, length_s, spin=spin, engine=engine)
-    return open_loop(
-        target, rate, run_in_s=RUN_IN_S, duration_s=length_s, seed=seed, spin=spin, engine=engine
-    )
 
 
 def _latency_us(histogram: list[Pair]) -> dict[str, float | None]:

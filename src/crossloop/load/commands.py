@@ -2,7 +2,7 @@
 
     {"do": "engine"}                          → {"engine": "native" | "python", "reason": …}
     {"do": "pin", "cpu": 1}                   → {"cpu": 1}
-    {"do": "open", "target": "a", …}          → {"connections": 10}, or figures of connecting where `proven`
+    {"do": "open", "target": "a", …}          → {"connections": 10, "mechanism": …}; where `proven`, figures
     {"do": "slice", "target": "a", …}         → figures
     {"do": "close", "target": "a"}            → {"closed": 1}
 

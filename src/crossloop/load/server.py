@@ -142,7 +142,7 @@ class Sets:
         self._sets: dict[str, tuple[Target, int]] = {}
         self._next_id = 0
 
-    def open(self, command: Open) -> dict[str, int] | OpenFigures:
+    def open(self, command: Open) -> dict[str, int | str] | OpenFigures:
         """Connect, replacing what the target had. Connection ids are never used twice."""
         self.close(Close(command.target))
         address, size = command.address, command.exchange.request.own_filler + 16
@@ -156,7 +156,8 @@ class Sets:
             return figures
         target.connect(command.timeout_s)
         self._sets[command.target] = target, command.pid
-        return {"connections": command.connections}
+        assert target.poller is not None
+        return {"connections": command.connections, "mechanism": target.poller.mechanism}
 
     def run(self, command: Slice) -> SliceFigures:
         """One slice."""

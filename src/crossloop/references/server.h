@@ -5,11 +5,11 @@
  *   NAME --unix PATH [--cpu N] [--supervised]                serves a unix socket, which it makes and removes
  *   NAME --describe                                          says what it is linked with, and ends
  *
- * Each prints one JSON object on a line: {"ready": true, "host", "port", "pid"}, with "path" instead of host and port
- * where it serves a unix socket, or {"library", "library_version", "mechanism", "loaded_from"}. A supervised server
- * ends when its standard input does, and on Linux with the process that started it, however that ended (prctl(2),
- * PR_SET_PDEATHSIG, which reaches a stopped process, too); what comes on standard input is not looked at. SIGTERM and
- * SIGINT end any of them with status 0.
+ * Each prints one JSON object on a line: {"ready": true, "host", "port", "path", "pid"}, where host and port are "" and 0
+ * for a unix socket and path is "" for others, or {"library", "library_version", "mechanism", "loaded_from"}. A
+ * supervised server ends when its standard input does, and on Linux with the process that started it, however that
+ * ended (prctl(2), PR_SET_PDEATHSIG, which reaches a stopped process, too); what comes on standard input is not looked
+ * at. SIGTERM and SIGINT end any of them with status 0.
  *
  * The conversation is the same for all, so that programs differ by their libraries alone: one recv and one
  * send for each readiness, level-triggered. What the kernel does not take at once is kept, and until it is gone the
@@ -39,7 +39,8 @@
 #include <sys/prctl.h>
 #endif
 
-enum { READ_BYTES = 64 * 1024, BACKLOG = 4096 }; /* as much as crossloop's adapters read, and queue */
+/* As much as crossloop's adapters read, and queue. */
+enum { READ_BYTES = 64 * 1024, BACKLOG = 4096, DATAGRAM_QUEUE_BYTES = 4 * 1024 * 1024 };
 
 struct connection {
     int fd;
@@ -224,11 +225,12 @@ static int listening(const struct options *options) {
     int kind = options->udp ? SOCK_DGRAM : SOCK_STREAM;
     if (options->path) return listening_path(options);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = kind, .ai_flags = AI_PASSIVE}, *found;
-    int yes = 1, wrong = getaddrinfo(options->host, options->port, &hints, &found);
+    int yes = 1, queue = DATAGRAM_QUEUE_BYTES, wrong = getaddrinfo(options->host, options->port, &hints, &found);
     if (wrong) refuse(options, gai_strerror(wrong));
     int fd = socket(found->ai_family, found->ai_socktype, found->ai_protocol);
     if (fd < 0) fail("socket");
-    if (!options->udp) {
+    if (options->udp) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue); /* cut to rmem_max (socket(7)) */
+    else {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     }
@@ -251,17 +253,13 @@ static void print_text(const char *text) {
 static void say_ready(int listener) {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    char host[NI_MAXHOST], port[NI_MAXSERV];
+    char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "0";
     int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
-    if (bound_path) {
-        printf("{\"ready\": true, \"path\": ");
-        print_text(bound_path);
-    } else {
-        if (getsockname(listener, (struct sockaddr *)&address, &size) < 0) fail("getsockname");
-        if (getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port, numeric))
-            fail("getnameinfo");
-        printf("{\"ready\": true, \"host\": \"%s\", \"port\": %s", host, port);
-    }
+    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0) fail("getsockname");
+    if (!bound_path && getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port, numeric))
+        fail("getnameinfo");
+    printf("{\"ready\": true, \"host\": \"%s\", \"port\": %s, \"path\": ", host, port);
+    print_text(bound_path ? bound_path : "");
     printf(", \"pid\": %d}\n", (int)getpid());
     fflush(stdout);
 }

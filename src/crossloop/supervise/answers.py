@@ -80,19 +80,17 @@ class Serving(Answer, frozen=True):
     """A server that listens: an adapter's, a native reference, or a companion."""
 
     ready: Literal[True]
+    host: Annotated[str, Meta(max_length=255)]
+    port: Annotated[int, Meta(ge=0, le=65535)]
     pid: Pid
-    host: Annotated[str, Meta(min_length=1, max_length=255)] = ""
-    port: Annotated[int, Meta(ge=1, le=65535)] = 0
     path: FileName = ""
-    """Of a unix socket, which has no host and port."""
+    """Of a unix socket, which has neither host nor port."""
     most_connections: tuple[Count, Text] | None = None
     """As `StreamServer.most_connections`."""
 
     def __post_init__(self) -> None:
-        if bool(self.host and self.port) == bool(self.path):
-            raise ValueError(
-                f"answered {shown(msgspec.structs.asdict(self))}: expected host and port, or path"
-            )
+        if not (self.path or (self.host and self.port)):
+            raise ValueError(f"answered host = {self.host!r}, port = {self.port}: expected both, or a path")
 
 
 class ExchangesGiven(Answer, frozen=True):
@@ -125,6 +123,8 @@ class SliceAnswer(Answer, frozen=True):
     rss_bytes: Count | None = None
     counters: Annotated[dict[Name, Finite], Meta(max_length=64)] = {}
     run_in_wait_ns: Count | None = None
+    unanswered: Count = 0
+    """Of an open loop: requests that were due and that nothing came back for, drain included."""
     answered: Count = 0
     """Of the load: all messages of the command that were sent, answered and verified."""
 
@@ -133,6 +133,8 @@ class Connected(Answer, frozen=True):
     """The load, when connections are open."""
 
     connections: Count
+    mechanism: Short = ""
+    """What it asks the kernel by."""
 
 
 class Closed(Answer, frozen=True):
