@@ -8,10 +8,12 @@ import json
 import os
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,10 +70,20 @@ class Served:
         return self.process.returncode, out, errors
 
 
+def command(*words: str, suite: Path | None = None) -> list[str]:
+    return [sys.executable, "-m", "crossloop", *(("--suite", str(suite)) if suite else ()), *words]
+
+
+def crossloop(*words: str, suite: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words, suite=suite), capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+
+
 @contextlib.contextmanager
-def served(*words: str, **options: Any) -> Iterator[Served]:
+def served(*words: str, suite: Path | None = None, **options: Any) -> Iterator[Served]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "crossloop", "serve", *words],
+        command("serve", *words, suite=suite),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
     )  # fmt: skip
     try:
@@ -199,15 +211,154 @@ def test_a_server_out_of_descriptors_goes_on(adapter: str, style: str) -> None:
         assert server.end(signal.SIGTERM) == (0, "", "")
 
 
+# Every transport ------------------------------------------------------------------------------------
+
+SCENARIO = '''"""An echo over {transport}."""
+
+from crossloop.api import Echo, ScenarioAbout, ServedScenario, echo
+
+ABOUT = ScenarioAbout(
+    levels=("{level}",),
+    drive="exchange",
+    transport="{transport}",
+    serves="echo",
+    title="Echo",
+    question="Does it come back?",
+    unit="message",
+    sets=(("smoke", {{"connections": 3, "size": 64, "word": "plain"}}),),
+    limits={{"size": (16, 1000)}},
+    server_parameters=("word",),
+)
+
+
+class Scenario(ServedScenario):
+    """What comes goes back; `word` stands before it unless it is `plain`."""
+
+    def application(self):
+        word = "" if self.parameters["word"] == "plain" else self.parameters["word"]
+
+        def receive(data):
+            return word.encode() + data
+
+        return receive if "{level}" == "Datagrams" else lambda: receive
+
+    def exchange(self):
+        return echo(self.parameters["size"])
+'''
+LEVELS = {"tcp": "StreamServer", "unix": "StreamServer", "tls": "TlsServer", "udp": "Datagrams"}
+ADAPTER = "select"
+"""It has every level, on every platform."""
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite folder with an echo for each transport: `trial-tcp`, `trial-unix` and so on."""
+    folder = tmp_path_factory.mktemp("suite")
+    (folder / "scenarios").mkdir()
+    for transport, level in LEVELS.items():
+        text = SCENARIO.format(transport=transport, level=level)
+        (folder / "scenarios" / f"trial_{transport}.py").write_text(text)
+    return folder
+
+
+def connected(ready: dict[str, Any]) -> socket.socket:
+    """A client over TCP, or over a unix socket where the ready line names one."""
+    if "path" in ready:
+        assert sys.platform != "win32"
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(LIMIT_S)
+        client.connect(ready["path"])
+        return client
+    return socket.create_connection((ready["host"], ready["port"]), LIMIT_S)
+
+
+@POSIX
+def test_over_tls_the_ready_line_names_the_authority_and_its_folder_goes_with_the_server(suite: Path) -> None:
+    with served(ADAPTER, "trial-tls", suite=suite) as server:
+        folder = Path(server.ready["ca"]).parent
+        context = ssl.create_default_context(cafile=server.ready["ca"])
+        with (
+            connected(server.ready) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+        ):
+            exchange(client, b"over TLS")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+    assert not folder.exists()
+
+
+@POSIX
+@pytest.mark.parametrize("given", [False, True], ids=["made", "given"])
+def test_over_a_unix_socket_the_ready_line_names_its_path(
+    suite: Path, tmp_path: Path, *, given: bool
+) -> None:
+    words = ("--path", str(tmp_path / "s")) if given else ()
+    with served(ADAPTER, "trial-unix", *words, suite=suite) as server:
+        path = Path(server.ready["path"])
+        with connected(server.ready) as client:
+            exchange(client, b"over a unix socket")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+    assert not path.exists()
+    assert path.parent.exists() == given, "a folder that it made goes with it, another's stays"
+
+
+@POSIX
+def test_over_udp_a_datagram_goes_back_to_its_sender(suite: Path) -> None:
+    with served(ADAPTER, "trial-udp", suite=suite) as server:
+        with socket.socket(type=socket.SOCK_DGRAM) as client:
+            client.settimeout(LIMIT_S)
+            client.connect((server.ready["host"], server.ready["port"]))
+            client.send(b"over UDP")
+            assert client.recv(100) == b"over UDP"
+        assert server.end(signal.SIGTERM) == (0, "", "")
+
+
+@POSIX
+def test_what_is_set_reaches_the_servers_scenario(suite: Path) -> None:
+    with (
+        served(ADAPTER, "trial-tcp", "--set", "word=odd ", suite=suite) as server,
+        server.connect() as client,
+    ):
+        client.sendall(b"one")
+        assert received(client, 7) == b"odd one"
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--set", "word"), "--set 'word': expected NAME=VALUE"),
+        (("--set", "colour=red"), "'colour' is no parameter, expected one of connections, size, word"),
+        (("--set", "size=large"), "size is 'large': Expected `int`"),
+        (("--set", "size=2000"), "'size' is 2000, expected 16 to 1000"),
+        (("--path", "s"), "--path 's': scenario 'trial-tcp' is served over tcp; leave it out"),
+    ],
+)
+def test_what_cannot_be_set_is_said(suite: Path, words: Sequence[str], said: str) -> None:
+    done = crossloop("serve", ADAPTER, "trial-tcp", *words, suite=suite)
+    assert (done.returncode, done.stdout, said in done.stderr) == (2, "", True), done.stderr
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("scenario", "words", "said"),
+    [
+        ("trial-tls", (), "--ca: expected the file that `crossloop serve` names as ca"),
+        ("trial-tcp", ("--ca", "ca.pem"), "--ca 'ca.pem': the server is spoken to over tcp"),
+        ("trial-tcp", ("--size", "2000"), "'size' is 2000, expected 16 to 1000"),
+        ("timers", (), "scenario 'timers' drives itself, and has neither server nor load"),
+    ],
+)
+def test_a_load_that_cannot_be_is_said(suite: Path, scenario: str, words: Sequence[str], said: str) -> None:
+    done = crossloop("load", scenario, "--connect", "127.0.0.1:9", *words, suite=suite)
+    assert (done.returncode, done.stdout, said in done.stderr) == (2, "", True), done.stderr
+
+
 # The load --------------------------------------------------------------------------------------------
 
 
 def load(server: Served, *words: str) -> subprocess.CompletedProcess[str]:
     address = f"{server.ready['host']}:{server.ready['port']}"
-    return subprocess.run(
-        [sys.executable, "-m", "crossloop", "load", "tcp-echo", "--connect", address, *words],
-        capture_output=True, text=True, timeout=LIMIT_S, check=False,
-    )  # fmt: skip
+    return crossloop("load", "tcp-echo", "--connect", address, *words)
 
 
 @POSIX

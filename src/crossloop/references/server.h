@@ -5,11 +5,11 @@
  *   NAME --unix PATH [--cpu N] [--supervised]                serves a unix socket, which it makes and removes
  *   NAME --describe                                          says what it is linked with, and ends
  *
- * Each prints one JSON object on a line: {"ready": true, "host", "port", "path", "pid"}, where host and port are "" and 0
- * for a unix socket and path is "" for others, or {"library", "library_version", "mechanism", "loaded_from"}. A
- * supervised server ends when its standard input does, and on Linux with the process that started it, however that
- * ended (prctl(2), PR_SET_PDEATHSIG, which reaches a stopped process, too); what comes on standard input is not looked
- * at. SIGTERM and SIGINT end any of them with status 0.
+ * Each prints one JSON object on a line: {"ready": true, "host", "port", "pid"}, with "path" instead of host and port
+ * where it serves a unix socket, or {"library", "library_version", "mechanism", "loaded_from"}. A supervised server
+ * ends when its standard input does, and on Linux with the process that started it, however that ended (prctl(2),
+ * PR_SET_PDEATHSIG, which reaches a stopped process, too); what comes on standard input is not looked at. SIGTERM and
+ * SIGINT end any of them with status 0.
  *
  * The conversation is the same for all, so that programs differ by their libraries alone: one recv and one
  * send for each readiness, level-triggered. What the kernel does not take at once is kept, and until it is gone the
@@ -253,13 +253,17 @@ static void print_text(const char *text) {
 static void say_ready(int listener) {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "0";
+    char host[NI_MAXHOST], port[NI_MAXSERV];
     int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
-    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0) fail("getsockname");
-    if (!bound_path && getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port, numeric))
-        fail("getnameinfo");
-    printf("{\"ready\": true, \"host\": \"%s\", \"port\": %s, \"path\": ", host, port);
-    print_text(bound_path ? bound_path : "");
+    if (bound_path) {
+        printf("{\"ready\": true, \"path\": ");
+        print_text(bound_path);
+    } else {
+        if (getsockname(listener, (struct sockaddr *)&address, &size) < 0) fail("getsockname");
+        if (getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port, numeric))
+            fail("getnameinfo");
+        printf("{\"ready\": true, \"host\": \"%s\", \"port\": %s", host, port);
+    }
     printf(", \"pid\": %d}\n", (int)getpid());
     fflush(stdout);
 }

@@ -80,17 +80,19 @@ class Serving(Answer, frozen=True):
     """A server that listens: an adapter's, a native reference, or a companion."""
 
     ready: Literal[True]
-    host: Annotated[str, Meta(max_length=255)]
-    port: Annotated[int, Meta(ge=0, le=65535)]
     pid: Pid
+    host: Annotated[str, Meta(min_length=1, max_length=255)] = ""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 0
     path: FileName = ""
-    """Of a unix socket, which has neither host nor port."""
+    """Of a unix socket, which has no host and port."""
     most_connections: tuple[Count, Text] | None = None
     """As `StreamServer.most_connections`."""
 
     def __post_init__(self) -> None:
-        if not (self.path or (self.host and self.port)):
-            raise ValueError(f"answered host = {self.host!r}, port = {self.port}: expected both, or a path")
+        if bool(self.host and self.port) == bool(self.path):
+            raise ValueError(
+                f"answered {shown(msgspec.structs.asdict(self))}: expected host and port, or path"
+            )
 
 
 class ExchangesGiven(Answer, frozen=True):

@@ -176,8 +176,9 @@ def serve(
 ) -> None:
     """Serve *application*, of the kind that *level* takes, until told to stop; *endpoint* is that of *place*.
 
-    *announce* gets pid, host and port or path, and the adapter's own bound on connections, if it has one; *on_end* gets what
-    to call to stop. Raises UnsupportedError for a level or a style that the adapter does not have, and what it raises.
+    *announce* gets pid, host and port or path, and the adapter's own bound on connections, if it has one; *on_end* gets
+    what to call to stop. Raises UnsupportedError for a level or a style that the adapter does not have, and what it
+    raises.
     """
     enter = _entry(adapter, application, level, style, place)
     readable, writing = stop_pair()

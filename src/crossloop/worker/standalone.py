@@ -1,9 +1,9 @@
 """One server for any client: `crossloop serve` becomes this process, so that its pid is the server's.
 
 Argument: one JSON object `{"adapter", "module", "scenario", "parameters", "level", "style", "paths"}` with what
-`crossloop.worker.serving.Place` takes: `{"transport", "host", "port", "path", "certificate"}`. Prints the ready line on
-stdout and ends with 0 on SIGTERM or SIGINT; every refusal is one line on stderr with the exit status of the
-command line's contract.
+`crossloop.worker.serving.Place` takes: `{"transport", "host", "port", "path", "certificate"}`; with "ca", a file for
+the ready line, and "remove", a folder to remove at the end. Prints the ready line on stdout and ends with 0 on SIGTERM
+or SIGINT; every refusal is one line on stderr with the exit status of the command line's contract.
 """
 
 import contextlib
@@ -37,6 +37,10 @@ def main() -> int:
     sys.path[:0] = request["paths"]
     place = Place.of(request)
     with contextlib.ExitStack() as stack:
+        if "remove" in request:
+            import shutil  # (of these transports only)
+
+            stack.callback(shutil.rmtree, request["remove"], ignore_errors=True)
         try:
             endpoint = stack.enter_context(opened(place))
         except (OSError, UnicodeError) as error:
@@ -51,6 +55,11 @@ def main() -> int:
 def _served(request: Mapping[str, Any], place: Place, endpoint: socket.socket) -> int:
     """Open adapter and scenario, and serve; the exit status."""
     level = request.get("level", "StreamServer")
+    stated = {"ca": request["ca"]} if "ca" in request else {}
+
+    def announce(document: dict[str, Any]) -> None:
+        print(json.dumps({**document, **stated}, default=repr), flush=True)
+
     try:
         adapter = open_adapter(request["module"])
         scenario = importlib.import_module(request["scenario"]).Scenario(request["parameters"])
@@ -64,7 +73,7 @@ def _served(request: Mapping[str, Any], place: Place, endpoint: socket.socket) -
             )
         if adapter.facts().mechanism == "select":
             bound_descriptors(FD_SETSIZE)
-        serve(adapter, scenario.application(), level, style, place, endpoint, _announce, lambda _stop: None)
+        serve(adapter, scenario.application(), level, style, place, endpoint, announce, lambda _stop: None)
         adapter.close()
     except KeyboardInterrupt:  # before it served; from then on the signal ends it in good order
         return INTERRUPTED
@@ -109,10 +118,6 @@ def _refuse(status: int, text: str) -> int:
     line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(text.split()))
     print(f"crossloop: {line}", file=sys.stderr)
     return status
-
-
-def _announce(document: dict[str, Any]) -> None:
-    print(json.dumps(document, default=repr), flush=True)
 
 
 if __name__ == "__main__":
