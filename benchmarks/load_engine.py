@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from crossloop.api import echo
 from crossloop.references import REFERENCES
 
 NATIVE = Path(__file__).parent / "native"
@@ -101,16 +102,24 @@ class Load:
 
     def rate(self, ready: dict[str, Any], connections: int, size: int, seconds: float) -> float:
         """Messages a second of one slice on fresh connections."""
-        place = {"target": "echo", "connections": connections, "size": size}
-        self.ask({"do": "open", "host": ready["host"], "port": ready["port"], "pid": ready["pid"], **place})
+        self.ask(
+            {
+                "do": "open",
+                "target": "echo",
+                "address": {"host": ready["host"], "port": ready["port"]},
+                "connections": connections,
+                "exchange": echo(size).as_dict(),
+                "pid": ready["pid"],
+            }
+        )
         figures = self.ask(
             {
                 "do": "slice",
+                "target": "echo",
                 "phase": "capacity",
                 "run_in_ms": seconds * 100,
                 "duration_ms": seconds * 1000,
                 "seed": 1,
-                **place,
             }
         )
         self.ask({"do": "close", "target": "echo", "reset": True})

@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
+from crossloop.api import echo as echo_of
+from crossloop.load import Target
+from crossloop.load.commands import Address
+
 SIZE = 64
 SEGFAULT = "SIGSEGV" if sys.platform != "win32" else "an access violation"
 """How the outcome of a process names it that read address zero."""
@@ -51,6 +55,11 @@ def serving(handler: Handler) -> Iterator[int]:
                     sock.shutdown(socket.SHUT_RDWR)
             for thread in threads:
                 thread.join(10)
+
+
+def echo_target(port: int, connections: int, size: int = SIZE, first_id: int = 0) -> Target:
+    """The load's connections to such a server, with echo's exchange."""
+    return Target(Address(host="127.0.0.1", port=port), connections, echo_of(size), seed=1, first_id=first_id)
 
 
 def exactly(sock: socket.socket, size: int = SIZE) -> bytes:

@@ -23,7 +23,6 @@ from crossloop.load import (
     ConnectionLostError,
     DescriptorsError,
     SilentServerError,
-    Target,
     VerificationError,
     connecting,
     open_loop,
@@ -36,7 +35,7 @@ from crossloop.supervise.answers import Ready
 from crossloop.supervise.child import BesideError, Child
 from crossloop.supervise.probe import Probed
 from tests import misbehaving as bad
-from tests.misbehaving import SEGFAULT, SIZE, serving
+from tests.misbehaving import SEGFAULT, SIZE, echo_target, serving
 
 HERE = Path(__file__).parent
 MARK = f"ladder {os.getpid()}"
@@ -272,7 +271,7 @@ def test_a_request_on_a_busy_connection_waits_for_that_one(engine: Engine) -> No
     latencies = {}
     for choice in ("idle", "random"):
         with serving(one_slow) as port:
-            target = Target("127.0.0.1", port, 4, SIZE, seed=1)
+            target = echo_target(port, 4)
             target.connect(5)
             try:
                 stretch = open_loop(
@@ -298,7 +297,7 @@ def test_random_choice_reaches_all_and_repeats_with_either_engine(native: Engine
                 sock.sendall(data)
 
         with serving(counting) as port:
-            target = Target("127.0.0.1", port, 20, SIZE, seed=1)
+            target = echo_target(port, 20)
             target.connect(5)
             open_loop(target, 1000, "constant", "random", run_in_s=0.0, duration_s=0.3, seed=5, engine=engine)
             target.close()
@@ -311,7 +310,7 @@ def test_random_choice_reaches_all_and_repeats_with_either_engine(native: Engine
 
 def test_a_wrong_answer_is_found_on_a_random_connection() -> None:
     with serving(bad.changing(lambda data: data[:-1] + b"!")) as port:
-        target = Target("127.0.0.1", port, 3, SIZE, seed=1)
+        target = echo_target(port, 3)
         target.connect(5)
         with pytest.raises(VerificationError, match="a wrong answer at offset 63"):
             open_loop(target, 500, "constant", "random", run_in_s=0.0, duration_s=0.3, seed=1)
@@ -324,7 +323,7 @@ def test_a_wrong_answer_is_found_on_a_random_connection() -> None:
 def test_every_connection_is_answered_before_it_counts() -> None:
     calls = []
     with serving(bad.echo) as port:
-        target = Target("127.0.0.1", port, 250, SIZE, seed=1)
+        target = echo_target(port, 250)
         proven = connecting.connect_proven(
             target, 20, at_start=lambda: calls.append("start"), at_end=lambda: calls.append("end")
         )
@@ -347,7 +346,7 @@ def test_a_reset_leaves_no_time_wait() -> None:
         ended.set()
 
     with serving(handler) as port:
-        target = Target("127.0.0.1", port, 1, SIZE, seed=1)
+        target = echo_target(port, 1)
         connecting.connect_proven(target, 5)
         target.close(reset=True)
         assert ended.wait(5)
@@ -365,7 +364,7 @@ def first_ten_only(sock: socket.socket, number: int) -> None:
 def test_a_server_that_stops_accepting_is_left_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "STALL_NS", 200_000_000)
     with serving(first_ten_only) as port:
-        target = Target("127.0.0.1", port, 30, SIZE, seed=1)
+        target = echo_target(port, 30)
         words = r"10 of 30 connections answered; none of the 20 that were made since was answered in 0\.2 s"
         with pytest.raises(SilentServerError, match=words):
             connecting.connect_proven(target, 10)
@@ -379,7 +378,7 @@ def slow_to_serve(sock: socket.socket, number: int) -> None:
 
 def test_connecting_has_an_end() -> None:
     with serving(slow_to_serve) as port:
-        target = Target("127.0.0.1", port, 90, SIZE, seed=1)
+        target = echo_target(port, 90)
         with pytest.raises(
             SilentServerError, match=r"\d+ of 90 connections answered; the others had none within"
         ):
@@ -392,14 +391,14 @@ def test_a_server_that_closes_what_it_accepts_is_named_with_how_far_it_got() -> 
             bad.echo(sock, number)
 
     with serving(closing) as port:
-        target = Target("127.0.0.1", port, 30, SIZE, seed=1)
+        target = echo_target(port, 30)
         with pytest.raises(ConnectionLostError, match=r"\d+ of 30 connections answered; connection"):
             connecting.connect_proven(target, 5)
 
 
 def test_a_server_without_descriptors_is_the_reason() -> None:
     with serving(lambda _sock, _number: None) as port:
-        target = Target("127.0.0.1", port, 30, SIZE, seed=1)
+        target = echo_target(port, 30)
         with pytest.raises(DescriptorsError, match=r"0 of 30 connections answered; the server is out of"):
             connecting.connect_proven(target, 5, exhausted=lambda: "the server is out of descriptors")
 
@@ -417,7 +416,7 @@ def test_one_address_serves_until_its_ports_are_used_up() -> None:
 def test_connections_come_from_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "ports_of_an_address", lambda: 20)
     with serving(bad.echo) as port:
-        target = Target("127.0.0.1", port, 40, SIZE, seed=1)
+        target = echo_target(port, 40)
         connecting.connect_proven(target, 10)
         addresses = [one.sock.getsockname()[0] for one in target.connections]
         target.close()

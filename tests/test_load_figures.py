@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossloop.load import LoadUsageError, Target, loops
+from crossloop.load import LoadUsageError, loops
 from crossloop.load.histogram import HIGHEST_NS, latency_of, merge, pairs_of, percentile
 from crossloop.load.turns import Engine
-from tests.misbehaving import SIZE, echo, serving
+from tests.misbehaving import echo, echo_target, serving
 
 
 @given(st.integers(1, 10**6), st.floats(1, 10**5), st.sampled_from(["poisson", "constant"]))
@@ -82,7 +82,7 @@ def test_an_engine_gathers_latencies_in_the_same_buckets(every_engine: Engine) -
     draw = random.Random(3)
     values = array("q", [round(2 ** draw.uniform(0, 35.8)) for _number in range(5_000)])
     with serving(echo) as port:
-        target = Target("127.0.0.1", port, 1, SIZE, seed=1)
+        target = echo_target(port, 1)
         target.connect(5)
         assert target.poller is not None
         assert every_engine.turns(target, target.poller, spin=False).latency(values) == pairs_of(values)

@@ -22,12 +22,13 @@ ASK = """
 import json, subprocess, sys
 from crossloop.load import connecting
 from crossloop.load.errors import PortsError
-from crossloop.load.target import Target, most_connections
+from crossloop.load.target import most_connections
 from tests import misbehaving as bad
+from tests.misbehaving import echo_target
 
 def proven(count):
     with bad.serving(bad.echo) as port:
-        target = Target("127.0.0.1", port, count, bad.SIZE, seed=1)
+        target = echo_target(port, count)
         connecting.connect_proven(target, 10)
         addresses = [one.sock.getsockname()[0] for one in target.connections]
         target.close(reset=True)

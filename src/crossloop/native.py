@@ -102,7 +102,7 @@ def build_of(part: NativePart) -> Path:
 LOAD_ENGINE = NativePart(
     id="load-engine",
     folder=Path(__file__).parent / "load",
-    files=("engine.c", "engine.h", "readiness.h"),
+    files=("engine.c", "engine.h", "content.h", "http.h", "link.h", "readiness.h"),
     kind="library",
     elsewhere="the native engine needs epoll, kqueue or poll, and is not built for Windows",
 )

@@ -1,4 +1,4 @@
-"""The load generator: verified messages over TCP, closed and open loop, in a process of its own."""
+"""The load generator: verified exchanges, in closed and open loops, from a process of its own."""
 
 from crossloop.load.errors import (
     ConnectionLostError,

@@ -27,7 +27,7 @@ from time import perf_counter_ns
 from crossloop.load.errors import DescriptorsError, LoadError, PortsError, SilentServerError
 from crossloop.load.loops import measuring
 from crossloop.load.target import Target
-from crossloop.load.turns import LOOK_NS, complete, send_next
+from crossloop.load.turns import LOOK_NS, send_next
 
 AT_ONCE = 100
 STALL_NS = 5_000_000_000
@@ -95,7 +95,9 @@ def connect_proven(
 def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Proven:
     assert target.poller is not None
     poll, clock = target.poller.poll, perf_counter_ns
-    sources = sources_for(target.host, target.count)
+    sources = [""]
+    if target.address.transport in {"tcp", "tls"}:
+        sources = sources_for(target.address.host, target.count)
     latencies = array("q")
     waiting = looking = 0
     start = progress = now = clock()
@@ -104,16 +106,15 @@ def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Pro
             connection = target.add(
                 min(until_ns, now + STALL_NS), sources[len(target.connections) % len(sources)]
             )
-            connection.due_ns = now
-            send_next(target, connection)
+            send_next(target, connection, now)
             waiting += 1
         idle = waiting == AT_ONCE or len(target.connections) == target.count
         events = poll(0 if spin or not idle else 0.01, AT_ONCE)
-        for answered in complete(target, events):
-            latencies.append(clock() - answered.due_ns)
-            answered.sent_ns = 0
-            waiting -= 1
-            target.proven += 1
+        for descriptor, _event in events:
+            for sent_ns in target.by_descriptor[descriptor].take():
+                latencies.append(clock() - sent_ns)
+                waiting -= 1
+                target.proven += 1
         before, now = now, clock()
         if events:
             progress = now

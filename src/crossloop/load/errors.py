@@ -1,5 +1,6 @@
 """What ends a stretch of load. Each error is one clear line: what failed, the values, what to do."""
 
+import errno
 from typing import ClassVar
 
 
@@ -43,3 +44,25 @@ class DescriptorsError(LoadError):
     """The process may not open as many descriptors as the connections need."""
 
     kind = "descriptors"
+
+
+def not_connected(where: str, made: int, error: OSError, of: str = "") -> LoadError:
+    """The error of a connection that could not be made to *where*, after *made* others.
+
+    *of*: of how many they are, in words. EADDRNOTAVAIL of the first one may be an address that is not there.
+    """
+    progress = f"{made}{of} connections"
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return DescriptorsError(
+            f"{where}: out of descriptors after {progress};"
+            " raise the limit (ulimit -n) or use fewer connections"
+        )
+    if error.errno == errno.EADDRNOTAVAIL and (made or ":" not in where.rpartition(":")[0]):
+        return PortsError(
+            f"{where}: no port is left to connect from after {progress}: this "
+            "machine's matter, see net.ipv4.ip_local_port_range and `crossloop doctor`"
+        )
+    return ConnectionLostError(
+        f"{where}: cannot connect ({made}{of} made): {error.strerror or error};"
+        " is the server running, and this machine's network up?"
+    )

@@ -7,23 +7,26 @@ engine's (`turns`, `native`); the cycle collector is off, nothing is formatted, 
 The closed loop also drains between run-in and measured part. The CPU clock of a process on another CPU is exact
 only while that process sleeps (`crossloop.measure.clocks`). So it is read with nothing in flight, before the first
 message of the measured part and after the answer to the last: `Stretch.sent` messages lie between the readings.
+
+A closed loop with `stall_ms` first has the server answer into sockets that nobody reads: before the measured part it
+writes what is to be in flight, reads nothing for so long, and then takes all of it in, verified and not counted.
 """
 
 import gc
 import math
 import random
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Literal, TypeAlias, assert_never
 
-from crossloop.load.errors import LoadUsageError
-from crossloop.load.histogram import Pair
+from crossloop.load.errors import LoadUsageError, SilentServerError
+from crossloop.load.histogram import Pair, percentile
 from crossloop.load.polling import Poller
 from crossloop.load.target import Target
-from crossloop.load.turns import Engine, PythonEngine, Schedule
+from crossloop.load.turns import Counts, Engine, PythonEngine, Schedule, Turns
 
 Arrivals: TypeAlias = Literal["poisson", "constant"]
 Choice: TypeAlias = Literal["idle", "random"]
@@ -56,6 +59,9 @@ class Hooks:
     at_rest: Callable[[], None] = _nothing
     """After `at_end`, as soon as nothing is in flight any more. An open loop at more than the server can do does not
     wait for that: those who wait for an answer would wait longer."""
+    before_stall: Callable[[], None] = _nothing
+    after_stall: Callable[[], None] = _nothing
+    """Of a closed loop that stalls: nothing is in flight, and all is and nothing was read for a while."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,10 @@ class Stretch:
     that spins is always busy; what is left of its time without this says whether it was the limit."""
     run_in_wait_ns: int | None = None
     """Closed loop: the longest wait for an answer in the run-in and in the rest after it; None without a run-in."""
+    counters: dict[str, float] = field(default_factory=dict)
+    """`jain`: Jain's fairness index of the connections' answers within the measured part, where there are several;
+    with greedy connections also `jain_polite`, of the others, and `polite_p99_us`. From the beginning of the measured
+    part on `lost` and `duplicates` of datagrams, and of connections over TLS `resumed`."""
 
 
 def closed_loop(
@@ -110,8 +120,12 @@ def closed_loop(
         run_in_wait_ns = perf_counter_ns() - waiting_since
         if answered:
             run_in_wait_ns = max(run_in_wait_ns, turns.closed_latency()[-1][0])
+        stall_ms = target.script.exchange.stall_ms
+        if stall_ms:
+            quiet = _stall(turns, stall_ms, hooks)
         if quiet:
             hooks.settle()
+        before = turns.counts()
         hooks.at_start()
         looking, sent = turns.looking_ns, target.sent
         start = perf_counter_ns()
@@ -120,11 +134,15 @@ def closed_loop(
         elapsed = perf_counter_ns() - start
         looking = turns.looking_ns - looking
         hooks.at_end()
+        within = turns.counts()
         turns.drain(perf_counter_ns() + _ns(DRAIN_S))
         hooks.settle()
         hooks.at_rest()
         turns.expect_silence()
         latency = turns.closed_latency()
+        counters = _counters(target, before, within, turns.counts())
+        if target.script.exchange.greedy and (polite := turns.polite_latency()):
+            counters["polite_p99_us"] = percentile(polite, 99) / 1000
     sent = target.sent - sent
     return Stretch(
         operations,
@@ -134,7 +152,17 @@ def closed_loop(
         scheduled=operations,
         looking_ns=looking,
         run_in_wait_ns=run_in_wait_ns if run_in_s else None,
+        counters=counters,
     )
+
+
+def _stall(turns: Turns, stall_ms: float, hooks: Hooks) -> bool:
+    """Have a server answer what nobody reads; returns whether all of it came in the end."""
+    hooks.before_stall()
+    turns.begin()
+    turns.stall(perf_counter_ns() + _ns(stall_ms / 1000))
+    hooks.after_stall()
+    return turns.rest(perf_counter_ns() + _ns(DRAIN_S))
 
 
 def open_loop(
@@ -166,6 +194,11 @@ def open_loop(
     _check_times(run_in_s, duration_s)
     if not 0 <= drain_s <= DRAIN_S:
         raise LoadUsageError(f"drain {drain_s} s: expected 0 to {DRAIN_S:g}")
+    exchange = target.script.exchange
+    if target.drive != "exchange" or max(exchange.in_flight, exchange.greedy) > 1 or exchange.stall_ms:
+        raise LoadUsageError(
+            "an open loop has drive 'exchange', one request in flight and no stall: leave the rate out"
+        )
     run_in_ns, end_ns = _ns(run_in_s), _ns(run_in_s) + _ns(duration_s)
     due = schedule(rate, arrivals, end_ns + QUIET_NS, seed)
     first = sum(1 for at in due if at < run_in_ns)
@@ -180,6 +213,7 @@ def open_loop(
         turns.expect_silence()
         plan = Schedule(due, perf_counter_ns(), latencies, chosen)
         turns.open(plan, len(due), plan.origin_ns + run_in_ns)
+        before = turns.counts()
         hooks.at_start()
         start = perf_counter_ns()
         # The hook's time is no delay of the server's: what is still to come is put off by it.
@@ -192,6 +226,7 @@ def open_loop(
         operations = plan.answered - answered
         looking = turns.looking_ns - looking
         hooks.at_end()
+        within = turns.counts()
         if not plan.in_flight:
             hooks.settle()
         hooks.at_rest()
@@ -205,7 +240,43 @@ def open_loop(
             if value < 0:
                 answers[place] = max(0, given_up - plan.origin_ns - due[first + place])
         latency = turns.latency(answers)
-    return Stretch(operations, operations, elapsed, latency, unanswered, len(answers), looking)
+        counters = _counters(target, before, within, turns.counts())
+    return Stretch(
+        operations,
+        operations,
+        elapsed,
+        latency,
+        unanswered,
+        len(answers),
+        looking,
+        counters=counters,
+    )
+
+
+def _counters(target: Target, before: Counts, within: Counts, after: Counts) -> dict[str, float]:
+    """`Stretch.counters`. Raises `SilentServerError` where datagrams were lost and none was ever answered."""
+    found: dict[str, float] = {}
+    if target.datagrams:
+        found |= {"lost": after.lost - before.lost, "duplicates": after.duplicates - before.duplicates}
+        if after.lost and not any(after.answers):
+            raise SilentServerError(f"{target.where}: none of {after.lost} datagrams was answered")
+    if target.script.exchange.resumed:
+        found["resumed"] = after.resumed - (before.resumed if target.drive == "connect" else 0)
+    if target.count > 1 and target.drive != "connect":
+        answers = [end - start for start, end in zip(before.answers, within.answers, strict=True)]
+        greedy = target.script.exchange.greedy
+        found |= {"jain": jain(answers)} if any(answers) else {}
+        polite = answers[: len(answers) - greedy]
+        found |= {"jain_polite": jain(polite)} if greedy and any(polite) else {}
+    return found
+
+
+def jain(values: Sequence[float]) -> float:
+    """Jain's fairness index: 1 where all *values* are alike, 1/n where one of n has all.
+
+    R. Jain, D. Chiu, W. Hawe: A Quantitative Measure of Fairness and Discrimination, DEC TR-301, 1984.
+    """
+    return sum(values) ** 2 / (len(values) * sum(value * value for value in values))
 
 
 def schedule(rate: float, arrivals: Arrivals, length_ns: int, seed: int) -> "array[int]":
@@ -241,7 +312,7 @@ def measuring(target: Target) -> Iterator[Poller]:
     """Collector off; an error closes the target, whose streams nobody can trust any more."""
     if target.poller is None:
         raise LoadUsageError(
-            f"the target {target.host}:{target.port} is not connected: connect it first, anew after an error"
+            f"the target {target.where} is not connected: connect it first, anew after an error"
         )
     collecting = gc.isenabled()
     gc.disable()

@@ -7,53 +7,84 @@ as ever.
 """
 
 import ctypes
+import itertools
 import os
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from crossloop.load.errors import LoadUsageError
+from crossloop.api import Drive
+from crossloop.api.exchange import STAMP_BYTES
+from crossloop.load.connection import LOST_AFTER_NS, Connection, room_of
+from crossloop.load.errors import LoadUsageError, not_connected
 from crossloop.load.histogram import Pair, merge
+from crossloop.load.message import HEADER, Composer
 from crossloop.load.polling import Poller
-from crossloop.load.target import Connection, Target
-from crossloop.load.turns import Schedule, unanswered
+from crossloop.load.reading import LINE_ROOM, HttpReader
+from crossloop.load.secure import NativeTls, Secure, last_error
+from crossloop.load.target import SPARE_DESCRIPTORS, Target
+from crossloop.load.turns import NAP_NS, Counts, Schedule, unanswered
 from crossloop.native import LOAD_ENGINE, NotBuiltError, build_of
 
-VERSION = 2
+VERSION = 3
 BUCKETS = 30 * 128
-PIECE_ROOM = 256 * 1024
-"""Most bytes of an answer that are read at once; smaller messages are read whole, and one byte more."""
+SCRATCH_ROOM = 256 * 1024
+"""Most bytes of composed requests that are sent at once."""
 CALL_NS = 50_000_000
 """Longest a call of C lasts, so that Python's signal handlers (Ctrl-C) run in between: 10 µs each time."""
-WRONG, LOST, BROKEN = -1, -2, -3
+BROKEN = -3
+OPEN = 4
+_DRIVES: dict[Drive, int] = {"exchange": 0, "connect": 1, "push": 2}
+_TLS_FUNCTIONS = {
+    "create": "SSL_new", "set_descriptor": "SSL_set_fd", "set_session": "SSL_set_session", "connect": "SSL_connect",
+    "reused": "SSL_session_reused", "read": "SSL_read", "write": "SSL_write", "pending": "SSL_pending",
+    "error": "SSL_get_error", "shut": "SSL_shutdown", "release": "SSL_free",
+}  # fmt: skip
 
 
-class _Header(ctypes.Structure):
-    """`struct header` of engine.h: the bytes of `message.HEADER`."""
+def _fields(**kinds: str) -> tuple[tuple[str, type], ...]:
+    """Fields of a structure, by the C type of several names in a row."""
+    types = {
+        "pointers": ctypes.c_void_p, "uint64": ctypes.c_uint64, "int64": ctypes.c_int64, "int32": ctypes.c_int32,
+        "uint32": ctypes.c_uint32,
+    }  # fmt: skip
+    return tuple((name, types[kind.rstrip("_")]) for kind, names in kinds.items() for name in names.split())
 
-    _fields_ = (("magic", ctypes.c_char * 4), ("connection", ctypes.c_uint32), ("sequence", ctypes.c_uint64))
+
+class _Flight(ctypes.Structure):
+    """`struct flight` of engine.h."""
+
+    _fields_ = _fields(uint64="sequence", int64="sent_ns")
+
+
+class _Content(ctypes.Structure):
+    """`struct content` of engine.h."""
+
+    _fields_ = _fields(pointers="before after", int64="before_size stamp own after_size size")
+
+
+class _Secure(ctypes.Structure):
+    """`struct secure` of engine.h."""
+
+    _fields_ = _fields(
+        pointers="context session create set_descriptor set_session connect reused read write pending error shut"
+        " release"
+    )
 
 
 class _Peer(ctypes.Structure):
     """`struct peer` of engine.h."""
 
-    _fields_ = (
-        ("header", _Header),
-        ("before", ctypes.c_uint64),
-        ("message", ctypes.c_void_p),
-        ("sent_ns", ctypes.c_int64),
-        ("due_ns", ctypes.c_int64),
-        ("place", ctypes.c_int64),
-        ("filled", ctypes.c_int64),
-        ("written", ctypes.c_int64),
-        ("first", ctypes.c_int64),
-        ("last", ctypes.c_int64),
-        ("descriptor", ctypes.c_int32),
-        ("holding", ctypes.c_int32),
+    _fields_ = _fields(
+        pointers="flights tls line",
+        uint64="mask first unsent end before",
+        int64="depth due_ns place filled written next_place last_place answered left length line_length head_length",
+        uint32="number",
+        int32="descriptor holding phase part chunked greedy unused",
     )
 
 
@@ -61,45 +92,24 @@ class _Load(ctypes.Structure):
     """`struct load` of engine.h."""
 
     _fields_ = (
-        ("peers", ctypes.c_void_p),
-        ("by_descriptor", ctypes.c_void_p),
-        ("pattern", ctypes.c_void_p),
-        ("piece", ctypes.c_void_p),
-        ("watched", ctypes.c_void_p),
-        ("buckets", ctypes.c_void_p),
-        ("idle", ctypes.c_void_p),
-        ("count", ctypes.c_int64),
-        ("size", ctypes.c_int64),
-        ("piece_room", ctypes.c_int64),
-        ("idle_first", ctypes.c_int64),
-        ("idle_count", ctypes.c_int64),
-        ("sequence", ctypes.c_int64),
-        ("answered", ctypes.c_int64),
-        ("looking_ns", ctypes.c_int64),
-        ("last_answer_ns", ctypes.c_int64),
-        ("waiting", ctypes.c_int64),
-        ("piece_length", ctypes.c_int64),
-        ("poller", ctypes.c_int32),
-        ("spin", ctypes.c_int32),
-        ("looked", ctypes.c_int32),
-        ("failed", ctypes.c_int32),
-        ("error", ctypes.c_int32),
+        *_fields(pointers="peers by_descriptor pattern piece scratch watched buckets idle"),
+        ("request", _Content),
+        ("answer", _Content),
+        ("secure", _Secure),
+        ("address", ctypes.c_char * 128),
+        *_fields(
+            int64="address_size descriptors count piece_room scratch_room idle_first idle_count sequence answered"
+            " looking_ns last_answer_ns waiting piece_length piece_at lost_after_ns expire_ns lost duplicates resumed"
+            " refused made",
+            int32="poller spin looked failed error framing drive loop overlaid no_delay",
+        ),
     )
 
 
 class _Plan(ctypes.Structure):
     """`struct plan` of engine.h."""
 
-    _fields_ = (
-        ("due_ns", ctypes.c_void_p),
-        ("latency_ns", ctypes.c_void_p),
-        ("chosen", ctypes.c_void_p),
-        ("after", ctypes.c_void_p),
-        ("origin_ns", ctypes.c_int64),
-        ("next", ctypes.c_int64),
-        ("answered", ctypes.c_int64),
-        ("in_flight", ctypes.c_int64),
-    )
+    _fields_ = _fields(pointers="due_ns latency_ns chosen after", int64="origin_ns next answered in_flight")
 
 
 class NativeEngine:
@@ -132,8 +142,12 @@ class NativeEngine:
             )
         state = self._states.get(target)
         if state is None or state.poller is not poller:  # connected, or connected anew
-            state = self._states[target] = _state_of(target, poller)
+            state = self._states[target] = _state_of(self.library, target, poller)
         return NativeTurns(self.library, target, state, spin)
+
+    def secure(self, ca: str) -> Secure:
+        """As `Engine.secure`."""
+        return NativeTls(ca)
 
 
 def native_engine() -> NativeEngine:
@@ -148,38 +162,98 @@ class _State:
     poller: Poller
     load: _Load
     peers: "ctypes.Array[_Peer]"
+    flights: "ctypes.Array[_Flight]"
     piece: "ctypes.Array[ctypes.c_char]"
     buckets: "array[int]"
     kept: tuple[object, ...]
     """Memory that C has pointers to."""
 
 
-def _state_of(target: Target, poller: Poller) -> _State:
-    count = len(target.connections)
-    peers = (_Peer * count)()
-    table = array("i", [0]) * (1 + max(target.by_descriptor))
+def _state_of(library: Any, target: Target, poller: Poller) -> _State:
+    script, count = target.script, target.count
+    exchange = script.exchange
+    rings = [1 << (connection.depth - 1).bit_length() for connection in target.connections]
+    *starts, places = itertools.accumulate(rings, initial=0)
+    peers, flights = (_Peer * count)(), (_Flight * places)()
+    lines = ctypes.create_string_buffer(count * LINE_ROOM if exchange.framing == "http" else 1)
+    highest = max(target.by_descriptor, default=poller.descriptor)
+    table = array("i", [0]) * (1 + highest + (2 * count + SPARE_DESCRIPTORS if target.door else 0))
     for place, connection in enumerate(target.connections):
-        peers[place].header = _Header.from_buffer_copy(connection.message)
-        peers[place].descriptor = connection.descriptor
-        table[connection.descriptor] = place
-    pattern = (ctypes.c_char * len(target.pattern)).from_buffer_copy(target.pattern)
-    piece = ctypes.create_string_buffer(min(target.size + 1, PIECE_ROOM))
-    watched, buckets = array("q", [0]) * count, array("Q", [0]) * BUCKETS
+        peer = peers[place]
+        peer.flights = ctypes.addressof(flights) + starts[place] * ctypes.sizeof(_Flight)
+        peer.mask = rings[place] - 1
+        peer.line = ctypes.addressof(lines) + place * LINE_ROOM if exchange.framing == "http" else None
+        peer.depth, peer.number, peer.greedy = connection.depth, connection.sender, connection.greedy
+        peer.descriptor = connection.descriptor
+        if not target.door:
+            peer.phase = OPEN
+            peer.tls = getattr(connection.link, "pointer", None)
+            table[connection.descriptor] = place
+    pattern = (ctypes.c_char * len(script.pattern)).from_buffer_copy(script.pattern)
+    piece = ctypes.create_string_buffer(room_of(script, max(each.depth for each in target.connections)))
+    scratch = ctypes.create_string_buffer(SCRATCH_ROOM)
+    watched, buckets = array("q", [0]) * count, array("Q", [0]) * (2 * BUCKETS)
     idle = array("i", [0]) * count
     load = _Load(
         peers=ctypes.addressof(peers),
         by_descriptor=table.buffer_info()[0],
         pattern=ctypes.addressof(pattern),
         piece=ctypes.addressof(piece),
+        scratch=ctypes.addressof(scratch),
         watched=watched.buffer_info()[0],
         buckets=buckets.buffer_info()[0],
         idle=idle.buffer_info()[0],
+        request=_content_of(script.request),
+        answer=_content_of(script.answer),
+        secure=_secure_of(target),
+        descriptors=len(table),
         count=count,
-        size=target.size,
         piece_room=len(piece),
+        scratch_room=len(scratch),
+        lost_after_ns=LOST_AFTER_NS if target.datagrams else 0,
         poller=poller.descriptor,
+        framing=exchange.framing == "http",
+        drive=_DRIVES[target.drive],
+        overlaid=exchange.request.stamp == "binary"
+        and exchange.request.size == HEADER.size + exchange.request.own_filler,
+        no_delay=target.address.transport in {"tcp", "tls"},
     )
-    return _State(poller, load, peers, piece, buckets, (table, pattern, watched, idle))
+    state = _State(
+        poller, load, peers, flights, piece, buckets, (table, pattern, watched, idle, lines, scratch, script)
+    )
+    if target.door:
+        encoded = target.door.encoded
+        load.address_size = len(encoded)
+        ctypes.memmove(ctypes.addressof(load) + _Load.address.offset, encoded, len(encoded))
+        target.before_closing.append(lambda: library.crossloop_load_hang_up(ctypes.byref(load)))
+    return state
+
+
+def _content_of(composer: Composer) -> _Content:
+    content = composer.content
+    return _Content(
+        before=_address_of(content.before),
+        after=_address_of(composer.after),
+        before_size=len(content.before),
+        stamp=STAMP_BYTES[content.stamp],
+        own=content.own_filler,
+        after_size=len(composer.after),
+        size=content.size,
+    )
+
+
+def _address_of(data: bytes) -> int | None:
+    """Where *data* lies for as long as it lives."""
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+
+
+def _secure_of(target: Target) -> _Secure:
+    """What C needs to speak TLS; nothing where it need not."""
+    secure = target.secure
+    if not isinstance(secure, NativeTls):
+        return _Secure()
+    addresses = {field: secure.address_of(name) for field, name in _TLS_FUNCTIONS.items()}
+    return _Secure(context=secure.context, session=secure.session, **addresses)
 
 
 class NativeTurns:
@@ -205,10 +279,16 @@ class NativeTurns:
         """As `Turns.begin`."""
         self._check(self._library.crossloop_load_begin(ctypes.byref(self._load)))
 
+    def stall(self, until_ns: int) -> None:
+        """As `Turns.stall`."""
+        while perf_counter_ns() < until_ns:
+            self._check(self._library.crossloop_load_stall(ctypes.byref(self._load)))
+            sleep(NAP_NS / 1e9)
+
     def closed(self, until_ns: int) -> int:
         """As `Turns.closed`."""
         load, call = self._load, self._library.crossloop_load_closed
-        ctypes.memset(load.buckets, 0, 8 * BUCKETS)
+        ctypes.memset(load.buckets, 0, 8 * len(self._state.buckets))
         load.answered = load.looked = 0
         for end_ns in _calls(until_ns):
             self._check(call(ctypes.byref(load), ctypes.c_int64(end_ns)))
@@ -216,7 +296,17 @@ class NativeTurns:
 
     def closed_latency(self) -> list[Pair]:
         """As `Turns.closed_latency`."""
-        return _pairs(self._state.buckets)
+        return merge([self.polite_latency(), _pairs(self._state.buckets[BUCKETS:])])
+
+    def polite_latency(self) -> list[Pair]:
+        """As `Turns.polite_latency`."""
+        return _pairs(self._state.buckets[:BUCKETS])
+
+    def counts(self) -> Counts:
+        """As `Turns.counts`."""
+        load = self._load
+        resumed = load.resumed if self._target.door else self._target.resumed
+        return Counts([peer.answered for peer in self._state.peers], load.lost, load.duplicates, resumed)
 
     def latency(self, values_ns: "array[int]") -> list[Pair]:
         """As `Turns.latency`."""
@@ -273,8 +363,8 @@ class NativeTurns:
     def drain(self, until_ns: int) -> None:
         """As `Turns.drain`."""
         if not self.rest(until_ns):
-            for connection, peer in zip(self._target.connections, self._state.peers, strict=True):
-                _show(connection, peer)
+            for place in range(self._target.count):
+                self._show(place)
             raise unanswered(self._target, perf_counter_ns(), self._load.last_answer_ns)
 
     def expect_silence(self) -> None:
@@ -288,19 +378,43 @@ class NativeTurns:
         if not status:
             return
         if status == BROKEN:
-            raise OSError(load.error, os.strerror(load.error))
-        connection, peer = self._target.connections[load.failed], self._state.peers[load.failed]
-        _show(connection, peer)
-        if status == LOST:
-            raise connection.lost(OSError(load.error, os.strerror(load.error)))
-        connection.expect(self._state.piece.raw[: load.piece_length], peer.filled)
+            raise _error(load.error)
+        connection = self._show(load.failed)
+        match status:
+            case -1:  # WRONG
+                connection.digest(self._state.piece.raw[: max(0, load.piece_length)], load.piece_at)
+                raise AssertionError(f"{connection}: the native engine refused bytes that are right")
+            case -4:  # UNMADE
+                raise not_connected(self._target.where, load.made, _error(load.error))
+            case -5:  # TLS_LOST
+                raise connection.lost(last_error())
+            case -6:  # EARLY
+                raise connection.early()
+            case _:
+                raise connection.lost(_error(load.error))
+
+    def _show(self, place: int) -> Connection:
+        """Have Python's connection know what is in flight on it, and how far its answer has come."""
+        connection, peer = self._target.connections[place], self._state.peers[place]
+        ring = (peer.flights - ctypes.addressof(self._state.flights)) // ctypes.sizeof(_Flight)
+        flights = [self._state.flights[ring + (at & peer.mask)] for at in range(peer.first, peer.end)]
+        request = connection.script.request.size
+        connection.show(
+            [(flight.sequence, flight.sent_ns) for flight in flights],
+            peer.before,
+            max(0, peer.end - peer.unsent) * request - peer.written,
+        )
+        reader = connection.reader
+        reader.filled = peer.filled
+        if isinstance(reader, HttpReader):
+            reader.part, reader.chunked, reader.left = peer.part, bool(peer.chunked), peer.left
+            reader.length, reader.head_length = peer.length, peer.head_length
+            reader.line = ctypes.string_at(peer.line, peer.line_length)
+        return connection
 
 
-def _show(connection: Connection, peer: _Peer) -> None:
-    """Have Python's connection know what is in flight on it."""
-    connection.sent_ns = peer.sent_ns
-    for sequence in (peer.before, peer.header.sequence):
-        connection.stamp(sequence)
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
 
 
 def _calls(until_ns: int) -> Iterator[int]:

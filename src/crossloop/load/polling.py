@@ -37,6 +37,10 @@ class Poller(ABC):
         """Watch *sock* for readability."""
 
     @abstractmethod
+    def discard(self, sock: socket.socket) -> None:
+        """Watch *sock* no longer; it is about to be closed."""
+
+    @abstractmethod
     def want_write(self, sock: socket.socket, wanted: bool) -> None:
         """Watch *sock* for writability too, or no longer."""
 
@@ -59,6 +63,9 @@ if sys.platform == "linux":
         def add(self, sock: socket.socket) -> None:
             self._epoll.register(sock, select.EPOLLIN)
 
+        def discard(self, sock: socket.socket) -> None:
+            """The kernel does that when it is closed (epoll(7))."""
+
         def want_write(self, sock: socket.socket, wanted: bool) -> None:
             self._epoll.modify(sock, select.EPOLLIN | (select.EPOLLOUT if wanted else 0))
 
@@ -79,6 +86,9 @@ class SelectorPoller(Poller):
 
     def add(self, sock: socket.socket) -> None:
         self._selector.register(sock, selectors.EVENT_READ)
+
+    def discard(self, sock: socket.socket) -> None:
+        self._selector.unregister(sock)
 
     def want_write(self, sock: socket.socket, wanted: bool) -> None:
         self._selector.modify(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if wanted else 0))

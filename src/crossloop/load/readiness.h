@@ -1,10 +1,11 @@
 /* Which connections are ready: epoll(7) on Linux, kqueue(2) on macOS and the BSDs, poll(2) elsewhere.
  *
  * epoll and kqueue are Python's own object, in which every connection is registered level-triggered: a second
- * one beside it would have the kernel wake both for every packet. Each backend gives the same two functions:
+ * one beside it would have the kernel wake both for every packet. Each backend gives the same three functions:
  *
  *   look          places of ready connections into `ready`, their number or -1; waits `timeout_ms` at most
- *   want_room     watch a connection for room to write too, or no longer; -1: failed */
+ *   want_room     watch a connection for room to write too, or no longer; -1: failed
+ *   watch         watch a connection that was made here, for room too if it is `holding`; -1: failed */
 #ifndef CROSSLOOP_LOAD_READINESS_H
 #define CROSSLOOP_LOAD_READINESS_H
 
@@ -39,6 +40,11 @@ static int want_room(const struct load *load, const struct peer *peer, int wante
     return epoll_ctl(load->poller, EPOLL_CTL_MOD, peer->descriptor, &event);
 }
 
+static int watch(const struct load *load, const struct peer *peer) {
+    struct epoll_event event = {.events = EPOLLIN | (peer->holding ? EPOLLOUT : 0), .data.fd = peer->descriptor};
+    return epoll_ctl(load->poller, EPOLL_CTL_ADD, peer->descriptor, &event);
+}
+
 #elif defined(USE_KQUEUE)
 #include <sys/types.h>
 #include <sys/event.h>
@@ -61,6 +67,13 @@ static int want_room(const struct load *load, const struct peer *peer, int wante
     return kevent(load->poller, &change, 1, 0, 0, 0);
 }
 
+static int watch(const struct load *load, const struct peer *peer) {
+    struct kevent changes[2];
+    EV_SET(&changes[0], peer->descriptor, EVFILT_READ, EV_ADD, 0, 0, 0);
+    EV_SET(&changes[1], peer->descriptor, EVFILT_WRITE, EV_ADD, 0, 0, 0);
+    return kevent(load->poller, changes, peer->holding ? 2 : 1, 0, 0, 0);
+}
+
 #else
 #include <poll.h>
 
@@ -81,6 +94,11 @@ static int look(const struct load *load, int timeout_ms, int32_t *ready) {
 
 static int want_room(const struct load *load, const struct peer *peer, int wanted) {
     (void)load, (void)peer, (void)wanted; /* `holding` says it at the next look */
+    return 0;
+}
+
+static int watch(const struct load *load, const struct peer *peer) {
+    (void)load, (void)peer;
     return 0;
 }
 

@@ -1,9 +1,9 @@
-"""The load process: `python -m crossloop.load.server [native|python]`, which obeys `crossloop.load.commands`.
+"""The load process: `python -m crossloop.load.server [native|python]`, JSON lines in, JSON lines out.
 
-What goes wrong is
+What it is told stands in `commands`. A target has one set of connections. What goes wrong is
 {"error": text, "kind": …} and ends that set alone: `open` makes it anew. The process lives until its
 standard input ends. Without a word for it, the engine is the native one where that is built. No command
-takes longer than its limit: a slice run-in + duration + 2 s, an open `timeout_s`. Between slices the server
+takes longer than its limit: a slice run-in + duration + stall + 4 s, an open `timeout_s`. Between slices the server
 may be stopped (SIGSTOP): nothing is sent then.
 """
 
@@ -14,23 +14,27 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import BinaryIO, assert_never
 
 import msgspec
 
-from crossloop.load import turns
+from crossloop.api import Content, Exchange
+from crossloop.load import commands, turns
 from crossloop.load.commands import Close, Command, Engine, Open, Pin, Slice
 from crossloop.load.connecting import connect_proven
 from crossloop.load.engines import Chosen, choose_engine
 from crossloop.load.errors import ConnectionLostError, LoadError, LoadUsageError
 from crossloop.load.histogram import pairs_of
-from crossloop.load.loops import Hooks, Stretch, closed_loop, open_loop
+from crossloop.load.loops import PYTHON, Hooks, Stretch, closed_loop, open_loop
 from crossloop.load.target import Target
 from crossloop.measure import clocks
+from crossloop.native import NotBuiltError
 from crossloop.worker import pinning
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-MAX_LINE_BYTES = 64 * 1024
+MAX_LINE_BYTES = 1024 * 1024
+"""More than four contents of 64 KiB in base 64."""
 
 
 class SliceFigures(msgspec.Struct, frozen=True):
@@ -51,7 +55,11 @@ class SliceFigures(msgspec.Struct, frozen=True):
     scheduled: int
     run_in_wait_ns: int | None
     answered: int
-    """All messages of the command, those of run-in and drain as well: each was sent, answered and verified."""
+    """All requests of the command, those of run-in and drain as well: each was sent, and answered and verified but
+    for datagrams that were lost."""
+    counters: dict[str, float]
+    """`Stretch.counters`; `rss_peak_bytes`, the most memory that the server has had, where the system counts it; of a
+    stretch that stalled `rss_before_bytes` and `rss_stalled_bytes`, before it and with all that nobody reads."""
 
 
 class OpenFigures(msgspec.Struct, frozen=True):
@@ -80,10 +88,20 @@ class _Readings:
         self.pid = pid
         self.pids = clocks.tree(pid)
         self._start: dict[int, int] = {}
+        self.memory: dict[str, float] = {}
+        """Around a stall."""
         self.cpu_ns = self.load_cpu_ns = 0
         self.sleeps: int | None = None
         self.steal_ns: int | None = None
         self.user_system_ns: tuple[int, int] | None = None
+
+    def before_stall(self) -> None:
+        """Memory with nothing in flight."""
+        self.memory["rss_before_bytes"] = clocks.rss_bytes(self.pids)
+
+    def after_stall(self) -> None:
+        """Memory with all in flight that nobody reads."""
+        self.memory["rss_stalled_bytes"] = clocks.rss_bytes(self.pids)
 
     def settle(self) -> None:
         """The clock of a process that sleeps is exact."""
@@ -134,47 +152,82 @@ def _difference(after: int | None, before: int | None) -> int | None:
     return None if after is None or before is None else max(0, after - before)
 
 
+@dataclass(frozen=True)
+class _Set:
+    """The connections of a target, the engine that carries its load, and the process whose time counts."""
+
+    target: Target
+    engine: turns.Engine
+    pid: int
+
+
 class Sets:
-    """The connections of this process, by target."""
+    """All connection sets of this process, by target."""
 
     def __init__(self, chosen: Chosen | None = None) -> None:
         self.chosen = chosen if chosen is not None else choose_engine()
-        self._sets: dict[str, tuple[Target, int]] = {}
+        self._sets: dict[str, _Set] = {}
         self._next_id = 0
 
     def open(self, command: Open) -> dict[str, int | str] | OpenFigures:
-        """Connect, replacing what the target had. Connection ids are never used twice."""
+        """Connect, replacing the target's set. Connection ids are never used twice."""
         self.close(Close(command.target))
-        address, size = command.address, command.exchange.request.own_filler + 16
+        engine, reason, secure = self.chosen.engine, "", None
+        if command.address.transport == "tls":
+            try:
+                secure = engine.secure(command.address.ca)
+            except NotBuiltError as error:
+                engine, reason = PYTHON, str(error)
         target = Target(
-            address.host, address.port, command.connections, size, seed=command.seed, first_id=self._next_id
+            command.address,
+            command.connections,
+            exchange_of(command.exchange),
+            command.drive,
+            seed=command.seed,
+            first_id=self._next_id,
+            secure=secure,
         )
         self._next_id = (self._next_id + command.connections) % 2**31
+        made = _Set(target, engine, command.pid)
         if command.proven:
             figures = _proven(target, command)
-            self._sets[command.target] = target, command.pid
+            self._sets[command.target] = made
             return figures
         target.connect(command.timeout_s)
-        self._sets[command.target] = target, command.pid
+        self._sets[command.target] = made
         assert target.poller is not None
-        return {"connections": command.connections, "mechanism": target.poller.mechanism}
+        carried = {"engine": engine.name, "reason": reason} if reason else {}
+        return {
+            "connections": command.connections,
+            "mechanism": target.poller.mechanism,
+            **carried,
+        }
 
     def run(self, command: Slice) -> SliceFigures:
         """One slice."""
         if command.target not in self._sets:
             raise LoadUsageError(
-                f"target {command.target!r} is not open; open: {sorted(self._sets) or 'none'}"
+                f"target {command.target!r} has no connections; open: {', '.join(self._sets) or 'none'}"
             )
-        target, pid = self._sets[command.target]
+        known = self._sets[command.target]
+        target, pid = known.target, known.pid
         readings = _Readings(pid)
         sent = target.sent
         try:
-            hooks = Hooks(readings.settle, readings.at_start, readings.at_end, readings.at_rest)
-            stretch = _stretch(target, command, hooks, self.chosen.engine)
+            hooks = Hooks(
+                readings.settle,
+                readings.at_start,
+                readings.at_end,
+                readings.at_rest,
+                readings.before_stall,
+                readings.after_stall,
+            )
+            stretch = _stretch(target, command, hooks, known.engine)
         finally:
             if target.poller is None:  # it was closed by its error
                 del self._sets[command.target]
         user_system = readings.user_system_ns or (None, None)
+        peak = clocks.peak_rss_bytes(readings.pids)
         return SliceFigures(
             operations=stretch.operations,
             elapsed_ns=stretch.elapsed_ns,
@@ -193,14 +246,25 @@ class Sets:
             scheduled=stretch.scheduled,
             run_in_wait_ns=stretch.run_in_wait_ns,
             answered=target.sent - sent,
+            counters=stretch.counters | readings.memory | ({} if peak is None else {"rss_peak_bytes": peak}),
         )
 
     def close(self, command: Close) -> dict[str, int]:
-        """Close a target's connections; an unknown target has none."""
-        target, _pid = self._sets.pop(command.target, (None, 0))
-        if target is not None:
-            target.close(reset=command.reset)
-        return {"closed": int(target is not None)}
+        """Close a target's set; an unknown target has none."""
+        closing = self._sets.pop(command.target, None)
+        if closing is not None:
+            closing.target.close(reset=command.reset)
+        return {"closed": int(closing is not None)}
+
+
+def exchange_of(told: commands.Exchange) -> Exchange:
+    """The exchange of a command."""
+    fields = {name: getattr(told, name) for name in told.__struct_fields__}
+    contents = {
+        name: Content(**{part: getattr(fields[name], part) for part in fields[name].__struct_fields__})
+        for name in ("request", "answer")
+    }
+    return Exchange(**(fields | contents))
 
 
 def _proven(target: Target, command: Open) -> OpenFigures:

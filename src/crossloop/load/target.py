@@ -1,12 +1,6 @@
-"""A target: a server's address and a set of verified connections to it, one request in flight on each.
-
-`Connection` is what the loops touch per message; its attributes are slots and its `receive` and `send`
-are the socket's own bound methods. Everything rare (an answer in pieces, a send that the kernel took in
-part, any mistake) goes through its other methods, which cost only those to whom it happens.
-"""
+"""A target: a server's address and a set of verified connections to it."""
 
 import contextlib
-import errno
 import socket
 import struct
 import sys
@@ -14,33 +8,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from crossloop.api import Drive, Exchange
+from crossloop.load.commands import Address
+from crossloop.load.connection import Connection, DatagramConnection, Link
 from crossloop.load.errors import (
     ConnectionLostError,
     DescriptorsError,
     LoadUsageError,
-    PortsError,
     SilentServerError,
-    VerificationError,
+    not_connected,
 )
-from crossloop.load.message import (
-    EXCERPT,
-    MAX_SIZE,
-    MIN_SIZE,
-    PLACES,
-    SEQUENCE_STEP,
-    message_of,
-    mismatch,
-    new_pattern,
-    place_of,
-    sequence_of,
-)
+from crossloop.load.message import MAX_SIZE, Script
 from crossloop.load.polling import WINDOWS_SELECT_LIMIT, Poller, new_poller
+from crossloop.load.secure import PythonTls, Secure, SecureLink, shake_hands
+from crossloop.load.visiting import Door, Visit, encoded_peer
 from crossloop.worker.process import raise_descriptor_limit
 
-LARGE = 16 * 1024
-"""From this size on answers are gathered in a buffer of the connection instead of fresh bytes objects."""
 MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
-"""Messages and buffers of all connections of a target together."""
+"""Requests and answers of all connections of a target together."""
+MAX_DATAGRAM = 65_507
+"""Most bytes of a datagram over IPv4 (RFC 768, RFC 791)."""
 SPARE_DESCRIPTORS = 16
 OWN_DESCRIPTORS = 64
 """What a server or a load holds beside its connections: interpreter, pipes, listener, loop; generously."""
@@ -48,155 +35,59 @@ IP_BIND_ADDRESS_NO_PORT = 24
 """linux/in.h; Python names it from 3.12 on."""
 _LINGER = "HH" if sys.platform == "win32" else "ii"
 """`struct linger`: two shorts in Winsock, two ints in POSIX."""
-_NOTHING_YET = bytearray()
-"""Returned by the slower receivers when the answer is not complete; told from end of file by identity."""
-
-
-class Connection:
-    """One connection and the one message it has in flight."""
-
-    __slots__ = (
-        "_before", "_filled", "_filler", "_first_place", "_inbox", "_inbox_view", "_pattern", "_pattern_view",
-        "_poller", "_sent_bytes", "_sequence", "descriptor", "due_ns", "index", "message", "number", "receive", "send",
-        "sent_ns", "sock",
-    )  # fmt: skip
-
-    def __init__(self, number: int, sock: socket.socket, size: int, pattern: bytes, poller: Poller):
-        self.number = number
-        self.sock = sock
-        self.descriptor = sock.fileno()
-        self.message = bytearray(message_of(number, 0, size, pattern))
-        view = memoryview(self.message)
-        self._sequence = view[8:16].cast("Q")
-        """`_sequence[0] = n` writes the sequence into the message, at half the price of struct.pack_into."""
-        self._filler = view[MIN_SIZE:]
-        self._pattern = pattern
-        self._pattern_view = memoryview(pattern)
-        self._first_place = place_of(number, 0)
-        self._before = 0
-        """Sequence of the message before the one in flight."""
-        self.sent_ns = 0
-        """When the message in flight was sent; 0 while the connection is idle."""
-        self.due_ns = 0
-        """When it was scheduled to be sent (open loop)."""
-        self.index = 0
-        """Its place among the arrivals (open loop)."""
-        self._filled = 0
-        self._sent_bytes = 0
-        self._poller = poller
-        self._inbox = bytearray(size if size >= LARGE else 0)
-        self._inbox_view = memoryview(self._inbox)
-        self.send: Callable[[bytearray], int] = sock.send
-        self.receive: Callable[[int], bytes | bytearray] = self._plain_receive()
-
-    def stamp(self, sequence: int) -> None:
-        """Make the connection's message the one with *sequence*."""
-        numbers, message = self._sequence, self.message
-        self._before = numbers[0]
-        numbers[0] = sequence
-        place = (self._first_place + sequence * SEQUENCE_STEP) % PLACES  # `place_of`, at half the price
-        self._filler[:] = self._pattern_view[place + MIN_SIZE : place + len(message)]
-
-    def _plain_receive(self) -> Callable[[int], bytes | bytearray]:
-        return self._receive_large if len(self._inbox) else self.sock.recv
-
-    def _receive_large(self, _want: int) -> bytes | bytearray:
-        """Gather a large answer; returns it when complete."""
-        count = self.sock.recv_into(self._inbox_view[self._filled :])
-        if count == 0:
-            return b""
-        self._filled += count
-        if self._filled < len(self._inbox):
-            return _NOTHING_YET
-        self._filled = 0
-        return self._inbox
-
-    def hold(self, count: int) -> None:
-        """The kernel took *count* bytes of the message only: send the rest when there is room."""
-        self._sent_bytes = count
-        self.receive = self._send_rest_and_receive
-        self._poller.want_write(self.sock, True)
-
-    def _send_rest_and_receive(self, want: int) -> bytes | bytearray:
-        with contextlib.suppress(BlockingIOError):
-            self._sent_bytes += self.sock.send(memoryview(self.message)[self._sent_bytes :])
-        plain = self._plain_receive()
-        if self._sent_bytes == len(self.message):
-            self.receive = plain
-            self._poller.want_write(self.sock, False)
-        return plain(want)
-
-    def complete(self, data: bytes | bytearray) -> bool:
-        """Whether *data*, which is not the whole expected answer, completes it.
-
-        Raises `ConnectionLostError` at end of file and `VerificationError` for a wrong byte, for more
-        bytes than expected, and for bytes on a connection that asked for nothing.
-        """
-        if data is _NOTHING_YET:
-            return False
-        if not data:
-            raise ConnectionLostError(f"{self}: the server closed the connection{self._missing()}")
-        if not self.sent_ns:
-            raise VerificationError(
-                f"{self}: {len(data)} bytes that nothing asked for, at offset 0: expected none,"
-                f" got {data[:EXCERPT].hex(' ')}"
-            )
-        end = self._filled + len(data)
-        if self.message[self._filled : end] != data:
-            before = message_of(self.number, self._before, len(self.message), self._pattern)
-            raise VerificationError(mismatch(self.message, data, self._filled, before))
-        self._filled = end % len(self.message)
-        return not self._filled
-
-    def expect(self, data: bytes, filled: int) -> None:
-        """Raise what is wrong with *data*, which came after *filled* right bytes of an answer; as `complete`."""
-        self._filled = filled
-        self.complete(data)
-        raise AssertionError(f"{self}: an engine refused {len(data)} bytes at offset {filled} that are right")
-
-    def lost(self, error: OSError) -> ConnectionLostError:
-        """The error to raise when the socket failed."""
-        return ConnectionLostError(f"{self}: {error.strerror or error}{self._missing()}")
-
-    def _missing(self) -> str:
-        return (
-            f", with {len(self.message) - self._filled} bytes of the answer missing" if self.sent_ns else ""
-        )
-
-    def __str__(self) -> str:
-        return f"connection {self.number}, sequence {sequence_of(self.message)}"
 
 
 class Target:
     """A set of connections to one server; made unconnected, usable after `connect`, until an error."""
 
-    def __init__(self, host: str, port: int, connections: int, size: int, seed: int, first_id: int = 0):
-        """*size* bytes a message (16 or more); connection ids count from *first_id*."""
+    def __init__(
+        self,
+        address: Address,
+        connections: int,
+        exchange: Exchange,
+        drive: Drive = "exchange",
+        *,
+        seed: int = 0,
+        first_id: int = 0,
+        secure: Secure | None = None,
+    ):
+        """Connection ids count from *first_id*; *secure* is what speaks TLS where the address needs it."""
         if connections < 1:
             raise LoadUsageError(f"connections {connections}: expected 1 or more")
-        if not MIN_SIZE <= size <= MAX_SIZE:
-            raise LoadUsageError(f"size {size}: expected {MIN_SIZE} to {MAX_SIZE} bytes a message")
-        if not 0 < port < 65536:
-            raise LoadUsageError(f"port {port}: expected 1 to 65535")
-        if 2 * connections * size > MAX_TOTAL_BYTES:
-            raise LoadUsageError(
-                f"{connections} connections of {size} bytes need {2 * connections * size} bytes of memory,"
-                f" the limit is {MAX_TOTAL_BYTES}; use fewer or smaller"
-            )
-        self.host, self.port, self.count, self.size, self.seed = host, port, connections, size, seed
+        check_exchange(address, connections, exchange, drive)
+        if address.transport == "unix":
+            self.where = address.path
+        else:
+            self.where = f"{address.host}:{address.port}"
+            if not 0 < address.port < 65536:
+                raise LoadUsageError(f"port {address.port}: expected 1 to 65535")
+        self.address, self.count, self.drive, self.seed = address, connections, drive, seed
         self.first_id = first_id
+        self.secure: Secure | None = None
+        if address.transport == "tls":
+            self.secure = secure or PythonTls(address.ca)
         self.sent = 0
-        """Sequence of the last message."""
-        self.pattern = new_pattern(size, seed)
-        """What the messages' fillers are cut from (`message`)."""
+        """Sequence of the last request."""
+        self.script = Script(exchange, seed)
         self.proven = 0
         """Connections that were answered while all were being made (`connecting`)."""
+        self.resumed = 0
+        """Connections that resumed a session of TLS."""
         self.connections: list[Connection] = []
         self.by_descriptor: dict[int, Connection] = {}
         self.poller: Poller | None = None
+        self.door: Door | None = None
+        """Of drive `connect`: what its connections are made with."""
+        self.before_closing: list[Callable[[], object]] = []
+        """What an engine has to do while the descriptors are still open."""
+
+    @property
+    def datagrams(self) -> bool:
+        """Whether messages may be lost."""
+        return self.address.transport == "udp"
 
     def connect(self, timeout_s: float) -> None:
-        """Open all connections within *timeout_s*.
+        """Open all connections within *timeout_s*; of drive `connect` one, to see that the server is there.
 
         Raises `DescriptorsError`, `ConnectionLostError` (refused, unreachable, reset) or
         `SilentServerError` (the server's backlog is full and it accepts nothing).
@@ -204,8 +95,11 @@ class Target:
         self.prepare()
         until_ns = time.perf_counter_ns() + round(timeout_s * 1e9)
         try:
-            for _number in range(self.count):
-                self.add(until_ns)
+            if self.drive == "connect":
+                self._open_door(until_ns)
+            else:
+                for _number in range(self.count):
+                    self.add(until_ns)
         except BaseException:
             self.close()
             raise
@@ -222,62 +116,89 @@ class Target:
         Raises as `connect`.
         """
         assert self.poller is not None
-        number = self.first_id + len(self.connections)
-        sock = self._open(until_ns, source)
-        connection = Connection(number, sock, self.size, self.pattern, self.poller)
+        exchange = self.script.exchange
+        place = len(self.connections)
+        greedy = place >= self.count - exchange.greedy
+        depth = exchange.greedy_in_flight if greedy else exchange.in_flight
+        kind = DatagramConnection if self.datagrams else Connection
+        connection = kind(self.first_id + place, self.script, self.poller, depth)
+        connection.greedy = greedy
+        if self.drive == "push":
+            connection.sender = self.first_id
+        connection.attach(*self._open(until_ns, source))
         self.connections.append(connection)
         self.by_descriptor[connection.descriptor] = connection
-        self.poller.add(sock)
+        self.poller.add(connection.sock)
         return connection
 
-    def _open(self, until_ns: int, source: str) -> socket.socket:
-        where = f"{self.host}:{self.port}"
+    def _open_door(self, until_ns: int) -> None:
+        """Make one connection, whose address and session of TLS all others take; and a place for each of them."""
+        assert self.poller is not None
+        sock, link = self._open(until_ns, "")
+        family, peer, encoded = sock.family, sock.getpeername(), encoded_peer(sock)
+        self.door = Door(self.where, family, peer, encoded, self.secure, self.poller, self.by_descriptor)
+        link.close()
+        self.connections.extend(
+            Visit(self.first_id + place, self.script, self.door) for place in range(self.count)
+        )
+
+    def _open(self, until_ns: int, source: str) -> tuple[socket.socket, Link]:
         made = len(self.connections)
         limit_s = max(0.001, (until_ns - time.perf_counter_ns()) / 1e9)
+        sock: socket.socket | None = None
         try:
             sock = self._connected(limit_s, source)
+            return self._linked(sock, until_ns)
         except TimeoutError as error:
             raise SilentServerError(
-                f"{where}: {made} of {self.count} connections made, the next not in {limit_s:.3g} s;"
+                f"{self.where}: {made} of {self.count} connections made, the next not in {limit_s:.3g} s;"
                 " the server does not accept any more"
             ) from error
         except OSError as error:
-            if error.errno in {errno.EMFILE, errno.ENFILE}:
-                raise DescriptorsError(
-                    f"{where}: out of descriptors after {made} of {self.count} connections;"
-                    " raise the limit (ulimit -n) or use fewer connections"
-                ) from error
-            if error.errno == errno.EADDRNOTAVAIL and (made or ":" not in self.host):
-                raise PortsError(
-                    f"{where}: no port is left to connect from after {made} of {self.count} connections: this "
-                    "machine's matter, see net.ipv4.ip_local_port_range and `crossloop doctor`"
-                ) from error
-            raise ConnectionLostError(
-                f"{where}: cannot connect ({made} of {self.count} made): {error.strerror or error};"
-                " is the server running, and this machine's network up?"
-            ) from error
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setblocking(False)
-        except OSError as error:  # reset before the first byte
+            if sock is None:
+                raise not_connected(self.where, made, error, f" of {self.count}") from error
             sock.close()
             raise ConnectionLostError(
-                f"{where}: connection {made} was lost at once: {error.strerror}"
+                f"{self.where}: connection {made} was lost at once: {error.strerror or error}"
             ) from error
-        return sock
+
+    def _linked(self, sock: socket.socket, until_ns: int) -> tuple[socket.socket, Link]:
+        """*sock* without delays, and what is to be spoken through."""
+        if self.address.transport in {"tcp", "tls"}:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
+        if self.secure is None:
+            return sock, sock
+        link: SecureLink = self.secure.wrap(sock)
+        try:
+            shake_hands(link, until_ns, keep=self.script.exchange.resumed and not self.connections)
+        except BaseException:
+            link.close()
+            raise
+        self.resumed += link.resumed()
+        return link.sock, link
 
     def _connected(self, limit_s: float, source: str) -> socket.socket:
         """A connected socket. The name is looked up for the first one; the others go where that one went."""
-        if not self.connections:
+        host, port, kind = self.address.host, self.address.port, socket.SOCK_STREAM
+        if self.datagrams:
+            kind = socket.SOCK_DGRAM
+        if self.connections:
+            first = self.connections[0].sock
+            family, address = first.family, first.getpeername()
+        elif self.address.transport == "unix":
+            family, address = unix_family(), self.address.path
+        elif self.datagrams:
+            family, _kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=kind)[0]
+        else:
             return socket.create_connection(
-                (self.host, self.port), limit_s, source_address=(source, 0) if source else None
+                (host, port), limit_s, source_address=(source, 0) if source else None
             )
-        first = self.connections[0].sock
-        sock = socket.socket(first.family, socket.SOCK_STREAM)
+        sock = socket.socket(family, kind)
         try:
             sock.settimeout(limit_s)
             bind_source(sock, source)
-            sock.connect(first.getpeername())
+            sock.connect(address)
         except BaseException:
             sock.close()
             raise
@@ -289,18 +210,68 @@ class Target:
         With *reset* by a reset (SO_LINGER of no time, socket(7)): thousands that are closed in the usual way
         would each hold a port and some of the kernel's memory for another minute (TIME_WAIT, RFC 9293).
         """
-        if self.poller is not None:
-            self.poller.close()
-            self.poller = None
+        for action in self.before_closing:
+            action()
+        self.before_closing.clear()
         for connection in self.connections:
+            if isinstance(connection, Visit):
+                connection.hang_up()
+                continue
             if reset:
                 with contextlib.suppress(OSError):
                     connection.sock.setsockopt(
                         socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0)
                     )
-            connection.sock.close()
+            connection.link.close()
+        if self.poller is not None:
+            self.poller.close()
+            self.poller = None
         self.connections.clear()
         self.by_descriptor.clear()
+        self.door = None
+        self.resumed = 0
+
+
+def check_exchange(address: Address, connections: int, exchange: Exchange, drive: Drive) -> None:
+    """Raise `LoadUsageError` for an exchange that cannot be had with so many connections to *address*."""
+    request, answer = exchange.request, exchange.answer
+    least = 0 if exchange.framing == "http" else 1
+    if not (1 <= request.size <= MAX_SIZE and least <= answer.size <= MAX_SIZE):
+        raise LoadUsageError(f"size {request.size}, {answer.size}: expected 1 to {MAX_SIZE} bytes a message")
+    if connections * (request.size + answer.size) > MAX_TOTAL_BYTES:
+        raise LoadUsageError(
+            f"{connections} connections of {request.size} and {answer.size} bytes need more than"
+            f" {MAX_TOTAL_BYTES} bytes of memory; use fewer or smaller"
+        )
+    if exchange.framing == "line":
+        check_line(exchange)
+    if address.transport == "udp" and max(request.size, answer.size) > MAX_DATAGRAM:
+        raise LoadUsageError(
+            f"size {max(request.size, answer.size)}: a datagram has at most {MAX_DATAGRAM} bytes"
+        )
+    if address.transport == "udp" and (drive != "exchange" or exchange.framing != "bytes"):
+        raise LoadUsageError("datagrams: expected drive 'exchange' and framing 'bytes'")
+    if drive != "exchange" and max(exchange.in_flight, exchange.greedy) > 1:
+        raise LoadUsageError(f"drive {drive!r}: expected one request in flight")
+    if exchange.greedy > connections:
+        raise LoadUsageError(f"greedy {exchange.greedy}: expected at most {connections}, the connections")
+
+
+def check_line(exchange: Exchange) -> None:
+    """Raise `LoadUsageError` for content that is not one line."""
+    for content in (exchange.request, exchange.answer):
+        text = content.before + content.after
+        random = content.stamp == "binary" or (content.own_filler and not exchange.letters)
+        if text.count(b"\n") != 1 or not content.after.endswith(b"\n") or random:
+            raise LoadUsageError(
+                "framing 'line': expected contents that have b'\\n' at their end and nowhere else"
+            )
+
+
+def unix_family() -> socket.AddressFamily:
+    if sys.platform == "win32":
+        raise LoadUsageError("transport 'unix': Python on Windows has no unix sockets")
+    return socket.AF_UNIX
 
 
 def bind_source(sock: socket.socket, source: str) -> None:

@@ -1,21 +1,23 @@
 """What an engine does between two looks at the plan of a stretch, and the engine that is written in Python.
 
-What lies inside the timed region: poll, recv, comparison, clock, send, and one store into an array that
-was made before. The loops spin (poll with no timeout) unless told to wait: a server must not be charged for
-waking a load that sleeps. `crossloop.load.native` does the same through C, and both are held to the same tests.
+What lies inside the timed region: poll, recv, comparison, clock, send, and one value appended to an array. The loops
+spin (poll with no timeout) unless told to wait: a server must not be charged for waking a load that sleeps.
+`crossloop.load.native` does the same through C, and both are held to the same tests.
 """
 
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter_ns
-from typing import Protocol
+from time import perf_counter_ns, sleep
+from typing import Protocol, assert_never
 
+from crossloop.load.connection import LOST_AFTER_NS, Connection, DatagramConnection
 from crossloop.load.errors import LoadError, SilentServerError, VerificationError
 from crossloop.load.histogram import Pair, pairs_of
 from crossloop.load.polling import Poller
-from crossloop.load.target import Connection, Target
+from crossloop.load.secure import PythonTls, Secure
+from crossloop.load.target import Target
+from crossloop.load.visiting import Visit
 
 LOST_NS = 100_000_000
 """A request older than this, while others were answered, is lost; when all are silent, the server is."""
@@ -24,7 +26,21 @@ LOOK_NS = 20_000
 somebody else's time on the CPU, not the load's."""
 EVENTS_AT_ONCE = 256
 """Most answers taken between two looks at the clock: about 2 ms of work."""
-_ROOM = 1 << 15
+NAP_NS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What has happened on a target's connections since they were made."""
+
+    answers: list[int]
+    """Of each connection."""
+    lost: int = 0
+    """Datagrams that were not answered in time."""
+    duplicates: int = 0
+    """Answers that came again, or after they were given up."""
+    resumed: int = 0
+    """Connections that resumed a session of TLS."""
 
 
 @dataclass
@@ -53,13 +69,22 @@ class Turns(Protocol):
         """Spent on looking in vain, since the stretch began."""
 
     def begin(self) -> None:
-        """Closed loop: send a message on every connection that has none in flight."""
+        """Closed loop: have as many requests in flight as there are to be."""
+
+    def stall(self, until_ns: int) -> None:
+        """Write what there is room for, and read nothing."""
 
     def closed(self, until_ns: int) -> int:
         """Closed loop: go on until *until_ns* (perf_counter_ns); returns the number of answers."""
 
     def closed_latency(self) -> list[Pair]:
         """Latencies of the answers of the last `closed`."""
+
+    def polite_latency(self) -> list[Pair]:
+        """Of them, those on connections that are not greedy."""
+
+    def counts(self) -> Counts:
+        """So far."""
 
     def open(self, plan: Schedule, last: int, until_ns: int, *, until_quiet: bool = False) -> None:
         """Open loop: send what is due among the first *last* arrivals and take answers in, until *until_ns*.
@@ -90,6 +115,12 @@ class Engine(Protocol):
     def turns(self, target: Target, poller: Poller, *, spin: bool) -> Turns:
         """What carries out one stretch on *target*."""
 
+    def secure(self, ca: str) -> Secure:
+        """What makes the links of a target that this engine speaks TLS through.
+
+        Raises `NotBuiltError` where it cannot.
+        """
+
 
 class PythonEngine:
     """The loops below: everywhere, and slower."""
@@ -100,6 +131,10 @@ class PythonEngine:
         """As `Engine.turns`."""
         return PythonTurns(target, poller, spin)
 
+    def secure(self, ca: str) -> Secure:
+        """As `Engine.secure`."""
+        return PythonTls(ca)
+
 
 @dataclass
 class PythonTurns:
@@ -109,153 +144,159 @@ class PythonTurns:
     poller: Poller
     spin: bool
     looking_ns: int = 0
-    _latencies: "array[int]" = field(default_factory=lambda: array("q", bytes(8 * _ROOM)))
-    _done: int = 0
+    _latencies: "tuple[array[int], array[int]]" = field(default_factory=lambda: (array("q"), array("q")))
+    """Of the polite and of the greedy connections."""
     _idle: "deque[Connection]" = field(default_factory=deque)
     """Idle connections, the one that has been idle longest first."""
     _queues: "dict[int, deque[int]]" = field(default_factory=dict)
     """Places of arrivals whose own connection is busy, by its number: they wait for it and for no other."""
     _last_answer_ns: int = 0
     """When the last answer of a `rest` came; 0: none did."""
+    _awaited: int = 0
+    """Answers of a push that are to come."""
+    _expire_ns: int = 0
 
     def __post_init__(self) -> None:
         self._idle.extend(self.target.connections)
+        self._limit = min(self.target.count, EVENTS_AT_ONCE)
 
     def begin(self) -> None:
         """As `Turns.begin`."""
+        if self.target.drive == "push":
+            if not self._awaited:
+                self._broadcast(perf_counter_ns())
+            return
         for connection in self.target.connections:
-            if not connection.sent_ns:
-                send_next(self.target, connection)
+            if len(connection.flights) < connection.depth:
+                self._follow(connection, perf_counter_ns())
+
+    def _follow(self, connection: Connection, now: int) -> None:
+        """Closed loop: what comes after an answer."""
+        target = self.target
+        match target.drive:
+            case "exchange":
+                first = target.sent + 1
+                target.sent += connection.depth - len(connection.flights)
+                connection.request(range(first, target.sent + 1), now)
+            case "connect":
+                assert isinstance(connection, Visit)
+                target.sent += 1
+                connection.start(target.sent, perf_counter_ns())
+            case "push":
+                self._awaited -= 1
+                if not self._awaited:
+                    self._broadcast(now)
+            case "work":
+                raise AssertionError("a scenario that drives itself has no load")
+            case _:
+                assert_never(target.drive)
+
+    def _broadcast(self, now: int) -> None:
+        """The first connection sends, and all are to receive."""
+        connections = self.target.connections
+        self.target.sent += 1
+        self._awaited = len(connections)
+        answer = self.target.script.answer(connections[0].sender, self.target.sent)
+        for connection in connections:
+            connection.expect(self.target.sent, answer, now)
+        connections[0].write(self.target.script.request(connections[0].sender, self.target.sent))
+
+    def stall(self, until_ns: int) -> None:
+        """As `Turns.stall`."""
+        while perf_counter_ns() < until_ns:
+            for connection in self.target.connections:
+                if connection.holding:
+                    connection.flush()
+            sleep(NAP_NS / 1e9)
 
     def closed(self, until_ns: int) -> int:
-        """As `Turns.closed`; the latencies fill the array's beginning."""
-        target, latencies, spin = self.target, self._latencies, self.spin
-        poll, table, clock = self.poller.poll, target.by_descriptor, perf_counter_ns
-        limit, size, sequence = min(target.count, EVENTS_AT_ONCE), target.size, target.sent
-        want = size + 1  # one more than the answer, so that a longer one is seen
-        done = looking = 0
+        """As `Turns.closed`."""
+        self._latencies = polite, greedy = array("q"), array("q")
+        poll, table, clock, spin = self.poller.poll, self.target.by_descriptor, perf_counter_ns, self.spin
+        follow, limit = self._follow, self._limit
         waiting = False
         now = clock()
         while now < until_ns:
-            events = poll(0 if spin else (until_ns - now) / 1e9, limit)
+            events = poll(0 if spin else self._wait_s(until_ns - now), limit)
             if not events:
                 before, now = now, clock()
                 if waiting and spin:
-                    looking += min(now - before, LOOK_NS)
+                    self.looking_ns += min(now - before, LOOK_NS)
                 waiting = True
-                continue
-            waiting = False
-            if done + limit > len(latencies):
-                latencies.frombytes(bytes(8 * (len(latencies) + limit)))
-            for descriptor, _event in events:
-                connection = table[descriptor]
-                try:
-                    data = connection.receive(want)
-                except BlockingIOError:
+            else:
+                waiting = False
+                for descriptor, _event in events:
+                    connection = table[descriptor]
+                    answered = connection.take()
                     now = clock()
-                    continue
-                except OSError as error:
-                    raise connection.lost(error) from error
-                if data != connection.message and not connection.complete(data):
-                    now = clock()
-                    continue
-                now = clock()
-                latencies[done] = now - connection.sent_ns
-                done += 1
-                sequence += 1
-                connection.stamp(sequence)
-                connection.sent_ns = now
-                try:
-                    count = connection.send(connection.message)
-                except BlockingIOError:
-                    count = 0
-                except OSError as error:
-                    raise connection.lost(error) from error
-                if count != size:
-                    connection.hold(count)
-        target.sent = sequence
-        self.looking_ns += looking
-        self._done = done
-        return done
+                    if answered:
+                        latencies = greedy if connection.greedy else polite
+                        for sent_ns in answered:
+                            latencies.append(now - sent_ns)
+                        connection.answered += len(answered)
+                        follow(connection, now)
+            if self._has_chores:
+                for connection in self._do_chores(now):
+                    follow(connection, now)
+        return len(polite) + len(greedy)
+
+    @property
+    def _has_chores(self) -> bool:
+        return self.target.datagrams or self.target.door is not None
+
+    def _do_chores(self, now: int) -> "list[Connection]":
+        """Connect again where a server had no room; give up datagrams, and say which connections miss some now."""
+        target = self.target
+        if target.door is not None and target.door.refused:
+            again = target.door.refused[:]
+            target.door.refused.clear()
+            for visit in again:
+                visit.reach()
+        if not target.datagrams or now < self._expire_ns:
+            return []
+        self._expire_ns = now + LOST_AFTER_NS // 4
+        return [
+            connection
+            for connection in target.connections
+            if isinstance(connection, DatagramConnection) and connection.expire(now)
+        ]
+
+    def _wait_s(self, wait_ns: int) -> float:
+        if self._has_chores:
+            wait_ns = min(wait_ns, NAP_NS if self.target.door else LOST_AFTER_NS // 4)
+        return wait_ns / 1e9
 
     def closed_latency(self) -> list[Pair]:
         """As `Turns.closed_latency`."""
-        return pairs_of(self._latencies[: self._done])
+        return pairs_of(self._latencies[0] + self._latencies[1])
+
+    def polite_latency(self) -> list[Pair]:
+        """As `Turns.polite_latency`."""
+        return pairs_of(self._latencies[0])
 
     def latency(self, values_ns: "array[int]") -> list[Pair]:
         """As `Turns.latency`."""
         return pairs_of(values_ns)
 
+    def counts(self) -> Counts:
+        """As `Turns.counts`."""
+        target = self.target
+        datagrams = [each for each in target.connections if isinstance(each, DatagramConnection)]
+        return Counts(
+            [connection.answered for connection in target.connections],
+            sum(each.lost_count for each in datagrams),
+            sum(each.duplicates for each in datagrams),
+            target.door.resumed if target.door is not None else target.resumed,
+        )
+
     def open(self, plan: Schedule, last: int, until_ns: int, *, until_quiet: bool = False) -> None:
-        """As `Turns.open`. Two functions: one keeps a queue for each connection, the other's speed is needed."""
-        if plan.chosen is None:
-            self._open_idle(plan, last, until_ns, until_quiet)
-        else:
-            self._open_chosen(plan, last, until_ns, until_quiet)
-
-    def _open_idle(self, plan: Schedule, last: int, until_ns: int, until_quiet: bool) -> None:
-        target, idle, spin = self.target, self._idle, self.spin
-        poll, table, clock = self.poller.poll, target.by_descriptor, perf_counter_ns
-        due, latencies, place, origin = plan.due_ns, plan.latency_ns, plan.next, plan.origin_ns
-        limit = min(target.count, EVENTS_AT_ONCE)
-        want = target.size + 1
-        waiting, sent = False, place
-        now = clock()
-        while now < until_ns:
-            while place < last and idle and due[place] <= now - origin:
-                connection = idle.popleft()
-                connection.index = place
-                connection.due_ns = due[place] + origin
-                place += 1
-                target.sent += 1
-                connection.stamp(target.sent)
-                connection.sent_ns = now
-                _send(connection)
-            if until_quiet and len(idle) == target.count:
-                break
-            events = poll(0 if spin else self._nap_s(plan, place, last, until_ns, now), limit)
-            if not events:
-                before, now = now, clock()
-                if spin and waiting and place == sent:
-                    self.looking_ns += min(now - before, LOOK_NS)
-                waiting, sent = True, place
-                continue
-            waiting = False
-            for descriptor, _event in events:
-                connection = table[descriptor]
-                try:
-                    data = connection.receive(want)
-                except BlockingIOError:
-                    continue
-                except OSError as error:
-                    raise connection.lost(error) from error
-                # An idle connection's message is the last one: a second answer to it must not pass for good.
-                if (data != connection.message or not connection.sent_ns) and not connection.complete(data):
-                    continue
-                latencies[connection.index] = clock() - connection.due_ns
-                connection.sent_ns = 0
-                plan.answered += 1
-                idle.append(connection)
-            now = clock()
-        plan.next = place
-        plan.in_flight = target.count - len(idle)
-
-    def _open_chosen(self, plan: Schedule, last: int, until_ns: int, until_quiet: bool) -> None:
-        assert plan.chosen is not None
-        target, chosen, spin = self.target, plan.chosen, self.spin
-        poll, clock = self.poller.poll, perf_counter_ns
-        due, latencies, origin = plan.due_ns, plan.latency_ns, plan.origin_ns
-        limit = min(target.count, EVENTS_AT_ONCE)
+        """As `Turns.open`."""
+        poll, table, clock, spin = self.poller.poll, self.target.by_descriptor, perf_counter_ns, self.spin
+        latencies, limit = plan.latency_ns, self._limit
         waiting, sent = False, plan.next
         now = clock()
         while now < until_ns:
-            while plan.next < last and due[plan.next] <= now - origin:
-                connection = target.connections[chosen[plan.next]]
-                if connection.sent_ns:
-                    self._queues.setdefault(connection.number, deque()).append(plan.next)
-                else:
-                    self._send_arrival(plan, plan.next, connection)
-                plan.next += 1
+            self._send_due(plan, last, now)
             if until_quiet and not plan.in_flight:
                 break
             events = poll(0 if spin else self._nap_s(plan, plan.next, last, until_ns, now), limit)
@@ -264,45 +305,72 @@ class PythonTurns:
                 if spin and waiting and plan.next == sent:
                     self.looking_ns += min(now - before, LOOK_NS)
                 waiting, sent = True, plan.next
-                continue
-            waiting = False
-            for connection in complete(target, events):
-                latencies[connection.index] = clock() - connection.due_ns
-                connection.sent_ns = 0
-                plan.answered += 1
-                plan.in_flight -= 1
-                queue = self._queues.get(connection.number)
-                if queue:
-                    self._send_arrival(plan, queue.popleft(), connection)
-            now = clock()
+            else:
+                waiting = False
+                for descriptor, _event in events:
+                    connection = table[descriptor]
+                    if connection.take():
+                        latencies[connection.index] = clock() - connection.due_ns
+                        connection.answered += 1
+                        plan.answered += 1
+                        self._rest(plan, connection)
+                now = clock()
+            for connection in self._do_chores(now) if self._has_chores else ():
+                self._rest(plan, connection)
 
-    def _send_arrival(self, plan: Schedule, place: int, connection: Connection) -> None:
+    def _send_due(self, plan: Schedule, last: int, now: int) -> None:
+        """Send what is due, on its own connection or on the one that has been idle longest, or queue it."""
+        due, chosen, idle = plan.due_ns, plan.chosen, self._idle
+        while plan.next < last and due[plan.next] <= now - plan.origin_ns:
+            if chosen is None:
+                if not idle:
+                    break
+                self._send_arrival(plan, plan.next, idle.popleft(), now)
+            else:
+                connection = self.target.connections[chosen[plan.next]]
+                if connection.flights:
+                    self._queues.setdefault(connection.number, deque()).append(plan.next)
+                else:
+                    self._send_arrival(plan, plan.next, connection, now)
+            plan.next += 1
+
+    def _send_arrival(self, plan: Schedule, place: int, connection: Connection, now: int) -> None:
         connection.index = place
         connection.due_ns = plan.due_ns[place] + plan.origin_ns
         plan.in_flight += 1
-        send_next(self.target, connection)
+        send_next(self.target, connection, now)
+
+    def _rest(self, plan: Schedule, connection: Connection) -> None:
+        """A connection has none in flight any more: it is idle, or goes on with what waits for it."""
+        plan.in_flight -= 1
+        if plan.chosen is None:
+            self._idle.append(connection)
+        elif queue := self._queues.get(connection.number):
+            self._send_arrival(plan, queue.popleft(), connection, perf_counter_ns())
 
     def _nap_s(self, plan: Schedule, place: int, last: int, until_ns: int, now: int) -> float:
         """How long poll may wait without missing an arrival: to a millisecond before it, as epoll rounds up."""
         sends = place < last and (self._idle or plan.chosen is not None)
         wake = min(until_ns, plan.origin_ns + plan.due_ns[place]) if sends else until_ns
-        return max(0.0, (wake - now) / 1e9 - 0.001)
+        return max(0.0, self._wait_s(wake - now - NAP_NS))
 
     def rest(self, until_ns: int) -> bool:
         """As `Turns.rest`."""
         target = self.target
-        waiting = sum(1 for connection in target.connections if connection.sent_ns)
         self._last_answer_ns = 0
         now = perf_counter_ns()
-        while waiting and now < until_ns:
-            for connection in complete(
-                target, self.poller.poll(min(0.01, (until_ns - now) / 1e9), target.count)
+        while any(connection.flights for connection in target.connections) and now < until_ns:
+            for descriptor, _event in self.poller.poll(
+                self._wait_s(min(10 * NAP_NS, until_ns - now)), target.count
             ):
-                connection.sent_ns = 0
-                waiting -= 1
-                self._last_answer_ns = perf_counter_ns()
+                answered = target.by_descriptor[descriptor].take()
+                if answered:
+                    self._awaited -= 1 if target.drive == "push" else 0
+                    self._last_answer_ns = perf_counter_ns()
             now = perf_counter_ns()
-        return not waiting
+            if self._has_chores:
+                self._do_chores(now)
+        return not any(connection.flights for connection in target.connections)
 
     def drain(self, until_ns: int) -> None:
         """As `Turns.drain`."""
@@ -312,54 +380,24 @@ class PythonTurns:
     def expect_silence(self) -> None:
         """As `Turns.expect_silence`."""
         for descriptor, _event in self.poller.poll(0, self.target.count):
-            _answered(self.target.by_descriptor[descriptor], self.target.size + 1)
+            self.target.by_descriptor[descriptor].take()
 
 
 def unanswered(target: Target, now: int, last_answer_ns: int) -> LoadError:
     """The error of a drain that ended at *now* with connections that wait; 0: nobody was answered in it."""
-    late = [connection for connection in target.connections if connection.sent_ns]
-    oldest = min(late, key=lambda connection: connection.sent_ns)
+    late = [connection for connection in target.connections if connection.flights]
+    oldest = min(late, key=lambda connection: connection.flights[0][1])
+    sent_ns = oldest.flights[0][1]
     text = (
-        f"{oldest}: no answer within {(now - oldest.sent_ns) / 1e9:.2f} s;"
+        f"{oldest}: no answer within {(now - sent_ns) / 1e9:.2f} s;"
         f" {len(late)} of {target.count} connections wait"
     )
-    if len(late) < target.count and last_answer_ns > oldest.sent_ns + LOST_NS:
+    if len(late) < target.count and last_answer_ns > sent_ns + LOST_NS:
         return VerificationError(f"{text}; the others were answered, so it is lost")
     return SilentServerError(f"{text}; the server stopped answering, or is too slow for this load")
 
 
-def send_next(target: Target, connection: Connection) -> None:
-    """Send the target's next message on an idle connection."""
+def send_next(target: Target, connection: Connection, now: int) -> None:
+    """Send the target's next request on an idle connection."""
     target.sent += 1
-    connection.stamp(target.sent)
-    connection.sent_ns = perf_counter_ns()
-    _send(connection)
-
-
-def complete(target: Target, events: Sequence[tuple[int, int]]) -> Iterator[Connection]:
-    """Connections among *events* whose answer is whole, each once it was read and compared."""
-    table, want = target.by_descriptor, target.size + 1
-    for descriptor, _event in events:
-        if _answered(table[descriptor], want):
-            yield table[descriptor]
-
-
-def _send(connection: Connection) -> None:
-    try:
-        count = connection.send(connection.message)
-    except BlockingIOError:
-        count = 0
-    except OSError as error:
-        raise connection.lost(error) from error
-    if count != len(connection.message):
-        connection.hold(count)
-
-
-def _answered(connection: Connection, want: int) -> bool:
-    try:
-        data = connection.receive(want)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise connection.lost(error) from error
-    return bool(connection.sent_ns and data == connection.message) or connection.complete(data)
+    connection.request((target.sent,), now)

@@ -219,6 +219,20 @@ def rss_bytes(pids: Iterable[int]) -> int:
     return total
 
 
+def peak_rss_bytes(pids: Iterable[int]) -> int | None:
+    """Most resident memory that each of *pids* has had, together; None where the system does not keep it.
+
+    Linux: VmHWM of `/proc/PID/status` (proc_pid_status(5)). What forked processes share counts once for each.
+    """
+    peaks = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_bytes()
+            _head, found, tail = status.partition(b"\nVmHWM:")
+            peaks += [int(tail.split(None, 1)[0]) * 1024] if found else []
+    return sum(peaks) if peaks else None
+
+
 def _resident_bytes(pid: int) -> int:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
