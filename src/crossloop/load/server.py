@@ -207,7 +207,7 @@ class Sets:
         """One slice."""
         if command.target not in self._sets:
             raise LoadUsageError(
-                f"target {command.target!r} has no connections; open: {', '.join(self._sets) or 'none'}"
+                f"target {command.target!r} is not open; open: {', '.join(self._sets) or 'none'}"
             )
         known = self._sets[command.target]
         target, pid = known.target, known.pid
