@@ -12,6 +12,8 @@ from crossloop.supervise.answers import Connected, SliceAnswer
 from crossloop.supervise.load import LoadClient
 
 RUN_IN_MS = 50.0
+SUMMED = ("lost", "duplicates")
+"""Counters of slices that add up."""
 PIECE_S = 5.0
 """Longer runs are made of slices of this length, so that memory does not grow with the duration."""
 
@@ -60,7 +62,7 @@ def _summed(pieces: list[SliceAnswer]) -> dict[str, Any]:
     elapsed_s = sum(piece.elapsed_ns for piece in pieces) / 1e9
     counters: Counter[str] = Counter()
     for piece in pieces:
-        counters.update(piece.counters)
+        counters.update({name: value for name, value in piece.counters.items() if name in SUMMED})
     return {
         "messages": messages,
         "duration_s": elapsed_s,
