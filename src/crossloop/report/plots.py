@@ -284,11 +284,13 @@ def _latency(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: 
         question = f"how long does an answer take at a {'fixed' if fixed else 'common'} rate?"
     source = "from the scheduled time (open loop)" if open_loop or fixed else "the workload's own samples"
     early = min(end for panel in panels for end in panel.ends) <= 0
-    scale = "logarithmic on both sides of 0, left of it early" if early else "logarithmic"
+    scale = (
+        "logarithmic on both sides of 0; early left of it, from the earliest on" if early else "logarithmic"
+    )
     return Plot(
         file=f"{stem}-latency.svg",
         title=plot_text(f"{texts.title}: {question}", 110),
-        axis=plot_text(f"latency [µs], {scale}, {source}{'' if early else '; left is better'}", 120),
+        axis=plot_text(f"latency [µs], {scale}, {source}{'' if early else '; left is better'}", 130),
         panels=panels,
         alternative="Latency percentiles of every row, one panel a parameter set",
         left_out=_left_out(panels, [len(rows) for _one, rows in usable]),
@@ -306,7 +308,10 @@ def _percentile_rows(one: MeasuredSet, run: Run, open_loop: bool) -> list[PlotRo
     for row in one.rows:
         latency = shown_latency(row, open_loop)
         if latency and (marks := _percentiles(latency)):
-            low, high = min(value for _name, value in marks), max(value for _name, value in marks)
+            values = [value for _name, value in marks]
+            if latency.early_share and latency.min is not None:
+                values.append(max(latency.min, -1e12))
+            low, high = min(values), max(values)
             rows.append(PlotRow(plot_text(row.label, 36), family_of(row.adapter, run), marks, low, high))
     # By the highest percentile that all rows have, so that rows with fewer samples stand among the others.
     place = min((len(row.marks) for row in rows), default=1) - 1
