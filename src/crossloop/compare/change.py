@@ -237,14 +237,7 @@ def _welch(parts: Sequence[float], counts: Sequence[int]) -> float:
 
 def _places(rows: Mapping[RowKey, Logarithms]) -> dict[RowKey, _Places]:
     """Each row among all of them."""
-    turns = {
-        turn: index for index, turn in enumerate(sorted({turn for row in rows.values() for turn in row}))
-    }
-    table = np.full((len(rows), len(turns)), np.nan)
-    for index, row in enumerate(rows.values()):
-        table[index, [turns[turn] for turn in row]] = list(row.values())
-    _positions, reference = polished(table)
-    at = {turn: float(reference[index]) for turn, index in turns.items()}
+    _positions, at = polished(list(rows.values()))
     return {
         name: _grouped((turn, value - at[turn]) for turn, value in row.items()) for name, row in rows.items()
     }

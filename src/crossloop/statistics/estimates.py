@@ -96,7 +96,7 @@ def paired_ratio(a: Slices, b: Slices, seed: int, resamples: int = RESAMPLES) ->
 def tiers(rows: Mapping[Row, Slices], seed: int, floor: float = 0.0) -> dict[Row, Standing]:
     """Group rows that cannot be told apart; the result is ordered from the leanest row on.
 
-    Rows are ordered by `_positions`. The first opens tier 1 and leads it. Each next row is compared with
+    Rows are ordered by `polished`. The first opens tier 1 and leads it. Each next row is compared with
     the leader of the current tier by `paired_ratio` and opens the next tier only if it is `costlier` with
     evidence. Otherwise it ties. Leaders, not neighbours, are compared, so that a chain of small steps cannot
     join rows that differ much.
@@ -108,7 +108,8 @@ def tiers(rows: Mapping[Row, Slices], seed: int, floor: float = 0.0) -> dict[Row
     if not floor >= 0:
         raise ValueError(f"the noise floor must be 0 or more, not {floor!r}")
     logarithms = {row: _logarithms(rows[row]) for row in sorted(rows)}
-    positions = _positions(list(logarithms.values()))
+    # Rounded beyond any meaning, so that equal rows are ordered by name and not by the last bit of a sum.
+    positions = np.round(polished(list(logarithms.values()))[0], 10)
     order = [row for _position, row in sorted(zip(positions, logarithms, strict=True))]
     standings: dict[Row, Standing] = {}
     tier = 1
@@ -352,20 +353,8 @@ def _any_ratio(
     return _unpaired_ratio(rows[row], rows[other], seed, resamples)
 
 
-def _positions(rows: Sequence[Mapping[Turn, float]]) -> list[float]:
-    """Each row's place on the logarithmic scale (`polished`): its median distance from the round's reference."""
-    turns = {turn: index for index, turn in enumerate(sorted({turn for row in rows for turn in row}))}
-    if not turns:
-        return []
-    table = np.full((len(rows), len(turns)), np.nan)
-    for index, row in enumerate(rows):
-        table[index, [turns[turn] for turn in row]] = list(row.values())
-    # Rounded beyond any meaning, so that equal rows are ordered by name and not by the last bit of a sum.
-    return [float(position) for position in np.round(polished(table)[0], 10)]
-
-
-def polished(table: Floats) -> tuple[Floats, Floats]:
-    """The position of each line of *table* (a row), and the reference of each column (a round); NaN: not there.
+def polished(rows: Sequence[Mapping[Turn, float]]) -> tuple[Floats, dict[Turn, float]]:
+    """The position of each row on the logarithmic scale, and the reference of each round.
 
     The reference of a round is the mean over the rows in it of what is left of them without their positions, and a
     row's position is its median distance from the references; positions have a mean of 0. Where all rows are in every
@@ -373,6 +362,12 @@ def polished(table: Floats) -> tuple[Floats, Floats]:
     positions out again, pass by pass, repairs that (the idea of J. Tukey's median polish, 1977, for a two-way table
     with holes).
     """
+    turns = {turn: index for index, turn in enumerate(sorted({turn for row in rows for turn in row}))}
+    if not turns:
+        return np.zeros(0), {}
+    table = np.full((len(rows), len(turns)), np.nan)
+    for index, row in enumerate(rows):
+        table[index, [turns[turn] for turn in row]] = list(row.values())
     positions = np.zeros(len(table))
     reference = np.nanmean(table, axis=0)
     for _pass in range(50):
@@ -383,4 +378,4 @@ def polished(table: Floats) -> tuple[Floats, Floats]:
         reference = np.nanmean(table - positions[:, None], axis=0)
         if moved < 1e-12:
             break
-    return positions, reference
+    return positions, {turn: float(reference[index]) for turn, index in turns.items()}
