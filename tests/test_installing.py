@@ -327,7 +327,7 @@ def test_pyev_is_built_from_its_sdist(environment: Environment) -> None:
 def test_libevent_comes_without_touching_the_system(tmp_path: Path) -> None:
     assert fetch_from_archive(tmp_path / "libevent") is None
     files = sorted(path.name for path in (tmp_path / "libevent").iterdir())
-    assert files == ["copyright", "libevent_core-2.1.so.7"]
+    assert files == ["copyright-libevent_core-2.1.so.7", "libevent_core-2.1.so.7"]
     found = first_loadable([str(tmp_path / "nothing.so"), str(tmp_path / "libevent" / files[1])])
     assert found is not None
     assert found.version.startswith("2.1.")

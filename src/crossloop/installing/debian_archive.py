@@ -15,6 +15,7 @@ from pathlib import Path
 from crossloop.installing.commands import CommandRun, run_command
 from crossloop.installing.pip_runs import informative_line, public_text, remedy_for
 from crossloop.installing.results import InstallFailed
+from crossloop.replacing import replace_file
 
 APT_LIMIT_S = 180.0
 
@@ -90,12 +91,16 @@ def _unpacked(packages: Sequence[ArchivePackage], folder: Path) -> CommandRun | 
     return None
 
 
-def place_file(source: Path, target: Path) -> None:
-    """Copy what *source* is or points to, complete or not at all; makes the folder. Raises OSError."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.copyfile(source.resolve(), partial)
-    partial.replace(target)
+def place_library(tree: Path, pattern: str, target: Path) -> Path:
+    """Copy the unpacked library that *pattern* fits into *target*, and its licence; where it is. Raises OSError."""
+    library = next(iter(sorted(tree.rglob(pattern))), None)
+    if library is None:
+        raise FileNotFoundError(f"the archive's package has no {pattern}")
+    target.mkdir(parents=True, exist_ok=True)
+    for licence in tree.rglob("copyright"):
+        replace_file(target / f"copyright-{library.name}", licence.read_bytes())
+    replace_file(target / library.name, library.read_bytes())
+    return target / library.name
 
 
 def _complaint(output: str) -> str:

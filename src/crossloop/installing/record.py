@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from crossloop.installing.results import AlreadyThere, InstallName, InstallResult
+from crossloop.replacing import replace_file
 
 SCHEMA = 1
 MAX_BYTES = 1024 * 1024
@@ -72,11 +73,9 @@ class SetupRecord:
     def write(self) -> None:
         """Write the file, whole or not at all. Raises RecordError where the environment is not ours."""
         document = Document(SCHEMA, platform.python_version(), self._things)
-        partial = self._path.with_suffix(".partial")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-            partial.replace(self._path)
+            replace_file(self._path, msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
         except OSError as error:
             raise RecordError(
                 f"{self._path}: {error.strerror}; setup installs into the environment of {sys.executable}: "

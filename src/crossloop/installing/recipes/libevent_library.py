@@ -14,11 +14,17 @@ from pathlib import Path
 
 from crossloop.bindings.libevent import locate
 from crossloop.installing.commands import install_command, python_command, run_command
-from crossloop.installing.debian_archive import ArchivePackage, archive_there, place_file, take_from_archive
+from crossloop.installing.debian_archive import (
+    ArchivePackage,
+    archive_there,
+    place_library,
+    take_from_archive,
+)
 from crossloop.installing.results import AlreadyThere, InstallFailed, InstallResult, SystemPackage
 
 PACKAGE = ArchivePackage("libevent-core-", r"libevent-core-2\.1-\d+(?:t64)?")
 """Debian's and Ubuntu's name: soname 2.1-7; `t64` since the 64-bit time_t transition of 2024."""
+FILE = "libevent_core-2.1.so.?"
 
 PROBE = """\
 import ctypes, sys
@@ -69,10 +75,7 @@ def fetch_from_archive(target: Path) -> InstallFailed | None:
         return InstallFailed("libevent's C library is not installed", _remedy())
 
     def place(tree: Path) -> None:
-        library = next(tree.rglob("libevent_core-2.1.so.?"))
-        place_file(library, target / library.name)
-        for licence in tree.rglob("copyright"):
-            place_file(licence, target / licence.name)
+        place_library(tree, FILE, target)
 
     return take_from_archive([PACKAGE], place, _remedy())
 

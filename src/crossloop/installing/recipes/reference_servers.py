@@ -15,7 +15,13 @@ from pathlib import Path
 
 from crossloop.installing.commands import install_command, run_command
 from crossloop.installing.compiling import bring_native, c_compiler
-from crossloop.installing.debian_archive import ArchivePackage, archive_there, place_file, take_from_archive
+from crossloop.installing.debian_archive import (
+    ArchivePackage,
+    archive_there,
+    place_library,
+    take_from_archive,
+)
+from crossloop.installing.recipes import libevent_library
 from crossloop.installing.results import AlreadyThere, Built, InstallFailed, InstallResult, NotForThisPlatform
 from crossloop.native import native_folder
 from crossloop.references import Reference
@@ -38,11 +44,8 @@ class Needs:
 NEEDS: Mapping[str, Needs] = {
     "libevent": Needs(
         option="-levent_core",
-        packages=(
-            ArchivePackage("libevent-dev", "libevent-dev"),
-            ArchivePackage("libevent-core-", r"libevent-core-2\.1-\d+(?:t64)?"),
-        ),
-        file="libevent_core-2.1.so.?",
+        packages=(ArchivePackage("libevent-dev", "libevent-dev"), libevent_library.PACKAGE),
+        file=libevent_library.FILE,
     ),
     "libev": Needs(
         option="-lev",
@@ -114,13 +117,7 @@ def _with_the_archive(
     results: list[InstallResult] = []
 
     def build(tree: Path) -> None:
-        library = next(iter(sorted(tree.rglob(needs.file))), None)
-        if library is None:
-            raise FileNotFoundError(f"the archive's package has no {needs.file}")
-        placed = native_folder() / "lib" / library.name
-        place_file(library, placed)
-        for licence in tree.rglob("copyright"):
-            place_file(licence, placed.with_name(f"{library.name}.copyright"))
+        placed = place_library(tree, needs.file, native_folder() / "lib")
         results.append(
             bring_native(
                 reference.part,
