@@ -2,7 +2,10 @@
 
 Its `IOLoop` wraps the loop that asyncio has by default on the platform: epoll on Linux, kqueue on macOS. Its
 `IOStream` does the buffering in Python on bare readiness. What that layer costs is the distance between this
-row and `asyncio`; the essay on what it does is in `crossloop.idioms.tornado_`. On Windows tornado adds a
+row and `asyncio`; the essay on what it does is in `crossloop.idioms.tornado_`. Its TLS is no protocol
+between transport and program, as asyncio's is, but the socket itself, wrapped by `ssl`: OpenSSL makes the system calls,
+and `SSLIOStream` waits for what it wants next. At a peer's close_notify it closes the socket without one of its own.
+Datagrams have no class in tornado; a handler on the socket is the documented way. On Windows tornado adds a
 thread with a selector beside the Proactor, since that has no `add_reader`.
 """
 

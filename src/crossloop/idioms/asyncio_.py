@@ -2,7 +2,7 @@
 
 Exceptions. asyncio never lets a callback's exception out of `run_forever`; it hands it to the loop's
 exception handler, which prints. Here the handler keeps the first one and ends the run, and `run`,
-`run_main` and `serve_streams` raise it. While streams are served an `OSError` is the network's (a reset, a
+`run_main` and what serves raise it. While somebody is served an `OSError` is the network's (a reset, a
 connection aborted in the queue, no descriptors for an accept): it ends a connection or pauses
 accepting, and is no failure of the run.
 
@@ -19,6 +19,7 @@ import math
 import operator
 import platform
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,34 +27,41 @@ from typing import Any, ClassVar
 
 from crossloop.api import (
     Callback,
+    DatagramApplication,
+    Datagrams,
     Facts,
     NameResolution,
+    PushApplication,
+    PushServer,
     Readiness,
     StreamApplication,
     StreamServer,
     Tasks,
+    TlsServer,
     UnsupportedError,
     gil_enabled,
     module_file,
     unsupported,
 )
 from crossloop.api.facts import holds_io_uring
+from crossloop.idioms.asyncio_datagrams import DATAGRAM_SERVERS
 from crossloop.idioms.asyncio_streams import SERVERS, Serve
 from crossloop.idioms.glibc_resolver import point_this_thread_at
 
 
-class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
+class AsyncioLoop(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks, NameResolution):
     """An adapter on *loop*, which it owns from now on. Subclasses add `facts`."""
 
+    servers: Mapping[str, Mapping[str, Serve]] = {**SERVERS, "Datagrams": DATAGRAM_SERVERS}
+    """Level → style → what serves it."""
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "StreamServer": tuple(SERVERS),
+        **{level: tuple(by_style) for level, by_style in servers.items()},
         "NameResolution": ("getaddrinfo-threads",),
     }
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._failure: BaseException | None = None
-        self.servers: Mapping[str, Serve] = SERVERS
         self._serving = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._resolving: tuple[tuple[str, int], int] | None = None
@@ -84,12 +92,43 @@ class AsyncioLoop(StreamServer, Readiness, Tasks, NameResolution):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        self._serve("StreamServer", style, listener, application, stop)
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: ssl.SSLContext,
+    ) -> None:
+        self._serve("TlsServer", style, listener, application, stop, context)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serve("PushServer", style, listener, application, stop)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serve("Datagrams", style, endpoint, application, stop)
+
+    def _serve(
+        self,
+        level: str,
+        style: str,
+        endpoint: socket.socket,
+        application: object,
+        stop: socket.socket,
+        *context: ssl.SSLContext,
+    ) -> None:
         self._serving = True
         try:
-            self.run_main(self.servers[style](listener, application, stop, self.spawn))
+            self.run_main(self.servers[level][style](endpoint, application, stop, self.spawn, *context))
         finally:
             self._serving = False
-            listener.close()
+            endpoint.close()
 
     def spawn(self, task: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         spawned = self.loop.create_task(task)

@@ -1,6 +1,6 @@
 """Stream servers on asyncio's API: protocols, streams, bare sockets; for every loop that has that API.
 
-Four truths of the API shape the code below.
+Six truths of the API shape the code below.
 
 - What is handed to a loop is the loop's. `create_server(sock=...)` may take the descriptor out of the socket (rloop
   does) or close it with the server (CPython does), and documentation promises neither. So a loop gets a duplicate of
@@ -15,16 +15,23 @@ Four truths of the API shape the code below.
   as a client stays). So the open transports are counted here, aborted, and waited for.
 - CPython runs an accept as a task of its own between the kernel's accept and `connection_made`; a
   connection can therefore appear after `Server.close()`. It is aborted on arrival.
+- With `ssl=` a protocol between the transport and ours does the handshake first, and hands over a transport of its own
+  when it is done. CPython's task of the accept waits for that, so cancelling it ends a handshake that is under way.
+  uvloop and the Proactor have no such task: there the connection ends with its handshake, or when that has lasted
+  60 seconds. Bare sockets have no TLS: the calls of a socket that is wrapped by `ssl` are not the loop's.
+- A transport takes all that is written and keeps what the kernel does not take, so a slow peer keeps nobody waiting.
+  One that is closed logs what is written to it from the fifth time on, which goes to stderr; so it is asked first.
 """
 
 import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import Callable, Coroutine
+import ssl
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias, cast
 
-from crossloop.api import Receive, StreamApplication
+from crossloop.api import PushApplication, Receive, Send, StreamApplication
 from crossloop.idioms.accepting import must_rest
 from crossloop.worker.serving import BACKLOG
 
@@ -35,9 +42,8 @@ ACCEPT_PAUSE_S = 1.0
 """Rest after the process ran out of descriptors or memory; what asyncio's own servers do."""
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-Serve: TypeAlias = Callable[
-    [socket.socket, StreamApplication, socket.socket, Spawn], Coroutine[Any, Any, None]
-]
+Serve: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
+"""Called with a level's endpoint and application, the stop socket and a `Spawn`; for TLS with the context, too."""
 
 
 class _Transports:
@@ -55,11 +61,16 @@ class _Transports:
     def remove(self, transport: asyncio.WriteTransport) -> None:
         self._open.discard(transport)
 
-    async def abort(self) -> None:
-        """Abort all and return when the last connection was told and no task but the caller's is left."""
+    async def abort(self, accepts: set[asyncio.Task[Any]]) -> None:
+        """Abort all and return when the last connection was told and no task but the caller's is left.
+
+        *accepts*: tasks that wait for a handshake, to be cancelled.
+        """
         self._aborted = True
         for transport in tuple(self._open):
             transport.abort()
+        for accept in accepts:
+            accept.cancel()
         await others_ended()
         while self._open:  # connection_lost comes by call_soon: a turn of the loop or two
             await asyncio.sleep(0)
@@ -94,10 +105,42 @@ class _Connection(asyncio.Protocol):
         self._transports.remove(self._transport)
 
 
-async def _server_on(
-    listener: socket.socket, start: Callable[[socket.socket], Coroutine[Any, Any, asyncio.Server]]
-) -> asyncio.Server:
-    """What *start* makes of a duplicate of *listener*, with our backlog."""
+class _PushConnection(_Connection):
+    """One connection in the style `protocol` whose application sends at any time."""
+
+    __slots__ = ("_application",)
+
+    def __init__(self, application: PushApplication, transports: _Transports) -> None:
+        self._application = application
+        self._transports = transports
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._receive = self._application(_sending_on(self._transport))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._receive(b"")
+
+
+def _sending_on(transport: asyncio.WriteTransport) -> Send:
+    is_closing, write = transport.is_closing, transport.write
+
+    def send(data: bytes) -> None:
+        if not is_closing():
+            write(data)
+
+    return send
+
+
+async def _serve_on(
+    listener: socket.socket,
+    start: Callable[[socket.socket], Coroutine[Any, Any, asyncio.Server]],
+    stop: socket.socket,
+    transports: _Transports,
+    handshakes: Callable[[], set[asyncio.Task[Any]]] = set,
+) -> None:
+    """Have what *start* makes of a duplicate of *listener* accept until *stop*, with our backlog."""
     handed_over = listener.dup()
     try:
         server = await start(handed_over)
@@ -105,41 +148,90 @@ async def _server_on(
         handed_over.close()
         raise
     listener.listen(BACKLOG)
-    return server
-
-
-async def serve_protocol(
-    listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
-) -> None:
-    """`asyncio.Protocol` under `loop.create_server`: callbacks, the transport buffers and writes."""
-    transports = _Transports()
-    loop = asyncio.get_running_loop()
-    server = await _server_on(
-        listener,
-        lambda duplicate: loop.create_server(lambda: _Connection(application(), transports), sock=duplicate),
-    )
     try:
         await readable(stop)
     finally:
         server.close()
-        await transports.abort()
+        await transports.abort(handshakes())
+
+
+async def serve_protocol(
+    listener: socket.socket,
+    application: StreamApplication,
+    stop: socket.socket,
+    _spawn: Spawn,
+    context: ssl.SSLContext | None = None,
+) -> None:
+    """`asyncio.Protocol` under `loop.create_server`: callbacks, the transport buffers and writes."""
+    transports = _Transports()
+    await _serve_on(
+        listener,
+        _creating(lambda: _Connection(application(), transports), context),
+        stop,
+        transports,
+        set if context is None else _other_tasks,
+    )
+
+
+async def push_protocol(
+    listener: socket.socket, application: PushApplication, stop: socket.socket, _spawn: Spawn
+) -> None:
+    """As `serve_protocol`; what is sent meanwhile is written to the transport as well."""
+    transports = _Transports()
+    await _serve_on(
+        listener, _creating(lambda: _PushConnection(application, transports), None), stop, transports
+    )
+
+
+def _creating(
+    protocol: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
+) -> Callable[[socket.socket], Coroutine[Any, Any, asyncio.Server]]:
+    loop = asyncio.get_running_loop()
+    return lambda duplicate: loop.create_server(protocol, sock=duplicate, ssl=context)
 
 
 async def serve_stream_pairs(
-    listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
+    listener: socket.socket,
+    application: StreamApplication,
+    stop: socket.socket,
+    _spawn: Spawn,
+    context: ssl.SSLContext | None = None,
 ) -> None:
     """`asyncio.start_server`: a coroutine per connection with a `StreamReader` and a `StreamWriter`."""
+    await _serve_pairs(listener, lambda _transport: application(), lambda _receive: None, stop, context)
+
+
+async def push_stream_pairs(
+    listener: socket.socket, application: PushApplication, stop: socket.socket, _spawn: Spawn
+) -> None:
+    """As `serve_stream_pairs`; what is sent meanwhile is written to the `StreamWriter` as well."""
+    await _serve_pairs(
+        listener,
+        lambda transport: application(_sending_on(transport)),
+        lambda receive: receive(b""),
+        stop,
+        None,
+    )
+
+
+async def _serve_pairs(
+    listener: socket.socket,
+    begin: Callable[[asyncio.WriteTransport], Receive],
+    end: Callable[[Receive], object],
+    stop: socket.socket,
+    context: ssl.SSLContext | None,
+) -> None:
     transports = _Transports()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         transport = writer.transport
         transports.add(transport)
-        receive = application()
+        receive = begin(transport)
         try:
             while data := await reader.read(READ_BYTES):
                 if answer := receive(data):
                     writer.write(answer)
-                    await writer.drain()
+                await writer.drain()
             writer.close()
             await writer.wait_closed()
         except OSError:  # the peer's reset, in a read, in drain, or while the last bytes went out
@@ -150,13 +242,23 @@ async def serve_stream_pairs(
         finally:
             transport.abort()  # nothing to do after an orderly close
             transports.remove(transport)
+            end(receive)
 
-    server = await _server_on(listener, lambda duplicate: asyncio.start_server(connected, sock=duplicate))
-    try:
-        await readable(stop)
-    finally:
-        server.close()
-        await transports.abort()
+    def handshakes() -> set[asyncio.Task[Any]]:
+        # A task of `connected` that is cancelled before its first step would not close its connection.
+        return {task for task in _other_tasks() if not _runs(task, connected)}
+
+    await _serve_on(
+        listener,
+        lambda duplicate: asyncio.start_server(connected, sock=duplicate, ssl=context),
+        stop,
+        transports,
+        set if context is None else handshakes,
+    )
+
+
+def _runs(task: asyncio.Task[Any], function: Callable[..., object]) -> bool:
+    return getattr(task.get_coro(), "cr_code", None) is getattr(function, "__code__", function)
 
 
 async def serve_sockets(
@@ -198,7 +300,7 @@ async def serve_sockets(
             loop.remove_reader(listener.fileno())
         await asyncio.sleep(0)
         accepting.cancel()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in _other_tasks():
             task.cancel()
         await others_ended()
 
@@ -209,9 +311,12 @@ def _close(connection: socket.socket, _served: asyncio.Task[None]) -> None:
 
 async def others_ended() -> None:
     """Wait until the calling task is the loop's only one."""
-    caller = asyncio.current_task()
-    while others := asyncio.all_tasks() - {caller}:
+    while others := _other_tasks():
         await asyncio.wait(others)
+
+
+def _other_tasks() -> set[asyncio.Task[Any]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
 
 async def readable(stop: socket.socket) -> None:
@@ -220,9 +325,9 @@ async def readable(stop: socket.socket) -> None:
         await asyncio.get_running_loop().sock_recv(stop, 1)
 
 
-SERVERS: dict[str, Serve] = {
-    "protocol": serve_protocol,
-    "streams": serve_stream_pairs,
-    "sockets": serve_sockets,
+SERVERS: Mapping[str, Mapping[str, Serve]] = {
+    "StreamServer": {"protocol": serve_protocol, "streams": serve_stream_pairs, "sockets": serve_sockets},
+    "TlsServer": {"protocol": serve_protocol, "streams": serve_stream_pairs},
+    "PushServer": {"protocol": push_protocol, "streams": push_stream_pairs},
 }
-"""Style → server, the one that asyncio's documentation recommends for performance first."""
+"""Level → style → server, the one that asyncio's documentation recommends for performance first."""

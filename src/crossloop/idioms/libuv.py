@@ -1,8 +1,9 @@
 """asyncio's API on libuv: what uvloop and winloop share, and how libuv says what it is.
 
-Two things of the API behave otherwise than on asyncio's own loops. `loop.getaddrinfo` runs in libuv's
-thread pool (four threads, UV_THREADPOOL_SIZE) and not in the default executor. And timers have the
-resolution of libuv's clock, a millisecond, which is read once per turn.
+Three things of the API are otherwise than on asyncio's own loops. `loop.getaddrinfo` runs in libuv's
+thread pool (four threads, UV_THREADPOOL_SIZE) and not in the default executor. Timers have the
+resolution of libuv's clock, a millisecond, which is read once per turn. And bare sockets receive streams, not
+datagrams: the calls for these are declared and raise NotImplementedError.
 """
 
 import select
@@ -23,6 +24,7 @@ class LibuvLoop(AsyncioLoop):
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **AsyncioLoop.styles,
+        "Datagrams": ("protocol",),  # these loops raise NotImplementedError for `sock_recvfrom`
         "NameResolution": ("getaddrinfo-threads", "getaddrinfo-libuv"),
     }
 

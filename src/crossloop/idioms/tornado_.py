@@ -17,23 +17,40 @@ and every callback goes through one more frame of Python. What is tornado's:
 - Out of descriptors, an accept raises in a handler that stays registered: on a level-triggered mechanism the
   loop spins. Here the listener is taken out for a second, as asyncio does by itself.
 - Native coroutines receive from bare sockets by asyncio's `sock_recv`: tornado has no call of its own for it.
+- TLS is an `SSLIOStream`: a wrapped, non-blocking socket that the stream reads and writes as it does a plain one, the
+  handshake being done on the way to the first byte. `TCPServer(ssl_options=...)` makes them.
+- `IOStream.write` takes all that it is given, sends what goes at once and keeps the rest. So pushing is that call, from
+  any coroutine, and a write of nothing, awaited, is a wait for what was written before.
+- There is no class for datagrams. The documented way is the one that tornado itself takes for its listeners:
+  `IOLoop.add_handler` on a non-blocking socket, and the socket's own `recvfrom` and `sendto`.
 """
 
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import tornado
 from tornado import gen
 from tornado.ioloop import IOLoop, PeriodicCallback
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream
 from tornado.log import app_log, gen_log
 from tornado.netutil import DefaultExecutorResolver
 from tornado.tcpserver import TCPServer
 
-from crossloop.api import Callback, Facts, StreamApplication, gil_enabled, module_file
+from crossloop.api import (
+    Callback,
+    DatagramApplication,
+    Facts,
+    PushApplication,
+    Receive,
+    Send,
+    StreamApplication,
+    gil_enabled,
+    module_file,
+)
 from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import AcceptFailure, accept_failure
 from crossloop.idioms.asyncio_ import AsyncioLoop
@@ -44,6 +61,7 @@ from crossloop.idioms.asyncio_streams import (
     others_ended,
     readable,
 )
+from crossloop.idioms.datagrams import answering
 from crossloop.idioms.select_size import places_left, set_size
 
 SELECTED = 2
@@ -53,14 +71,25 @@ SELECTED = 2
 class TornadoLoop(AsyncioLoop):
     """An adapter on an IOLoop around *loop*, an asyncio loop that it owns from now on."""
 
-    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {**AsyncioLoop.styles, "StreamServer": ("iostream",)}
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **AsyncioLoop.styles,
+        "StreamServer": ("iostream",),
+        "TlsServer": ("iostream",),
+        "PushServer": ("iostream",),
+        "Datagrams": ("add_handler",),
+    }
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         # IOLoop's own make_current would first ask for the thread's loop, which makes one that nobody closes.
         asyncio.set_event_loop(loop)
         self.io_loop = io_loop = IOLoop(make_current=False, asyncio_loop=loop)
-        self.servers = {"iostream": self._serve}
+        self.servers = {
+            "StreamServer": {"iostream": self._serve_streams},
+            "TlsServer": {"iostream": self._serve_streams},
+            "PushServer": {"iostream": self._serve_push},
+            "Datagrams": {"add_handler": self._serve_datagrams},
+        }
         self._failures = _Failures(self.trouble)
         for log in (app_log, gen_log):
             log.addHandler(self._failures)
@@ -119,12 +148,29 @@ class TornadoLoop(AsyncioLoop):
         self.io_loop.remove_timeout(handle)
         return self.io_loop.call_later(delay_s, callback)
 
-    async def _serve(
-        self, listener: socket.socket, application: StreamApplication, stop: socket.socket, _spawn: Spawn
+    async def _serve_streams(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        stop: socket.socket,
+        _spawn: Spawn,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         """`TCPServer` with a native coroutine for each `IOStream`."""
-        bound = self.most_connections()
-        self._server = server = _Server(listener, application, bound[0] if bound else None)
+        await self._serve_until(
+            stop, _Server(listener, lambda _stream: application(), self._most(), ssl_options=context)
+        )
+
+    async def _serve_push(
+        self, listener: socket.socket, application: PushApplication, stop: socket.socket, _spawn: Spawn
+    ) -> None:
+        """As `_serve_streams`; what is sent meanwhile is written to the stream as well."""
+        await self._serve_until(
+            stop, _PushServer(listener, lambda stream: application(_sending_on(stream)), self._most())
+        )
+
+    async def _serve_until(self, stop: socket.socket, server: "_Server") -> None:
+        self._server = server
         try:
             await readable(stop)
         finally:
@@ -134,18 +180,37 @@ class TornadoLoop(AsyncioLoop):
                 stream.close()
             await others_ended()
 
+    async def _serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, stop: socket.socket, _spawn: Spawn
+    ) -> None:
+        """`IOLoop.add_handler` on the socket."""
+        answer_next = answering(endpoint, application)
+        self.io_loop.add_handler(endpoint, lambda *_: answer_next(), IOLoop.READ)
+        try:
+            await readable(stop)
+        finally:
+            self.io_loop.remove_handler(endpoint)
+
+    def _most(self) -> int | None:
+        bound = self.most_connections()
+        return bound[0] if bound else None
+
 
 class _Server(TCPServer):
-    """Serves *application* on *listener* from the moment it is made, inside the running loop."""
+    """Serves on *listener* from the moment it is made, inside the running loop."""
 
     def __init__(
-        self, listener: socket.socket, application: StreamApplication, most: int | None = None
+        self,
+        listener: socket.socket,
+        begin: Callable[[IOStream], Receive],
+        most: int | None,
+        ssl_options: ssl.SSLContext | None = None,
     ) -> None:
-        """*most*: connections at once; beyond them one is closed as it comes."""
-        super().__init__()
+        """*begin*: makes what a stream is answered by. *most*: connections at once; beyond them one is closed."""
+        super().__init__(ssl_options=ssl_options)
         self._most = most
         self.streams: set[IOStream] = set()
-        self._application = application
+        self._begin = begin
         self._listener = listener
         self.add_socket(listener)
 
@@ -153,18 +218,24 @@ class _Server(TCPServer):
         if self._most is not None and len(self.streams) >= self._most:
             stream.close()
             return
-        receive = self._application()
+        receive = self._begin(stream)
         self.streams.add(stream)
         try:
             while True:
                 answer = receive(await stream.read_bytes(READ_BYTES, partial=True))
-                if answer:
+                if answer or stream.writing():
                     await stream.write(answer)
-        except StreamClosedError:  # the peer's end or reset, or ours
+        except (
+            OSError
+        ):  # StreamClosedError is one: the peer's end or reset, or ours; and what TLS does not take
             pass
         finally:
             stream.close()
             self.streams.discard(stream)
+            self.end(receive)
+
+    def end(self, receive: Receive) -> None:
+        """A connection has ended."""
 
     def rest(self, io_loop: IOLoop) -> None:
         """Accept nothing for `ACCEPT_PAUSE_S` seconds."""
@@ -174,6 +245,21 @@ class _Server(TCPServer):
     def _resume(self) -> None:
         if self._listener.fileno() != -1:
             self.add_socket(self._listener)
+
+
+class _PushServer(_Server):
+    """Tells the application of a connection's end."""
+
+    def end(self, receive: Receive) -> None:
+        receive(b"")
+
+
+def _sending_on(stream: IOStream) -> Send:
+    def send(data: bytes) -> None:
+        if not stream.closed():
+            stream.write(data)
+
+    return send
 
 
 class _Handlers:
