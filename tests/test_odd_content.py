@@ -82,10 +82,10 @@ DECLARED = {
     "adapters/trial_title.py": (adapter(ADAPTER_ABOUT | {"summary": r"'caf\udce9'"}), r"summary is 'caf\udce9'"),
     f"adapters/trial_{'x' * 81}.py": (adapter(), "has 87 characters; expected at most 60"),
     "scenarios/trial_list.py": (
-        scenario(SCENARIO_ABOUT | {"profiles": "{'smoke': [{'steps': [1]}]}"}), "'steps' is [1]",
+        scenario(SCENARIO_ABOUT | {"sets": "(('smoke', {'steps': [1]}),)"}), "'steps' is [1]",
     ),
     "scenarios/trial_none.py": (
-        scenario(SCENARIO_ABOUT | {"profiles": "{'smoke': [{'steps': None}]}"}), "'steps' is None",
+        scenario(SCENARIO_ABOUT | {"sets": "(('smoke', {'steps': None}),)"}), "'steps' is None",
     ),
 }  # fmt: skip
 """Files that are left out when they are read, and what is said of each."""

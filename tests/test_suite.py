@@ -23,7 +23,15 @@ from crossloop.suite import (
 )
 
 ADAPTER = 'ABOUT = AdapterAbout(family="x", library="none", binding="x", summary="{}")\n'
-SCENARIO = 'ABOUT = ScenarioAbout(levels=("Readiness",), title="t", question="q", unit="u", profiles={})\n'
+SCENARIO = """ABOUT = ScenarioAbout(
+    levels=("Readiness",), drive="work", title="t", question="q", unit="u", sets=(("smoke", {"n": 1}),)
+)
+"""
+SERVED = """ABOUT = ScenarioAbout(
+    levels=("StreamServer",), drive="exchange", title="t", question="q", unit="u",
+    sets=(("smoke", {"connections": 1, "size": 16}), ("quick", {"connections": 2, "size": 16})),
+)
+"""
 
 STEMS = st.from_regex(r"[a-z][a-z0-9]{0,5}(_[a-z0-9]{1,5}){0,3}_{0,2}", fullmatch=True)
 IDS = st.from_regex(r"[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3}){0,2}", fullmatch=True)
@@ -171,8 +179,14 @@ def test_a_hostile_file_costs_only_itself(folder: Path, name: str) -> None:
 
 
 def with_set(text: str) -> str:
-    """A scenario whose smoke profile holds *text*."""
-    return SCENARIO.replace("profiles={}", f"profiles={{'smoke': [{text}]}}").replace('"', "'")
+    """A scenario whose sets are *text*, of profile `smoke`."""
+    return SCENARIO.replace('("smoke", {"n": 1}),', "".join(f"('smoke', {one})," for one in text.split("; ")))
+
+
+def with_fields(old: str, new: str) -> str:
+    """`SERVED`, with *new* for *old*."""
+    assert old in SERVED
+    return SERVED.replace(old, new)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +197,10 @@ def with_set(text: str) -> str:
             SCENARIO.replace('("Readiness",)', "('Readines',)"),
             "level 'Readines' is unknown; expected one or more of",
         ),
-        (SCENARIO.replace("profiles={}", 'profiles={"smoke": 3}'), "Expected `array`, got `int`"),
+        (SCENARIO.replace('(("smoke", {"n": 1}),)', "3"), "sets is 3: Expected `array`, got `int`"),
+        (SCENARIO.replace('(("smoke", {"n": 1}),)', "()"), "sets: there are 0, expected 1 to 1000"),
+        (SCENARIO.replace('"smoke"', "'brief'"), "sets: profile 'brief' is unknown; expected one of smoke, quick"),
+        (SCENARIO.replace("sets=", "profiles="), "profiles of ABOUT is read no more; write sets=(('smoke', {…}), …)"),
         (with_set("{'a': {1}}"), "'a' is {1}"),
         (with_set("{'a': [1]}"), "'a' is [1]"),
         (with_set("{'a': None}"), "'a' is None"),
@@ -192,24 +209,74 @@ def with_set(text: str) -> str:
         (with_set("{'connections': 'x'}"), "connections is 'x', expected a whole number"),
         (with_set("{'connections': 0}"), "connections is 0, expected 1 to 100000"),
         (with_set("{'a': 1e999}"), "'a' is inf"),
-        (
-            with_set("{'a': 9}").replace("profiles=", "limits={'a': (1, 5)}, profiles="),
-            "'a' is 9, expected 1 to 5",
-        ),
-        (with_set("{'a': 1}, {'a': 1}"), "has {'a': 1} twice"),
-        (
-            with_set("{'a': 1}").replace("'Readiness'", "'StreamServer'"),
-            "connections is None, expected a whole number",
-        ),
+        (with_set("{'a': 9}").replace("sets=", "limits={'a': (1, 5)}, sets="), "'a' is 9, expected 1 to 5"),
+        (with_set("{'a': 1}; {'a': 1}"), "sets: {'a': 1} is there twice"),
+        (with_set("{'a': 1}; {'b': 1}"), "sets: {'b': 1} has other names than the first: ['a']"),
+        (with_fields('"connections": 1, ', ""), "connections is None, expected a whole number"),
+        (with_fields('"exchange"', '"pull"'), "drive is 'pull': expected one of 'work', 'exchange', 'connect', 'push'"),
+        (with_fields('"exchange"', "3"), "drive is 3: expected one of 'work', 'exchange', 'connect', 'push'"),
+        (with_fields('drive="exchange", ', ""), "missing required field `drive`"),
+        (with_fields('("StreamServer",)', '("StreamServer", "Tasks")'),
+         "levels is ('StreamServer', 'Tasks'), expected one where drive is 'exchange'"),
+        (with_fields('"StreamServer"', '"Tasks"'),
+         "level is 'Tasks', expected StreamServer or TlsServer or Datagrams where drive is 'exchange'"),
+        (with_fields('"StreamServer"', '"PushServer"'), "level is 'PushServer', expected StreamServer"),
+        (with_fields('"exchange"', '"push"'), "level is 'StreamServer', expected PushServer where drive is 'push'"),
+        (with_fields("title=", 'transport="sctp", title='),
+         "transport is 'sctp': expected one of 'tcp', 'unix', 'tls', 'udp'"),
+        (with_fields("title=", 'transport="udp", title='),
+         "transport is 'udp', expected 'tcp' or 'unix' where the level is 'StreamServer'"),
+        (with_fields('"StreamServer"', '"TlsServer"'),
+         "transport is 'tcp', expected 'tls' where the level is 'TlsServer'"),
+        (with_fields('("StreamServer",), drive="exchange"', '("Datagrams",), drive="connect", transport="udp"'),
+         "drive is 'connect', expected 'exchange' over 'udp'"),
+        (with_fields("title=", 'serves="http", title='), "serves is 'http', expected 'echo', or ''"),
+        (with_fields("title=", 'server_parameters=("sise",), title='),
+         "server_parameters has 'sise', expected names of the sets: ['connections', 'size']"),
+        (with_fields("title=", "companion=True, title="), "companion is True, expected False where drive is 'exch"),
+        (SCENARIO.replace("title=", 'transport="tls", title='), "transport is 'tls', expected none where drive is"),
+        (SCENARIO.replace("title=", 'serves="echo", title='), "serves is 'echo', expected none where drive is 'work'"),
         (SCENARIO.replace('title="t"', 'title="a\\x1b[2J"'), "title is 'a\\x1b[2J'"),
         (SCENARIO.replace('unit="u"', 'unit="caf\\udce9"'), "unit is 'caf\\udce9'"),
     ],
-)
+)  # fmt: skip
 def test_a_scenario_no_plan_can_be_made_of(folder: Path, text: str, wanted: str) -> None:
     (folder / "scenarios" / "bad.py").write_text(text)
     suite = load_suite([folder])
     assert wanted in suite.problems[0]
     assert "bad" not in suite.scenarios
+
+
+@pytest.mark.parametrize(
+    ("level", "drive", "transport"),
+    [
+        ("StreamServer", "exchange", "tcp"),
+        ("StreamServer", "connect", "unix"),
+        ("TlsServer", "exchange", "tls"),
+        ("TlsServer", "connect", "tls"),
+        ("PushServer", "push", "tcp"),
+        ("PushServer", "push", "unix"),
+        ("Datagrams", "exchange", "udp"),
+    ],
+)  # fmt: skip
+def test_what_fits_together_is_read(tmp_path: Path, level: str, drive: str, transport: str) -> None:
+    text = with_fields(
+        '("StreamServer",), drive="exchange"', f'("{level}",), drive="{drive}", transport="{transport}"'
+    )
+    (tmp_path / "s.py").write_text(
+        text.replace("title=", 'server_parameters=("size",), serves="echo", title=')
+    )
+    about = read_declaration(tmp_path / "s.py", ScenarioAbout)
+    assert (about.levels, about.drive, about.transport) == ((level,), drive, transport)
+
+
+@pytest.mark.parametrize("name", ["stream_styles", "resolver_styles"])
+@pytest.mark.parametrize("kind", ["", ": ClassVar"])
+def test_an_adapter_of_before_is_told_what_to_write(folder: Path, name: str, kind: str) -> None:
+    text = ADAPTER.format("mine") + f"\n\nclass Adapter:\n    {name}{kind} = ('a', 'b')\n"
+    (folder / "adapters" / "mine.py").write_text(text)
+    (problem,) = load_suite([folder]).problems
+    assert f"line 5: {name} of Adapter is read no more; write styles = {{'" in problem
 
 
 def test_files_that_are_none(folder: Path) -> None:
@@ -263,8 +330,8 @@ def test_what_is_declared_is_what_is_read(
 
 def test_a_scenario_is_read_with_its_parameters(tmp_path: Path) -> None:
     about = ScenarioAbout(
-        levels=("StreamServer", "Tasks"), title="t", question="q", unit="u",
-        profiles={"smoke": [{"connections": 1, "size": 16, "mode": "x", "deep": True}]}, limits={"size": (1, 16.5)},
+        levels=("Readiness", "Tasks"), drive="work", title="t", question="q", unit="u",
+        sets=[("smoke", {"connections": 1, "size": 16, "mode": "x", "deep": True})], limits={"size": (1, 16.5)},
         companion=True,
     )  # fmt: skip
     (tmp_path / "s.py").write_text(f"ABOUT = {about!r}\n")

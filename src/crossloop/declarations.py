@@ -15,6 +15,7 @@ from crossloop.api.about import AdapterAbout, ScenarioAbout
 from crossloop.api.levels import LEVEL_NAMES
 from crossloop.journal.records import Name, Parameters
 from crossloop.plain_text import printable, shown
+from crossloop.worker.serving import TRANSPORTS
 
 MAX_ID = 60
 """Longest id. Names of a journal hold 80: rows under another label, and settings, are longer than the id."""
@@ -41,6 +42,7 @@ LARGEST = 1e15
 CONNECTIONS = (1, 100_000)
 """What the load generator takes (`crossloop load --help`)."""
 PROFILES = ("smoke", "quick", "standard", "full")
+SERVES = ("echo", "")
 MAX_OBJECTIVE_MS = 60_000.0
 
 
@@ -77,6 +79,7 @@ def _refuse_scenario(about: ScenarioAbout) -> None:
     if unknown or not about.levels:
         what = f"level {shown(unknown[0])} is unknown" if unknown else "levels is empty"
         raise ValueError(f"{what}; expected one or more of {', '.join(LEVEL_NAMES)}")
+    _refuse_drive(about)
     if (beyond := about.primary_styles_only_beyond) is not None and beyond < 0:
         raise ValueError(f"primary_styles_only_beyond is {shown(beyond)}, expected 0 or more, or None")
     if not 0 <= about.objective_p99_ms <= MAX_OBJECTIVE_MS:
@@ -91,9 +94,45 @@ def _refuse_scenario(about: ScenarioAbout) -> None:
     _refuse_sets(about)
 
 
+def _refuse_drive(about: ScenarioAbout) -> None:
+    """Raise ValueError where drive, level, transport and server do not fit each other."""
+    if about.serves not in SERVES:
+        raise ValueError(f"serves is {shown(about.serves)}, expected 'echo', or '' for anything else")
+    if about.drive == "work":
+        for name, value in (("transport", "tcp"), ("serves", ""), ("server_parameters", ())):
+            if getattr(about, name) != value:
+                raise ValueError(
+                    f"{name} is {shown(getattr(about, name))}, expected none where drive is 'work'"
+                )
+        return
+    if len(about.levels) > 1:
+        raise ValueError(f"levels is {shown(about.levels)}, expected one where drive is {about.drive!r}")
+    (level,) = about.levels
+    serving = (
+        ["PushServer"] if about.drive == "push" else [name for name in TRANSPORTS if name != "PushServer"]
+    )
+    if level not in serving:
+        raise ValueError(
+            f"level is {level!r}, expected {' or '.join(serving)} where drive is {about.drive!r}; "
+            "a scenario that drives itself has drive='work'"
+        )
+    if about.transport not in TRANSPORTS[level]:
+        fit = " or ".join(map(repr, TRANSPORTS[level]))
+        raise ValueError(f"transport is {about.transport!r}, expected {fit} where the level is {level!r}")
+    if about.drive == "connect" and about.transport == "udp":
+        raise ValueError("drive is 'connect', expected 'exchange' over 'udp', which has no connections")
+    if about.companion:
+        raise ValueError(
+            f"companion is True, expected False where drive is {about.drive!r}: the load is beside it"
+        )
+
+
 def _refuse_sets(about: ScenarioAbout) -> None:
-    if len(about.sets) > MAX_SETS:
-        raise ValueError(f"sets: there are {len(about.sets)}, expected at most {MAX_SETS}")
+    if not 0 < len(about.sets) <= MAX_SETS:
+        raise ValueError(f"sets: there are {len(about.sets)}, expected 1 to {MAX_SETS}")
+    names = list(about.sets[0][1])
+    if unknown := [name for name in about.server_parameters if name not in names]:
+        raise ValueError(f"server_parameters has {unknown[0]!r}, expected names of the sets: {shown(names)}")
     seen = set()
     for profile, parameters in about.sets:
         if profile not in PROFILES:
@@ -101,6 +140,10 @@ def _refuse_sets(about: ScenarioAbout) -> None:
                 f"sets: profile {shown(profile)} is unknown; expected one of {', '.join(PROFILES)}"
             )
         _refuse_set(about, parameters)
+        if set(parameters) != set(names):
+            raise ValueError(
+                f"sets: {shown(dict(parameters))} has other names than the first: {shown(names)}"
+            )
         key = json.dumps(parameters, sort_keys=True)
         if key in seen:
             raise ValueError(f"sets: {shown(dict(parameters))} is there twice")

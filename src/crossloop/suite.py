@@ -19,19 +19,25 @@ from dataclasses import dataclass, fields
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
 from crossloop.declarations import MAX_ID, refuse_odd
-from crossloop.plain_text import printable
+from crossloop.plain_text import printable, shown
 
 About = TypeVar("About", AdapterAbout, ScenarioAbout)
 Entry = TypeVar("Entry")
 
 MAX_BYTES = 1024 * 1024
 """No file of content is larger; one that is, is not read."""
+REPLACED: Mapping[str, str] = {
+    "profiles": "sets=(('smoke', {…}), …), pairs of the smallest profile that runs a set and the set",
+    "stream_styles": "styles = {'StreamServer': (…)}",
+    "resolver_styles": "styles = {'NameResolution': (…)}",
+}
+"""What declarations once said → what stands in its place."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
@@ -179,7 +185,9 @@ def _located(point: EntryPoint) -> Path | None:
 def read_declaration(path: Path, about: type[About]) -> About:
     """The `ABOUT = …(…)` of a content file, from its syntax tree; literals only. Raises `SuiteError`."""
     wanted = about.__name__
-    for node in parsed_file(path).body:
+    tree = parsed_file(path)
+    _refuse_replaced(path, tree)
+    for node in tree.body:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id="ABOUT")],
@@ -187,6 +195,20 @@ def read_declaration(path: Path, about: type[About]) -> About:
             ) if name == wanted:
                 return _sensible(path, _literal(path, words, about))
     raise SuiteError(f"{path}: expected `ABOUT = {wanted}(…)` at the top level; see docs/adding.md")
+
+
+def _refuse_replaced(path: Path, tree: ast.Module) -> None:
+    """Raise `SuiteError` where the class still declares what is read no more: nobody would notice otherwise."""
+    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Adapter"):
+        for node in kind.body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                    if name in REPLACED:
+                        raise SuiteError(f"{path}: line {node.lineno}: {_replaced(name, 'Adapter')}")
+
+
+def _replaced(name: str, place: str) -> str:
+    return f"{name} of {place} is read no more; write {REPLACED[name]}"
 
 
 def parsed_file(path: Path) -> ast.Module:
@@ -212,6 +234,8 @@ def _literal(path: Path, words: Iterable[ast.keyword], about: type[About]) -> Ab
     values = {}
     for word in words:
         where = f"{path}: line {word.value.lineno}"
+        if word.arg in REPLACED and word.arg is not None:
+            raise SuiteError(f"{where}: {_replaced(word.arg, 'ABOUT')}")
         if word.arg not in known:
             raise SuiteError(f"{where}: {word.arg or '**'!r} of ABOUT is not one of {', '.join(known)}")
         try:
@@ -220,10 +244,22 @@ def _literal(path: Path, words: Iterable[ast.keyword], about: type[About]) -> Ab
             raise SuiteError(
                 f"{where}: {word.arg} of ABOUT must be a literal (it is read, not run)"
             ) from error
+    kinds = get_type_hints(about)
     try:
+        for name, value in values.items():
+            _refuse_type(path, name, value, kinds[name])
         return msgspec.convert(values, about)
     except (msgspec.ValidationError, RecursionError) as error:
         raise SuiteError(f"{path}: ABOUT: {error}") from error
+
+
+def _refuse_type(path: Path, name: str, value: object, kind: Any) -> None:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        literal = get_origin(kind) is Literal
+        words = f"expected one of {', '.join(map(repr, get_args(kind)))}" if literal else str(error)
+        raise SuiteError(f"{path}: ABOUT: {name} is {shown(value)}: {words}") from error
 
 
 def _sensible(path: Path, about: About) -> About:

@@ -64,7 +64,7 @@ ABOUT = AdapterAbout(family="trial", library="none", binding="b", summary="Serve
 
 
 class Adapter(StandardLoop):
-    stream_styles = ("protocol",)
+    styles = {{"StreamServer": ("protocol",)}}
 
     def __init__(self):
         super().__init__(asyncio.SelectorEventLoop())
@@ -105,9 +105,10 @@ ADAPTER_ABOUT = {
     "mechanism": "''", "recipe": "''", "platforms": "('linux', 'darwin', 'win32')", "elsewhere": "''", "homepage": "''",
 }  # fmt: skip
 SCENARIO_ABOUT = {
-    "levels": "('NameResolution',)", "title": "'Counting'", "question": "'How fast?'", "unit": "'step'",
-    "profiles": "{'smoke': [{'steps': 1}]}", "limits": "{}", "requires": "()", "companion": "False",
-    "primary_styles_only_beyond": "None", "ladder": "''", "objective_p99_ms": "0",
+    "levels": "('NameResolution',)", "drive": "'work'", "transport": "'tcp'", "title": "'Counting'",
+    "question": "'How fast?'", "unit": "'step'", "sets": "(('smoke', {'steps': 1}),)", "limits": "{}", "requires": "()",
+    "companion": "False", "serves": "''", "server_parameters": "()", "primary_styles_only_beyond": "None",
+    "ladder": "''", "objective_p99_ms": "0",
 }  # fmt: skip
 
 VALUES = {
@@ -196,17 +197,17 @@ def _declared() -> Iterator[Odd]:
     for name, value in literals.items():
         for field, text in {
             "levels": f"({value},)", "requires": f"({value},)", "limits": f"{{'steps': {value}}}",
-            "profiles": f"{{'smoke': {value}}}",
+            "sets": f"(('smoke', {value}),)", "server_parameters": f"({value},)",
         }.items():  # fmt: skip
             about = _about(SCENARIO_ABOUT, **{field: text})
             yield _odd_scenario(f"scenario-{field}-of-{name}", scenario(about), listed=True)
         for key, text in {"value": f"{{'steps': {value}}}", "name": f"{{{value}: 1}}"}.items():
-            about = _about(SCENARIO_ABOUT, profiles=f"{{'smoke': [{text}]}}")
+            about = _about(SCENARIO_ABOUT, sets=f"(('smoke', {text}),)")
             yield _odd_scenario(f"scenario-parameter-{key}-{name}", scenario(about), listed=True)
-        sets = f"{{'smoke': [{{'connections': {value}, 'size': 64}}]}}"
-        served = _about(SCENARIO_ABOUT, levels="('StreamServer',)", profiles=sets)
+        sets = f"(('smoke', {{'connections': {value}, 'size': 64}}),)"
+        served = _about(SCENARIO_ABOUT, levels="('StreamServer',)", drive="'exchange'", sets=sets)
         yield _odd_scenario(f"scenario-connections-{name}", scenario(served))
-        climbs = _about(SCENARIO_ABOUT, ladder="'steps'", profiles=f"{{'smoke': [{{'steps': {value}}}]}}")
+        climbs = _about(SCENARIO_ABOUT, ladder="'steps'", sets=f"(('smoke', {{'steps': {value}}}),)")
         yield _odd_scenario(f"scenario-rung-{name}", scenario(climbs))
 
 
@@ -226,14 +227,18 @@ def _answered() -> Iterator[Odd]:
             yield _odd_adapter(f"fact-{field}-{name}", adapter(tail=f"FACTS[{field!r}] = {value}"))
         for member, text in {
             "facts": f"Adapter.facts = lambda self: {value}",
-            "resolver-styles": f"Adapter.resolver_styles = {value}",
-            "resolver-styles-of": f"Adapter.resolver_styles = ({value},)",
+            "styles": f"Adapter.styles = {value}",
+            "resolver-styles": f"Adapter.styles = {{'NameResolution': {value}}}",
+            "resolver-styles-of": f"Adapter.styles = {{'NameResolution': ({value},)}}",
+            "lacks": f"Adapter.lacks = {value}",
+            "lacks-of": f"Adapter.lacks = {{'Tasks': {value}}}",
+            "entered-once": f"Adapter.entered_once = {{'NameResolution': {value}}}",
             "class": f"Adapter = {value}",
         }.items():
             yield _odd_adapter(f"{member}-{name}", adapter(tail=text))
         for member, text in {
-            "stream-styles": f"Adapter.stream_styles = {value}",
-            "stream-styles-of": f"Adapter.stream_styles = ('protocol', {value})",
+            "stream-styles": f"Adapter.styles = {{'StreamServer': {value}}}",
+            "stream-styles-of": f"Adapter.styles = {{'StreamServer': ('protocol', {value})}}",
             "most-connections": f"Adapter.most_connections = lambda self: {value}",
             "most-connections-number": f"Adapter.most_connections = lambda self: ({value}, 'why')",
             "most-connections-reason": f"Adapter.most_connections = lambda self: (1, {value})",
