@@ -28,13 +28,20 @@ def raising(target: str, statement: str) -> str:
 
 
 ADAPTERS = {
-    "bar": ("Adapter.resolver_styles = ('my | style',)", "answered resolver_styles[0] = 'my | style'"),
-    "number": (
-        "Adapter.resolver_styles = ('a', 3)",
-        "answered resolver_styles[1] = 3: expected `str`, got `int`",
+    "bar": (
+        "Adapter.styles = {'NameResolution': ('my | style',)}",
+        "levels['NameResolution'] = ['my | style']",
     ),
-    "twice": ("Adapter.resolver_styles = ('a', 'a')", "expected each style once, 'a' is there twice"),
-    "no-styles": ("Adapter.resolver_styles = None", "answered resolver_styles = None"),
+    "number": (
+        "Adapter.styles = {'NameResolution': ('a', 3)}",
+        "levels['NameResolution'] = ['a', 3]: expected `str`",
+    ),
+    "twice": (
+        "Adapter.styles = {'NameResolution': ('a', 'a')}",
+        "expected each style once, 'a' is there twice",
+    ),
+    "no-styles": ("Adapter.styles = {'NameResolution': None}", "answered levels['NameResolution'] = None"),
+    "no-levels": ("Adapter.styles = None", "AttributeError"),
     "float": ("FACTS['mechanism'] = 1.5", "answered facts.mechanism = 1.5: expected `str`, got `float`"),
     "long": ("FACTS['binding'] = 'x' * 5000", "answered facts.binding = 'xxx"),
     "bytes": ("FACTS['library'] = b'odd'", "answered facts.library = b'odd'"),
