@@ -14,9 +14,9 @@ no `add_reader`, so libraries that need their descriptors watched (c-ares) do no
 
 TLS lies between a transport and the program as a protocol of its own (`asyncio.sslproto`): OpenSSL reads and writes two
 memories (`ssl.MemoryBIO`), and the transport below moves ciphertext. Up to 3.10 it made a `bytes` for each record;
-since 3.11 it is uvloop's design, with one buffer of 256 KiB for each connection. A push is `transport.write` from wherever the
-program is: it never waits, and what the kernel does not take stays in the transport's buffer. Datagrams have a
-transport as well (`create_datagram_endpoint`): one `recvfrom` a turn of the loop, and `sendto` at once.
+since 3.11 it is uvloop's design, with one buffer of 256 KiB for each connection. A push is `transport.write` from
+wherever the program is: it never waits, and what the kernel does not take stays in the transport's buffer. Datagrams
+have a transport as well (`create_datagram_endpoint`): one `recvfrom` a turn of the loop, and `sendto` at once.
 
 Another thread wakes the loop through a socket pair, and a signal arrives by the same pair
 (`signal.set_wakeup_fd`). Name lookups and files go to a thread pool. A context switch to the pool and back is

@@ -14,6 +14,10 @@ kernel each time. It collects the descriptors that changed and settles them just
 a start in between cancel out, and `epoll_ctl` is not called at all. Several watchers of one descriptor are
 merged by libev itself. The price of that trust: a descriptor must not be closed under a started watcher.
 
+TLS is OpenSSL's calls on the socket itself: "want read" and "want write" become waits of the greenlet. For pushing each
+connection has a second greenlet with a queue, and `sendall` in it. Datagrams are received in the hub, up to 100 a turn
+and of at most 8192 bytes, and each is given to a greenlet of its own.
+
 Timers are doubles, but epoll and poll wait whole milliseconds, rounded up. The loop's clock stands still
 while callbacks run. A signal interrupts the wait, so Python's handlers run at once. The kernel mechanism is
 libev's choice (or that of GEVENT_BACKEND): epoll on Linux, and select on macOS, where libev trusts neither

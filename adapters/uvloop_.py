@@ -16,8 +16,8 @@ handles, so a message crosses the interpreter only in `data_received` and `trans
 - TLS: the handshake and the records are Python's `ssl` on memory BIOs, in Cython (`sslproto.pyx`, from which asyncio
   has its own since 3.11). A connection whose handshake is not over when the server is closed stays until it is, or for
   60 seconds: nothing leads to it before.
-- Datagrams: libuv reads up to 32 a turn, by `recvmsg` or `recvmmsg`, and each is a call of `datagram_received`. `sendto` is
-  tried at once and else queued. There is no `sock_recvfrom` (it raises NotImplementedError), so no style `sockets`.
+- Datagrams: libuv reads up to 32 a turn, and each is a call of `datagram_received`. `sendto` is tried at once and else
+  queued. There is no `sock_recvfrom` (it raises NotImplementedError), so no style `sockets`.
 - Sockets that Python owns (`add_reader`, `sock_recv`) are `uv_poll_t` handles: readiness only, and the
   receive is Python's. A `sock_recv` that has to wait makes such a handle and drops it afterwards: six
   calls of epoll_ctl and one of io_uring_enter a message in strace (uvloop 0.23, libuv 1.52). This is what the

@@ -8,7 +8,7 @@ watcher directly runs *in* the hub, where nothing may block. From this follows w
 Exceptions. The hub prints what a callback or a greenlet raises and goes on; only `KeyboardInterrupt`
 and its like are thrown into the main greenlet. Here the first failure is: the hub's `handle_error`,
 which gevent lets an application replace, keeps it and throws it into whoever waits in the main greenlet
-(`run`, `run_main`, `serve_streams`, `resolve`). It does so in a callback of its own, not on the spot: thrown
+(`run`, `run_main`, what serves, `resolve`). It does so in a callback of its own, not on the spot: thrown
 from within a C callback, the hub would stay inside that callback, and its end there is noisy. Left out
 are failed accepts of `StreamServer`, which rests after one, 10 ms at first and up to a second.
 
@@ -17,39 +17,62 @@ touches the loop's reference count (libev) or a check watcher (libuv) from the c
 neither library allows while its loop runs without the GIL. Only `send` of an async watcher may be
 called from anywhere, and several sends may arrive as one event; so a deque holds what is to be called.
 
+TLS. `StreamServer(ssl_context=...)` wraps a connection in the greenlet of its handler, by a context of `gevent.ssl`. A
+context of the standard library makes sockets that block the whole thread, and a handshake that fails is reported to the
+hub. So the handler does here what the server would: an `SSLSocket` of gevent's, the handshake, the conversation, and
+`unwrap` at a close_notify.
+
+Pushing. `sendall` blocks the greenlet that calls it, so each connection has a second one that sends what stands in its
+queue. The reader waits until that is empty before it reads on: who does not read is not read from.
+
+Datagrams. `DatagramServer` receives in the hub and starts a greenlet for each datagram, of which it takes the first
+8192 bytes. Its socket stays the one that it was given, which does not block: an answer is sent at once or dropped.
+
 Style. gevent offers `StreamServer`, and one can write its loop by hand: `accept`, `spawn`. A message
 passes through the same `recv` and `sendall` of a gevent socket either way, and only `accept` differs, so
 there is one row, `streamserver`.
 """
 
+import contextlib
 import socket
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
 from gevent.baseserver import BaseServer
 from gevent.hub import Waiter
 from gevent.pool import Group, Pool
+from gevent.queue import JoinableQueue
+from gevent.server import DatagramServer
 from gevent.server import StreamServer as GeventStreamServer
 from gevent.socket import wait_read
 
 from crossloop.api import (
     Callback,
+    DatagramApplication,
+    Datagrams,
     Facts,
     NameResolution,
+    PushApplication,
+    PushServer,
     Readiness,
+    Receive,
     StreamApplication,
     StreamServer,
     Tasks,
+    TlsServer,
     UnsupportedError,
     gil_enabled,
 )
 from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.gevent_names import RESOLVERS, resolve_all
+
+if TYPE_CHECKING:  # who serves TLS only loads it
+    import ssl
 
 READ_BYTES = 65536
 """Most that one `recv` of the stream server takes."""
@@ -57,7 +80,7 @@ _READ = 1
 _WRITE = 2
 
 
-class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
+class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks, NameResolution):
     """An adapter on the calling thread's hub, which it makes with the loop named *loop_name*.
 
     The names are those of `gevent.config.loop`. Nothing is read from or left in the environment, and nothing
@@ -67,6 +90,9 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "StreamServer": ("streamserver",),
+        "TlsServer": ("streamserver",),
+        "PushServer": ("streamserver",),
+        "Datagrams": ("datagramserver",),
         "NameResolution": tuple(RESOLVERS),
     }
 
@@ -121,28 +147,55 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
             loaded_from=loaded_from,
         )
 
-    # Streams
+    # Streams and datagrams
 
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        self._serve(listener, lambda connection: _converse(connection, application()), stop)
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: "ssl.SSLContext",
+    ) -> None:
+        from gevent.ssl import SSLSocket
+
+        def handle(connection: Any) -> None:
+            with SSLSocket(
+                connection, server_side=True, do_handshake_on_connect=False, _context=context
+            ) as over_tls:
+                over_tls.do_handshake()
+                _converse(over_tls, application())
+                over_tls.unwrap()
+
+        self._serve(listener, handle, stop)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        senders = Group()
+        try:
+            self._serve(
+                listener, lambda connection: _converse_and_push(connection, application, senders), stop
+            )
+        finally:
+            senders.kill()
+
+    def _serve(self, listener: socket.socket, handle: Callable[[Any], None], stop: socket.socket) -> None:
         most = self.most_connections()
         # gevent stops accepting while a pool is full. One place more, for a connection to be closed from.
         connections = Pool(None if most is None else most[0] + 1)
 
-        def handle(connection: Any, _address: object) -> None:
-            if most is not None and len(connections) > most[0]:
-                return
-            receive = application()
-            read, send_all = connection.recv, connection.sendall
-            try:
-                while data := read(READ_BYTES):
-                    if answer := receive(data):
-                        send_all(answer)
-            except OSError:  # the peer's reset; StreamServer closes the socket
-                pass
+        def handle_if_room(connection: Any, _address: object) -> None:
+            if most is None or len(connections) <= most[0]:
+                with contextlib.suppress(OSError):  # the peer's reset; StreamServer closes the socket
+                    handle(connection)
 
-        server = GeventStreamServer(listener, handle, spawn=connections)
+        server = GeventStreamServer(listener, handle_if_room, spawn=connections)
         with self._failures_raised():
             server.start()
             try:
@@ -152,6 +205,23 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
                 gevent.sleep(0)  # a greenlet that never started would not close its connection when killed
                 connections.kill()
                 gevent.sleep(0)  # where a watcher was active, closing is done in the loop's next turn
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        def handle(data: bytes, peer: Any) -> None:
+            if answer := application(data):
+                with contextlib.suppress(OSError):
+                    server.sendto(answer, peer)
+
+        server = DatagramServer(endpoint, handle)
+        with self._failures_raised():
+            server.start()
+            try:
+                wait_read(stop.fileno())
+            finally:
+                server.close()
+                gevent.sleep(0)  # greenlets that were started have their turn, and the socket is closed
 
     # Readiness
 
@@ -330,6 +400,41 @@ class GeventHub(StreamServer, Readiness, Tasks, NameResolution):
         self._waker.close()
         del self.hub.handle_error
         self.hub.destroy(destroy_loop=True)
+
+
+def _converse(connection: Any, receive: Receive) -> None:
+    """Answer until the peer's end of file. Raises OSError at a reset."""
+    read, send_all = connection.recv, connection.sendall
+    while data := read(READ_BYTES):
+        if answer := receive(data):
+            send_all(answer)
+
+
+def _converse_and_push(connection: Any, application: PushApplication, senders: Group) -> None:
+    """As `_converse`; what is sent meanwhile goes out as well, by a greenlet of *senders*."""
+    unsent = JoinableQueue()
+    ended = False
+
+    def push(data: bytes) -> None:
+        if data and not ended:
+            unsent.put(data)
+
+    def send_all() -> None:
+        for data in unsent:
+            with contextlib.suppress(OSError):  # the reader sees it, too
+                connection.sendall(data)
+            unsent.task_done()
+
+    receive = application(push)
+    sender = senders.spawn(send_all)
+    try:
+        while data := connection.recv(READ_BYTES):
+            push(receive(data))
+            unsent.join()
+    finally:
+        ended = True
+        sender.kill()
+        receive(b"")
 
 
 class _PushedBack:
