@@ -6,6 +6,7 @@ The client is written here, of plain blocking sockets, and shares nothing with t
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from crossloop.suite import load_suite
+from crossloop.supervise.certificates import certificates
 from crossloop.supervise.probe import probe_all
 
 LIMIT_S = 30.0
@@ -219,16 +221,35 @@ from crossloop.api import Echo, ScenarioAbout, ServedScenario, echo
 
 ABOUT = ScenarioAbout(
     levels=("{level}",),
-    drive="exchange",
+    drive="{drive}",
     transport="{transport}",
     serves="echo",
     title="Echo",
     question="Does it come back?",
-    unit="message",
+    unit="delivery",
     sets=(("smoke", {{"connections": 3, "size": 64, "word": "plain"}}),),
     limits={{"size": (16, 1000)}},
     server_parameters=("word",),
 )
+
+
+class Hub:
+    """Sends what comes on any connection to all."""
+
+    def __init__(self):
+        self.sends = []
+
+    def __call__(self, send):
+        self.sends.append(send)
+        return lambda data: self.receive(send, data)
+
+    def receive(self, send, data):
+        if data:
+            for one in self.sends:
+                one(data)
+        else:
+            self.sends.remove(send)
+        return b""
 
 
 class Scenario(ServedScenario):
@@ -240,24 +261,28 @@ class Scenario(ServedScenario):
         def receive(data):
             return word.encode() + data
 
-        return receive if "{level}" == "Datagrams" else lambda: receive
+        return {{"Datagrams": receive, "PushServer": Hub()}}.get("{level}", lambda: receive)
 
     def exchange(self):
         return echo(self.parameters["size"])
 '''
 LEVELS = {"tcp": "StreamServer", "unix": "StreamServer", "tls": "TlsServer", "udp": "Datagrams"}
+DRIVES = {"connect": "StreamServer", "push": "PushServer"}
 ADAPTER = "select"
 """It has every level, on every platform."""
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A suite folder with an echo for each transport: `trial-tcp`, `trial-unix` and so on."""
+    """A suite folder with an echo for each transport and drive: `trial-tcp`, `trial-unix`, `trial-push` and so on."""
     folder = tmp_path_factory.mktemp("suite")
     (folder / "scenarios").mkdir()
     for transport, level in LEVELS.items():
-        text = SCENARIO.format(transport=transport, level=level)
+        text = SCENARIO.format(transport=transport, level=level, drive="exchange")
         (folder / "scenarios" / f"trial_{transport}.py").write_text(text)
+    for drive, level in DRIVES.items():
+        text = SCENARIO.format(transport="tcp", level=level, drive=drive)
+        (folder / "scenarios" / f"trial_{drive}.py").write_text(text)
     return folder
 
 
@@ -395,6 +420,54 @@ def test_load_answers_one_document(words: tuple[str, ...]) -> None:
     latency = found["latency_us"]
     assert list(latency) == ["p50", "p90", "p99", "p99.9", "max"]
     assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p99.9"] <= latency["max"]
+
+
+@POSIX
+@pytest.mark.parametrize("engine", ["native", "python"])
+@pytest.mark.parametrize("transport", LEVELS)
+def test_load_goes_over_every_transport(suite: Path, transport: str, engine: str) -> None:
+    with served(ADAPTER, f"trial-{transport}", suite=suite) as server:
+        ready = server.ready
+        address = ready.get("path") or f"{ready['host']}:{ready['port']}"
+        words = ["--connect", address, "--duration", "0.2", "--json", "--engine", engine]
+        words += ["--ca", ready["ca"]] if "ca" in ready else []
+        done = crossloop("load", f"trial-{transport}", *words, suite=suite)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+    found = json.loads(done.stdout)
+    assert found["messages"] == found["verified"] > 0
+    assert (found["errors"], found["engine"]) == (0, engine)
+    assert ("lost" in found["counters"]) == (transport == "udp")
+
+
+@POSIX
+def test_a_load_trusts_the_named_authority_alone(suite: Path) -> None:
+    with certificates() as other, served(ADAPTER, "trial-tls", suite=suite) as server:
+        address = f"127.0.0.1:{server.ready['port']}"
+        done = crossloop("load", "trial-tls", "--connect", address, "--ca", str(other.ca), suite=suite)
+        missing = crossloop("load", "trial-tls", "--connect", address, "--ca", "nowhere.pem", suite=suite)
+    assert (done.returncode, missing.returncode) == (2, 2), (done, missing)
+    assert "certificate verify failed" in done.stderr
+    assert "nowhere.pem" in missing.stderr
+
+
+@POSIX
+@pytest.mark.parametrize("drive", ["connect", "push"])
+def test_load_makes_its_operations_as_the_scenario_is_driven(suite: Path, drive: str) -> None:
+    with served(ADAPTER, f"trial-{drive}", suite=suite) as server:
+        address = f"127.0.0.1:{server.ready['port']}"
+        done = crossloop("load", f"trial-{drive}", "--connect", address, "--duration", "0.2", suite=suite)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+    assert re.match(r"[1-9][0-9,]* deliveries in 0\.", done.stdout), done.stdout
+
+
+@POSIX
+def test_a_wrong_answer_is_status_1_over_what_is_set(suite: Path) -> None:
+    with served(ADAPTER, "trial-tcp", "--set", "word=odd ", suite=suite) as server:
+        done = crossloop("load", "trial-tcp", "--connect", f"127.0.0.1:{server.ready['port']}", suite=suite)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("crossloop: connection ")
 
 
 @POSIX

@@ -23,7 +23,6 @@ from crossloop.declarations import parameters_with
 from crossloop.native import NotBuiltError, build_of
 from crossloop.outcomes import outcome_reason
 from crossloop.references import REFERENCES, STYLE, Reference
-from crossloop.report.texts import ScenarioTexts
 from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.answers import LoadFaultError
 from crossloop.supervise.certificates import make_certificates
@@ -274,6 +273,8 @@ def _address(transport: Transport, text: str, ca: str) -> "Address":
 def _print(result: dict[str, Any], unit: str) -> None:
     if result["engine_reason"]:
         click.echo(f"crossloop: the load ran on its engine in Python: {result['engine_reason']}", err=True)
+    from crossloop.report import ScenarioTexts  # takes a while, and a document does without
+
     units = ScenarioTexts("", unit=unit).units
     click.echo(
         f"{result['messages']:,} {units} in {result['duration_s']:.2f} s, {result['messages_per_s']:,.0f} a second, "
