@@ -22,16 +22,16 @@ from crossloop.claims.judging import (
     shown,
 )
 from crossloop.claims.sources import Sources, What
-from crossloop.journal import Estimate
+from crossloop.journal import Estimate, ParameterSet
 from crossloop.markup import digits
 
-ECHO: Mapping[str, int | float | bool | str] = {"size": 1024, "connections": 10}
-RING: tuple[Mapping[str, int | float | bool | str], ...] = (
+ECHO: ParameterSet = {"size": 1024, "connections": 10}
+RING: tuple[ParameterSet, ...] = (
     {"pairs": 100, "active": 100, "timeouts": False},
     {"pairs": 1000, "active": 100, "timeouts": False},
     {"pairs": 1000, "active": 100, "timeouts": True},
 )
-NAMES: Mapping[str, int | float | bool | str] = {"in_flight": 100, "kind": "plain"}
+NAMES: ParameterSet = {"in_flight": 100, "kind": "plain"}
 TEN_THOUSAND = 10_000
 GROWS, LEVEL = 0.3, 0.15
 """Exponents of cost over the number watched: above the first it grows, below the second it does not; 1 would be in
@@ -44,7 +44,7 @@ class Need:
 
     scenario: str
     adapters: tuple[str, ...]
-    parameters: tuple[Mapping[str, int | float | bool | str], ...] = ({},)
+    parameters: tuple[ParameterSet, ...] = ({},)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _libevent_watcher(sources: Sources) -> Judgement:
     return Judgement(Verdict.HOLDS if int(sizes["libevent_bytes"]) == 152 else Verdict.DOES_NOT, words)
 
 
-GEVENT_WORKLOADS: Mapping[str, tuple[str, Mapping[str, int | float | bool | str], str]] = {
+GEVENT_WORKLOADS: Mapping[str, tuple[str, ParameterSet, str]] = {
     "echo": ("tcp-echo", ECHO, "streamserver"),
     "ring": ("pipe-pairs", RING[0], "native"),
     "timers": ("timers", {"mode": "fire"}, "native"),
@@ -130,12 +130,6 @@ def _dns(dearer: str, claimed: float) -> Callable[[Sources], Judgement]:
         return Judgement(about(ratio, claimed), f"{dearer} ÷ gevent-ares in time: {shown(ratio)}")
 
     return find
-
-
-def _dns_blocking(_sources: Sources) -> Judgement:
-    raise NotMeasuredError(
-        "no adapter resolves in the thread of its loop, which would stop everything else meanwhile"
-    )
 
 
 def _serves_ten_thousand(sources: Sources, adapter: str) -> tuple[bool | None, str]:
@@ -337,7 +331,9 @@ CLAIMS: tuple[Claim, ...] = (
         "one DNS workload: a blocking resolver takes 0.34 s where c-ares takes 0.31",
         GEVENT_DNS,
         "not at all",
-        _dns_blocking,
+        _elsewhere(
+            "no adapter resolves in the thread of its loop, which would stop everything else meanwhile"
+        ),
     ),
     Claim(
         "c10k-threads",

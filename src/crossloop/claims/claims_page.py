@@ -7,7 +7,7 @@ from crossloop.claims.judging import Judgement, NotMeasuredError, Verdict
 from crossloop.claims.sources import Sources
 from crossloop.journal import Run
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.markup.tables import Column, markdown_table, table
+from crossloop.markup.tables import Field, listing, markdown_table, words
 
 
 def evaluate(claims: Sequence[Claim], sources: Sources) -> list[tuple[Claim, Judgement]]:
@@ -24,29 +24,20 @@ def evaluate(claims: Sequence[Claim], sources: Sources) -> list[tuple[Claim, Jud
 
 def claims_page(found: Sequence[tuple[Claim, Judgement]], run: Run) -> str:
     """The page, ended by a newline."""
-    columns = [
-        Column("Claim"),
-        Column("Source"),
-        Column("Tested by"),
-        Column("Measured here (95 %)"),
-        Column("Verdict"),
-        Column("Caveat", optional=True),
+    fields: list[Field[tuple[Claim, Judgement]]] = [
+        words("Claim", lambda one: Markdown(f"{inline(one[0].words)} ({code(one[0].id)})")),
+        words("Source", lambda one: one[0].source),
+        words("Tested by", lambda one: one[0].test),
+        words("Measured here (95 %)", lambda one: one[1].measured),
+        words("Verdict", lambda one: _verdict(one[1].verdict)),
+        words("Caveat", lambda one: one[0].caveat, optional=True),
     ]
-    rows = [
-        (
-            Markdown(f"{inline(claim.words)} ({code(claim.id)})"),
-            claim.source,
-            claim.test,
-            judgement.measured,
-            Markdown(f"**{judgement.verdict.value}**")
-            if judgement.verdict is not Verdict.NOT_MEASURED
-            else "not measured",
-            claim.caveat,
-        )
-        for claim, judgement in found
-    ]
-    parts = ["# Published claims", _about(run), markdown_table(table(columns, rows))]
+    parts = ["# Published claims", _about(run), markdown_table(listing(found, fields))]
     return "\n\n".join(parts) + "\n"
+
+
+def _verdict(verdict: Verdict) -> Markdown:
+    return Markdown(verdict.value if verdict is Verdict.NOT_MEASURED else f"**{verdict.value}**")
 
 
 def summary(found: Sequence[tuple[Claim, Judgement]]) -> str:

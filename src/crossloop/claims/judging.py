@@ -95,7 +95,7 @@ def every(verdicts: Sequence[Verdict]) -> Verdict:
 
 def shown(figure: Estimate) -> str:
     """`1.19 (1.14 to 1.41; 9 pairs, 3 generations)`."""
-    generations = f"{figure.generations} generation{'' if figure.generations == 1 else 's'}"
+    generations = digits.counted(figure.generations, "generation")
     low, high = (f"{end:.2f}" if abs(end) < 100 else digits.number(end) for end in (figure.low, figure.high))
     value = f"{figure.value:.2f}" if abs(figure.value) < 100 else digits.number(figure.value)
     return f"{value} ({low} to {high}; {figure.slices} slices, {generations})"

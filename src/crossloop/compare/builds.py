@@ -66,7 +66,7 @@ def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comp
         threshold=threshold,
         threshold_reason=_why(noise, len(equal), threshold),
         paired=True,
-        warnings=[] if run.end is not None else ["the run is incomplete: it has no end record"],
+        warnings=[] if run.run.end is not None else ["the run is incomplete: it has no end record"],
         rows=rows,
         cells=[*found, *others],
     )

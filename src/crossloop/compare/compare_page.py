@@ -7,7 +7,7 @@ from crossloop.journal import Estimate, row_label
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Column, markdown_table, table
+from crossloop.markup.tables import Field, figure, listing, markdown_table, words
 
 ORDER: tuple[Verdict, ...] = ("regression", "improvement", "tie", "not comparable")
 _ROWS = """\
@@ -24,7 +24,7 @@ def compare_page(document: CompareDocument) -> str:
         _sides(document),
         *(f"- Warning: {inline(one)}." for one in document.warnings),
         _about(document),
-        *([_ROWS, _table(document.rows, "Parameters")] if document.rows else []),
+        *([_ROWS, _table(document.rows, parameters=False)] if document.rows else []),
         "## Cells",
         _table(document.cells),
     ]
@@ -48,16 +48,17 @@ def headline(document: CompareDocument) -> str:
 
 
 def _sides(document: CompareDocument) -> Markdown:
-    columns = [Column(""), Column("Run"), Column("Started"), Column("crossloop"), Column("Profile"), Column("Python"),
-               Column("Where"), Column("Noise floor")]  # fmt: skip
-    rows = [_side("BASE", document.base), _side("NEW", document.new)]
-    return markdown_table(table(columns, rows))
-
-
-def _side(role: str, side: Side) -> tuple[str, ...]:
-    floor = "no A/A control" if side.noise_floor is None else digits.percent(side.noise_floor)
-    name = side.name if side.complete else f"{side.name} (incomplete)"
-    return role, name, side.started, side.crossloop, side.profile, side.python, side.place, floor
+    fields: list[Field[tuple[str, Side]]] = [
+        words("", lambda one: one[0]),
+        words("Run", lambda one: one[1].name if one[1].complete else f"{one[1].name} (incomplete)"),
+        words("Started", lambda one: one[1].started),
+        words("crossloop", lambda one: one[1].crossloop),
+        words("Profile", lambda one: one[1].profile),
+        words("Python", lambda one: one[1].python),
+        words("Where", lambda one: one[1].place),
+        words("Noise floor", lambda one: _percent(one[1].noise_floor, "no A/A control")),
+    ]
+    return markdown_table(listing((("BASE", document.base), ("NEW", document.new)), fields))
 
 
 def _about(document: CompareDocument) -> Markdown:
@@ -81,45 +82,38 @@ def _about(document: CompareDocument) -> Markdown:
     )
 
 
-def _table(verdicts: Sequence[CellVerdict], without: str = "") -> Markdown:
-    columns = [
-        Column("Scenario"),
-        Column("Parameters"),
-        Column("Row"),
-        Column("Verdict"),
-        Column("Ratio (95 %)", "right"),
-        Column("Chance", "right"),
-        Column("Threshold", "right"),
-        Column("Raw", "right"),
-        Column("BASE → NEW, µs of CPU per operation", "right"),
-        Column("Count", "right"),
-        Column("Reason", optional=True),
+def _table(verdicts: Sequence[CellVerdict], *, parameters: bool = True) -> Markdown:
+    fields: list[Field[CellVerdict]] = [
+        words("Scenario", lambda one: one.scenario),
+        *([words("Parameters", _parameters)] if parameters else []),
+        words("Row", lambda one: row_label(one.adapter, one.style)),
+        words(
+            "Verdict",
+            lambda one: Markdown(f"**{one.verdict}**") if one.verdict == "regression" else one.verdict,
+        ),
+        figure("Ratio (95 %)", _ratio),
+        figure("Chance", _chance),
+        figure("Threshold", lambda one: _percent(one.threshold)),
+        figure("Raw", lambda one: digits.MISSING if one.raw_ratio is None else f"{one.raw_ratio:.2f}"),
+        figure("BASE → NEW, µs of CPU per operation", _costs),
+        figure("Count", _count),
+        words("Reason", lambda one: one.reason, optional=True),
     ]
-    cells = sorted(verdicts, key=lambda one: ORDER.index(one.verdict))
-    rows = [_row(one) for one in cells]
-    kept = [index for index, column in enumerate(columns) if column.title != without]
-    return markdown_table(
-        table([columns[index] for index in kept], [[row[index] for index in kept] for row in rows])
-    )
+    return markdown_table(listing(sorted(verdicts, key=lambda one: ORDER.index(one.verdict)), fields))
 
 
-def _row(one: CellVerdict) -> tuple[str, ...]:
+def _parameters(one: CellVerdict) -> str:
+    return parameters_text(one.parameters)
+
+
+def _percent(part: float | None, without: str = digits.MISSING) -> str:
+    return without if part is None else digits.percent(part)
+
+
+def _ratio(one: CellVerdict) -> str:
     ratio = one.ratio
-    words = (
-        digits.MISSING if ratio is None else digits.ratio(Estimate(ratio.value, ratio.low, ratio.high, 0, 0))
-    )
     return (
-        one.scenario,
-        parameters_text(one.parameters),
-        row_label(one.adapter, one.style),
-        Markdown(f"**{one.verdict}**") if one.verdict == "regression" else one.verdict,
-        words,
-        digits.MISSING if one.chance is None else _chance(one.chance),
-        digits.MISSING if one.threshold is None else digits.percent(one.threshold),
-        digits.MISSING if one.raw_ratio is None else f"{one.raw_ratio:.2f}",
-        _costs(one),
-        _count(one),
-        one.reason,
+        digits.MISSING if ratio is None else digits.ratio(Estimate(ratio.value, ratio.low, ratio.high, 0, 0))
     )
 
 
@@ -131,8 +125,10 @@ def _costs(one: CellVerdict) -> str:
     return f"{digits.number(base / 1000)} → {digits.number(new / 1000)}"
 
 
-def _chance(value: float) -> str:
-    return "≤ 0.001" if value <= 0.001 else f"{value:.3f}"
+def _chance(one: CellVerdict) -> str:
+    if one.chance is None:
+        return digits.MISSING
+    return "≤ 0.001" if one.chance <= 0.001 else f"{one.chance:.3f}"
 
 
 def _count(one: CellVerdict) -> str:

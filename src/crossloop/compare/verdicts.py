@@ -15,7 +15,7 @@ import msgspec
 
 from crossloop.compare.change import Change, RowKey, Shift, judged, over_sets, shifts
 from crossloop.compare.records import COMPARE_VERSION, CellVerdict, CompareDocument, Interval, Side, Verdict
-from crossloop.compare.runs import RunData, floor_of
+from crossloop.compare.runs import RunData
 from crossloop.journal import LOAD_ENGINE, CellRecord, SetKey, row_label, set_key
 
 DEFAULT_THRESHOLD = 0.03
@@ -70,13 +70,13 @@ def side(run: RunData) -> Side:
     """What is said of a run."""
     return Side(
         name=run.name,
-        started=run.header.started,
-        crossloop=run.header.crossloop,
-        profile=run.header.profile,
-        python=run.header.machine.python,
+        started=run.run.record.started,
+        crossloop=run.run.record.crossloop,
+        profile=run.run.record.profile,
+        python=run.run.record.machine.python,
         place=run.run.place,
-        complete=run.end is not None,
-        noise_floor=floor_of(run.end.noise_floor if run.end else None),
+        complete=run.run.end is not None,
+        noise_floor=run.control_floor,
     )
 
 
@@ -163,7 +163,7 @@ def _unknown(unmeasured: CellRecord, base: RunData, new: RunData) -> str:
     """Why a cell without figures says nothing of its row; empty where it does."""
     if unmeasured.beside:
         return f"the {unmeasured.beside} failed, not the row"
-    bounds = [side.header.options.get("memory") for side in (base, new)]
+    bounds = [side.run.record.options.get("memory") for side in (base, new)]
     return (
         "another `--memory` was allowed"
         if unmeasured.outcome == "over-limit" and bounds[0] != bounds[1]
@@ -181,10 +181,10 @@ def _gone(cell: CellRecord, now: CellRecord | None, base: RunData, new: RunData)
         return _in_words(cell, "regression", f"was measured; now {now.outcome}: {now.reason}")
     if not new.was_asked_for(cell):
         return _in_words(cell, "not comparable", "NEW was not asked for it")
-    other_profile = new.header.profile != base.header.profile
+    other_profile = new.run.record.profile != base.run.record.profile
     if other_profile and set_key(cell) not in new.cells:
         return _in_words(cell, "not comparable", "NEW, of another profile, has no such parameters")
-    cut = "; its run is incomplete" if new.end is None else ""
+    cut = "; its run is incomplete" if new.run.end is None else ""
     return _in_words(cell, "regression", f"was measured; NEW has no such cell{cut}")
 
 
@@ -292,7 +292,7 @@ def verdict_of(change: Change, threshold: float) -> Verdict:
 
 def differences(base: RunData, new: RunData) -> tuple[list[str], list[str]]:
     """(what forbids a comparison, what makes it less sure), each in words with both values."""
-    old, now = base.header, new.header
+    old, now = base.run.record, new.run.record
     machine, other = old.machine, now.machine
     forbidding = [
         f"{what} {a!r} and {b!r}"
@@ -323,6 +323,6 @@ def differences(base: RunData, new: RunData) -> tuple[list[str], list[str]]:
     warnings += [
         f"{name} is incomplete: it has no end record"
         for name, run in (("BASE", base), ("NEW", new))
-        if run.end is None
+        if run.run.end is None
     ]
     return forbidding, warnings

@@ -14,6 +14,48 @@ from msgspec import Meta, Struct
 
 from crossloop.outcomes import OutcomeName
 
+__all__ = [
+    "LADDER_RUN_IN_MS",
+    "LADDER_SLICE_MS",
+    "LOAD_ENGINE",
+    "PYTHON_LOAD",
+    "SCHEMA_VERSION",
+    "SPLIT_TICKS",
+    "SUITES",
+    "TICK_NS",
+    "AdapterRecord",
+    "CellRecord",
+    "CheckRecord",
+    "ComparisonRecord",
+    "Connecting",
+    "ConnectionMemory",
+    "Control",
+    "DetectionRecord",
+    "Difference",
+    "EndRecord",
+    "Estimate",
+    "EvidenceRecord",
+    "FigureName",
+    "Figures",
+    "Importing",
+    "Installed",
+    "Latency",
+    "Machine",
+    "Mode",
+    "Modes",
+    "Objective",
+    "RateFigures",
+    "Record",
+    "Regime",
+    "RunRecord",
+    "SliceRecord",
+    "SystemCalls",
+    "TaxPart",
+    "TaxRecord",
+    "WarmUp",
+    "WarningRecord",
+]
+
 SCHEMA_VERSION = 1
 LADDER_SLICE_MS, LADDER_RUN_IN_MS = "ladder-slice-ms", "ladder-run-in-ms"
 """Names of settings: how long the slices of a run's ladders are, which are others than those of the rest."""

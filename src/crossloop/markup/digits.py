@@ -116,6 +116,11 @@ def integer(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 pair`, `12 pairs`."""
+    return f"{integer(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """`48 s`, `8 min 12 s`, `2 h 05 min`."""
     if not 0 <= seconds < 1e9:

@@ -4,11 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from crossloop.journal import EvidenceRecord, Run, SetKey, WarmUp, row_label, set_key
+from crossloop.journal import (
+    ConnectionMemory,
+    EvidenceRecord,
+    Importing,
+    Installed,
+    Run,
+    SetKey,
+    SystemCalls,
+    WarmUp,
+    row_label,
+    set_key,
+)
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
 from crossloop.report.texts import ScenarioTexts
 
 NOTED = 0.1
@@ -88,19 +99,21 @@ def _section(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Evidenc
 
 
 def _main(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Table:
-    columns = (
-        Column("Adapter (style)"),
-        Column(f"system calls per {texts.unit}", "right", optional=True),
-        Column("by name (of these in vain)", optional=True),
-        Column(f"sleeps per {texts.unit}", "right", optional=True),
-        Column("KiB per connection", "right", optional=True),
-        Column("kernel KiB per connection", "right", optional=True),
-        Column("import CPU ms (elapsed)", "right", optional=True),
-        Column("cold start ms", "right", optional=True),
-        Column("installed MB", "right", optional=True),
-        Column(f"warm after s ({texts.units})", "right", optional=True),
-        Column("first ÷ steady", "right", optional=True),
-    )
+    fields: list[Field[EvidenceRecord]] = [
+        words("Adapter (style)", lambda one: row_label(one.adapter, one.style)),
+        figure(f"system calls per {texts.unit}", lambda one: _all_calls(one.system_calls), optional=True),
+        words("by name (of these in vain)", lambda one: _names(one.system_calls), optional=True),
+        figure(
+            f"sleeps per {texts.unit}", lambda one: digits.number(one.sleeps_per_operation), optional=True
+        ),
+        figure("KiB per connection", lambda one: _kib(one.connection_memory)[0], optional=True),
+        figure("kernel KiB per connection", lambda one: _kib(one.connection_memory)[1], optional=True),
+        figure("import CPU ms (elapsed)", lambda one: _importing(one.importing), optional=True),
+        figure("cold start ms", lambda one: digits.number(one.cold_start_ms), optional=True),
+        figure("installed MB", lambda one: _installed(one.installed), optional=True),
+        figure(f"warm after s ({texts.units})", lambda one: _warm(one.warm_up)[0], optional=True),
+        figure("first ÷ steady", lambda one: _warm(one.warm_up)[1], optional=True),
+    ]
     caption = (
         "A pass of its own after the measurement, one server at a time. System calls: strace, closed loop; counts of "
         f"waiting calls are those of a slowed server. Sleeps: voluntary context switches per {texts.unit}, untraced. "
@@ -108,48 +121,46 @@ def _main(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Table:
         "ends. Cold start: from starting the interpreter to the first answer. Installed: distributions imported, and "
         "own libraries. Warm: until CPU time stays within a band of its later level."
     )
-    return table(columns, [_row(one) for one in records], caption, _notes(records))
+    return listing(records, fields, caption, _notes(records))
 
 
-def _row(one: EvidenceRecord) -> tuple[str, ...]:
-    calls, memory, importing = one.system_calls, one.connection_memory, one.importing
-    kernel = memory.kernel_bytes_per_connection if memory is not None else None
-    warm, excess = _warm(one.warm_up)
+def _all_calls(calls: SystemCalls | None) -> str:
+    return MISSING if calls is None else digits.number(sum(calls.per_operation.values()))
+
+
+def _kib(memory: ConnectionMemory | None) -> tuple[str, str]:
+    """Of the process, and of the kernel."""
+    if memory is None:
+        return MISSING, MISSING
+    kernel = memory.kernel_bytes_per_connection
     return (
-        row_label(one.adapter, one.style),
-        MISSING if calls is None else digits.number(sum(calls.per_operation.values())),
-        MISSING if calls is None else _names(calls.per_operation, calls.failed_per_operation),
-        digits.number(one.sleeps_per_operation),
-        MISSING if memory is None else digits.number(memory.rss_bytes_per_connection / 1024),
-        MISSING if kernel is None else digits.number(kernel / 1024),
-        MISSING
-        if importing is None
-        else f"{digits.number(importing.cpu_ms)} ({digits.number(importing.wall_ms)})",
-        digits.number(one.cold_start_ms),
-        _installed(one),
-        warm,
-        excess,
+        digits.number(memory.rss_bytes_per_connection / 1024),
+        digits.number(None if kernel is None else kernel / 1024),
     )
 
 
-def _names(calls: Mapping[str, float], failed: Mapping[str, float]) -> str:
+def _importing(one: Importing | None) -> str:
+    return MISSING if one is None else f"{digits.number(one.cpu_ms)} ({digits.number(one.wall_ms)})"
+
+
+def _names(calls: SystemCalls | None) -> str:
     """The calls that are made most, with their counts per operation."""
-    most = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
-    words = []
-    for name, count in most[:NAMES_SHOWN]:
-        if count < NAMED:
-            break
-        vain = failed.get(name, 0.0)
-        words.append(
-            f"{name} {digits.number(count, 2)}" + (f" ({digits.number(vain, 2)})" if vain >= NAMED else "")
-        )
-    return ", ".join(words) or MISSING
-
-
-def _installed(one: EvidenceRecord) -> str:
-    if one.installed is None:
+    if calls is None:
         return MISSING
-    return digits.megabytes(one.installed.total_bytes) if one.installed.parts else "0 (standard library)"
+    most = sorted(calls.per_operation.items(), key=lambda item: (-item[1], item[0]))[:NAMES_SHOWN]
+    shown = []
+    for name, count in most:
+        vain = calls.failed_per_operation.get(name, 0.0)
+        if count >= NAMED:
+            in_vain = f" ({digits.number(vain, 2)})" if vain >= NAMED else ""
+            shown.append(f"{name} {digits.number(count, 2)}{in_vain}")
+    return ", ".join(shown) or MISSING
+
+
+def _installed(one: Installed | None) -> str:
+    if one is None:
+        return MISSING
+    return digits.megabytes(one.total_bytes) if one.parts else "0 (standard library)"
 
 
 def _warm(one: WarmUp | None) -> tuple[str, str]:
@@ -261,11 +272,10 @@ def _missing(records: Sequence[EvidenceRecord]) -> Table:
         for name, reason in one.missing.items():
             rows.setdefault((name, reason), []).append(row_label(one.adapter, one.style))
     figures: dict[tuple[tuple[str, ...], str], list[str]] = {}
-    for (figure, reason), labels in rows.items():
-        figures.setdefault((tuple(labels), reason), []).append(_FIGURES.get(figure, figure))
-    cells = []
-    for (who, reason), names in figures.items():
-        everybody = len(who) == len(records) > 1
-        cells.append((", ".join(names), "every row" if everybody else ", ".join(who), reason))
-    columns = (Column("Figure"), Column("not of"), Column("because"))
-    return table(columns, cells)
+    for (kind, reason), labels in rows.items():
+        figures.setdefault((tuple(labels), reason), []).append(_FIGURES.get(kind, kind))
+    cells = [
+        (", ".join(names), "every row" if len(who) == len(records) > 1 else ", ".join(who), reason)
+        for (who, reason), names in figures.items()
+    ]
+    return table([Column("Figure"), Column("not of"), Column("because")], cells)

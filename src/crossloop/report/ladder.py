@@ -6,19 +6,21 @@ from dataclasses import dataclass, replace
 
 from crossloop import statistics
 from crossloop.journal import (
-    CellRecord,
     Connecting,
     Estimate,
     MeasuredRow,
     MeasuredSet,
+    RowKey,
     Run,
     parameters_key,
+    row_key,
     row_label,
 )
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
+from crossloop.report.fields import US, percentile
 from crossloop.report.texts import ScenarioTexts
 
 KERNEL_FROM = 1000
@@ -122,11 +124,9 @@ def ladder_tables(ladder: Ladder, texts: ScenarioTexts) -> LadderTables:
 
 
 def _how_far(ladder: Ladder) -> Table:
-    keys: dict[tuple[str, str], None] = {}
-    for rung in ladder.rungs:
-        keys.update(dict.fromkeys((row.adapter, row.style) for row in rung.rows))
-        keys.update(dict.fromkeys((cell.adapter, cell.style) for cell in rung.others if cell.style))
-    climbs = [_Climb.of(ladder, adapter, style) for adapter, style in keys]
+    cells = [cell for rung in ladder.rungs for cell in rung.cells]
+    keys = dict.fromkeys(row_key(cell) for cell in cells if cell.style or cell.figures)
+    climbs = [_Climb.of(ladder, key) for key in keys]
     climbs.sort(key=lambda one: (-one.reached, one.label))
     columns = [
         Column("Adapter (style)"),
@@ -138,13 +138,9 @@ def _how_far(ladder: Ladder) -> Table:
         (one.label, *one.cells, digits.setting(one.reached) if one.reached else "none", one.stop)
         for one in climbs
     ]
-    objectives = {
-        row.figures.objective.allowed_p99_us
-        for rung in ladder.rungs
-        for row in rung.rows
-        if row.figures.objective
-    }
-    allowed = f" Allowed: {digits.number(max(objectives) * _MS)} ms." if objectives else ""
+    objectives = [cell.figures.objective for cell in cells if cell.figures and cell.figures.objective]
+    longest_us = max((one.allowed_p99_us for one in objectives), default=0.0)
+    allowed = f" Allowed: {digits.number(longest_us * _MS)} ms." if objectives else ""
     caption = (
         f"How far each got, by {ladder.parameter}: p99 of the answers in ms, the median of the slices'. "
         f"A climb ends on the first rung that fails or is too slow.{allowed}"
@@ -163,44 +159,34 @@ class _Climb:
     stop: str
 
     @classmethod
-    def of(cls, ladder: Ladder, adapter: str, style: str) -> "_Climb":
+    def of(cls, ladder: Ladder, key: RowKey) -> "_Climb":
         """Read off the cells of a row, rung by rung."""
         cells: list[str] = []
         reached, stop = 0.0, ""
         for rung in ladder.rungs:
-            text, why = _rung_cell(rung, adapter, style)
+            text, why = _rung_cell(rung, key)
             cells.append(MISSING if stop else text)
             if why:
                 stop = stop or why
             elif not stop:
                 reached = ladder.value(rung)
-        return cls(row_label(adapter, style), tuple(cells), reached, stop or "the ladder ends")
+        return cls(row_label(*key), tuple(cells), reached, stop or "the ladder ends")
 
 
-def _rung_cell(rung: MeasuredSet, adapter: str, style: str) -> tuple[str, str]:
+def _rung_cell(rung: MeasuredSet, key: RowKey) -> tuple[str, str]:
     """What stands for a row on one rung, and why its climb ends there; empty when it does not."""
-    for row in rung.rows:
-        if (row.adapter, row.style) == (adapter, style):
-            return _measured_cell(row)
-    for cell in rung.others:
-        if (cell.adapter, cell.style) == (adapter, style):
-            return cell.outcome, _why(cell)
-    return MISSING, "not part of this run"
-
-
-def _measured_cell(row: MeasuredRow) -> tuple[str, str]:
-    objective = row.figures.objective
+    cell = next((one for one in rung.cells if row_key(one) == key), None)
+    if cell is None:
+        return MISSING, "not part of this run"
+    if cell.figures is None:
+        return cell.outcome, f"{cell.outcome}: {cell.reason}" if cell.reason else cell.outcome
+    objective = cell.figures.objective
     if objective is None:
         return "measured", ""
-    p99 = f"{digits.number(objective.p99_us * _MS)}"
+    p99, allowed = (digits.number(one * _MS) for one in (objective.p99_us, objective.allowed_p99_us))
     if objective.met:
         return p99, ""
-    allowed = digits.number(objective.allowed_p99_us * _MS)
     return Markdown(f"**{inline(p99)}**"), f"too slow: p99 {p99} ms where {allowed} ms are allowed"
-
-
-def _why(cell: CellRecord) -> str:
-    return f"{cell.outcome}: {cell.reason}" if cell.reason else cell.outcome
 
 
 # What grows with the rungs ------------------------------------------------------------------------
@@ -252,17 +238,17 @@ def _slope_text(slope: Estimate) -> str:
 
 def connecting_table(rows: Sequence[MeasuredRow]) -> Table:
     """Making and holding connections, on one rung."""
-    columns = [
-        Column("Adapter (style)"),
-        Column("accepted /s", "right"),
-        Column("CPU µs per connection", "right"),
-        Column("p50 µs", "right"),
-        Column("p99 µs", "right"),
-        Column("process bytes per connection", "right"),
-        Column("kernel bytes per connection", "right", optional=True),
-        Column("visits", "right"),
+    found = [(row.label, one) for row in rows if (one := row.figures.connecting)]
+    fields: list[Field[tuple[str, Connecting]]] = [
+        words("Adapter (style)", lambda row: row[0]),
+        figure("accepted /s", lambda row: digits.estimate(row[1].accepted_per_s)),
+        figure("CPU µs per connection", lambda row: digits.estimate(row[1].cpu_ns_per_connection, US)),
+        figure("p50 µs", lambda row: digits.number(row[1].latency_us.p50)),
+        figure("p99 µs", lambda row: percentile(row[1].latency_us, "p99")),
+        figure("process bytes per connection", lambda row: digits.number(row[1].rss_bytes_per_connection)),
+        figure("kernel bytes per connection", lambda row: digits.number(kernel_bytes(row[1])), optional=True),
+        figure("visits", lambda row: digits.integer(row[1].accepted_per_s.slices)),
     ]
-    cells = [_connecting_row(row, one) for row in rows if (one := row.figures.connecting)]
     caption = (
         "Making and holding the connections: each was answered one verified message, a hundred at most under way "
         "at a time, so that the rate holds the load's work as well; p50 and p99 are the time from before a "
@@ -271,25 +257,11 @@ def connecting_table(rows: Sequence[MeasuredRow]) -> Table:
         "/proc/meminfo, TCP mem of /proc/net/sockstat) what the machine had more, both ends of each connection."
     )
     notes = []
-    if any(one.connections < KERNEL_FROM for row in rows if (one := row.figures.connecting)):
+    if any(one.connections < KERNEL_FROM for _label, one in found):
         notes.append(
             f"Kernel bytes are shown from {digits.integer(KERNEL_FROM)} connections on, and where there are any."
         )
-    return table(columns, cells, caption, notes)
-
-
-def _connecting_row(row: MeasuredRow, one: Connecting) -> tuple[str, ...]:
-    kernel = kernel_bytes(one)
-    return (
-        row.label,
-        digits.estimate(one.accepted_per_s),
-        digits.estimate(one.cpu_ns_per_connection, 1e-3),
-        digits.number(one.latency_us.p50),
-        digits.number(one.latency_us.p99) if one.latency_us.count >= 1000 else MISSING,
-        digits.number(one.rss_bytes_per_connection),
-        digits.number(kernel),
-        digits.integer(one.accepted_per_s.slices),
-    )
+    return listing(found, fields, caption, notes)
 
 
 def kernel_bytes(one: Connecting) -> float | None:

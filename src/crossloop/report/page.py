@@ -10,14 +10,13 @@ from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import markdown_table
 from crossloop.report import summary
-from crossloop.report.control import noise_floor
+from crossloop.report.certainty import noise_floor, stopping_doubts
 from crossloop.report.evidence_section import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.portability import portability
 from crossloop.report.references import certificate
 from crossloop.report.scenario import SetTables, set_tables
-from crossloop.report.stopping import stopping_doubts
 from crossloop.report.tax import TaxPlot, tax_plot
 from crossloop.report.texts import ScenarioTexts
 from crossloop.report.unmeasured import incident_table, incidents
@@ -145,7 +144,7 @@ def _further_pages(run: Run, sections: Sequence[ScenarioSection], method_link: s
 
 def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSection]:
     names = stems(run.scenario_ids)
-    rows = sum(len(one.rows) for sets in run.sets.values() for one in sets)
+    rows = sum(len(one.rows) for one in run.all_sets)
     sections = []
     for scenario, sets in run.sets.items():
         main, *more = [

@@ -8,7 +8,7 @@ from crossloop.journal import AdapterRecord, CellRecord, CheckRecord, Run
 from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Column, Field, Table, listing, table, words
 from crossloop.report.texts import ScenarioTexts
 
 _MARKS_SHOWN = 3
@@ -92,38 +92,31 @@ def _matrix(run: Run, about: dict[str, ScenarioTexts]) -> Table:
     return table(columns, rows, caption, reasons.notes)
 
 
-_FACT_COLUMNS = (
-    Column("Adapter"),
-    Column("Binding"),
-    Column("Linked library"),
-    Column("Mechanism"),
-    Column("io_uring"),
-    Column("GIL", optional=True),
-    Column("How installed", optional=True),
-    Column("Loaded from", optional=True),
-)
-
-
 def _facts(run: Run) -> Table:
     names = (*run.adapter_ids, *filter(is_variant, run.adapters))
-    rows = [_fact_row(record) for name in names if (record := run.adapters.get(name)) and record.usable]
+    records = [record for name in names if (record := run.adapters.get(name)) and record.usable]
+    fields: list[Field[AdapterRecord]] = [
+        words("Adapter", lambda one: one.adapter),
+        words(
+            "Binding",
+            lambda one: _named(one.facts.get("binding") or one.binding, one.facts.get("binding_version")),
+        ),
+        words(
+            "Linked library",
+            lambda one: _library(one.facts.get("library") or one.library, one.facts.get("library_version")),
+        ),
+        words("Mechanism", lambda one: str(one.facts.get("mechanism") or digits.MISSING)),
+        words("io_uring", lambda one: _yes_no(one.facts.get("io_uring"), unknown="not visible here")),
+        words("GIL", lambda one: _yes_no(one.facts.get("gil"), unknown=digits.MISSING), optional=True),
+        words("How installed", lambda one: one.installed or digits.MISSING, optional=True),
+        words("Loaded from", lambda one: str(one.facts.get("loaded_from") or digits.MISSING), optional=True),
+    ]
     caption = "Asked at run time, in a process of the adapter's own, from the library that is loaded."
-    return table(_FACT_COLUMNS, rows, caption)
+    return listing(records, fields, caption)
 
 
-def _fact_row(record: AdapterRecord) -> tuple[str, ...]:
-    facts = record.facts
-    library = str(facts.get("library") or record.library)
-    return (
-        record.adapter,
-        _named(facts.get("binding") or record.binding, facts.get("binding_version")),
-        digits.MISSING if library == "none" else _named(library, facts.get("library_version")),
-        str(facts.get("mechanism") or digits.MISSING),
-        _yes_no(facts.get("io_uring"), unknown="not visible here"),
-        _yes_no(facts.get("gil"), unknown=digits.MISSING),
-        record.installed or digits.MISSING,
-        str(facts.get("loaded_from") or digits.MISSING),
-    )
+def _library(name: object, version: object) -> str:
+    return digits.MISSING if name == "none" else _named(name, version)
 
 
 def _named(name: object, version: object) -> str:
@@ -160,24 +153,12 @@ def _result(check: CheckRecord | None, reasons: Reasons) -> Markdown:
 
 
 def _surprises(checks: Sequence[CheckRecord]) -> Table:
-    columns = [
-        Column("Adapter"),
-        Column("Behaviour"),
-        Column("Outcome"),
-        Column("Expected"),
-        Column("Actual"),
+    fields: list[Field[CheckRecord]] = [
+        words("Adapter", lambda check: check.adapter),
+        words("Behaviour", lambda check: check.behaviour),
+        words("Outcome", lambda check: "pass" if check.outcome == "measured" else check.outcome),
+        words("Expected", lambda check: check.expected),
+        words("Actual", lambda check: check.actual),
     ]
-    rows = [
-        (
-            check.adapter,
-            check.behaviour,
-            "pass" if check.outcome == "measured" else check.outcome,
-            check.expected,
-            check.actual,
-        )
-        for check in checks
-        if not check.as_expected
-    ]
-    return table(
-        columns, rows, "Not as expected: an unexpected failure and an unexpected success are both errors."
-    )
+    caption = "Not as expected: an unexpected failure and an unexpected success are both errors."
+    return listing([check for check in checks if not check.as_expected], fields, caption)

@@ -22,7 +22,7 @@ from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown
 from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
 from crossloop.references import MARKED_SHARE
-from crossloop.report.control import control_notes
+from crossloop.report.certainty import control_notes, ranked, stopping_notes, too_few_rounds
 from crossloop.report.fields import (
     BEYOND,
     KEPT_UP,
@@ -45,9 +45,7 @@ from crossloop.report.fields import (
 )
 from crossloop.report.ladder import connecting_table
 from crossloop.report.modes import mode_lines
-from crossloop.report.ranking import ranked, too_few_rounds
 from crossloop.report.references import references_table
-from crossloop.report.stopping import stopping_notes
 from crossloop.report.tax import tax_table
 from crossloop.report.texts import ScenarioTexts
 

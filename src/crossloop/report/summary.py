@@ -10,7 +10,7 @@ from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, Table, table
-from crossloop.report.ranking import ranked, too_few_rounds
+from crossloop.report.certainty import ranked, too_few_rounds
 from crossloop.report.texts import ScenarioTexts
 
 STEAL_NOTED = 0.01
@@ -39,7 +39,7 @@ def run_table(run: Run) -> Table:
     machine = record.machine
     rows = [
         ("System", f"{run.place}{_maybe(', ', machine.libc)}"),
-        ("Processor", f"{machine.cpu}, {_plural(machine.cpus, 'CPU')}, {_memory(machine)} of memory"),
+        ("Processor", f"{machine.cpu}, {digits.counted(machine.cpus, 'CPU')}, {_memory(machine)} of memory"),
         ("Virtual machine or emulation", machine.virtual or "none seen"),
         ("Python", machine.python),
         (
@@ -58,7 +58,9 @@ def run_table(run: Run) -> Table:
     if LOAD_ENGINE in record.settings:
         rows.append(("Load generator", _load_engine(run)))
     if run.end and run.end.resumed:
-        taken = f"{_plural(run.end.resumed, 'slice')} taken over; the duration is that of the last part"
+        taken = (
+            f"{digits.counted(run.end.resumed, 'slice')} taken over; the duration is that of the last part"
+        )
         rows.append(("Resumed", taken))
     if run.end and run.end.peak_rss_bytes:
         rows.append(
@@ -89,10 +91,6 @@ def _memory(machine: Machine) -> str:
     return f"{digits.number(machine.memory_bytes / 2**30, 2)} GiB"
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{digits.integer(count)} {noun}{'' if count == 1 else 's'}"
-
-
 def _pinning(server_cpu: int | None, load_cpu: int | None) -> str:
     if server_cpu is None or load_cpu is None:
         return "none: the platform cannot pin processes, or was not asked to"
@@ -108,14 +106,14 @@ def doubts(run: Run) -> tuple[Markdown, ...]:
         )
         for warning in run.warnings
     ]
-    rows = [row for sets in run.sets.values() for one in sets for row in one.rows]
+    rows = [row for one in run.all_sets for row in one.rows]
     stolen = [share for row in rows if (share := row.figures.regime.steal_share) is not None]
     if stolen and max(stolen) >= STEAL_NOTED:
         cells = sum(share >= STEAL_NOTED for share in stolen)
         lines.append(
             Markdown(
                 f"The hypervisor took up to {digits.percent(max(stolen))} of CPU time "
-                f"(1 % or more in {digits.integer(cells)} of {_plural(len(stolen), 'cell')}): "
+                f"(1 % or more in {digits.integer(cells)} of {digits.counted(len(stolen), 'cell')}): "
                 "absolute figures are less sure than the ratios, which are paired."
             )
         )
@@ -123,7 +121,7 @@ def doubts(run: Run) -> tuple[Markdown, ...]:
     if limited:
         lines.append(
             Markdown(
-                f"In {digits.integer(limited)} of {_plural(len(rows), 'measured cell')} the load generator "
+                f"In {digits.integer(limited)} of {digits.counted(len(rows), 'measured cell')} the load generator "
                 "was the limit: operations per second are lower bounds there (≥) and say nothing about rank."
             )
         )

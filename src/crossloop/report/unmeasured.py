@@ -3,12 +3,12 @@
 import shlex
 from dataclasses import dataclass
 
-from crossloop.journal import CellRecord, Run, row_label
+from crossloop.journal import CellRecord, Run, row_key, row_label
 from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, block, code, inline
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Field, Table, figure, listing, words
 from crossloop.outcomes import OutcomeName
 
 _SETS_SHOWN = 6
@@ -44,16 +44,13 @@ class Incident:
         """`pyev crashed in tcp-echo, 3 cells`."""
         scenarios = ", ".join(self.scenarios) or "every scenario"
         count = len(self.cells)
-        cells = f", {digits.integer(count)} cell{'s' if count > 1 else ''}" if count else ""
+        cells = f", {digits.counted(count, 'cell')}" if count else ""
         return Markdown(f"{inline(self.adapter)}: {inline(self.outcome)} in {inline(scenarios)}{cells}")
 
     @property
     def where(self) -> str:
         """Styles and parameter sets, the first few of them."""
-        places = [
-            f"{row_label(cell.adapter, cell.style)}, {parameters_text(cell.parameters)}"
-            for cell in self.cells
-        ]
+        places = [f"{row_label(*row_key(cell))}, {parameters_text(cell.parameters)}" for cell in self.cells]
         more = f"; and {len(places) - _SETS_SHOWN} more" if len(places) > _SETS_SHOWN else ""
         return "; ".join(places[:_SETS_SHOWN]) + more
 
@@ -89,23 +86,12 @@ def incidents(run: Run) -> tuple[Incident, ...]:
 
 def incident_table(found: tuple[Incident, ...]) -> Table:
     """Overview: one line an incident."""
-    columns = [
-        Column("Adapter"),
-        Column("Outcome"),
-        Column("Scenarios"),
-        Column("Cells", "right"),
-        Column("Reason"),
-        Column("To see it again"),
+    fields: list[Field[Incident]] = [
+        words("Adapter", lambda one: one.adapter),
+        words("Outcome", lambda one: one.outcome),
+        words("Scenarios", lambda one: ", ".join(one.scenarios) or "all"),
+        figure("Cells", lambda one: digits.integer(len(one.cells)) if one.cells else digits.MISSING),
+        words("Reason", lambda one: one.reason or digits.MISSING),
+        words("To see it again", lambda one: one.command),
     ]
-    rows = [
-        (
-            one.adapter,
-            one.outcome,
-            ", ".join(one.scenarios) or "all",
-            digits.integer(len(one.cells)) if one.cells else digits.MISSING,
-            one.reason or digits.MISSING,
-            one.command,
-        )
-        for one in found
-    ]
-    return table(columns, rows)
+    return listing(found, fields)
