@@ -1,17 +1,21 @@
 """Servers that do wrong on purpose: real sockets, a thread for each connection."""
 
 import socket
+import ssl
 import struct
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
+from crossloop.api import Transport
 from crossloop.api import echo as echo_of
 from crossloop.load import Target
 from crossloop.load.commands import Address
+from crossloop.supervise.certificates import Certificates, certificates
 
 SIZE = 64
 SEGFAULT = "SIGSEGV" if sys.platform != "win32" else "an access violation"
@@ -23,38 +27,156 @@ Handler: TypeAlias = Callable[[socket.socket, int], None]
 @contextmanager
 def serving(handler: Handler) -> Iterator[int]:
     """Port of a server on loopback whose connections are given to *handler*."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, accepting(listener, handler):
+        yield listener.getsockname()[1]
+
+
+@contextmanager
+def standing(handler: Handler, transport: Transport) -> Iterator[Address]:
+    """Address of such a server over any transport of streams; over TLS *handler* has plain bytes."""
+    if transport == "tcp":
+        with serving(handler) as port:
+            yield Address(host="127.0.0.1", port=port)
+    elif transport == "unix":
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{folder}/s")
+            listener.listen(128)
+            with accepting(listener, handler):
+                yield Address(transport="unix", path=f"{folder}/s")
+    else:
+        with certificates() as files:
+            context = server_context(files)
+
+            def over_tls(sock: socket.socket, number: int) -> None:
+                with context.wrap_socket(sock, server_side=True) as wrapped:
+                    handler(wrapped, number)
+                    with suppress(OSError):
+                        wrapped.unwrap()
+
+            with serving(over_tls) as port:
+                yield Address(transport="tls", host="127.0.0.1", port=port, ca=str(files.ca))
+
+
+def server_context(files: Certificates) -> ssl.SSLContext:
+    """What a TLS server has of its certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.server)
+    return context
+
+
+@contextmanager
+def accepting(listener: socket.socket, handler: Handler) -> Iterator[None]:
+    """Give each connection of *listener* to *handler*, in a thread of its own."""
     accepted: list[socket.socket] = []
     threads: list[threading.Thread] = []
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
 
-        def talk(sock: socket.socket, number: int) -> None:
-            with sock, suppress(OSError, EOFError):
-                handler(sock, number)
+    def talk(sock: socket.socket, number: int) -> None:
+        with sock, suppress(OSError, EOFError):
+            handler(sock, number)
 
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    sock, _address = listener.accept()
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                sock, _address = listener.accept()
+                if sock.family == socket.AF_INET:
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    accepted.append(sock)
-                    thread = threading.Thread(target=talk, args=(sock, len(accepted) - 1))
-                    threads.append(thread)
-                    thread.start()
+                accepted.append(sock)
+                thread = threading.Thread(target=talk, args=(sock, len(accepted) - 1))
+                threads.append(thread)
+                thread.start()
 
-        accepting = threading.Thread(target=accept)
-        accepting.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # ends accept() where close() alone does not
+        listener.close()
+        acceptor.join(10)
+        for sock in accepted:
             with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)  # ends accept() where close() alone does not
-            listener.close()
-            accepting.join(10)
-            for sock in accepted:
-                with suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-            for thread in threads:
-                thread.join(10)
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(10)
+
+
+@contextmanager
+def answering_datagrams(answer: Callable[[bytes, int], list[bytes]]) -> Iterator[Address]:
+    """Address of a server that sends what *answer* gives for each datagram and its number."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as endpoint:
+        endpoint.bind(("127.0.0.1", 0))
+
+        def talk() -> None:
+            number = 0
+            while data := endpoint.recvfrom(65536):
+                if not data[0]:
+                    return
+                for each in answer(data[0], number):
+                    endpoint.sendto(each, data[1])
+                number += 1
+
+        thread = threading.Thread(target=talk)
+        thread.start()
+        port = endpoint.getsockname()[1]
+        try:
+            yield Address(transport="udp", host="127.0.0.1", port=port)
+        finally:
+            endpoint.sendto(b"", ("127.0.0.1", port))
+            thread.join(10)
+
+
+def answering(size: int, make: Callable[[bytes, int], bytes]) -> Handler:
+    """Answer each request of *size* bytes with what *make* gives for it and its number on its connection."""
+
+    def handler(sock: socket.socket, _number: int) -> None:
+        count = 0
+        while True:
+            sock.sendall(make(exactly(sock, size), count))
+            count += 1
+
+    return handler
+
+
+def pushing(change: Callable[[bytes, int], bytes] = lambda data, _number: data, size: int = SIZE) -> Handler:
+    """Send each message of *size* bytes to every connection, as what *change* makes of it for its number."""
+    lock = threading.Lock()
+    members: list[tuple[socket.socket, int]] = []
+
+    def handler(sock: socket.socket, number: int) -> None:
+        with lock:
+            members.append((sock, number))
+        while data := exactly(sock, size):
+            with lock:
+                for member, place in members:
+                    member.sendall(change(data, place))
+
+    return handler
+
+
+def sealing_badly(context: ssl.SSLContext, send: Callable[[socket.socket, bytes], None]) -> Handler:
+    """Echo over TLS on a plain socket; *send* does what it likes with the records of the third answer, the last."""
+
+    def handler(sock: socket.socket, _number: int) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+
+        def until_done(call: Callable[[], object]) -> object:
+            while True:
+                try:
+                    return call()
+                except ssl.SSLWantReadError:
+                    sock.sendall(outgoing.read())
+                    incoming.write(sock.recv(65536))
+
+        until_done(tls.do_handshake)
+        for number in range(3):
+            tls.write(until_done(lambda: tls.read(SIZE)))  # type: ignore[arg-type]  # it is the bytes
+            if number < 2:
+                sock.sendall(outgoing.read())
+        send(sock, outgoing.read())
+
+    return handler
 
 
 def echo_target(port: int, connections: int, size: int = SIZE, first_id: int = 0) -> Target:

@@ -7,15 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from crossloop.api import echo
 from crossloop.journal import SliceRecord
+from crossloop.load import commands
+from crossloop.load.engines import Chosen
+from crossloop.load.server import Sets
 from crossloop.load.turns import Engine
 from crossloop.measure import clocks
+from crossloop.native import NotBuiltError
 from tests import misbehaving as bad
 from tests.misbehaving import serving
 
@@ -29,6 +35,9 @@ with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
     print(listener.getsockname()[1], flush=True)
     while True: threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
 """
+
+
+ECHO_64 = msgspec.convert(echo(64).as_dict(), commands.Exchange)
 
 
 class Load:
@@ -62,7 +71,7 @@ class Load:
         """Open a target's connections, over TCP with echo's exchange."""
         return self.ask(
             do="open", target=target, address={"host": "127.0.0.1", "port": port}, connections=connections,
-            exchange=echo(size).as_dict(), pid=pid or os.getpid(), **more,
+            pid=pid or os.getpid(), **({"exchange": echo(size).as_dict()} | more),
         )  # fmt: skip
 
     def slice(self, **more: Any) -> dict[str, Any]:
@@ -121,6 +130,32 @@ def test_both_phases_answer_what_the_journal_records(load: Load, server: tuple[i
             assert figures["counters"]["rss_peak_bytes"] >= figures["rss_bytes"]
     assert load.ask(do="close", target="a") == {"closed": 1}
     assert load.ask(do="close", target="a") == {"closed": 0}
+
+
+def test_a_stall_records_the_servers_memory_before_and_within_it(load: Load, server: tuple[int, int]) -> None:
+    port, pid = server
+    exchange = replace(echo(100_000), in_flight=8, stall_ms=20.0)
+    load.open(port, pid, exchange=exchange.as_dict())
+    counters = load.slice()["counters"]
+    assert counters["rss_stalled_bytes"] > 0
+    assert counters["rss_before_bytes"] > 0
+
+
+def test_without_a_libssl_tls_is_carried_by_python_and_that_is_said(
+    native: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> None:
+        raise NotBuiltError("no libssl beside this Python's ssl")
+
+    monkeypatch.setattr("crossloop.load.secure._openssl", none)
+    sets = Sets(Chosen(native))
+    with bad.standing(bad.echo, "tls") as address:
+        command = commands.Open(target="a", address=address, connections=1, exchange=ECHO_64, pid=os.getpid())
+        answer = sets.open(command)
+        assert isinstance(answer, dict)
+        assert (answer["engine"], answer["reason"]) == ("python", "no libssl beside this Python's ssl")
+        assert sets.run(commands.Slice("a", "capacity", 10, 50, 1)).operations > 0
+        sets.close(commands.Close("a"))
 
 
 def test_a_server_may_be_stopped_between_slices_and_hang_in_one(load: Load, server: tuple[int, int]) -> None:

@@ -28,6 +28,8 @@ MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
 """Requests and answers of all connections of a target together."""
 MAX_DATAGRAM = 65_507
 """Most bytes of a datagram over IPv4 (RFC 768, RFC 791)."""
+JOIN_NS = 100_000_000
+"""A first message that reached nobody more for so long was pushed before the others were accepted."""
 SPARE_DESCRIPTORS = 16
 OWN_DESCRIPTORS = 64
 """What a server or a load holds beside its connections: interpreter, pipes, listener, loop; generously."""
@@ -100,9 +102,40 @@ class Target:
             else:
                 for _number in range(self.count):
                     self.add(until_ns)
+            if self.drive == "push":
+                self._join(until_ns)
         except BaseException:
             self.close()
             raise
+
+    def _join(self, until_ns: int) -> None:
+        """See that the server pushes to every connection: it may have accepted the first, and not yet the others.
+
+        Raises `SilentServerError`, and as `Connection.take` does.
+        """
+        assert self.poller is not None
+        late = self.connections
+        while time.perf_counter_ns() < until_ns:
+            now = time.perf_counter_ns()
+            self.sent += 1
+            answer = self.script.answer(self.first_id, self.sent)
+            for connection in self.connections:
+                connection.expect(self.sent, answer, now)
+            self.connections[0].write(self.script.request(self.first_id, self.sent))
+            while any(connection.flights for connection in self.connections):
+                if time.perf_counter_ns() > now + JOIN_NS:
+                    break
+                for descriptor, _event in self.poller.poll(0.01, self.count):
+                    if self.by_descriptor[descriptor].take():
+                        now = time.perf_counter_ns()
+            late = [connection for connection in self.connections if connection.flights]
+            if not late:
+                return
+            for connection in late:
+                connection.flights.clear()
+        raise SilentServerError(
+            f"{self.where}: {len(late)} of {self.count} connections receive nothing that is pushed"
+        )
 
     def prepare(self) -> None:
         """Close what is open and see that all connections can be. Raises `DescriptorsError`, `LoadUsageError`."""
