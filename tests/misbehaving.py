@@ -37,7 +37,7 @@ def standing(handler: Handler, transport: Transport) -> Iterator[Address]:
     if transport == "tcp":
         with serving(handler) as port:
             yield Address(host="127.0.0.1", port=port)
-    elif transport == "unix":
+    elif transport == "unix" and sys.platform != "win32":
         with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(f"{folder}/s")
             listener.listen(128)
