@@ -35,6 +35,12 @@ the loop watches (`signal.set_wakeup_fd`); its callback is bytecode, and there t
 callbacks run, which CPython answers with SystemError. So the default stays, `sys.unraisablehook` takes the
 exception while the loop runs, and the run raises it at its end.
 
+*TLS.* libev has none: it reports readiness and never reads. So OpenSSL reads and writes two memories
+(`crossloop.idioms.memory_bio`), and the stream server below sees bytes. *Pushing* is `send` at once, from whichever
+callback; what the kernel does not take waits in a list, and the connection's watcher waits for `EV_WRITE` instead. A
+push that finds its peer gone leaves the end to that peer's own event, since the application may be in a round over all.
+*Datagrams* need one watcher for all peers, and one `recvfrom` for each event.
+
 *Mechanism.* epoll on Linux, chosen by libev; on macOS it recommends neither kqueue nor poll and takes
 select, sized to any number of descriptors. libev 4.04 (2011) is the version that pyev's source bundles;
 later releases added linuxaio and io_uring backends.
@@ -55,15 +61,21 @@ from pyev import _pyev
 from crossloop.api import (
     AdapterAbout,
     Callback,
+    DatagramApplication,
+    Datagrams,
     Facts,
+    PushApplication,
+    PushServer,
     Readiness,
+    Receive,
     StreamApplication,
-    StreamServer,
     gil_enabled,
     module_file,
 )
 from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.datagrams import answering
+from crossloop.idioms.memory_bio import MemoryBioTls
 
 ABOUT = AdapterAbout(
     family="libev",
@@ -88,7 +100,7 @@ _BACKENDS = {
 }
 
 
-class Adapter(StreamServer, Readiness):
+class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
     """pyev's `Loop` with `Io`, `Timer` and `Async` watchers."""
 
     def __init__(self) -> None:
@@ -131,12 +143,55 @@ class Adapter(StreamServer, Readiness):
         self._teller.close()
         # The loop itself is freed with the last watcher that refers to it.
 
-    # StreamServer
+    # StreamServer, PushServer, Datagrams
 
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
-        connections: dict[pyev.Io, socket.socket] = {}
+        connections: set[_Connection] = set()
+        with listener:
+            self._serve(
+                listener,
+                lambda peer: _Connection(self.loop, peer, application(), connections),
+                connections,
+                stop,
+            )
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        connections: set[_Connection] = set()
+        with listener:
+            self._serve(
+                listener,
+                lambda peer: _PushConnection(self.loop, peer, application, connections),
+                connections,
+                stop,
+            )
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        answer_next = answering(endpoint, application)
+        arriving = pyev.Io(endpoint, pyev.EV_READ, self.loop, lambda *_: answer_next())
+        stopping = pyev.Io(stop, pyev.EV_READ, self.loop, lambda *_: self.loop.stop())
+        with endpoint:
+            arriving.start()
+            stopping.start()
+            try:
+                self._run()
+            finally:
+                arriving.stop()
+                stopping.stop()
+
+    def _serve(
+        self,
+        listener: socket.socket,
+        begin: Callable[[socket.socket], object],
+        connections: "set[_Connection]",
+        stop: socket.socket,
+    ) -> None:
+        """Have *begin* make each connection, which enters itself in *connections*."""
 
         def accept(watcher: pyev.Io, _events: int) -> None:
             for _ in range(ACCEPTS_PER_WAKE):
@@ -152,7 +207,7 @@ class Adapter(StreamServer, Readiness):
                     resume.reset()
                     return
                 connection.setblocking(False)
-                _Connection(self.loop, connection, application(), connections)
+                begin(connection)
 
         def accept_again(timer: pyev.Timer, _events: int) -> None:
             timer.stop()
@@ -166,9 +221,9 @@ class Adapter(StreamServer, Readiness):
         try:
             self._run()
         finally:
-            for watcher in (accepting, resume, stopping, *connections):
+            for watcher in (accepting, resume, stopping):
                 watcher.stop()
-            for connection in connections.values():
+            for connection in tuple(connections):
                 connection.close()
 
     # Readiness
@@ -270,23 +325,19 @@ class Adapter(StreamServer, Readiness):
 class _Connection:
     """One accepted connection: reads, hands on, answers; while an answer is stuck it does not read."""
 
-    __slots__ = ("connections", "receive", "recv", "send", "socket", "unsent")
+    __slots__ = ("connections", "receive", "recv", "send", "socket", "unsent", "watcher")
 
     def __init__(
-        self,
-        loop: pyev.Loop,
-        connection: socket.socket,
-        receive: Callable[[bytes], bytes],
-        connections: dict[pyev.Io, socket.socket],
+        self, loop: pyev.Loop, connection: socket.socket, receive: Receive, connections: "set[_Connection]"
     ) -> None:
         self.socket, self.connections, self.receive = connection, connections, receive
         self.recv, self.send = connection.recv, connection.send
         self.unsent = memoryview(b"")
-        watcher = pyev.Io(connection, pyev.EV_READ, loop, self.readable)
-        connections[watcher] = connection
-        watcher.start()
+        self.watcher = pyev.Io(connection, pyev.EV_READ, loop, self.readable)
+        connections.add(self)
+        self.watcher.start()
 
-    def readable(self, watcher: pyev.Io, _events: int) -> None:
+    def readable(self, _watcher: pyev.Io, _events: int) -> None:
         try:
             data = self.recv(READ_BYTES)
         except BlockingIOError:
@@ -294,7 +345,7 @@ class _Connection:
         except OSError:  # reset by the peer
             data = b""
         if not data:
-            self.close(watcher)
+            self.close()
             return
         answer = self.receive(data)
         if not answer:
@@ -304,33 +355,98 @@ class _Connection:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.close(watcher)
+            self.close()
             return
         if sent < len(answer):
             self.unsent = memoryview(answer)[sent:]
-            self.turn(watcher, pyev.EV_WRITE, self.writable)
+            self.turn(pyev.EV_WRITE, self.writable)
 
-    def writable(self, watcher: pyev.Io, _events: int) -> None:
+    def writable(self, _watcher: pyev.Io, _events: int) -> None:
         try:
             self.unsent = self.unsent[self.send(self.unsent) :]
         except BlockingIOError:
             return
         except OSError:
-            self.close(watcher)
+            self.close()
             return
         if not self.unsent:
-            self.turn(watcher, pyev.EV_READ, self.readable)
+            self.turn(pyev.EV_READ, self.readable)
 
-    def turn(self, watcher: pyev.Io, events: int, callback: Callback) -> None:
+    def turn(self, events: int, callback: Callback) -> None:
         """Wait for *events* instead; a watcher is stopped while it is changed."""
-        watcher.stop()
-        watcher.set(self.socket, events)
-        watcher.callback = callback
-        watcher.start()
+        self.watcher.stop()
+        self.watcher.set(self.socket, events)
+        self.watcher.callback = callback
+        self.watcher.start()
 
-    def close(self, watcher: pyev.Io) -> None:
-        watcher.stop()
-        self.connections.pop(watcher).close()
+    def close(self) -> None:
+        self.watcher.stop()
+        del self.watcher  # it refers to this object by its callback
+        self.connections.discard(self)
+        self.socket.close()
+
+
+class _PushConnection(_Connection):
+    """One whose application sends when it likes; what waits already goes first."""
+
+    __slots__ = ("ended", "queue")
+
+    def __init__(
+        self,
+        loop: pyev.Loop,
+        connection: socket.socket,
+        application: PushApplication,
+        connections: set[_Connection],
+    ) -> None:
+        self.ended = False
+        self.queue: list[bytes] = []
+        super().__init__(loop, connection, _without_application, connections)
+        self.receive = application(self.push)
+
+    def readable(self, _watcher: pyev.Io, _events: int) -> None:
+        try:
+            data = self.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self.push(self.receive(data))
+        else:
+            self.close()
+
+    def push(self, data: bytes) -> None:
+        if self.ended or not data:
+            return
+        if self.unsent:
+            self.queue.append(data)
+            return
+        try:
+            sent = self.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # see "Pushing"
+        if sent < len(data):
+            self.unsent = memoryview(data)[sent:]
+            self.turn(pyev.EV_WRITE, self.writable)
+
+    def writable(self, watcher: pyev.Io, events: int) -> None:
+        super().writable(watcher, events)
+        if self.queue and not self.unsent:
+            data = b"".join(self.queue)
+            self.queue.clear()
+            self.push(data)
+
+    def close(self) -> None:
+        if not self.ended:
+            self.ended = True
+            super().close()
+            self.receive(b"")
+
+
+def _without_application(_data: bytes) -> bytes:
+    return b""
 
 
 def _once(timer: pyev.Timer, events: int) -> None:

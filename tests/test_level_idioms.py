@@ -20,7 +20,7 @@ from crossloop.api import CheckFailedError, Echo, Receive, Send, UnsupportedErro
 LIMIT_S = 20.0
 ADAPTERS = (
     *("asyncio_", "asyncio_select", "asyncio_poll", "uvloop_", "winloop_", "tornado_", "tornado_uvloop"),
-    *("gevent_libev", "gevent_libev_cffi", "gevent_libuv", "gevent_libevent"),
+    *("gevent_libev", "gevent_libev_cffi", "gevent_libuv", "gevent_libevent", "pyev_"),
 )
 MIB = 1 << 20
 Address = Any
@@ -136,8 +136,9 @@ def _exactly(peer: socket.socket, size: int) -> bytes:
 def _expect_end(peer: socket.socket) -> None:
     """An alert at most, and then the end; where TLS is bytes to the server, the end is the peer's to make."""
     try:
+        peer.shutdown(socket.SHUT_WR)
         while peer.recv(100):
-            peer.shutdown(socket.SHUT_WR)
+            pass
     except TimeoutError:
         raise
     except OSError:  # a reset, also between the alert and what follows here
