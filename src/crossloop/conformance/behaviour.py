@@ -53,10 +53,14 @@ def _short(value: object) -> str:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a behaviour runs against: an adapter that is open in this process, and the style of its server."""
+    """What a behaviour runs against: an adapter that is open in this process, and a style of the level."""
 
     adapter: Adapter
     style: str = ""
+    certificate: str = ""
+    """Of `TlsServer`: file with the server's key and chain (PEM)."""
+    authority: str = ""
+    """File with the certificate of who signed it."""
 
 
 Check: TypeAlias = Callable[[Subject], None]
@@ -84,7 +88,7 @@ class Level:
     """Class in `crossloop.api.levels`."""
     behaviours: tuple[Behaviour, ...]
     per_style: bool = False
-    """True: every style of the adapter's stream server runs all of them."""
+    """Its methods take a style: every style that the adapter has for it runs all of them, and is named in the row."""
 
 
 class Aside:

@@ -6,10 +6,12 @@ the remaining behaviours go on in a fresh one.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
+
+import msgspec
 
 from crossloop.conformance.behaviour import Behaviour
 from crossloop.conformance.behaviours import LEVELS
@@ -27,6 +29,7 @@ from crossloop.outcomes import (
 from crossloop.plain_text import without_folders
 from crossloop.suite import AdapterEntry, Suite, load_suite
 from crossloop.supervise.answers import Behaved, Described
+from crossloop.supervise.certificates import Certificates, certificates
 from crossloop.supervise.child import Child, ChildError, suite_paths
 
 OPEN_LIMIT_S = 30.0
@@ -125,10 +128,12 @@ def check_adapter(
             progress(step.name, number, len(plan))
             before, begun = failures[step.level, step.style], time.monotonic()
             if before.spent_s < failing_s:
-                checked = subject.check(step.behaviour, step.style, limit_s or step.behaviour.limit_s)
+                checked = subject.check(step, limit_s or step.behaviour.limit_s)
             else:
                 checked = before.instead(step.behaviour)
             record = judge(_record(adapter, step.name, checked), expected, here)
+            if step.level in subject.entered_once and isinstance(checked.outcome, Unsupported):
+                record = msgspec.structs.replace(record, as_expected=True)
             if not record.as_expected and before.spent_s < failing_s:
                 before.add(record, time.monotonic() - begun)
             yield record
@@ -141,10 +146,15 @@ class _Subject:
         self._paths = suite_paths(suite.paths)
         self._entry = entry
         self._stack = ExitStack()
+        """What ends with each process; `_kept` ends with the last one."""
+        self._kept = ExitStack()
         self._child: Child | None = None
         self._turn = 0
         self.styles: dict[str, tuple[str, ...]] = {}
         """Level that the adapter offers → its styles."""
+        self.entered_once: Mapping[str, str] = {}
+        """Level that it can enter once in a process → why."""
+        self._certificates: Certificates | None = None
         self.here: Surroundings = surroundings()
 
     def __enter__(self) -> "_Subject":
@@ -152,6 +162,7 @@ class _Subject:
 
     def __exit__(self, *_error: object) -> None:
         self._end()
+        self._kept.close()
 
     def plan(self, levels: Collection[str] | None, behaviours: Collection[str] | None) -> Iterator[_Step]:
         """What is to be checked: behaviours of the levels that the adapter declares, in each style."""
@@ -176,18 +187,26 @@ class _Subject:
             return _ended(error, expected)
         self._child = child
         self.styles = {level: tuple(styles) for level, styles in answer.levels.items()}
+        self.entered_once = answer.entered_once
         self.here = surroundings(answer.facts.binding_version, answer.facts.library_version)
         return Checked(Measured(), expected, "")
 
-    def check(self, behaviour: Behaviour, style: str, limit_s: float) -> Checked:
-        """Run one behaviour, in a fresh process if the last one ended its own."""
-        if self._child is None:
+    def check(self, step: _Step, limit_s: float) -> Checked:
+        """Run one behaviour, in a fresh process if the last one ended its own, or if its level is entered once."""
+        behaviour = step.behaviour
+        if self._child is None or step.level in self.entered_once:
             opened = self.open()
             if self._child is None:
                 return opened
         child = self._child
         self._turn += 1
-        request = {"behaviour": behaviour.id, "style": style, "mark": _mark(self._turn), "limit_s": limit_s}
+        request = {
+            "behaviour": behaviour.id,
+            "style": step.style,
+            "mark": _mark(self._turn),
+            "limit_s": limit_s,
+            **self._files(step.level),
+        }
         try:
             answer = child.ask(request, Behaved, limit_s + GRACE_S)
         except ChildError as error:
@@ -197,6 +216,14 @@ class _Subject:
         if not isinstance(checked.outcome, Measured | Unsupported):
             self._end()
         return checked
+
+    def _files(self, level: str) -> dict[str, str]:
+        """What a server of *level* needs beside a style; made once for an adapter."""
+        if level != "TlsServer":
+            return {}
+        if self._certificates is None:
+            self._certificates = self._kept.enter_context(certificates())
+        return {"certificate": str(self._certificates.server), "authority": str(self._certificates.ca)}
 
     def _end(self) -> None:
         self._child = None

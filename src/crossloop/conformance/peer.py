@@ -10,7 +10,9 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from crossloop.api import Echo, StreamApplication, StreamServer, UnsupportedError
 from crossloop.conformance.behaviour import WAIT_S, Aside, Subject, ViolationError, require
@@ -33,12 +35,12 @@ def pattern(size: int) -> bytes:
 
 
 class Server:
-    """An adapter's stream server at work, as its clients see it."""
+    """An adapter's server at work, as its clients see it."""
 
-    def __init__(self, listener: socket.socket, stop: socket.socket):
-        self.address: tuple[str, int] = listener.getsockname()[:2]
+    def __init__(self, endpoint: socket.socket, stop: socket.socket):
+        self.address: tuple[str, int] = endpoint.getsockname()[:2]
         self.returned = threading.Event()
-        """Set when `serve_streams` has returned or raised."""
+        """Set when the serving method has returned or raised."""
         self.stopping = False
         self._stop = stop
         self._clients: list[socket.socket] = []
@@ -59,18 +61,29 @@ class Server:
         client.connect(self.address)
         return client
 
+    def adopt(self, client: socket.socket) -> None:
+        """Have *client*, with a timeout from now on, closed with the server."""
+        client.settimeout(WAIT_S)
+        self._clients.append(client)
+
     def stop(self) -> None:
         """Tell the server to stop."""
         self.stopping = True
         tell(self._stop)
 
     def await_return(self) -> None:
-        """Wait until `serve_streams` has returned."""
+        """Wait until the serving method has returned."""
         require(
-            self.returned.wait(WAIT_S),
-            f"serve_streams returned within {WAIT_S:g} s of the stop",
-            "still serving",
+            self.returned.wait(WAIT_S), f"serving returned within {WAIT_S:g} s of the stop", "still serving"
         )
+
+    def stop_promptly(self) -> None:
+        """Stop, and require that serving ends soon."""
+        begun = time.monotonic()
+        self.stop()
+        self.await_return()
+        took_s = time.monotonic() - begun
+        require(took_s < WAIT_S / 2, f"returned within {WAIT_S / 2:g} s of the stop", f"{took_s:.1f} s")
 
     def end(self) -> None:
         """Stop, and close every client that is still open."""
@@ -86,15 +99,29 @@ class Server:
 
 
 def serve(subject: Subject, client: Callable[[Server], None], application: StreamApplication = Echo) -> None:
-    """Have the subject serve *application* in this thread and *client* use it from another one.
+    """Have the subject serve *application* in this thread and *client* use it from another one; see `serve_by`."""
+    adapter = subject.adapter
+    assert isinstance(adapter, StreamServer)
+    serve_by(
+        lambda listener, stop: adapter.serve_streams(listener, application, subject.style, stop),
+        open_listener("127.0.0.1", 0),
+        client,
+    )
+
+
+def serve_by(
+    enter: Callable[[socket.socket, socket.socket], None],
+    endpoint: socket.socket,
+    client: Callable[[Server], None],
+) -> None:
+    """Have *enter* serve *endpoint* in this thread, until its second socket is readable; *client* runs in another one.
 
     Raises what the server raised, else what the client raised. Either way the client's thread has ended, and
     its sockets are closed, so that what is open afterwards is the server's.
     """
-    listener = open_listener("127.0.0.1", 0)
     readable, writing = stop_pair()
-    with listener, readable, writing:
-        server = Server(listener, writing)
+    with endpoint, readable, writing:
+        server = Server(endpoint, writing)
 
         def drive() -> None:
             try:
@@ -105,7 +132,11 @@ def serve(subject: Subject, client: Callable[[Server], None], application: Strea
         aside = Aside(drive, "client")
         aside.start()
         try:
-            _serve_until_returned(server, subject, listener, application, readable)
+            try:
+                enter(endpoint, readable)
+            finally:
+                endpoint.close()
+                server.returned.set()
         except BaseException:
             server.give_up()
             aside.await_end()
@@ -115,20 +146,20 @@ def serve(subject: Subject, client: Callable[[Server], None], application: Strea
         aside.join()
 
 
-def _serve_until_returned(
-    server: Server,
-    subject: Subject,
-    listener: socket.socket,
-    application: StreamApplication,
-    stop: socket.socket,
-) -> None:
-    """Serve, and have the client know when that is over, however it ended."""
-    assert isinstance(subject.adapter, StreamServer)
-    try:
-        subject.adapter.serve_streams(listener, application, subject.style, stop)
-    finally:
-        listener.close()
-        server.returned.set()
+class FromApplicationError(Exception):
+    """What an application raises here."""
+
+
+def fail(*_: object) -> NoReturn:
+    """An application that raises."""
+    raise FromApplicationError
+
+
+def expect_failure(serving: Callable[[], None]) -> None:
+    """Expect *serving* to raise what `fail` raised. Raises ViolationError."""
+    with contextlib.suppress(FromApplicationError):
+        serving()
+        raise ViolationError("serving raises what the application raised", "it returned")
 
 
 def receive_exactly(client: socket.socket, size: int) -> bytes:

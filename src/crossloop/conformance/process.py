@@ -1,8 +1,9 @@
 """Entry of a checking process: `python -m crossloop.conformance.process`, spoken to over `Channel`.
 
-First request: `{"module", "paths", "mark"}`; the answer is `{"ready": true, "facts", "levels", "styles"}` or
-`{"outcome", "reason"}`. Then any number of `{"behaviour", "style", "limit_s", "mark"}`, each answered
-by `{"outcome", "expected", "actual", "reason"}` once it has run. The adapter is made once and serves all.
+First request: `{"module", "paths", "mark"}`; the answer is that of `crossloop.worker.opening.describe` or
+`{"outcome", "reason"}`. Then any number of `{"behaviour", "style", "limit_s", "mark"}`, for TLS also `"certificate"`
+and `"authority"`, each answered by `{"outcome", "expected", "actual", "reason"}` once it has run. The adapter is made
+once and serves all; what it enters once in a process raises the second time.
 
 Before each answer the mark goes to standard error, so that the supervisor knows which output belongs
 to which behaviour, and which to the start: the system's loader and the interpreter may have complained there.
@@ -16,12 +17,23 @@ import sys
 import traceback
 from typing import Any
 
-from crossloop.api import UnsupportedError
+from crossloop.api import Adapter, UnsupportedError
 from crossloop.conformance.behaviour import Behaviour, Subject, ViolationError
 from crossloop.conformance.behaviours import BEHAVIOURS
 from crossloop.worker.channel import Channel
 from crossloop.worker.opening import describe, open_adapter, refusal_of
 from crossloop.worker.process import settle
+
+ENTRIES = {
+    "StreamServer": "serve_streams",
+    "TlsServer": "serve_tls",
+    "PushServer": "serve_push",
+    "Datagrams": "serve_datagrams",
+    "Readiness": "run",
+    "Tasks": "run_main",
+    "NameResolution": "resolve",
+}
+"""Level → the member that enters it."""
 
 
 def main() -> int:
@@ -40,13 +52,31 @@ def main() -> int:
     except BaseException as error:  # whatever it was is the answer; the supervisor types it
         channel.answer(refusal_of(error).as_dict())
         return 1
+    for level, why in type(adapter).entered_once.items():
+        _enter_once(adapter, level, why)
     known = {behaviour.id: behaviour for behaviour in BEHAVIOURS}
     while (request := channel.receive()) is not None:
         behaviour = known[request["behaviour"]]
-        answer = run(behaviour, Subject(adapter, request["style"]), request["limit_s"])
+        files = request.get("certificate", ""), request.get("authority", "")
+        answer = run(behaviour, Subject(adapter, request["style"], *files), request["limit_s"])
         _write_mark(request["mark"])
         channel.answer(answer)
     return 0
+
+
+def _enter_once(adapter: Adapter, level: str, why: str) -> None:
+    """Have the second call of the member that enters *level* raise UnsupportedError."""
+    member = ENTRIES[level]
+    enter, entered = getattr(adapter, member), False
+
+    def once(*arguments: Any) -> Any:
+        nonlocal entered
+        if entered:
+            raise UnsupportedError(f"{level} can be entered once in a process: {why}")
+        entered = True
+        return enter(*arguments)
+
+    setattr(adapter, member, once)
 
 
 def _write_mark(mark: str) -> None:

@@ -85,17 +85,17 @@ def _serve(channel: Channel, request: dict[str, Any]) -> None:
 
 
 def _work(channel: Channel, request: dict[str, Any]) -> None:
-    from crossloop.worker.working import WorkRoom  # (this role only)
+    from crossloop.worker.working import WorkRoom, refuse_levels  # (this role only)
 
     if "busy_iterations" in request:
         raise UnsupportedError("a slowed variant needs an application to slow: choose a stream scenario")
     adapter = open_adapter(request["module"])
     server = request.get("server")
     module = importlib.import_module(request["scenario"])
-    kind, wanted, offered = module.Scenario, module.ABOUT.levels, styles_of(type(adapter))
-    if not set(wanted) & set(offered):
-        raise UnsupportedError(f"the adapter offers {', '.join(offered)}; this needs {' or '.join(wanted)}")
-    room = WorkRoom(adapter, kind, request["style"], None if server is None else (server[0], server[1]))
+    refuse_levels(type(adapter), module.ABOUT.levels)
+    room = WorkRoom(
+        adapter, module.Scenario, request["style"], None if server is None else (server[0], server[1])
+    )
     channel.answer({"ready": True, "pid": os.getpid()})
     while (order := channel.receive()) is not None:
         try:

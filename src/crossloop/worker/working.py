@@ -4,11 +4,12 @@ import json
 import sys
 import time
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crossloop.api.levels import Adapter
+from crossloop.api.errors import UnsupportedError
+from crossloop.api.levels import Adapter, styles_of
 from crossloop.api.workload import Workload
 from crossloop.worker.buckets import pairs_of
 from crossloop.worker.cycles import own_cpu_clock
@@ -53,6 +54,21 @@ class Timed:
     """The longest repetition."""
     samples_ns: "array[int]" = field(default_factory=lambda: array("q"))
     counters: dict[str, float] = field(default_factory=dict)
+
+
+def refuse_levels(adapter: type[Adapter], wanted: Sequence[str]) -> None:
+    """Raise UnsupportedError unless a workload for one of the levels *wanted* can be repeated on *adapter*."""
+    offered = styles_of(adapter)
+    usable = [level for level in wanted if level in offered]
+    if not usable:
+        lacked = [f"{level}: {adapter.lacks[level]}" for level in wanted if level in adapter.lacks]
+        words = "; ".join(lacked) or f"the adapter offers {', '.join(offered)}"
+        raise UnsupportedError(f"this needs {' or '.join(wanted)}; {words}")
+    once = [adapter.entered_once[level] for level in usable if level in adapter.entered_once]
+    if len(once) == len(usable):
+        raise UnsupportedError(
+            f"{' and '.join(usable)} can be entered once in a process, and a workload is repeated: {once[0]}"
+        )
 
 
 class WorkRoom:
