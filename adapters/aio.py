@@ -62,19 +62,20 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from crossloop.api import (
     AdapterAbout,
     Facts,
     Receive,
     StreamApplication,
-    StreamServer,
     gil_enabled,
     holds_io_uring,
     module_file,
 )
 from crossloop.idioms.blocking import arrivals
+from crossloop.idioms.memory_bio import MemoryBioTls
 from crossloop.idioms.task_limits import Need, room
 
 if sys.platform != "linux":
@@ -104,8 +105,15 @@ ARRIVED, STOP = b"a", b"s"
 RETIRING_S = 1.5
 
 
-class Adapter(StreamServer):
+class Adapter(MemoryBioTls):
     """`aio_read`, `aio_write` and `aio_suspend` of glibc."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        "PushServer": "requests of one descriptor are worked off one after another: a write waits for the read to end",
+        "Datagrams": "aio_read does not say who sent a datagram",
+        "Readiness": "a request is to read or to write, and completes when that is done",
+        "Tasks": "the model has requests and completions, and nothing that suspends",
+    }
 
     def __init__(self) -> None:
         self._library = Library()

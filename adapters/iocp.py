@@ -47,20 +47,20 @@ import functools
 import platform
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 from crossloop.api import (
     AdapterAbout,
     Facts,
     StreamApplication,
-    StreamServer,
     gil_enabled,
     module_file,
 )
 from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
+from crossloop.idioms.memory_bio import MemoryBioTls
 
 _overlapped: Any = import_module("_overlapped")  # CPython's own, on Windows; it has no published types
 _winapi: Any = import_module("_winapi")
@@ -86,8 +86,15 @@ Completed = Callable[[Any], object]
 """Called with the operation (`_overlapped.Overlapped`) that has completed."""
 
 
-class Adapter(StreamServer):
+class Adapter(MemoryBioTls):
     """One completion port, one thread that waits on it."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        "PushServer": "a connection here has a receive or a send under way, never both",
+        "Datagrams": "this adapter begins no WSARecvFrom",
+        "Readiness": 'a completion port has no answer to "is it readable?"',
+        "Tasks": "the model has operations and completions, and nothing that suspends",
+    }
 
     def __init__(self) -> None:
         # The last argument: how many threads may run at once with what they took from the port.

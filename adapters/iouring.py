@@ -38,6 +38,12 @@ complete with less than everything, like send(2).
 **Backpressure** does not come by itself. Readiness pauses whoever does not ask; a multishot receive goes on
 taking in. When too much waits to be sent, the receive is cancelled, and made again once all is sent.
 
+**Pushing** is a send like an answer's, and waits behind the send that is under way. While more than the bound waits
+the peer is not read from; what is pushed is kept for it.
+
+**Datagrams.** A message request (recvmsg) says where the data and the sender's address go; some are under way at a
+time, each in a slot of its own, and the answer leaves from the slot that the question came to.
+
 **Closing.** A request keeps its file open, so that close(2) alone sends no FIN as long as a receive waits. What
 is under way is cancelled, its completion awaited, and then the descriptor closed, which is a request as well.
 
@@ -75,17 +81,21 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from crossloop.api import (
     AdapterAbout,
     Callback,
+    DatagramApplication,
+    Datagrams,
     Facts,
+    PushApplication,
+    PushServer,
     Readiness,
+    Receive,
     StreamApplication,
-    StreamServer,
     UnsupportedError,
     gil_enabled,
     module_file,
@@ -94,6 +104,8 @@ from crossloop.api.facts import holds_io_uring
 from crossloop.bindings import io_uring
 from crossloop.bindings.io_uring import CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, Buffers, Completion, Ring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
+from crossloop.idioms.datagrams import DATAGRAM_BYTES
+from crossloop.idioms.memory_bio import MemoryBioTls
 
 ABOUT = AdapterAbout(
     family="model",
@@ -112,6 +124,8 @@ BUFFER_BYTES = 16384
 """8 MiB of address space; a page of it is real memory once data has come to lie there."""
 UNSENT_LIMIT_BYTES = 65536
 """More than this waiting behind the send that is under way ends the receiving."""
+DATAGRAMS = 32
+"""Receives of datagrams that are under way at a time."""
 LONGEST_DELAY_S = 100 * 365 * 86_400.0
 """A century. The kernel's clock counts 292 years of nanoseconds, and no float of seconds beyond fits its integers."""
 NOT_REFUSED = frozenset({-errno.ETIME, -errno.EINTR, -errno.EAGAIN, -errno.ECANCELED})
@@ -122,8 +136,12 @@ Handler: TypeAlias = Callable[[int, int], object]
 """Called with a completion's result and flags."""
 
 
-class Adapter(StreamServer, Readiness):
+class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
     """One ring, one dict from request to handler. Made and used in one thread."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Tasks": "the model has requests and completions, and nothing that suspends"
+    }
 
     def __init__(self) -> None:
         self.loop = Loop()
@@ -141,8 +159,29 @@ class Adapter(StreamServer, Readiness):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        self._serve(listener, stop, Connection, lambda _connection: application())
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serve(listener, stop, PushConnection, lambda connection: application(connection.push))
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        with endpoint:
+            server = DatagramServer(self.loop, endpoint, application, stop)
+            try:
+                while not server.stopping:
+                    self.loop.turn()
+            finally:
+                server.close()
+
+    def _serve(
+        self, listener: socket.socket, stop: socket.socket, kind: "type[Connection]", connect: "Connect"
+    ) -> None:
         buffers = Buffers(self.loop.ring, 0, BUFFERS, BUFFER_BYTES)
-        server = Server(self.loop, buffers, listener, application, stop)
+        server = Server(self.loop, buffers, listener, kind, connect, stop)
         try:
             while not server.stopping:
                 self.loop.turn()
@@ -227,10 +266,11 @@ class Server:
         loop: Loop,
         buffers: Buffers,
         listener: socket.socket,
-        application: StreamApplication,
+        kind: "type[Connection]",
+        connect: "Connect",
         stop: socket.socket,
     ) -> None:
-        self.loop, self.ring, self.buffers, self.application = loop, loop.ring, buffers, application
+        self.loop, self.ring, self.buffers, self.kind, self.connect = loop, loop.ring, buffers, kind, connect
         self.connections: set[Connection] = set()
         self.stopping = False
         self.listener = listener.fileno()
@@ -250,7 +290,7 @@ class Server:
             if self.stopping:
                 self.ring.close_descriptor(result)
             else:
-                Connection(self, result)
+                self.kind(self, result)
         if flags & CQE_MORE or self.stopping:
             return
         refused = result < 0 and result not in NOT_REFUSED
@@ -301,7 +341,7 @@ class Connection:
         loop.handlers[self.number] = self.received
         loop.handlers[next(loop.numbers)] = self.sent
         server.connections.add(self)
-        self.receive = server.application()
+        self.receive = server.connect(self)
         self.start_receiving()
 
     def start_receiving(self) -> None:
@@ -328,6 +368,7 @@ class Connection:
                 self.start_receiving()
         elif result == 0 and self.sending:
             self.ended = True  # the peer has finished and still wants its answers
+            self.over()
         else:
             self.close()
 
@@ -363,10 +404,19 @@ class Connection:
             if not self.receiving:
                 self.start_receiving()
 
+    def push(self, data: bytes) -> None:
+        """Send *data*, from within any connection's `receive`; nothing once this one has ended."""
+        if data and not self.ended and not self.closing:
+            self.send(data)
+
+    def over(self) -> None:
+        """Nothing more is taken from the application."""
+
     def close(self) -> None:
         """End what is under way; once nothing is, close the descriptor. Called again by each that ends."""
         if not self.closing:
             self.closing = True
+            self.over()
             if self.receiving:
                 self.ring.cancel(self.number)
             if self.sending:
@@ -376,6 +426,89 @@ class Connection:
             handlers = self.server.loop.handlers
             del handlers[self.number], handlers[self.number + 1]
             self.server.connections.discard(self)
+
+
+class PushConnection(Connection):
+    """One whose application is told of the end."""
+
+    __slots__ = ()
+
+    def over(self) -> None:
+        receive, self.receive = self.receive, _ended
+        receive(b"")
+
+
+def _ended(_data: bytes) -> bytes:
+    """What a connection receives with whose application knows of its end."""
+    return b""
+
+
+Connect: TypeAlias = Callable[[Connection], Receive]
+"""What a connection receives with: its application, called."""
+
+
+# Datagrams.
+
+
+class DatagramServer:
+    """The stop socket's poll, and slots: in each a receive is under way, or the sending of its answer."""
+
+    def __init__(
+        self, loop: Loop, endpoint: socket.socket, application: DatagramApplication, stop: socket.socket
+    ) -> None:
+        self.loop, self.ring, self.application = loop, loop.ring, application
+        endpoint.setblocking(True)
+        self.fd = endpoint.fileno()
+        self.messages = io_uring.Messages(DATAGRAMS, DATAGRAM_BYTES)
+        self.stopping = False
+        self.listening_for_stop = next(loop.numbers)
+        self.under_way = {self.listening_for_stop}
+        self.handlers: dict[int, Handler] = {self.listening_for_stop: self.stopped}
+        for slot in range(DATAGRAMS):
+            receiving, sending = next(loop.numbers), next(loop.numbers)
+            self.handlers[receiving] = functools.partial(self.received, slot, receiving, sending)
+            self.handlers[sending] = functools.partial(self.sent, slot, receiving, sending)
+            self.receive(slot, receiving)
+        loop.handlers.update(self.handlers)
+        self.ring.poll(stop.fileno(), io_uring.POLLIN, self.listening_for_stop)
+
+    def receive(self, slot: int, receiving: int) -> None:
+        self.under_way.add(receiving)
+        self.ring.receive_message(self.fd, self.messages.to_receive(slot), receiving)
+
+    def received(self, slot: int, receiving: int, sending: int, result: int, _flags: int) -> None:
+        self.under_way.discard(receiving)
+        if self.stopping:
+            return
+        if result < 0 and result not in NOT_REFUSED:
+            raise OSError(-result, os.strerror(-result))
+        answer = self.application(self.messages.data(slot, result)) if result >= 0 else b""
+        if answer:
+            self.under_way.add(sending)
+            self.ring.send_message(self.fd, self.messages.to_send(slot, answer), sending)
+        else:
+            self.receive(slot, receiving)
+
+    def sent(self, slot: int, receiving: int, sending: int, _result: int, _flags: int) -> None:
+        """What was not taken is lost, as a network loses it."""
+        self.under_way.discard(sending)
+        if not self.stopping:
+            self.receive(slot, receiving)
+
+    def stopped(self, _result: int, _flags: int) -> None:
+        self.under_way.discard(self.listening_for_stop)
+        self.stopping = True
+
+    def close(self) -> None:
+        """Cancel everything and wait until the kernel has let go of it."""
+        self.stopping = True
+        for number in self.under_way:
+            self.ring.cancel(number)
+        while self.under_way:
+            self.loop.turn()
+        for number in self.handlers:
+            del self.loop.handlers[number]
+        self.messages.close()
 
 
 # Readiness.

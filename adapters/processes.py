@@ -56,21 +56,25 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from crossloop.api import (
     AdapterAbout,
     Facts,
     StreamApplication,
     StreamServer,
+    TlsServer,
     gil_enabled,
     holds_io_uring,
     module_file,
 )
-from crossloop.idioms.blocking import arrivals, converse
+from crossloop.idioms.blocking import arrivals, converse, converse_tls, secured
 from crossloop.idioms.task_limits import Need, Refused, once_more, room
+
+if TYPE_CHECKING:  # loaded by who serves TLS
+    import ssl
 
 if sys.platform == "win32":
     raise ImportError("Windows has no fork")
@@ -92,13 +96,17 @@ LARGEST_WORD_BYTES = 16 * 1024
 """What several children send at a time does not mix below this size: one send on a local stream is one piece."""
 
 Tie: TypeAlias = Callable[[], object]
+Serve: TypeAlias = Callable[[socket.socket], None]
+"""Serves one connection to its end, in a process of its own."""
 
 
-class Adapter(StreamServer):
+class Adapter(StreamServer, TlsServer):
     """`os.fork` and blocking sockets."""
 
-    lacks = {
+    lacks: ClassVar[Mapping[str, str]] = {
         "PushServer": "a connection's process shares no memory with the others, so it cannot send on theirs",
+        "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready",
+        "Tasks": "a task would be a process, which cannot change what its parent holds",
         "Datagrams": "a process for each connection needs connections; datagrams have none",
     }
 
@@ -129,10 +137,32 @@ class Adapter(StreamServer):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        self._served(listener, stop, lambda connection: converse(connection, application()))
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: "ssl.SSLContext",
+    ) -> None:
+        def serve(connection: socket.socket) -> None:
+            try:
+                secure = secured(connection, context)
+            except OSError:  # reset since
+                return
+            with secure:
+                converse_tls(secure, application)
+
+        self._served(listener, stop, serve)
+
+    def _served(self, listener: socket.socket, stop: socket.socket, serve: Serve) -> None:
+        """Have a process accept and fork, and wait for it. Raises what an application raised."""
         ours, theirs = socket.socketpair()
         with ours:
             with theirs, listener:
-                work = partial(self._serve, listener, application, stop, theirs)
+                work = partial(self._serve, listener, serve, stop, theirs)
                 server = self._fork(work, theirs, keep=(listener, stop, theirs))
             try:
                 _pid, status = os.waitpid(server, 0)
@@ -155,7 +185,7 @@ class Adapter(StreamServer):
     def _serve(
         self,
         listener: socket.socket,
-        application: StreamApplication,
+        serve: Serve,
         stop: socket.socket,
         above: socket.socket,
     ) -> None:
@@ -174,7 +204,7 @@ class Adapter(StreamServer):
                 inherited.close()
             if self.die_with_parent is None:
                 threading.Thread(target=_end_with, args=(above,), daemon=True).start()
-            converse(connection, application())
+            serve(connection)
 
         try:
             for arrival in arrivals(listener, stop, above, hearer):

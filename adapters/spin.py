@@ -16,6 +16,9 @@ What follows:
 - *Writing is asked the same way.* A send that the kernel takes in part leaves a rest; while there is one the
   connection is asked to write and not to read, which is the backpressure.
 - *One buffer for all*: memory is needed when data is there, not while waiting for it, unlike in blocking I/O.
+- *Pushing is sending at once*; what is not taken waits for the connection's turn, and so does the news that its peer
+  has reset.
+- *Datagrams* have one socket, asked some times a round. *TLS* is a memory BIO (`crossloop.idioms.memory_bio`).
 - *Running out of descriptors* needs no pause, as it does in a loop that would be told again at once: asking once more
   in the next round is what happens anyway.
 
@@ -26,18 +29,25 @@ with a timeout of zero does ask, but is multiplexing, whose kernel looks at all 
 
 import platform
 import socket
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from crossloop.api import (
     AdapterAbout,
+    DatagramApplication,
+    Datagrams,
     Facts,
+    PushApplication,
+    PushServer,
     Receive,
     StreamApplication,
-    StreamServer,
     gil_enabled,
     holds_io_uring,
     module_file,
 )
 from crossloop.idioms.accepting import ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.datagrams import answering
+from crossloop.idioms.memory_bio import MemoryBioTls
 
 ABOUT = AdapterAbout(
     family="model",
@@ -48,10 +58,16 @@ ABOUT = AdapterAbout(
 )
 
 READ_BYTES = 65536
+DATAGRAMS_PER_ROUND = 32
 
 
-class Adapter(StreamServer):
+class Adapter(MemoryBioTls, PushServer, Datagrams):
     """Non-blocking sockets and a loop that asks."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Readiness": "nothing asks whether a write would be taken, but poll, which is another model",
+        "Tasks": "sequential code would have to be suspended; this model has one loop that asks",
+    }
 
     def facts(self) -> Facts:
         return Facts(
@@ -71,6 +87,34 @@ class Adapter(StreamServer):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        self._serve(listener, stop, lambda peer, buffer: _Connection(peer, buffer, application()))
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        def connect(peer: socket.socket, buffer: memoryview) -> _Connection:
+            connection = _PushConnection(peer, buffer, _ended)
+            connection.receive = application(connection.push)
+            return connection
+
+        self._serve(listener, stop, connect)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        answer_next = answering(endpoint, application)
+        with endpoint:
+            while not _readable(stop):
+                for _ in range(DATAGRAMS_PER_ROUND):
+                    if not answer_next():
+                        break
+
+    def _serve(
+        self,
+        listener: socket.socket,
+        stop: socket.socket,
+        connect: "Callable[[socket.socket, memoryview], _Connection]",
+    ) -> None:
         buffer = memoryview(bytearray(READ_BYTES))
         connections: list[_Connection] = []
         with listener:
@@ -85,11 +129,11 @@ class Adapter(StreamServer):
                             must_rest(error)  # or not: the next round asks again anyway
                             break
                         accepted.setblocking(False)
-                        connections.append(_Connection(accepted, application(), buffer))
+                        connections.append(connect(accepted, buffer))
                     connections = [each for each in connections if each.turn()]
             finally:
                 for each in connections:
-                    each.socket.close()
+                    each.over()
 
 
 class _Connection:
@@ -97,7 +141,7 @@ class _Connection:
 
     __slots__ = ("buffer", "receive", "recv_into", "send", "socket", "unsent")
 
-    def __init__(self, connection: socket.socket, receive: Receive, buffer: memoryview) -> None:
+    def __init__(self, connection: socket.socket, buffer: memoryview, receive: Receive) -> None:
         self.socket, self.receive, self.buffer = connection, receive, buffer
         self.recv_into, self.send = connection.recv_into, connection.send
         self.unsent = memoryview(b"")
@@ -130,6 +174,63 @@ class _Connection:
         """Close; False, for `turn` to return."""
         self.socket.close()
         return False
+
+
+class _PushConnection(_Connection):
+    """One whose application sends when it likes; its answers are sent as everything else is."""
+
+    __slots__ = ("ended", "queue")
+
+    def __init__(self, connection: socket.socket, buffer: memoryview, receive: Receive) -> None:
+        super().__init__(connection, buffer, receive)
+        self.queue: list[bytes] = []
+        """What waits behind `unsent`."""
+        self.ended = False
+
+    def push(self, data: bytes) -> None:
+        if self.ended or not data:
+            return
+        if self.unsent:
+            self.queue.append(data)
+            return
+        try:
+            sent = self.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # reset by the peer, which the next `recv_into` says
+            return
+        if sent < len(data):
+            self.unsent = memoryview(data)[sent:]
+
+    def turn(self) -> bool:
+        try:
+            if self.unsent:
+                self.unsent = self.unsent[self.send(self.unsent) :]
+                if self.queue and not self.unsent:
+                    self.unsent = memoryview(b"".join(self.queue))
+                    self.queue.clear()
+                return True
+            size = self.recv_into(self.buffer)
+        except BlockingIOError:
+            return True
+        except OSError:  # reset by the peer
+            size = 0
+        if not size:
+            return self.over()
+        self.push(self.receive(bytes(self.buffer[:size])))
+        return True
+
+    def over(self) -> bool:
+        if not self.ended:
+            self.ended = True
+            self.socket.close()
+            self.receive(b"")
+        return False
+
+
+def _ended(_data: bytes) -> bytes:
+    """What a connection receives with before it has an application."""
+    return b""
 
 
 def _readable(sock: socket.socket) -> bool:

@@ -41,6 +41,16 @@ socket is closed, at a time when nobody opens another. A thread that computes is
 daemons although all are joined: for others CPython up to 3.12 goes through the list of all living ones
 at each start (`_maintain_shutdown_locks`), which is quadratic: 3.6 s of user time instead of 0.6 s for 10,000.
 
+*Pushing* is a `send` that does not wait, in the thread of whoever pushes. What the kernel does not take goes to a
+second thread of that connection, which blocks until its peer reads and ends when nothing is left: a slow peer keeps
+nobody waiting but that thread. Applications know nothing of threads, so one lock is around every call of theirs.
+Windows has no MSG_DONTWAIT; there the second thread sends everything.
+
+*Datagrams* have one socket for all peers. One thread serves it, one datagram after another, as the oldest servers do
+(UNP 8.4); answers are so short that nobody waits for another's. A second thread waits for the stop and then
+sends that socket an empty datagram: `recvfrom` comes back by that on every system, where `shutdown` wakes it on Linux
+alone.
+
 *Tasks* are threads, too: `receive`, `send_all` and `sleep` block, and an `async def` runs through by one
 `send(None)`. A socket that a scenario hands over non-blocking is made to block at its first use, for good. When a
 task fails, those that are blocked in one of the three are brought back and unwound; then all are joined.
@@ -48,26 +58,36 @@ task fails, those that are blocked in one of the three are brought back and unwo
 
 import contextlib
 import platform
+import selectors
 import socket
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from crossloop.api import (
     AdapterAbout,
+    DatagramApplication,
+    Datagrams,
     Facts,
+    PushApplication,
+    PushServer,
     StreamApplication,
     StreamServer,
     Tasks,
+    TlsServer,
     UnsupportedError,
     gil_enabled,
     holds_io_uring,
     module_file,
 )
-from crossloop.idioms.blocking import READ_BYTES, arrivals, converse
+from crossloop.idioms.blocking import READ_BYTES, arrivals, converse, converse_tls, secured
+from crossloop.idioms.datagrams import answering
 from crossloop.idioms.task_limits import Need, Refused, once_more, room, why
+
+if TYPE_CHECKING:  # loaded by who serves TLS
+    import ssl
 
 ABOUT = AdapterAbout(
     family="model",
@@ -83,10 +103,17 @@ FRAMES_BYTES = 16 * 1024
 THREAD = Need(name="thread", mappings=3, address_bytes=STACK_BYTES + FRAMES_BYTES + READ_BYTES)
 SWITCH_S = 50e-6
 """Switch interval for each thread: waiters that look at the GIL together wake once in this time, not more often."""
+WITHOUT_WAITING: int | None = getattr(socket, "MSG_DONTWAIT", None)
+Serve = Callable[[socket.socket, "_Crew"], None]
+"""Serves one connection to its end, in a thread of its own."""
 
 
-class Adapter(StreamServer, Tasks):
+class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
     """`threading.Thread` and blocking sockets."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready"
+    }
 
     def __init__(self) -> None:
         self.refused: Refused | None = None
@@ -119,24 +146,96 @@ class Adapter(StreamServer, Tasks):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
+        def serve(connection: socket.socket, crew: "_Crew") -> None:
+            with crew.held(connection):
+                converse(connection, application())
+
+        self._serve(listener, stop, serve)
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: "ssl.SSLContext",
+    ) -> None:
+        def serve(connection: socket.socket, crew: "_Crew") -> None:
+            try:
+                secure = secured(connection, context)
+            except OSError:  # reset since
+                connection.close()
+                return
+            with crew.held(secure):
+                converse_tls(secure, application)
+
+        self._serve(listener, stop, serve)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        alone = threading.Lock()
+
+        def serve(connection: socket.socket, crew: "_Crew") -> None:
+            with crew.held(connection), _Pushing(connection, crew) as pushing:
+                with alone:
+                    receive = application(pushing.push)
+
+                def answer(data: bytes) -> bytes:
+                    with alone:
+                        pushing.push(receive(data))
+                    return b""
+
+                converse(connection, answer)
+                pushing.end()
+                with alone:
+                    receive(b"")
+
+        self._serve(listener, stop, serve)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        over = threading.Event()
+        ours, theirs = socket.socketpair()
+
+        def answer(data: bytes) -> bytes:
+            if over.is_set():
+                raise _EndedError
+            return application(data)
+
+        def wait_for_stop() -> None:
+            with selectors.DefaultSelector() as waiting:
+                waiting.register(stop, selectors.EVENT_READ)
+                waiting.register(theirs, selectors.EVENT_READ)
+                waiting.select()
+            over.set()
+            _send_nothing_to(endpoint)
+
+        waiter = threading.Thread(target=wait_for_stop, name="crossloop-stop")
+        endpoint.setblocking(True)
+        answer_next = answering(endpoint, answer)
+        with endpoint, ours, theirs:
+            waiter.start()
+            try:
+                while True:
+                    answer_next()
+            except _EndedError:
+                pass
+            finally:
+                ours.send(b"!")
+                waiter.join()
+
+    def _serve(self, listener: socket.socket, stop: socket.socket, serve: Serve) -> None:
         failed, alarm = socket.socketpair()
         crew = _Crew(on_failure=lambda: alarm.send(b"!"))
-
-        def serve(connection: socket.socket) -> None:
-            with connection:
-                crew.hold(connection)
-                try:
-                    converse(connection, application())
-                finally:
-                    crew.release()
-
         with listener, failed, alarm, _settings_for_many():
             try:
                 for arrival in arrivals(listener, stop, failed):
                     if arrival is stop or arrival is failed:
                         break
                     try:
-                        crew.start(partial(serve, arrival))
+                        crew.start(partial(serve, arrival, crew))
                     except (RuntimeError, MemoryError) as error:
                         self.refused = once_more(self.refused, THREAD, error)
                         arrival.close()
@@ -250,6 +349,16 @@ class _Crew:
         with self._guard:
             self._held.pop(threading.get_ident(), None)
 
+    @contextlib.contextmanager
+    def held(self, sock: socket.socket) -> Iterator[None]:
+        """Hold *sock*; release it and close it at the end."""
+        with sock:
+            self.hold(sock)
+            try:
+                yield
+            finally:
+                self.release()
+
     def check(self) -> None:
         """Unwind this thread if the crew was interrupted."""
         if self.interrupted.is_set():
@@ -264,7 +373,8 @@ class _Crew:
                     if sys.platform == "win32":
                         sock.close()
                     else:
-                        sock.shutdown(socket.SHUT_RDWR)
+                        # Of the plain socket: SSLSocket's forgets its session, and a read that follows is a plain one.
+                        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def fail(self, error: BaseException) -> None:
         """Keep the first error for `raise_failure`, and interrupt all."""
@@ -290,6 +400,86 @@ class _Crew:
         """Raise the first error, if there was one."""
         if self._failure is not None:
             raise self._failure
+
+
+class _Pushing:
+    """What is sent on one connection, from any thread, in order; a context that ends with the second thread."""
+
+    def __init__(self, connection: socket.socket, crew: _Crew) -> None:
+        self._connection, self._crew = connection, crew
+        self._changed = threading.Condition()
+        self._queue: list[bytes] = []
+        """What the kernel did not take; a second thread sends it while there is some."""
+        self._sending = self._ended = False
+
+    def __enter__(self) -> "_Pushing":
+        return self
+
+    def __exit__(self, kind: object, *_error: object) -> None:
+        """Wait until all is sent, which a peer that does not read delays; after an error, until the thread is back."""
+        if kind is not None:
+            self._break()
+        with self._changed:
+            self._ended = True
+            self._changed.wait_for(lambda: not self._sending)
+
+    def push(self, data: bytes) -> None:
+        """Send *data*, or leave it to the second thread. Does not wait."""
+        with self._changed:
+            if self._ended or not data:
+                return
+            if not self._sending:
+                data = data[self._send(data) :]
+            if not data:
+                return
+            self._queue.append(data)
+            if not self._sending:
+                self._sending = True
+                try:
+                    self._crew.start(self._send_queue)
+                except (RuntimeError, MemoryError):  # no thread is to be had: this connection ends
+                    self._sending, self._ended = False, True
+                    self._break()
+
+    def end(self) -> None:
+        """Take nothing more."""
+        with self._changed:
+            self._ended = True
+
+    def _send(self, data: bytes) -> int:
+        if WITHOUT_WAITING is None:
+            return 0
+        try:
+            return self._connection.send(data, WITHOUT_WAITING)
+        except BlockingIOError:
+            return 0
+        except OSError:  # reset by the peer, which the connection's own thread sees
+            return len(data)
+
+    def _send_queue(self) -> None:
+        """In the second thread: send until nothing is left."""
+        while True:
+            with self._changed:
+                data = b"".join(self._queue)
+                self._queue.clear()
+                if not data:
+                    self._sending = False
+                    self._changed.notify_all()
+                    return
+            with contextlib.suppress(OSError):  # the connection has ended, and so does the next one
+                self._connection.sendall(data)
+
+    def _break(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
+
+def _send_nothing_to(endpoint: socket.socket) -> None:
+    """Send *endpoint* an empty datagram. Raises OSError."""
+    host, *rest = endpoint.getsockname()
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+    with socket.socket(endpoint.family, endpoint.type) as sender:
+        sender.sendto(b"", (loopback, *rest))
 
 
 def _make_blocking(sock: socket.socket) -> None:

@@ -74,6 +74,7 @@ _REGISTER_PBUF_RING, _UNREGISTER_PBUF_RING = 22, 23
 
 _POLL_ADD, _POLL_REMOVE = 6, 7
 _TIMEOUT, _TIMEOUT_REMOVE = 11, 12
+_SENDMSG, _RECVMSG = 9, 10
 _ACCEPT, _ASYNC_CANCEL, _CLOSE, _READ, _SEND, _RECV = 13, 14, 19, 22, 26, 27
 _SQE_BUFFER_SELECT = 1 << 5
 _SQE_CQE_SKIP_SUCCESS = 1 << 6
@@ -84,6 +85,7 @@ _TIMEOUT_UPDATE = 1 << 1
 _SOCK_CLOEXEC = 0o2000000
 _MSG_WAITALL = 0x100
 _MSG_NOSIGNAL = 0x4000
+_MSG_DONTWAIT = 0x40
 
 _WRAP = 0xFFFFFFFF
 _PARAMS = struct.Struct("=30I")
@@ -95,6 +97,13 @@ _TIMESPEC = struct.Struct("=qq")
 _BUFFER = struct.Struct("=QIH")
 """struct io_uring_buf without its last two bytes, which in the first entry are the ring's tail."""
 _BUFFER_BYTES = 16
+_MESSAGE = struct.Struct("=QI4xQQQQi4x")
+"""struct msghdr of 64-bit Linux: name, its length, vectors, their number, control data, its length, flags."""
+_VECTOR = struct.Struct("=QQ")
+_NAME_LENGTH = struct.Struct("=I")
+_NAME_BYTES = 128
+"""sizeof(struct sockaddr_storage)."""
+_SLOT_BYTES = _MESSAGE.size + _VECTOR.size + _NAME_BYTES
 _BUFFER_REGISTRATION = struct.Struct("=QIHH3Q")
 
 
@@ -231,6 +240,14 @@ class Ring:
         self._tail = (self._tail + 1) & _WRAP
         self._free -= 1
 
+    def receive_message(self, fd: int, address: int, number: int) -> None:
+        """recvmsg(2) by the message header at *address*: data and the sender's address."""
+        self._prepare(_RECVMSG, 0, 0, fd, 0, address, 1, 0, number, 0)
+
+    def send_message(self, fd: int, address: int, number: int) -> None:
+        """sendmsg(2) by the message header at *address*; ends with EAGAIN where it would have to wait."""
+        self._prepare(_SENDMSG, 0, 0, fd, 0, address, 1, _MSG_DONTWAIT | _MSG_NOSIGNAL, number, 0)
+
     def read(self, fd: int, address: int, length: int, number: int) -> None:
         """Read into memory at *address*."""
         self._prepare(_READ, 0, 0, fd, 0, address, length, 0, number, 0)
@@ -365,6 +382,52 @@ class Buffers:
     def _unmap(self) -> None:
         self._memory.close()
         self._entries.close()
+
+
+class Messages:
+    """*count* message headers (struct msghdr, recvmsg(2)), each with *size* bytes and room for an address."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self._size, self._stride = size, _SLOT_BYTES + size
+        self._memory = mmap.mmap(-1, count * self._stride)
+        self._base = address_of(self._memory)
+        self._header_bytes = _header_bytes()
+        self._answers: list[bytes] = [b""] * count
+        """Referenced until the kernel has read them."""
+
+    def to_receive(self, slot: int) -> int:
+        """Make the header of *slot* ready for a receive into its buffer; returns its address."""
+        start = slot * self._stride
+        self._answers[slot] = b""
+        return self._filled(start, _NAME_BYTES, self._base + start + _SLOT_BYTES, self._size)
+
+    def data(self, slot: int, length: int) -> bytes:
+        """What has been received, copied."""
+        start = slot * self._stride + _SLOT_BYTES
+        return self._memory[start : start + length]
+
+    def to_send(self, slot: int, answer: bytes) -> int:
+        """Make the header ready to send *answer* to the address that it has; returns its address.
+
+        Raises TypeError for anything but `bytes`.
+        """
+        if answer.__class__ is not bytes:
+            raise TypeError(f"bytes are needed, whose address is known: {type(answer).__name__}")
+        self._answers[slot] = answer
+        start = slot * self._stride
+        (name_bytes,) = _NAME_LENGTH.unpack_from(self._memory, start + 8)
+        return self._filled(start, name_bytes, id(answer) + self._header_bytes, len(answer))
+
+    def _filled(self, start: int, name_bytes: int, buffer: int, length: int) -> int:
+        address = self._base + start
+        vector, name = address + _MESSAGE.size, address + _MESSAGE.size + _VECTOR.size
+        _MESSAGE.pack_into(self._memory, start, name, name_bytes, vector, 1, 0, 0, 0)
+        _VECTOR.pack_into(self._memory, start + _MESSAGE.size, buffer, length)
+        return address
+
+    def close(self) -> None:
+        """Unmap them; no request may be using them."""
+        self._memory.close()
 
 
 def _header_bytes() -> int:

@@ -15,17 +15,25 @@ between the poll and the accept is gone from the queue, and a blocking accept wo
 while nobody hears the stop (UNP 16.6). An accepted socket blocks on Linux whatever its listener does; on the
 BSDs it inherits O_NONBLOCK, so it is told.
 
+*TLS* is a socket that is wrapped (`secured`): its `recv` and `sendall` wait as those of any socket do, and errors of
+the protocol are OSErrors. The handshake is the connection's own affair: a peer that never makes it keeps one thread.
+
 *A buffer while waiting.* `recv(n)` is handed its memory before it waits. A loop has one buffer for all
 connections; here each has its own, whether anything ever comes or not. Only the pages that data once touched are
 resident, so an idle connection costs address space at first and up to READ_BYTES later.
 """
 
+import contextlib
 import selectors
 import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from crossloop.api import Receive
+from crossloop.api import Receive, StreamApplication
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+
+if TYPE_CHECKING:  # an adapter that offers this level among others does not load it
+    import ssl
 
 READ_BYTES = 65536
 
@@ -45,6 +53,22 @@ def converse(connection: socket.socket, receive: Receive) -> None:
                 sendall(answer)
             except OSError:
                 return
+
+
+def secured(connection: socket.socket, context: "ssl.SSLContext") -> "ssl.SSLSocket":
+    """*connection* as a TLS server's, before the handshake; it takes over the descriptor. Raises OSError."""
+    return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+
+
+def converse_tls(connection: "ssl.SSLSocket", application: StreamApplication) -> None:
+    """As `converse`, from the handshake to the answer to the peer's close_notify."""
+    try:
+        connection.do_handshake()
+    except OSError:  # its alert has been sent, if there is one
+        return
+    converse(connection, application())
+    with contextlib.suppress(OSError):  # after an alert, or a reset, nothing is said
+        connection.unwrap()
 
 
 def arrivals(listener: socket.socket, *others: socket.socket) -> Iterator[socket.socket]:
