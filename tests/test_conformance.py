@@ -24,7 +24,10 @@ from crossloop.conformance.expectations import (
 )
 from crossloop.conformance.known_limits import known_limits, read_expectations
 from crossloop.journal import CheckRecord
+from crossloop.outcomes import Unsupported
 from crossloop.suite import SuiteError, load_suite
+from crossloop.supervise.answers import Ready
+from crossloop.supervise.child import ChildError, suite_paths, worker
 from tests.misbehaving import SEGFAULT
 
 SUITE = load_suite()
@@ -67,6 +70,9 @@ def broken(
         ("unbounded", "stream-slow-reader", "64 MiB taken in"),
         ("noisy", "stream-stop-idle", "served"),
         ("raising", "stream-one-byte", "KeyError: 'no such key'"),
+        ("ticketless", "tls-resumption", "connection 1: session_reused is "),
+        ("ending-twice", "push-ended", "times that each connection was told its end: [2, 2, 2, 2]"),
+        ("greedy", "names-in-flight", "most questions in flight at a time: 6"),
         ("one-shot", "readiness-level-triggered", "it never did"),
         ("unwatch-ignored", "readiness-unwatch", "calls after unwatch: "),
         ("early", "timers-not-early", " ms"),
@@ -168,6 +174,28 @@ def test_a_style_that_fails_again_and_again_is_given_up_and_the_next_level_is_ch
 def test_an_unsupported_member_is_unsupported_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     (record,) = broken("watch-unsupported", monkeypatch, "readiness-readable")
     assert (record.outcome, record.reason) == ("unsupported", "completions only")
+
+
+def test_a_level_that_is_entered_once_has_a_fresh_process_for_each_behaviour() -> None:
+    wanted = ["readiness-readable", "timers-zero", "readiness-runs-again"]
+    first, second, again = list(check_adapter("once", suite=BROKEN, behaviours=wanted))[1:]
+    assert {one.outcome for one in (first, second)} == {"measured"}, described(first) + described(second)
+    assert (again.behaviour, again.outcome, again.as_expected) == (
+        "readiness-runs-again",
+        "unsupported",
+        True,
+    )
+    assert again.reason == "Readiness can be entered once in a process: its reactor cannot restart"
+
+
+def test_a_workload_that_is_repeated_is_refused_by_a_level_that_is_entered_once() -> None:
+    request = {
+        "do": "work", "module": BROKEN.adapters["once"].module, "scenario": BROKEN.scenarios["timers"].module,
+        "style": "native", "paths": suite_paths(BROKEN.paths), "cpu": None,
+    }  # fmt: skip
+    with worker("once") as child, pytest.raises(ChildError, match="its reactor cannot restart") as refused:
+        child.ask(request, Ready, 20.0)
+    assert isinstance(refused.value.outcome, Unsupported)
 
 
 def test_an_absent_binding_is_not_installed() -> None:

@@ -12,17 +12,20 @@ import itertools
 import os
 import select
 import socket
+import ssl
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, ClassVar
 
 from crossloop.api import (
     AdapterAbout,
     Callback,
+    PushApplication,
     Receive,
+    Send,
     StreamApplication,
     UnsupportedError,
     unsupported,
@@ -35,11 +38,19 @@ ABOUT = AdapterAbout(family="broken", library="none", binding="asyncio", summary
 class Adapter(StandardLoop):
     """The working adapter; `__init__` breaks it."""
 
-    styles = {"StreamServer": ("protocol",)}
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": ("protocol",),
+        "TlsServer": ("protocol",),
+        "PushServer": ("protocol",),
+        "NameResolution": ("getaddrinfo-threads",),
+    }
 
     def __init__(self) -> None:
         super().__init__(asyncio.SelectorEventLoop())  # which watches descriptors on Windows, too
         self.wrap: Callable[[StreamApplication], StreamApplication] = lambda application: application
+        self.wrap_push: Callable[[PushApplication], PushApplication] = lambda application: application
+        self.tickets = 2
+        self.more_in_flight = 0
         self.before_serving: Callable[[], object] = lambda: None
         self.stop_heard = True
         self.early_end = False
@@ -54,6 +65,27 @@ class Adapter(StandardLoop):
         if not self.stop_heard:
             stop, self.never = socket.socketpair()
         super().serve_streams(listener, self.wrap(application), style, stop)
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: ssl.SSLContext,
+    ) -> None:
+        context.num_tickets = self.tickets
+        super().serve_tls(listener, application, style, stop, context)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        super().serve_push(listener, self.wrap_push(application), style, stop)
+
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        return super().resolve(style, server, names, in_flight + self.more_in_flight)
 
     def run_main(self, main: Coroutine[Any, Any, None]) -> None:
         if self.early_end:
@@ -169,6 +201,14 @@ def shared(application: StreamApplication) -> StreamApplication:
     return lambda: one
 
 
+def ending_twice(application: PushApplication) -> PushApplication:
+    def connection(send: Send) -> Receive:
+        receive = application(send)
+        return lambda data: receive(data) or (b"" if data else receive(data))
+
+    return connection
+
+
 def one_shot(adapter: Adapter) -> None:
     loop = adapter.loop
 
@@ -246,6 +286,11 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "hanging": lambda adapter: setattr(adapter, "before_serving", threading.Event().wait),
     "refusing": lambda adapter: setattr(adapter, "before_serving", refuse),
     "raising": lambda adapter: setattr(adapter, "before_serving", lambda: dict[str, str]()["no such key"]),
+    # other servers
+    "ticketless": lambda adapter: setattr(adapter, "tickets", 0),
+    "ending-twice": lambda adapter: setattr(adapter, "wrap_push", ending_twice),
+    # names
+    "greedy": lambda adapter: setattr(adapter, "more_in_flight", 1),
     # readiness
     "one-shot": one_shot,
     "watch-unsupported": lambda adapter: setattr(adapter, "watch", unsupported("completions only")),
