@@ -68,10 +68,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from crossloop.api import (
     AdapterAbout,
+    DatagramApplication,
     Facts,
     Receive,
     StreamApplication,
@@ -87,6 +88,7 @@ from crossloop.bindings.posix_signals import (
     signal_readiness_of_any,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.datagrams import answering
 from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
 
 if sys.platform != "linux":
@@ -139,7 +141,7 @@ class Adapter(Multiplexing):
             loaded_from=module_file(ctypes),
         )
 
-    # StreamServer
+    # StreamServer, Datagrams; a push is sent and watched for by `Readiness`, which is dearer
 
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
@@ -150,6 +152,35 @@ class Adapter(Multiplexing):
                 server.run()
             finally:
                 server.close()
+        self._look_again()
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        with _blocked(self._taker, self._blocked), endpoint:
+            try:
+                signal_readiness(endpoint.fileno(), self._number)
+                signal_readiness(stop.fileno(), self._number)
+                self._answer_until(stop, answering(endpoint, application))
+            finally:
+                end_signals(stop.fileno())
+                end_signals(endpoint.fileno())
+        self._look_again()
+
+    def _answer_until(self, stop: socket.socket, answer_next: Callable[[], bool]) -> None:
+        take, info, stopping = self._taker.take, self._taker.info, stop.fileno()
+        while not _readable(stop):
+            taken = 0
+            while taken == 0 or (taken == self._number and info.si_fd != stopping):
+                timeout_s: float | None = 0.0
+                for _ in range(STEPS_PER_TURN):
+                    if not answer_next():
+                        timeout_s = None  # the next signal comes for what is not there yet
+                        break
+                taken = take(timeout_s)
+            self.overflows += taken == OVERFLOW
+
+    def _look_again(self) -> None:
         if self._looking is not None:
             self._looking.everywhere()  # signals that were meant for it have been taken
 

@@ -72,6 +72,7 @@ def broken(
         ("raising", "stream-one-byte", "KeyError: 'no such key'"),
         ("ticketless", "tls-resumption", "connection 1: session_reused is "),
         ("ending-twice", "push-ended", "times that each connection was told its end: [2, 2, 2, 2]"),
+        ("chatty", "datagrams-no-answer", "from byte 0 on b'?'"),
         ("greedy", "names-in-flight", "most questions in flight at a time: 6"),
         ("one-shot", "readiness-level-triggered", "it never did"),
         ("unwatch-ignored", "readiness-unwatch", "calls after unwatch: "),

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 from crossloop.api import (
     AdapterAbout,
     Callback,
+    DatagramApplication,
     PushApplication,
     Receive,
     Send,
@@ -42,6 +43,7 @@ class Adapter(StandardLoop):
         "StreamServer": ("protocol",),
         "TlsServer": ("protocol",),
         "PushServer": ("protocol",),
+        "Datagrams": ("protocol",),
         "NameResolution": ("getaddrinfo-threads",),
     }
 
@@ -49,6 +51,7 @@ class Adapter(StandardLoop):
         super().__init__(asyncio.SelectorEventLoop())  # which watches descriptors on Windows, too
         self.wrap: Callable[[StreamApplication], StreamApplication] = lambda application: application
         self.wrap_push: Callable[[PushApplication], PushApplication] = lambda application: application
+        self.wrap_datagrams: Callable[[DatagramApplication], DatagramApplication] = lambda each: each
         self.tickets = 2
         self.more_in_flight = 0
         self.before_serving: Callable[[], object] = lambda: None
@@ -81,6 +84,11 @@ class Adapter(StandardLoop):
         self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
     ) -> None:
         super().serve_push(listener, self.wrap_push(application), style, stop)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        super().serve_datagrams(endpoint, self.wrap_datagrams(application), style, stop)
 
     def resolve(
         self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
@@ -289,6 +297,9 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     # other servers
     "ticketless": lambda adapter: setattr(adapter, "tickets", 0),
     "ending-twice": lambda adapter: setattr(adapter, "wrap_push", ending_twice),
+    "chatty": lambda adapter: setattr(
+        adapter, "wrap_datagrams", lambda application: lambda data: application(data) or b"?"
+    ),
     # names
     "greedy": lambda adapter: setattr(adapter, "more_in_flight", 1),
     # readiness

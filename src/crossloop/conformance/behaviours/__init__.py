@@ -5,6 +5,7 @@
 
 from crossloop.conformance.behaviour import Behaviour, Level
 from crossloop.conformance.behaviours.adapter import ADAPTER
+from crossloop.conformance.behaviours.datagrams import DATAGRAMS
 from crossloop.conformance.behaviours.descriptors import DESCRIPTORS
 from crossloop.conformance.behaviours.name_resolution import NAME_RESOLUTION
 from crossloop.conformance.behaviours.push_server import PUSH_SERVER
@@ -19,6 +20,7 @@ LEVELS: tuple[Level, ...] = (
     STREAM_SERVER,
     TLS_SERVER,
     PUSH_SERVER,
+    DATAGRAMS,
     readiness(DESCRIPTORS, TIMERS, WAKEUPS, STOPPING),
     TASKS,
     NAME_RESOLUTION,
