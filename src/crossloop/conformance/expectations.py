@@ -8,7 +8,7 @@ import fnmatch
 import platform
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -59,7 +59,7 @@ class Condition:
     """A predicate on surroundings that can be read."""
 
     text: str
-    holds: Callable[[Surroundings], bool]
+    holds: Callable[[Surroundings], bool] = field(compare=False)
 
     def __and__(self, other: "Condition") -> "Condition":
         return Condition(
