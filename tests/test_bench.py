@@ -14,7 +14,7 @@ import msgspec
 import psutil
 import pytest
 
-from crossloop.cli.benching import warnings_of
+from crossloop.cli.measuring import warnings_of
 from crossloop.references import REFERENCES
 from crossloop.supervise.references import probe_references
 from tests import journals
@@ -82,7 +82,10 @@ FAULTS = {
     ("hangs", "tcp-echo"): ("timed-out", "stopped answering"),
     ("lies", "tcp-echo"): ("failed", "wrong answer at offset 1023"),
     ("misses", "tcp-echo"): ("not-installed", "nosuchbinding"),
-    ("narrows", "tcp-echo"): ("unsupported", "2 connections are more than the 1 it can hold: a door for one"),
+    ("narrows", "tcp-echo"): (
+        "unsupported",
+        "10 connections are more than the 1 it can hold: a door for one",
+    ),
     ("raises", "tcp-echo"): ("failed", "ZeroDivisionError: on purpose"),
     ("refuses", "tcp-echo"): ("unsupported", "this kernel lacks what it takes"),
     ("segfaults", "tcp-echo"): ("crashed", SEGFAULT),
@@ -171,8 +174,8 @@ def test_references_run_beside_and_are_counted_with_nobody(
 def test_references_can_be_left_out() -> None:
     words = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "tcp-echo", "--dry-run")
     beside = f" and {len(_built())} references" if _built() else ""
-    assert f"tcp-echo size=1024 connections=2: 3 rows{beside} × 2 rounds" in crossloop(*words).stdout
-    assert "connections=2: 3 rows × 2 rounds" in crossloop(*words, "--no-references").stdout
+    assert f"tcp-echo size=1024 connections=10: 3 rows{beside} × 2 rounds" in crossloop(*words).stdout
+    assert "connections=10: 3 rows × 2 rounds" in crossloop(*words, "--no-references").stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -5,13 +5,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from crossloop.bench.plan import PROFILES, climbs
+from crossloop.bench.ladder import Climb
+from crossloop.bench.profiles import PROFILES
 from crossloop.claims import (
     CLAIMS,
     Claim,
@@ -37,6 +39,7 @@ from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed
 from tests.documents import ROOT
 from tests.journals import LINUX, WINE, figures, latency, run_record
+from tests.plans import echoes
 
 BY_ID = {claim.id: claim for claim in CLAIMS}
 HOLDS, DOES_NOT, UNDECIDED = Verdict.HOLDS, Verdict.DOES_NOT, Verdict.UNDECIDED
@@ -307,9 +310,10 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
         )
         for name in adapters_of(needs)
     ]
-    plan = claims_plan(needs, scenarios, probed, budget_s=600, most_connections=None)
+    exchanges = partial(echoes, scenarios=scenarios)
+    plan = claims_plan(needs, scenarios, probed, exchanges, budget_s=600, most_connections=None)
     rows_of = {
-        stage.scenario.id: {row.adapter for one in stage.comparisons for row in one.rows}
+        stage.name: {row.adapter for one in stage.comparisons for row in one.rows}
         for stage in plan.stages
     }
     assert rows_of["c10k"] == {
@@ -324,13 +328,13 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     }
     assert rows_of["dns"] == {"gevent-libev"}
     assert rows_of["wakeups"] == {"gevent-libev", "gevent-libuv"}
-    assert {one.parameters["connections"] for stage in plan.stages if stage.scenario.id == "tcp-echo"
+    assert {one.parameters["connections"] for stage in plan.stages if stage.name == "tcp-echo"
             for one in stage.comparisons} == {10}  # fmt: skip
     assert all(not one.rates for stage in plan.stages for one in stage.comparisons)
     for stage in plan.stages:
         assert all(row.adapter in stage.variants for row in stage.rows if "@" in row.adapter)
-        assert climbs(stage.scenario) == (stage.scenario.id == "c10k")
-    least = claims_plan(needs, scenarios, probed, budget_s=0.001, most_connections=None)
+        assert isinstance(stage, Climb) == (stage.name == "c10k")
+    least = claims_plan(needs, scenarios, probed, exchanges, budget_s=0.001, most_connections=None)
     assert least.profile == PROFILES["smoke"]
     assert least.seconds < plan.seconds
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from crossloop.bench.cells import cells_of, comparison_record
-from crossloop.bench.plan import PROFILES, Comparison, Row, make_plan
-from crossloop.bench.run import highest_floor
+from crossloop.bench.execution import highest_floor
+from crossloop.bench.stages import Comparison, Row
 from crossloop.bench.variants import Twin
 from crossloop.journal import ComparisonRecord, Control, EndRecord, Estimate, Record, SliceRecord
 from crossloop.outcomes import Crashed, Measured, Outcome
@@ -16,6 +16,7 @@ from crossloop.report import render
 from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed
 from tests import journals
+from tests.plans import planned
 
 SUITE = load_suite()
 ECHO = SUITE.scenarios["tcp-echo"]
@@ -58,7 +59,7 @@ def comparison(control: Row | None = ASYNCIO) -> Comparison:
 
 def test_one_row_runs_twice_in_its_first_style() -> None:
     adapters = [probed("poll", "native"), probed("asyncio", "protocol", "streams")]
-    (stage,) = make_plan(PROFILES["quick"], [ECHO], adapters).stages
+    (stage,) = planned("quick", [ECHO], adapters).stages
     headline = stage.comparisons[0]
     assert headline.control == ASYNCIO
     assert headline.twin == Row("asyncio@twin", "protocol")
@@ -76,13 +77,13 @@ def test_one_row_runs_twice_in_its_first_style() -> None:
 def test_a_model_comes_before_asyncio_and_without_either_the_first_row_does(
     names: tuple[str, str], control: str
 ) -> None:
-    (stage,) = make_plan(PROFILES["quick"], [ECHO], [probed(name, "native") for name in names]).stages
+    (stage,) = planned("quick", [ECHO], [probed(name, "native") for name in names]).stages
     assert stage.comparisons[0].control == Row(control, "native")
 
 
 @pytest.mark.parametrize(("profile", "controlled"), [("quick", 1), ("standard", 9), ("full", 9)])
 def test_where_a_profile_has_controls(profile: str, controlled: int) -> None:
-    (stage,) = make_plan(PROFILES[profile], [ECHO], [probed("asyncio", "protocol")]).stages
+    (stage,) = planned(profile, [ECHO], [probed("asyncio", "protocol")]).stages
     have = [one.control is not None for one in stage.comparisons]
     assert have[0]
     assert sum(have) == min(controlled, len(have)) or (controlled > 1 and all(have))
@@ -93,7 +94,7 @@ def test_a_ladder_is_climbed_twice_only_where_its_rungs_can_be_told_apart(
     profile: str, controlled: bool
 ) -> None:
     c10k = SUITE.scenarios["c10k"]
-    (stage,) = make_plan(PROFILES[profile], [c10k], [probed("asyncio", "protocol", scenario="c10k")]).stages
+    (stage,) = planned(profile, [c10k], [probed("asyncio", "protocol", scenario="c10k")]).stages
     assert {one.control is not None for one in stage.comparisons} == {controlled}
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,8 +13,7 @@ import pytest
 
 from crossloop.bench.evidence import subject, take_evidence
 from crossloop.bench.header import cpus
-from crossloop.bench.plan import PROFILES, make_plan
-from crossloop.bench.rooms import Conditions
+from crossloop.bench.site import Conditions, Site
 from crossloop.journal import EvidenceRecord, JournalError, JournalWriter, SystemCalls, read_journal
 from crossloop.measure.syscalls import Count, TracingError, parsed, traced, tracer
 from crossloop.report.evidence_section import peculiarities
@@ -22,6 +21,7 @@ from crossloop.statistics import LEVEL_STRETCHES, Stretch, steady
 from crossloop.suite import load_suite
 from crossloop.supervise.probe import probe
 from tests import journals
+from tests.plans import planned
 
 TABLE = """strace: Process 4711 detached
 strace: Process 4712 detached
@@ -279,17 +279,15 @@ def test_a_figure_or_its_reason_is_there_and_not_both(tmp_path: Path) -> None:
 # A pass on real servers
 
 
-def take(
-    adapters: Sequence[str], tell: Callable[[str], object] = lambda _text: None
-) -> dict[str, EvidenceRecord]:
+def take(adapters: Sequence[str]) -> dict[str, EvidenceRecord]:
     suite = load_suite()
     probed = [probe(suite, suite.adapters[name], suite.scenarios) for name in adapters]
-    plan = make_plan(PROFILES["smoke"], [suite.scenarios["tcp-echo"]], probed)
+    plan = planned("smoke", [suite.scenarios["tcp-echo"]], probed)
     found = subject(plan)
     assert found is not None
     rows = [one for one in found[1].rows if one.style in ("native", "protocol")]
-    records = take_evidence(suite, plan, Conditions(*cpus()), rows, tell)
-    return {one.adapter: one for one in records}
+    with Site(suite, Conditions(*cpus())) as site:
+        return {one.adapter: one for one in take_evidence(site, *found, rows)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="strace, fork and epoll are Linux's")

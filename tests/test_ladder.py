@@ -17,7 +17,9 @@ import pytest
 from crossloop.api import ScenarioAbout
 from crossloop.bench import ladder
 from crossloop.bench.cells import cells_of
-from crossloop.bench.plan import PROFILES, Comparison, Row, make_plan
+from crossloop.bench.ladder import Climb
+from crossloop.bench.profiles import PROFILES
+from crossloop.bench.stages import Comparison, Row
 from crossloop.journal import Latency, SliceRecord
 from crossloop.load import (
     ConnectionLostError,
@@ -36,6 +38,7 @@ from crossloop.supervise.child import BesideError, Child
 from crossloop.supervise.probe import Probed
 from tests import misbehaving as bad
 from tests.misbehaving import SEGFAULT, SIZE, echo_target, serving
+from tests.plans import planned
 
 HERE = Path(__file__).parent
 MARK = f"ladder {os.getpid()}"
@@ -135,13 +138,13 @@ def test_too_slow_says_both_numbers() -> None:
 
 def probed(name: str, styles: tuple[str, ...]) -> Probed:
     entry = load_suite().adapters[name]
-    return Probed(entry, Measured(), levels=("StreamServer",), styles=styles, rows={"c10k": styles})
+    return Probed(entry, Measured(), levels={"StreamServer": styles}, rows={"c10k": styles})
 
 
 def test_a_ladder_climbs_in_the_first_style_alone_from_the_lowest_rung() -> None:
-    plan = make_plan(PROFILES["full"], [C10K], [probed("asyncio", ("protocol", "streams"))])
+    plan = planned("full", [C10K], [probed("asyncio", ("protocol", "streams"))])
     (stage,) = plan.stages
-    assert stage.climbs
+    assert isinstance(stage, Climb)
     assert [one.parameters["connections"] for one in stage.comparisons] == [
         100, 300, 1000, 3000, 10000, 30000
     ]  # fmt: skip
@@ -152,8 +155,8 @@ def test_a_ladder_climbs_in_the_first_style_alone_from_the_lowest_rung() -> None
 
 
 def test_what_the_machine_forbids_is_typed_before_it_starts() -> None:
-    plan = make_plan(
-        PROFILES["full"],
+    plan = planned(
+        "full",
         [C10K],
         [probed("asyncio", ("protocol",)), probed("uvloop", ("protocol",))],
         most_connections=(19_936, "a process may hold 20,000 descriptors here"),
@@ -169,7 +172,7 @@ def test_what_the_machine_forbids_is_typed_before_it_starts() -> None:
 
 
 def test_another_objective_takes_the_place_of_the_declared_one() -> None:
-    plan = make_plan(PROFILES["quick"], [C10K], [probed("asyncio", ("protocol",))], objective_p99_ms=5)
+    plan = planned("quick", [C10K], [probed("asyncio", ("protocol",))], objective_p99_ms=5)
     assert plan.stages[0].objective_p99_ms == 5
 
 
@@ -179,12 +182,12 @@ def test_another_objective_takes_the_place_of_the_declared_one() -> None:
 def test_primary_styles_only_beyond(tmp_path: Path, beyond: str, rows: list[int]) -> None:
     path = tmp_path / "c10k.py"
     path.write_text(
-        "ABOUT = ScenarioAbout(levels=('StreamServer',), title='', question='', unit='', "
-        "profiles={'quick': ({'connections': 1, 'size': 64}, {'connections': 2, 'size': 64}, "
-        f"{{'connections': 3, 'size': 64}})}}, primary_styles_only_beyond={beyond})"
+        "ABOUT = ScenarioAbout(levels=('StreamServer',), drive='exchange', title='', question='', unit='', "
+        "sets=(('quick', {'connections': 1}), ('quick', {'connections': 2}), ('smoke', {'connections': 3})), "
+        f"primary_styles_only_beyond={beyond})"
     )
     entry = ScenarioEntry("c10k", "c10k", path, read_declaration(path, ScenarioAbout))
-    plan = make_plan(PROFILES["quick"], [entry], [probed("asyncio", ("protocol", "streams"))])
+    plan = planned("quick", [entry], [probed("asyncio", ("protocol", "streams"))])
     assert [len(one.rows) for one in plan.stages[0].comparisons] == rows
 
 
@@ -200,10 +203,10 @@ def test_primary_styles_only_beyond(tmp_path: Path, beyond: str, rows: list[int]
 def test_a_set_that_is_no_rung_is_refused(tmp_path: Path, wrong: str) -> None:
     path = tmp_path / "climb.py"
     path.write_text(
-        "ABOUT = ScenarioAbout(levels=('StreamServer',), title='', question='', unit='', "
-        f"profiles={{'quick': ({wrong},)}}, ladder='connections')"
+        "ABOUT = ScenarioAbout(levels=('StreamServer',), drive='exchange', title='', question='', unit='', "
+        f"sets=(('quick', {wrong}),), ladder='connections')"
     )
-    with pytest.raises(SuiteError, match="profiles"):
+    with pytest.raises(SuiteError, match="sets"):
         read_declaration(path, ScenarioAbout)
 
 
@@ -442,6 +445,8 @@ def test_a_child_is_watched_while_another_is_asked() -> None:
 
 # The whole way.
 
+CLIMB = ("--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke", "--scenarios", "climb")
+
 
 def crossloop(*arguments: str, descriptors: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "crossloop", *arguments]
@@ -461,7 +466,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A bench of every fault on the ladder of the profile `smoke`."""
     out = tmp_path_factory.mktemp("climbed")
     done = crossloop(
-        "--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke", "--scenarios", "c10k", "--adapters",
+        *CLIMB, "--adapters",
         "asyncio,crowded,eats,exits,hangs,hoards,misses,raises,refuses,segfaults,tires", "--limit", "15",
         "--memory", "300", "--objective", "5000", "--out", str(out),
     )  # fmt: skip
@@ -521,16 +526,16 @@ def test_the_page_says_how_far_each_got(climbed: Path) -> None:
     assert "| 10 | 100 | got to | what stopped it |" in page
     assert re.search(r"\| asyncio \(protocol\) \| [\d.]+ \| [\d.]+ \| 100 \| the ladder ends \|", page)
     assert re.search(r"\| exits \(protocol\) \| crashed \| – \| none \| crashed: exited with status 7", page)
-    assert "c10k-curves.svg" in page
+    assert "climb-curves.svg" in page
 
 
 def test_a_rung_beyond_the_hard_limit_is_said_before_anything_starts(tmp_path: Path) -> None:
     done = crossloop(
-        "bench", "--profile", "smoke", "--scenarios", "c10k", "--adapters", "asyncio", "--out", str(tmp_path),
+        *CLIMB, "--adapters", "asyncio", "--out", str(tmp_path),
         descriptors=140,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    said = "c10k: 100 connections asked for, 76 are possible: a process may hold 140 descriptors here"
+    said = "climb: 100 connections asked for, 76 are possible: a process may hold 140 descriptors here"
     assert said in done.stderr
     assert said.partition(": ")[2] in cells(tmp_path)["asyncio", 100]["reason"]
     assert cells(tmp_path)["asyncio", 10]["outcome"] == "measured"
@@ -538,8 +543,7 @@ def test_a_rung_beyond_the_hard_limit_is_said_before_anything_starts(tmp_path: P
 
 def test_a_missed_objective_has_figures_and_ends_the_climb(tmp_path: Path) -> None:
     done = crossloop(
-        "bench", "--profile", "smoke", "--scenarios", "c10k", "--adapters", "asyncio", "--objective", "0.001",
-        "--out", str(tmp_path),
+        *CLIMB, "--adapters", "asyncio", "--objective", "0.001", "--out", str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = cells(tmp_path)
@@ -553,17 +557,7 @@ def test_a_missed_objective_has_figures_and_ends_the_climb(tmp_path: Path) -> No
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 def test_an_interrupted_climb_is_finished(tmp_path: Path) -> None:
-    arguments = [
-        "bench",
-        "--profile",
-        "smoke",
-        "--scenarios",
-        "c10k",
-        "--adapters",
-        "asyncio",
-        "--out",
-        str(tmp_path),
-    ]
+    arguments = [*CLIMB, "--adapters", "asyncio", "--out", str(tmp_path)]
     assert crossloop(*arguments).returncode == 0
     journal = tmp_path / "run.jsonl"
     lines = journal.read_text().splitlines(keepends=True)

@@ -7,7 +7,7 @@ import pytest
 
 from crossloop.api import Adapter, Facts, Parameters, Workload
 from crossloop.bench.late import late_rows
-from crossloop.bench.plan import Comparison, Row
+from crossloop.bench.stages import Comparison, Row
 from crossloop.journal import SliceRecord
 from crossloop.suite import load_suite
 from crossloop.worker.working import WorkRoom

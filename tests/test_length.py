@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from crossloop.bench.cells import comparison_record
+from crossloop.bench.execution import Bench
 from crossloop.bench.length import (
     FIXED,
     Length,
@@ -18,9 +19,10 @@ from crossloop.bench.length import (
     length_of,
     settings_of,
 )
-from crossloop.bench.plan import PROFILES, Plan, make_plan
-from crossloop.bench.rooms import Conditions
-from crossloop.bench.run import Bench, Past
+from crossloop.bench.past import Past
+from crossloop.bench.plan import Plan
+from crossloop.bench.profiles import PROFILES
+from crossloop.bench.site import Conditions
 from crossloop.journal import (
     ComparisonRecord,
     EndRecord,
@@ -36,6 +38,7 @@ from crossloop.statistics import GENERATIONS_TO_STOP, half_width, paired_ratio, 
 from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed, probe_all
 from tests import journals
+from tests.plans import planned
 from tests.test_bench import crossloop, records
 from tests.test_control import comparison, slices
 
@@ -45,11 +48,11 @@ SUITE = load_suite()
 def plan(profile: str = "standard", *scenarios: str) -> Plan:
     wanted = [SUITE.scenarios[name] for name in scenarios or ("tcp-echo", "timers")]
     rows = {one.id: ("native",) for one in wanted}
-    levels = ("StreamServer", "Readiness")
+    levels = {"StreamServer": ("native",), "Readiness": ("native",)}
     probed = [
         Probed(SUITE.adapters[name], Measured(), levels=levels, rows=rows) for name in ("asyncio", "epoll")
     ]
-    return make_plan(PROFILES[profile], wanted, probed)
+    return planned(profile, wanted, probed)
 
 
 def rounds(found: Plan) -> list[int]:
@@ -62,7 +65,6 @@ def rounds(found: Plan) -> list[int]:
 def test_smoke_and_quick_have_fixed_rounds_unless_somebody_asks() -> None:
     for profile in ("smoke", "quick"):
         assert length_of(plan(profile), None, None) == FIXED
-        assert not FIXED.adaptive
     quick = plan("quick")
     assert length_of(quick, 7, None) == Length(420, PROFILES["quick"].precision)
     assert length_of(quick, None, 2) == Length(2 * quick.seconds, 0.02)
@@ -93,9 +95,14 @@ def test_a_plan_is_cut_to_its_budget_and_not_below_what_can_tell_rows_apart() ->
 def test_ladders_are_not_cut() -> None:
     wanted = [SUITE.scenarios["c10k"]]
     probed = [
-        Probed(SUITE.adapters["epoll"], Measured(), levels=("StreamServer",), rows={"c10k": ("native",)})
+        Probed(
+            SUITE.adapters["epoll"],
+            Measured(),
+            levels={"StreamServer": ("native",)},
+            rows={"c10k": ("native",)},
+        )
     ]
-    climbing = make_plan(PROFILES["standard"], wanted, probed)
+    climbing = planned("standard", wanted, probed)
     assert rounds(least(climbing)) == rounds(climbing)
 
 
@@ -214,7 +221,7 @@ def test_a_run_ends_when_its_intervals_are_narrow(tmp_path: Path) -> None:
     """Within ± 90 % everything is known as soon as there are generations enough; the budget is not spent."""
     scenario = SUITE.scenarios["tcp-echo"]
     probed = list(probe_all(SUITE, {"asyncio": SUITE.adapters["asyncio"]}, {scenario.id: scenario}))
-    smoke = make_plan(PROFILES["smoke"], [scenario], probed)
+    smoke = planned("smoke", [scenario], probed)
     whole = bench(tmp_path / "run.jsonl", smoke, Past())
     (found,) = (one for one in whole if isinstance(one, ComparisonRecord))
     assert (found.stopped, found.generations) == ("precise", GENERATIONS_TO_STOP)
@@ -241,8 +248,8 @@ def bench(path: Path, smoke: Plan, past: Past) -> list[Record]:
             conditions=Conditions(None, None),
             seed=1,
             past=past,
-            progress=lambda _text, _slices: None,
             length=Length(3600, 0.9),
+            evidence=False,
         ).run()
     return read_journal(path)
 

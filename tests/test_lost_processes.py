@@ -12,17 +12,21 @@ import psutil
 import pytest
 
 from crossloop.bench.header import cpus
-from crossloop.bench.plan import Comparison, Pace, Row, Stage
-from crossloop.bench.rooms import Conditions, Room, Taken, open_room
+from crossloop.bench.profiles import Pace
+from crossloop.bench.rooms import SliceRoom, open_room
+from crossloop.bench.site import Conditions, Site
+from crossloop.bench.stages import Comparison, Rounds, Row, Stage, Step
+from crossloop.bench.visits import Taken
 from crossloop.outcomes import Failed
 from crossloop.suite import load_suite
 from crossloop.supervise.child import ChildError
+from tests.plans import echo_of
 
 HERE = Path(__file__).parent
 LIMIT_S = 120.0
-SETS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "tcp-echo": ("protocol", "capacity", {"connections": 2, "size": 64}),
-    "dns": ("pycares", "work", {"names": 5, "in_flight": 2, "kind": "plain"}),
+SETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tcp-echo": ("protocol", {"connections": 2, "size": 64}),
+    "dns": ("pycares", {"names": 5, "in_flight": 2, "kind": "plain"}),
 }
 LOAD = "crossloop.load.server"
 DIES_AT_START = """
@@ -34,16 +38,17 @@ if "crossloop.load.server" in sys.orig_argv:
 
 def staged(scenario: str, *adapters: str) -> Stage:
     suite = load_suite()
-    style, _phase, parameters = SETS[scenario]
+    style, parameters = SETS[scenario]
     rows = tuple(Row(adapter, style) for adapter in adapters)
     about = suite.scenarios[scenario]
     pace = Pace(generations=1, slice_ms=100, run_in_ms=5)
-    return Stage(about, (Comparison(about, parameters, rows, 1, ()),), pace)
+    exchange = echo_of(64) if scenario == "tcp-echo" else None
+    return Rounds((Comparison(about, parameters, rows, 1, exchange=exchange),), pace)
 
 
-def slices(room: Room, stage: Stage, number: int = 0) -> list[Taken]:
-    phase = SETS[stage.scenario.id][1]
-    return room.slices(stage.rows[number], stage.comparisons[0], [(phase, 0.0)], 1)
+def slices(room: SliceRoom, stage: Stage, number: int = 0) -> list[Taken]:
+    (comparison,) = stage.comparisons
+    return room.visit(stage.rows[number], comparison, [Step(comparison.main)], 1)
 
 
 def below(word: str) -> list[psutil.Process]:
@@ -57,7 +62,7 @@ def below(word: str) -> list[psutil.Process]:
 
 def test_a_load_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
     stage = staged("tcp-echo", "asyncio")
-    with open_room(load_suite(), stage, Conditions(*cpus())) as room:
+    with Site(load_suite(), Conditions(*cpus())) as site, open_room(site, stage) as room:
         for _again in range(2):
             (load,) = below(LOAD)
             load.kill()
@@ -70,7 +75,7 @@ def test_a_load_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
 def test_a_companion_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
     pytest.importorskip("pycares")
     stage = staged("dns", "asyncio", "asyncio-select")
-    with open_room(load_suite(), stage, Conditions(*cpus())) as room:
+    with Site(load_suite(), Conditions(*cpus())) as site, open_room(site, stage) as room:
         (companion,) = below("crossloop.worker")
         for number in (0, 1):
             assert slices(room, stage, number)[0].figures.operations > 0
@@ -126,8 +131,8 @@ def test_a_companion_that_does_not_start_has_an_outcome_of_its_own(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(ChildError) as raised:
-        open_room(load_suite(), staged("dns", "asyncio"), Conditions(*cpus()))
+    with Site(load_suite(), Conditions(*cpus())) as site, pytest.raises(ChildError) as raised:
+        open_room(site, staged("dns", "asyncio"))
     outcome = raised.value.outcome
     assert isinstance(outcome, Failed)
     assert outcome.beside == "companion"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crossloop.bench.cells import cells_of
-from crossloop.bench.plan import Comparison, Row
+from crossloop.bench.stages import Comparison, Row
 from crossloop.journal import MeasuredRow, Mode, Modes, SliceRecord
 from crossloop.report import ScenarioTexts
 from crossloop.report.modes import mode_lines

@@ -18,7 +18,7 @@ import pytest
 
 from adapters.kqueue_ import Changes, raise_refusal
 from crossloop.api import Echo, Receive, StreamServer, UnsupportedError
-from crossloop.bench.rooms import beyond_bound
+from crossloop.bench.visits import beyond_bound
 from crossloop.conformance.behaviour import Subject
 from crossloop.conformance.peer import Server, echo, expect_end, serve
 from crossloop.idioms.select_size import set_size

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from crossloop.bench.header import cpus
-from crossloop.bench.plan import PROFILES, STEPS
+from crossloop.bench.profiles import PROFILES, STEPS
 from crossloop.machine import PROBES
 from crossloop.measure import clocks
 from crossloop.worker.cycles import cycles, cycles_per_ns, own_cpu_clock

@@ -3,6 +3,7 @@
 import math
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from crossloop.bench.detection import (
     shortfalls,
 )
 from crossloop.bench.loading import LoadEngine
-from crossloop.bench.plan import Pace, Row
-from crossloop.bench.rooms import Conditions
+from crossloop.bench.profiles import Pace
 from crossloop.bench.selftest import SelfTest, Trial
+from crossloop.bench.site import Conditions, Site
+from crossloop.bench.stages import Row
 from crossloop.bench.variants import Slowed
 from crossloop.cli import selftesting
 from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, StopError
@@ -27,6 +29,7 @@ from crossloop.cli.selftesting import Request, Session
 from crossloop.journal import DetectionRecord, Estimate, SliceRecord, read_journal
 from crossloop.statistics import noise_floor, paired_ratio, wilson
 from crossloop.suite import load_suite
+from tests.plans import echo_of
 from tests.test_bench import crossloop
 
 SUITE = load_suite()
@@ -175,6 +178,7 @@ def small_trial() -> Trial:
         SUITE.scenarios["tcp-echo"],
         ROW,
         PARAMETERS,
+        echo_of(64),
         Pace(generations=1, slice_ms=10, run_in_ms=2),
         6,
         (0.0, 0.5),
@@ -183,9 +187,10 @@ def small_trial() -> Trial:
 
 def test_a_comparison_has_fresh_processes_and_judges_every_slowdown() -> None:
     taken: list[SliceRecord] = []
-    test = SelfTest(SUITE, small_trial(), Conditions(None, None), 1, record=taken.append)
     injected = [Injection(0.0, 0.0, Slowed("slow-0", 0)), Injection(0.5, 0.5, Slowed("slow-50", 300))]
-    records = [record for number in range(2) for record in test.compare(number, injected)]
+    with Site(SUITE, Conditions(None, None)) as site:
+        test = SelfTest(site, small_trial(), 1, record=taken.append)
+        records = [record for number in range(2) for record in test.compare(number, injected)]
     assert [(one.adapter, one.comparison) for one in records] == [
         ("asyncio@slow-0", 0), ("asyncio@slow-50", 0), ("asyncio@slow-0", 1), ("asyncio@slow-50", 1)
     ]  # fmt: skip
@@ -261,7 +266,7 @@ def test_a_self_test_that_falls_short_is_status_1(tmp_path: Path, capsys: pytest
 def test_resume_refuses_another_self_test(tmp_path: Path) -> None:
     assert Small(tmp_path, 1).run() == DONE
     other = Small(tmp_path, 1, resume=True)
-    other._trial = Trial(other._trial.scenario, Row("epoll", "native"), PARAMETERS, other._trial.pace, 6)
+    other._trial = replace(other._trial, row=Row("epoll", "native"))
     with pytest.raises(StopError, match=r"was begun with adapters \['asyncio'\], this is \['epoll'\]"):
         other.run()
 

@@ -12,7 +12,7 @@ import pytest
 from crossloop.api.about import ScenarioAbout
 from crossloop.bench.cells import cells_of, ratios_to_best
 from crossloop.bench.headroom import native_row, with_headroom
-from crossloop.bench.plan import PROFILES, Comparison, Row, make_plan
+from crossloop.bench.stages import Comparison, Row
 from crossloop.bench.tax import tax_records
 from crossloop.journal import (
     CellRecord,
@@ -35,8 +35,11 @@ from crossloop.statistics import joint_medians, sampled_share
 from crossloop.suite import AdapterEntry, ScenarioEntry, load_suite
 from crossloop.supervise.probe import Probed
 from tests import journals
+from tests.plans import planned
 
-ABOUT = ScenarioAbout(levels=("StreamServer",), title="Echo", question="", unit="message", profiles={})
+ABOUT = ScenarioAbout(
+    levels=("StreamServer",), drive="exchange", title="Echo", question="", unit="message", sets=()
+)
 SCENARIO = ScenarioEntry("echo", "scenarios.echo", Path("echo.py"), ABOUT)
 PARAMETERS = {"size": 1024, "connections": 10}
 TRUTH = {
@@ -229,23 +232,24 @@ def test_where_references_run(profile: str, expected: list[int]) -> None:
     probed = [_probed(suite.adapters["asyncio"])]
     ids = ["c-epoll", "c-libevent", "c-libev", "c-libuv"]
     scenarios = [suite.scenarios[name] for name in ("tcp-echo", "timers", "c10k")]
-    plan = make_plan(PROFILES[profile], scenarios, probed, references=ids)
-    by_id = {stage.scenario.id: stage for stage in plan.stages}
+    plan = planned(profile, scenarios, probed, references=ids)
+    by_id = {stage.name: stage for stage in plan.stages}
     assert [len(one.references) for one in by_id["tcp-echo"].comparisons] == expected
     assert all(one.references[0] == Row("c-epoll", "native") for one in by_id["tcp-echo"].comparisons)
     assert not any(one.references for name in ("timers", "c10k") for one in by_id[name].comparisons)
     assert by_id["tcp-echo"].libraries == {"asyncio": "none"}
-    without = make_plan(PROFILES[profile], scenarios, probed)
+    without = planned(profile, scenarios, probed)
     more = sum(one.rounds * len(one.references) for one in by_id["tcp-echo"].comparisons)
     assert plan.slices - without.slices == more * by_id["tcp-echo"].pace.generations
     assert Row("c-libuv", "native") in by_id["tcp-echo"].rows
 
 
 def _probed(entry: AdapterEntry) -> Probed:
-    levels, styles = ("StreamServer", "Readiness"), ("protocol",)
+    styles = ("protocol",)
+    levels = {"StreamServer": styles, "Readiness": styles}
     facts = {"library": "none", "mechanism": "epoll"}
     rows = {"tcp-echo": styles, "timers": ("native",), "c10k": styles}
-    return Probed(entry, Measured(), facts, levels, styles, (), rows)
+    return Probed(entry, Measured(), facts, levels, rows=rows)
 
 
 # The report.

@@ -11,9 +11,12 @@ import pytest
 
 from crossloop.api import Echo
 from crossloop.bench.header import cpus
-from crossloop.bench.plan import Comparison, Pace, Row, Stage
-from crossloop.bench.rooms import Conditions, Taken, open_room
+from crossloop.bench.profiles import Pace, parameter_sets
+from crossloop.bench.rooms import open_room
+from crossloop.bench.site import Conditions, Site
+from crossloop.bench.stages import Comparison, Rounds, Row, Stage, Step
 from crossloop.bench.variants import Build, Fresh, Slowed, Twin, Variant, request_of, variant_name
+from crossloop.bench.visits import Taken
 from crossloop.journal import EndRecord, Record
 from crossloop.journal.naming import adapter_of, is_variant, label_of
 from crossloop.outcomes import Unsupported
@@ -22,6 +25,7 @@ from crossloop.suite import load_suite
 from crossloop.supervise.child import ChildError
 from crossloop.worker.slowing import busy
 from tests.journals import ABOUT, LINUX, adapter_record, figures, measured, run_record
+from tests.plans import echo_of
 
 PACE = Pace(generations=1, slice_ms=300, run_in_ms=5)
 """Long enough for an answer to come on a machine on which every CPU has ten takers."""
@@ -33,17 +37,18 @@ def stage(scenario: str, parameters: dict[str, Any], variants: dict[str, Variant
     suite = load_suite()
     style = "protocol" if scenario == "tcp-echo" else "native"
     rows = tuple(Row(name, style) for name in ("asyncio", *variants))
-    comparison = Comparison(suite.scenarios[scenario], parameters, rows, 1, ())
-    return Stage(suite.scenarios[scenario], (comparison,), PACE, variants=variants)
+    exchange = echo_of(64) if scenario == "tcp-echo" else None
+    comparison = Comparison(suite.scenarios[scenario], parameters, rows, 1, exchange=exchange)
+    return Rounds((comparison,), PACE, variants)
 
 
 def visit(scenario: str, parameters: dict[str, Any], variant: Variant) -> list[Taken]:
     """One slice of *variant* of asyncio in a room. Raises ChildError."""
     name = variant_name("asyncio", variant)
     staged = stage(scenario, parameters, {name: variant})
-    phase = "capacity" if scenario == "tcp-echo" else "work"
-    with open_room(load_suite(), staged, Conditions(*cpus())) as room:
-        return room.slices(staged.rows[1], staged.comparisons[0], [(phase, 0.0)], 1)
+    (comparison,) = staged.comparisons
+    with Site(load_suite(), Conditions(*cpus())) as site, open_room(site, staged) as room:
+        return room.visit(staged.rows[1], comparison, [Step(comparison.main)], 1)
 
 
 def test_names() -> None:
@@ -133,13 +138,13 @@ def test_only_a_fresh_process_maps_what_asyncio_takes_for_a_receive(age: str, ma
 
 @pytest.mark.parametrize("variant", [Twin(), Build("again", ())], ids=lambda one: one.label)
 def test_variants_drive_themselves(variant: Variant) -> None:
-    parameters = dict(load_suite().scenarios["timers"].about.profiles["smoke"][0])
+    parameters = dict(parameter_sets(load_suite().scenarios["timers"].about, "smoke")[0])
     (answer,) = visit("timers", parameters, variant)
     assert answer.figures.operations > 0
 
 
 def test_a_slowed_variant_needs_an_application() -> None:
-    parameters = dict(load_suite().scenarios["timers"].about.profiles["smoke"][0])
+    parameters = dict(parameter_sets(load_suite().scenarios["timers"].about, "smoke")[0])
     with pytest.raises(ChildError) as refusal:
         visit("timers", parameters, Slowed("slow", 3))
     assert refusal.value.outcome == Unsupported(
@@ -158,9 +163,13 @@ def test_a_build_takes_the_place_of_what_is_installed(tmp_path: Path) -> None:
 
 def test_a_variant_that_the_stage_does_not_explain_is_refused() -> None:
     staged = stage("tcp-echo", ECHO, {"asyncio@twin": Twin()})
-    unexplained = Stage(staged.scenario, staged.comparisons, staged.pace)
-    with pytest.raises(ValueError, match=r"asyncio@twin/protocol names a variant"):
-        open_room(load_suite(), unexplained, Conditions(None, None))
+    unexplained = Rounds(staged.comparisons, staged.pace)
+    with (
+        Site(load_suite(), Conditions(None, None)) as site,
+        open_room(site, unexplained) as room,
+        pytest.raises(ValueError, match=r"asyncio@twin/protocol names a variant"),
+    ):
+        room.start(unexplained.rows)
 
 
 def variant_run() -> list[Record]:

@@ -91,6 +91,8 @@ class ScenarioAbout:
     native references can stand beside. Empty: it is the scenario's own."""
     server_parameters: tuple[str, ...] = ()
     """Parameters that the server must know: sets that differ in them have servers of their own."""
+    brief: bool = False
+    """Short profiles spend little on it: fewer generations and rounds than on the others, and no offered loads."""
     primary_styles_only_beyond: int | None = None
     """After this many parameter sets of a profile only each adapter's first style runs; 0: in all of them,
     None: in none."""

@@ -1,6 +1,5 @@
 """From slices to cells: figures, regimes and tiers of one comparison. Pure."""
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from typing import Any, Literal
@@ -8,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from crossloop import statistics
-from crossloop.bench.ladder import judged
-from crossloop.bench.plan import Comparison, Row
+from crossloop.bench.ladder import judged, latencies
+from crossloop.bench.stages import Comparison, Row, cost, row_of, row_seed, speed, values_of
 from crossloop.journal import (
     MAIN_PHASES,
     SPLIT_TICKS,
@@ -51,11 +50,6 @@ CLIENT_BUSY_SHARE = 0.80
 """From this share of its time spent on messages, not on looking for them, the load is the limit."""
 
 
-def row_seed(seed: int, *words: str) -> int:
-    """A seed of its own for each estimate, the same in every run of the same seed."""
-    return zlib.crc32("\0".join((str(seed), *words)).encode())
-
-
 def cells_of(
     comparison: Comparison,
     slices: Sequence[SliceRecord],
@@ -76,7 +70,7 @@ def cells_of(
     rates: dict[Row, dict[str, list[SliceRecord]]] = {}
     connecting: dict[Row, list[SliceRecord]] = {}
     for one in slices:
-        row = Row(one.adapter, one.style)
+        row = row_of(one)
         if row in failures or row not in ranked:
             continue
         match phase_of(one.phase):
@@ -86,7 +80,7 @@ def cells_of(
                 connecting.setdefault(row, []).append(one)
             case _ if one.operations:
                 main.setdefault(row, []).append(one)
-    costs = {(row.adapter, row.style): _values(found, _cost) for row, found in main.items()}
+    costs = {(row.adapter, row.style): values_of(found, cost) for row, found in main.items()}
     seed = row_seed(seed, comparison.scenario.id, comparison.key)
     standings = statistics.tiers(costs, seed, floor) if costs else {}
     cells = []
@@ -143,12 +137,9 @@ def ratios_to_best(
     comparison: Comparison, slices: Sequence[SliceRecord], failures: Mapping[Row, Outcome], seed: int
 ) -> list[Estimate]:
     """Each ranked row's ratio to the leanest, that one left out; none for fewer than two rows."""
-    costs: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
-    ranked = set(comparison.rows) - set(failures)
-    for one in slices:
-        row = Row(one.adapter, one.style)
-        if phase_of(one.phase) in MAIN_PHASES and one.operations and row in ranked:
-            costs.setdefault((row.adapter, row.style), []).append((one.generation, one.round, _cost(one)))
+    ranked = [row for row in comparison.rows if row not in failures]
+    costs = {(row.adapter, row.style): values_of(slices, cost, row, MAIN_PHASES) for row in ranked}
+    costs = {name: values for name, values in costs.items() if values}
     if not costs:
         return []
     standings = statistics.tiers(costs, row_seed(seed, comparison.scenario.id, comparison.key))
@@ -161,16 +152,7 @@ def _control(
     row, twin = comparison.control, comparison.twin
     if row is None or twin is None or row in failures or twin in failures:
         return None
-    own, other = (
-        [
-            (one.generation, one.round, _cost(one))
-            for one in slices
-            if (one.adapter, one.style) == (which.adapter, which.style)
-            and phase_of(one.phase) in MAIN_PHASES
-            and one.operations
-        ]
-        for which in (row, twin)
-    )
+    own, other = (values_of(slices, cost, which, MAIN_PHASES) for which in (row, twin))
     if not {turn[:2] for turn in own} & {turn[:2] for turn in other}:
         return None
     return Control(row.adapter, row.style, statistics.paired_ratio(other, own, row_seed(seed, str(twin))))
@@ -198,9 +180,9 @@ def _figures(
     slices: Sequence[SliceRecord], rates: Mapping[str, Sequence[SliceRecord]], standing: Standing, seed: int
 ) -> Figures:
     return Figures(
-        cpu_ns_per_operation=statistics.estimate(_values(slices, _cost), seed),
+        cpu_ns_per_operation=statistics.estimate(values_of(slices, cost), seed),
         user_share=_user_share([*slices, *(one for found in rates.values() for one in found)]),
-        operations_per_s=statistics.estimate(_values(slices, _speed), seed),
+        operations_per_s=statistics.estimate(values_of(slices, speed), seed),
         regime=regime(slices),
         tier=standing.tier,
         ratio_to_best=standing.ratio_to_best,
@@ -236,8 +218,8 @@ def _connecting(slices: Sequence[SliceRecord], seed: int) -> Connecting:
     ]
     return Connecting(
         connections=slices[0].operations,
-        accepted_per_s=statistics.estimate(_values(slices, _speed), seed),
-        cpu_ns_per_connection=statistics.estimate(_values(slices, _cost), seed),
+        accepted_per_s=statistics.estimate(values_of(slices, speed), seed),
+        cpu_ns_per_connection=statistics.estimate(values_of(slices, cost), seed),
         latency_us=merged if merged is not None else Latency(0, 0, 0, 0, 0, 0),
         rss_bytes_per_connection=median(
             ((one.rss_bytes or 0) - one.counters["rss_before_bytes"]) / one.operations for one in slices
@@ -259,7 +241,7 @@ def _rate(label: str, slices: Sequence[SliceRecord], seed: int) -> RateFigures:
         offered_per_s=sum(one.offered_per_s for one in found) / len(found),
         achieved_per_s=sum(one.operations for one in found) / elapsed_s,
         latency_us=merged if merged is not None else Latency(0, 0, 0, 0, 0, 0),
-        cpu_ns_per_operation=statistics.estimate(_values(found, _cost), seed),
+        cpu_ns_per_operation=statistics.estimate(values_of(found, cost), seed),
         regime=regime(found),
     )
 
@@ -268,12 +250,12 @@ def _modes(row: Row, slices: Mapping[Row, Sequence[SliceRecord]], seed: int) -> 
     """Figures of *row* whose slices fall into two clusters; *slices* of all rows tell what the machine did."""
     found = []
     values: Mapping[modes.Figure, Callable[[SliceRecord], float]] = {
-        "cpu_ns_per_operation": _cost,
-        "operations_per_s": _speed,
+        "cpu_ns_per_operation": cost,
+        "operations_per_s": speed,
     }
     for figure, value in values.items():
         others = modes.usual(
-            {other: _values(taken, value) for other, taken in slices.items() if other != row}
+            {other: values_of(taken, value) for other, taken in slices.items() if other != row}
         )
         two = modes.two_modes(
             [
@@ -301,20 +283,6 @@ def _conditions(one: SliceRecord, others: Mapping[tuple[int, int], float]) -> di
     if (one.generation, one.round) in others:
         known[modes.OTHERS] = others[one.generation, one.round]
     return known
-
-
-def _cost(one: SliceRecord) -> float:
-    return max(one.cpu_ns, 1) / one.operations
-
-
-def _speed(one: SliceRecord) -> float:
-    return one.operations * 1e9 / one.elapsed_ns
-
-
-def _values(
-    slices: Sequence[SliceRecord], value: Callable[[SliceRecord], float]
-) -> list[tuple[int, int, float]]:
-    return [(one.generation, one.round, value(one)) for one in slices]
 
 
 def _user_share(slices: Sequence[SliceRecord]) -> float | None:
@@ -356,20 +324,3 @@ def _regime_name(phase: Phase | None, server: float, load: float) -> Any:
 def latency(slices: Sequence[SliceRecord]) -> Latency | None:
     """Percentiles over the merged histograms of *slices*; None when they hold no sample."""
     return latency_of(one.latency for one in slices)
-
-
-def latencies(slices: Sequence[SliceRecord]) -> list[Latency]:
-    """Percentiles of each slice that holds a sample."""
-    return [found for one in slices if (found := latency([one])) is not None]
-
-
-def capacity_estimate(slices: Sequence[SliceRecord], row: Row) -> Estimate | None:
-    """A row's own capacity so far, operations a second; None before its first slice."""
-    found = [
-        one
-        for one in slices
-        if (one.adapter, one.style) == (row.adapter, row.style)
-        and one.phase == str(PlainPhase.CAPACITY)
-        and one.operations
-    ]
-    return statistics.estimate(_values(found, _speed), 0, 2) if found else None

@@ -8,14 +8,26 @@ intervals: it explains figures and is none of them. What cannot be had is None, 
 """
 
 import contextlib
+import random
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, NamedTuple
 
-from crossloop.bench.plan import Comparison, Plan, Row, Stage
-from crossloop.bench.rooms import FIRST_CONNECTIONS, READY_LIMIT_S, Conditions, ServedRoom
+import msgspec
+
+from crossloop.bench.beside import READY_LIMIT_S, Load
+from crossloop.bench.measuring import visits
+from crossloop.bench.plan import Plan
+from crossloop.bench.progress import UNWATCHED, Progress
+from crossloop.bench.results import Results
+from crossloop.bench.rooms import Room
+from crossloop.bench.site import Site
+from crossloop.bench.stages import Comparison, Row, Stage, Step
+from crossloop.bench.subjects import ServerLaunch, Subject, Subjects
 from crossloop.bench.variants import request_of
+from crossloop.bench.visits import FIRST_CONNECTIONS, connect_proven, opening_of, refuse_beyond
 from crossloop.journal import (
     ConnectionMemory,
     EvidenceRecord,
@@ -24,16 +36,17 @@ from crossloop.journal import (
     Installed,
     SystemCalls,
     WarmUp,
+    adapter_of,
 )
-from crossloop.journal.naming import adapter_of
+from crossloop.journal.records import EVIDENCE
+from crossloop.load.commands import Slice
 from crossloop.load.target import most_connections
 from crossloop.measure import clocks
 from crossloop.measure.syscalls import MAX_NAMES, TracingError, traced
 from crossloop.outcomes import outcome_reason
 from crossloop.statistics import LEAST_STRETCHES, Stretch, steady
-from crossloop.suite import Suite
-from crossloop.supervise.answers import Closed, Connected, Imported, SliceAnswer
-from crossloop.supervise.child import Child, ChildError, suite_paths
+from crossloop.supervise.answers import Imported, Serving, SliceAnswer
+from crossloop.supervise.child import Child, ChildError
 
 ROW_S = 1.8
 """Time that one row takes, for the estimate; measured on two CPUs of a virtual machine."""
@@ -61,117 +74,114 @@ class NoFigureError(Exception):
 def subject(plan: Plan) -> tuple[Stage, Comparison] | None:
     """The comparison that the pass is made of; None for a plan without one."""
     for stage in plan.stages:
-        if "StreamServer" in stage.scenario.about.levels and not stage.climbs:
-            return stage, stage.comparisons[0]
+        for comparison in stage.comparisons:
+            if stage.lasting and comparison.scenario.about.drive == "exchange":
+                return stage, comparison
     return None
 
 
 def seconds(plan: Plan) -> float:
     """Estimated time of the pass."""
-    found = subject(plan)
-    return ROW_S * len(found[1].rows) if found is not None else 0.0
+    chosen = subject(plan)
+    return ROW_S * len(chosen[1].rows) if chosen is not None else 0.0
 
 
 def take_evidence(
-    suite: Suite, plan: Plan, conditions: Conditions, rows: Collection[Row], tell: Callable[[str], object]
+    site: Site,
+    stage: Stage,
+    comparison: Comparison,
+    rows: Collection[Row],
+    progress: Progress = UNWATCHED,
 ) -> Iterator[EvidenceRecord]:
-    """One record for each of *rows* of the plan's `subject`; no server of a row outlives its record.
+    """One record for each of *rows*; no server of a row outlives its record.
 
     Raises ChildError where no load can be started.
     """
-    found = subject(plan)
-    wanted = [row for row in found[1].rows if row in rows] if found is not None else []
-    if found is None or not wanted:
+    if not rows:
         return
-    stage, comparison = found
-    imports: dict[str, _Imported] = {}
-    with EvidenceRoom(suite, stage, conditions) as room:
-        for row in wanted:
-            tell(f"evidence: {row}")
-            if row.adapter not in imports:
-                imports[row.adapter] = _imported(suite, stage, row.adapter, conditions)
-            yield _record(room, row, comparison, imports[row.adapter])
+    alone = replace(comparison, rows=tuple(rows), control=None, references=())
+    results = Results(replace(stage, comparisons=(alone,)))
+    launch = ServerLaunch(site, stage, traced=True)
+    load = Load(site)
+    visit = EvidenceVisit(site, stage, load, Subjects(site, launch, Serving))
+    with Room(site, Subjects(site, launch, Serving), visit, load, lasting=False) as room:
+        order = random.Random(0)  # noqa: S311
+        for _row, records in visits(room, stage, alone, rows, results, order, site, progress):
+            progress.done(ROW_S)
+            yield from records
+    for row, outcome in results.of(alone)[1].items():  # its second server does not start
+        yield _record(row, alone, {}, dict.fromkeys(EVIDENCE, outcome_reason(outcome)))
 
 
-def _record(room: "EvidenceRoom", row: Row, comparison: Comparison, imported: "_Imported") -> EvidenceRecord:
-    figures: dict[FigureName, Any] = {}
-    missing = dict(imported.missing)
-    for names in (("cold-start", "connection-memory"), ("warm-up", "wake-ups", "system-calls")):
-        try:
-            _take(room, row, comparison, names, figures, missing)
-        except ChildError as error:
-            reason = outcome_reason(error.outcome)
-            missing |= {name: reason for name in names if name not in figures and name not in missing}
-        finally:
-            room.leave(row)
+def _record(
+    row: Row, comparison: Comparison, figures: Mapping[FigureName, Any], missing: Mapping[FigureName, str]
+) -> EvidenceRecord:
     return EvidenceRecord(
         adapter=row.adapter,
         style=row.style,
         scenario=comparison.scenario.id,
         parameters=dict(comparison.parameters),
-        system_calls=figures.get("system-calls"),
-        sleeps_per_operation=figures.get("wake-ups"),
-        connection_memory=figures.get("connection-memory"),
-        importing=imported.importing,
-        cold_start_ms=figures.get("cold-start"),
-        installed=imported.installed,
-        warm_up=figures.get("warm-up"),
-        missing=missing,
+        missing={**missing},
+        **{EVIDENCE[name]: figure for name, figure in figures.items()},
     )
 
 
-def _take(
-    room: "EvidenceRoom",
-    row: Row,
-    comparison: Comparison,
-    names: Sequence[FigureName],
-    figures: dict[FigureName, Any],
-    missing: dict[FigureName, str],
-) -> None:
-    """Take *names* from one fresh server, in their order. Raises ChildError when it, or the load, is gone."""
-    means: Mapping[str, Callable[[Row, Comparison], object]] = {
-        "cold-start": room.cold_start_ms,
-        "connection-memory": room.connection_memory,
-        "warm-up": room.warm_up,
-        "wake-ups": room.sleeps_per_operation,
-        "system-calls": room.system_calls,
-    }
-    for name in names:
-        try:
-            figures[name] = means[name](row, comparison)
-        except (NoFigureError, TracingError) as error:
-            missing[name] = str(error)
+class EvidenceVisit:
+    """What is found of one row, in two fresh servers: the one that is visited, and before it another."""
 
+    def __init__(self, site: Site, stage: Stage, load: Load, first: Subjects[Serving]):
+        self._site = site
+        self._stage = stage
+        self._load = load
+        self._first = first
+        self._imports: dict[str, _Imported] = {}
 
-class EvidenceRoom(ServedRoom):
-    """One fresh server at a time, which strace may attach to, and the load beside it."""
+    def __call__(
+        self, row: Row, subject: Subject[Serving], comparison: Comparison, steps: Sequence[Step], seed: int
+    ) -> list[EvidenceRecord]:
+        """One record; what goes wrong is in it."""
+        subject.child.suspend()
+        if row.adapter not in self._imports:
+            self._imports[row.adapter] = _imported(self._site, self._stage, row.adapter)
+        imported = self._imports[row.adapter]
+        figures, missing = dict(imported.figures), dict(imported.missing)
+        fresh: dict[FigureName, Callable[[], object]] = {
+            "cold-start": lambda: self._cold_start_ms(row, comparison),
+            "connection-memory": lambda: self._connection_memory(row, comparison),
+        }
+        _take(fresh, figures, missing)
+        self._first.drop(row)
+        self._load.forget(str(row), reset=True)
+        subject.child.resume()
+        asked = _Asked(self._site, self._load, row, subject, comparison)
+        warm: dict[FigureName, Callable[[], object]] = {
+            "warm-up": asked.warm_up,
+            "wake-ups": asked.sleeps_per_operation,
+            "system-calls": asked.system_calls,
+        }
+        _take(warm, figures, missing)
+        self._load.forget(str(row), reset=True)
+        return [_record(row, comparison, figures, missing)]
 
-    def _request(self, row: Row) -> dict[str, Any]:
-        return {**super()._request(row), "traced": True}
-
-    def cold_start_ms(self, row: Row, comparison: Comparison) -> float:
+    def _cold_start_ms(self, row: Row, comparison: Comparison) -> float:
         """From starting the server's interpreter until it has answered one message. It is left running."""
         start = time.perf_counter()
-        child = self.launch(row)
-        self._ask_load(child, self._opening(row, child, comparison, connections=1, proven=True), SliceAnswer)
+        server = self._first.start(row)
+        connect_proven(self._site, self._load, row, server, comparison, 1, CONNECT_LIMIT_S)
         return (time.perf_counter() - start) * 1e3
 
-    def connection_memory(self, row: Row, comparison: Comparison) -> ConnectionMemory:
+    def _connection_memory(self, row: Row, comparison: Comparison) -> ConnectionMemory:
         """What connections hold that were answered once and are idle.
 
         A few come and go first, so that what is allocated only once is there before the difference begins.
         """
-        child = self._workers[row]
-        most = [IDLE_CONNECTIONS]
-        if row in self._bounds:
-            most.append(self._bounds[row][0])
-        if (possible := most_connections()) is not None:
-            most.append(possible[0])
-        for connections in (min(FIRST_CONNECTIONS, *most), min(most)):
-            self._ask_load(child, {"do": "close", "target": str(row), "reset": True}, Closed)
-            more = {"connections": connections, "proven": True, "timeout_s": CONNECT_LIMIT_S}
-            opening = self._opening(row, child, comparison, **more)
-            answer = self._ask_load(child, opening, SliceAnswer)
+        server = self._first.of(row)
+        bounds = (server.said.most_connections, most_connections())
+        most = min([IDLE_CONNECTIONS, *(bound[0] for bound in bounds if bound is not None)])
+        for connections in (min(FIRST_CONNECTIONS, most), most):
+            answer = connect_proven(
+                self._site, self._load, row, server, comparison, connections, CONNECT_LIMIT_S
+            )
         counters, connections = answer.counters, answer.operations
         kernel = None
         if "kernel_bytes" in counters:
@@ -182,20 +192,48 @@ class EvidenceRoom(ServedRoom):
             kernel_bytes_per_connection=kernel,
         )
 
-    def warm_up(self, row: Row, comparison: Comparison) -> WarmUp:
+
+def _take(
+    means: Mapping[FigureName, Callable[[], object]],
+    figures: dict[FigureName, Any],
+    missing: dict[FigureName, str],
+) -> None:
+    """Take figures from one server, in their order; where it, or the load, is gone, the rest has that reason."""
+    for name, take in means.items():
+        try:
+            figures[name] = take()
+        except (NoFigureError, TracingError) as error:
+            missing[name] = str(error)
+        except ChildError as error:
+            reason = outcome_reason(error.outcome)
+            missing |= {other: reason for other in means if other not in figures and other not in missing}
+            return
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A fresh server that is asked from its first message on."""
+
+    site: Site
+    load: Load
+    row: Row
+    subject: Subject[Serving]
+    comparison: Comparison
+
+    def warm_up(self) -> WarmUp:
         """CPU per message of a fresh process, from its first message on; its connections stay."""
-        child = self.launch(row)
-        beyond = self._beyond(row, comparison)
-        if beyond is not None:
-            raise ChildError(beyond)
-        self._ask_load(child, self._opening(row, child, comparison, timeout_s=CONNECT_LIMIT_S), Connected)
-        idle = self._idle_share(child)
+        child = self.subject.child
+        refuse_beyond(self.comparison.connections, self.subject.said)
+        opening = opening_of(self.site, self.row, self.subject, self.comparison)
+        opening = msgspec.structs.replace(opening, timeout_s=CONNECT_LIMIT_S)
+        self.load.ask(str(self.row), child, lambda load: load.open(opening, child))
+        idle = self._idle_share()
         # The server sleeps at both readings, so that they are exact: the kernel adds to the CPU clock of a process
         # that runs only at its tick, 4 ms or so, which would be much of such a stretch.
         stretches = []
         for duration_ms in WARM_UP_MS:
             before_ns = _cpu_ns(child)
-            answer = self._closed_loop(row, comparison, duration_ms)
+            answer = self._closed_loop(duration_ms)
             cpu_ns = _cpu_ns(child) - before_ns
             if answer.answered and cpu_ns > 0:  # a coarse clock (Windows: 15.6 ms) may not have moved
                 stretches.append(Stretch(answer.answered, cpu_ns, answer.elapsed_ns))
@@ -223,22 +261,22 @@ class EvidenceRoom(ServedRoom):
             steady_operations=found.after_operations,
         )
 
-    def sleeps_per_operation(self, row: Row, comparison: Comparison) -> float:
+    def sleeps_per_operation(self) -> float:
         """Voluntary context switches ÷ messages of the warm server."""
-        answer = self._closed_loop(row, comparison, SLEEPS_MS)
+        answer = self._closed_loop(SLEEPS_MS)
         if answer.sleeps is None:
             raise NoFigureError("the platform does not count a process's voluntary context switches")
         if not answer.operations:
             raise NoFigureError(f"no message was answered within {SLEEPS_MS} ms")
         return answer.sleeps / answer.operations
 
-    def system_calls(self, row: Row, comparison: Comparison) -> SystemCalls:
+    def system_calls(self) -> SystemCalls:
         """Calls by name ÷ messages, of the warm server under strace. Raises TracingError."""
-        pids = clocks.tree(self._workers[row].pid)
+        pids = clocks.tree(self.subject.child.pid)
         if len(pids) > MOST_TRACED:
             raise NoFigureError(f"{len(pids)} processes are more than the {MOST_TRACED} that are traced")
         with traced(pids) as tracing:
-            messages = self._closed_loop(row, comparison, TRACED_MS).answered
+            messages = self._closed_loop(TRACED_MS).answered
         most = sorted(tracing.counts.items(), key=lambda item: (-item[1].calls, item[0]))[:MAX_NAMES]
         return SystemCalls(
             operations=messages,
@@ -246,27 +284,16 @@ class EvidenceRoom(ServedRoom):
             failed_per_operation={name: count.errors / messages for name, count in most if count.errors},
         )
 
-    def leave(self, row: Row) -> None:
-        """End the server of *row* and drop its connections."""
-        self.drop(row)
-        self._forget(str(row), reset=True)
-
-    def _idle_share(self, child: Child) -> float:
+    def _idle_share(self) -> float:
         """CPU time ÷ elapsed time of a server that nothing is asked of."""
+        child = self.subject.child
         before_ns, before = _cpu_ns(child), time.perf_counter()
         time.sleep(IDLE_S)
         return (_cpu_ns(child) - before_ns) / (time.perf_counter() - before) / 1e9
 
-    def _closed_loop(self, row: Row, comparison: Comparison, duration_ms: float) -> SliceAnswer:
-        order = {
-            "do": "slice",
-            "target": str(row),
-            "phase": "capacity",
-            "run_in_ms": 0,
-            "duration_ms": duration_ms,
-            "seed": 0,
-        }
-        return self._ask_load(self._workers[row], order, SliceAnswer)
+    def _closed_loop(self, duration_ms: float) -> SliceAnswer:
+        order = Slice(target=str(self.row), phase="capacity", run_in_ms=0, duration_ms=duration_ms, seed=0)
+        return self.load.ask(order.target, self.subject.child, lambda load: load.slice(order))
 
 
 def _cpu_ns(child: Child) -> int:
@@ -281,16 +308,15 @@ def _cpu_ns(child: Child) -> int:
 class _Imported(NamedTuple):
     """What is the same for all styles of an adapter."""
 
-    importing: Importing | None
-    installed: Installed | None
+    figures: Mapping[FigureName, Any]
     missing: Mapping[FigureName, str]
 
 
-def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) -> _Imported:
+def _imported(site: Site, stage: Stage, adapter: str) -> _Imported:
     """Import an adapter in fresh interpreters, one after the other; the first compiles what is not compiled yet."""
-    entry = suite.adapters[adapter_of(adapter)]
-    paths = request_of({"paths": suite_paths(suite.paths)}, stage.variants.get(adapter))["paths"]
-    cpu = "-" if conditions.server_cpu is None else str(conditions.server_cpu)
+    entry = site.suite.adapters[adapter_of(adapter)]
+    paths = request_of({"paths": site.paths}, stage.variants.get(adapter))["paths"]
+    cpu = "-" if site.conditions.server_cpu is None else str(site.conditions.server_cpu)
     answers = []
     try:
         for number in range(IMPORTS):
@@ -300,7 +326,7 @@ def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) 
                 answers.append(child.receive(Imported, READY_LIMIT_S))
     except ChildError as error:
         reason = outcome_reason(error.outcome)
-        return _Imported(None, None, {"importing": reason, "installed": reason})
+        return _Imported({}, {"importing": reason, "installed": reason})
     importing = Importing(
         imports=len(answers),
         cpu_ms=median(answer.cpu_ns for answer in answers) / 1e6,
@@ -308,6 +334,6 @@ def _imported(suite: Suite, stage: Stage, adapter: str, conditions: Conditions) 
     )
     parts = answers[-1].parts
     if parts is None:
-        return _Imported(importing, None, {"installed": answers[-1].why})
-    kept = dict(sorted(parts.items())[:MAX_PARTS])
-    return _Imported(importing, Installed(sum(parts.values()), kept), {})
+        return _Imported({"importing": importing}, {"installed": answers[-1].why})
+    installed = Installed(sum(parts.values()), dict(sorted(parts.items())[:MAX_PARTS]))
+    return _Imported({"importing": importing, "installed": installed}, {})

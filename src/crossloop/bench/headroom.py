@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import msgspec
 
 from crossloop import statistics
-from crossloop.bench.cells import row_seed
-from crossloop.bench.plan import Comparison, Row
-from crossloop.journal import CellRecord, Estimate, SliceRecord
+from crossloop.bench.stages import Comparison, Row, row_seed, speed, values_of
+from crossloop.journal import CellRecord, Estimate, PlainPhase, SliceRecord
 
 
 def native_row(rows: Sequence[Row], slices: Sequence[SliceRecord]) -> Row | None:
@@ -50,10 +49,4 @@ def _share(
 
 def _rates(row: Row, slices: Sequence[SliceRecord]) -> list[tuple[int, int, float]]:
     """Messages a second of a row's slices at capacity."""
-    return [
-        (one.generation, one.round, one.operations * 1e9 / one.elapsed_ns)
-        for one in slices
-        if (one.adapter, one.style, one.phase) == (row.adapter, row.style, "capacity")
-        and one.operations
-        and one.elapsed_ns
-    ]
+    return values_of(slices, speed, row, {PlainPhase.CAPACITY})

@@ -1,16 +1,105 @@
 """Ladders: which parameter sets are rungs of one, what ends an adapter's climb, and what is said above that. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median_low
-from typing import Any
+from typing import Any, Self
 
-from crossloop.bench.plan import Comparison, Row
-from crossloop.journal import Latency, Objective, SliceRecord, parameters_key
+from crossloop.bench.stages import (
+    CONNECT_S,
+    START_S,
+    VISIT_S,
+    Comparison,
+    Due,
+    Ended,
+    Known,
+    Row,
+    Stage,
+    Step,
+    row_of,
+)
+from crossloop.journal import Latency, Objective, PlainPhase, SetKey, SliceRecord, parameters_key
+from crossloop.load.histogram import latency_of
 from crossloop.outcomes import Crashed, Failed, NotInstalled, Outcome, OverLimit, TimedOut, Unsupported
 
 CLEARLY_BEYOND = 1.25
 """What a rung is foreseen to take, as a multiple of the limit, from which on it is not tried."""
 MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Climb(Stage):
+    """The rungs of ladders, climbed from the lowest up, each visit in processes of its own.
+
+    All slices of a rung are taken in one visit, since most of its time is connecting; hence no further generations.
+    """
+
+    kind = "climb"
+    narrows = lasting = False
+
+    @property
+    def seconds(self) -> float:
+        """A process for each visit, and its connections."""
+        visits = sum(self.visit_s(row, rung) for rung in self.comparisons for row in rung.measured)
+        return self.pace.generations * visits
+
+    def visit_s(self, row: Row, comparison: Comparison) -> float:
+        """With the process that it starts, alone."""
+        slices = comparison.rounds * self.slice_s()
+        return 2 * START_S + VISIT_S + slices + comparison.connections * CONNECT_S
+
+    def due(self, generation: int, done: Mapping[SetKey, int], seed: int) -> list[Due]:
+        """From the lowest rung up."""
+        return [Due(0, one) for one in self.comparisons if generation * one.rounds >= done.get(one.place, 0)]
+
+    def steps(self, row: Row, comparison: Comparison, slices: Sequence[SliceRecord]) -> list[Step]:
+        """The scenario's own load, as often as there are rounds."""
+        return [Step(comparison.main, comparison.rate)] * comparison.rounds
+
+    def cut(self, part: float) -> Self:
+        """As it is: a climb that is cut would end nowhere."""
+        return self
+
+    def refused(self, row: Row, comparison: Comparison, known: Known, limit_bytes: int) -> Outcome | None:
+        """Where the next rung may not fit into the memory that a worker may take, by the rungs below."""
+        below = [
+            one
+            for rung in self.comparisons
+            for one in known[rung.place]
+            if one.phase == str(PlainPhase.CONNECT) and row_of(one) == row
+        ]
+        return beyond_memory(comparison, self._parameter, below, limit_bytes)
+
+    def stops(self, known: Known, failures: Ended) -> Ended:
+        """Rows that climb no further than a rung below."""
+        ended = {
+            one.key: {**self._too_slow(known[one.place]), **failures[one.place]} for one in self.comparisons
+        }
+        found = stops(self.comparisons, self._parameter, ended)
+        return {one.place: found[one.key] for one in self.comparisons}
+
+    def once_more(self, comparison: Comparison, slices: Sequence[SliceRecord]) -> Sequence[Row]:
+        """A neighbour on the machine can make anybody late: who was gets one chance more, some time after."""
+        return list(self._too_slow(slices))
+
+    @property
+    def _parameter(self) -> str:
+        return self.comparisons[0].scenario.about.ladder
+
+    def _too_slow(self, slices: Sequence[SliceRecord]) -> dict[Row, Outcome]:
+        loaded: dict[Row, list[SliceRecord]] = {}
+        for one in slices:
+            if one.phase == str(PlainPhase.LOAD):
+                loaded.setdefault(row_of(one), []).append(one)
+        slow = {
+            row: too_slow(judged(latencies(taken), self.objective_p99_ms)) for row, taken in loaded.items()
+        }
+        return {row: outcome for row, outcome in slow.items() if outcome is not None}
+
+
+def latencies(slices: Sequence[SliceRecord]) -> list[Latency]:
+    """Percentiles of each slice that holds a sample."""
+    return [found for one in slices if (found := latency_of([one.latency])) is not None]
 
 
 def ladders(comparisons: Sequence[Comparison], ladder: str) -> list[list[Comparison]]:

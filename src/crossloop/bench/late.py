@@ -8,9 +8,8 @@ longest wait of each run-in is kept, and a row that is late again and again whil
 from collections.abc import Sequence
 from statistics import median
 
-from crossloop.bench.plan import Comparison, Row
-from crossloop.journal import SliceRecord, WarningRecord
-from crossloop.journal.naming import adapter_of
+from crossloop.bench.stages import Comparison, Row, row_of
+from crossloop.journal import SliceRecord, WarningRecord, adapter_of
 from crossloop.load.histogram import percentile
 
 NAME = "late-run-ins"
@@ -39,16 +38,12 @@ def late_rows(comparison: Comparison, slices: Sequence[SliceRecord]) -> list[War
 
 
 def _run_ins(row: Row, slices: Sequence[SliceRecord]) -> list[SliceRecord]:
-    return [
-        one
-        for one in slices
-        if (one.adapter, one.style) == (row.adapter, row.style) and one.run_in_wait_ns is not None
-    ]
+    return [one for one in slices if row_of(one) == row and one.run_in_wait_ns is not None]
 
 
 def _late(comparison: Comparison, row: Row, slices: Sequence[SliceRecord]) -> list[int]:
     """Longest waits in ns of the run-ins that were late, by more than the slice after them has to show."""
-    new = int(comparison.parameters.get("connections", 0)) * LATE_NS_PER_CONNECTION
+    new = comparison.connections * LATE_NS_PER_CONNECTION
     found = []
     for one in _run_ins(row, slices):
         usual = percentile(one.latency, 90) if one.latency else 0

@@ -11,11 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crossloop.bench.plan import Plan, Stage
-from crossloop.statistics import ROUNDS_TO_SEPARATE
-
-WORTH_STARTING = 0.25
-"""Part of a generation that the rest of a budget must hold for another one to be begun."""
+from crossloop.bench.plan import Plan
+from crossloop.bench.stages import Stage
 
 
 @dataclass(frozen=True)
@@ -26,11 +23,6 @@ class Length:
     """Time for measuring; None: as long as the plan's rounds take."""
     precision: float | None = None
     """Half width of the interval of each row's ratio to the leanest that is enough, as a fraction; None: not asked."""
-
-    @property
-    def adaptive(self) -> bool:
-        """Whether a run may go on after the plan's rounds."""
-        return self.precision is not None
 
 
 FIXED = Length()
@@ -71,18 +63,7 @@ def least(plan: Plan) -> Plan:
 
 
 def _cut(plan: Plan, part: float) -> Plan:
-    return dataclasses.replace(plan, stages=tuple(_cut_stage(stage, part) for stage in plan.stages))
-
-
-def _cut_stage(stage: Stage, part: float) -> Stage:
-    if stage.climbs:
-        return stage
-    fewest = math.ceil(ROUNDS_TO_SEPARATE / stage.pace.generations)
-    comparisons = [
-        dataclasses.replace(one, rounds=max(min(fewest, one.rounds), int(one.rounds * part)))
-        for one in stage.comparisons
-    ]
-    return dataclasses.replace(stage, comparisons=tuple(comparisons))
+    return dataclasses.replace(plan, stages=tuple(stage.cut(part) for stage in plan.stages))
 
 
 def allowance_s(length: Length, spent_s: float, stages: Sequence[Stage]) -> float:

@@ -1,12 +1,18 @@
-"""Which engine the load generator of a run has: asked of a load process, as adapters are asked what they are."""
+"""What is asked of a load process, and of scenarios for it, before a plan is made: its engine, and its exchanges."""
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from crossloop.bench.profiles import parameter_sets
 from crossloop.journal import PYTHON_LOAD, WarningRecord
-from crossloop.outcomes import outcome_reason
+from crossloop.load.commands import Exchange
+from crossloop.outcomes import Outcome, outcome_reason
 from crossloop.plain_text import without_folders
+from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.child import ChildError
 from crossloop.supervise.load import LoadClient
+from crossloop.supervise.probe import exchanges_of
 
 
 @dataclass(frozen=True)
@@ -48,3 +54,19 @@ def engine_warning(engine: LoadEngine, recorded: str) -> WarningRecord | None:
         "crossloop setup load-engine, which takes a C compiler. Python's engine is the limit sooner: a fast server "
         "on few connections is then client-bound.",
     )
+
+
+def ask_exchanges(
+    suite: Suite, scenarios: Sequence[ScenarioEntry], profile: str
+) -> Mapping[str, Sequence[Exchange] | Outcome]:
+    """By scenario that is driven from outside: what the load exchanges on each set of a profile, or why not known."""
+
+    def ask(scenario: ScenarioEntry) -> Sequence[Exchange] | Outcome:
+        try:
+            return exchanges_of(suite, scenario, parameter_sets(scenario.about, profile))
+        except ChildError as error:
+            return error.outcome
+
+    driven = [one for one in scenarios if one.about.drive != "work"]
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip((one.id for one in driven), pool.map(ask, driven), strict=True))

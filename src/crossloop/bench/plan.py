@@ -1,253 +1,28 @@
-"""The plan: which rows are compared on which parameters, how often, and how long that takes. Pure."""
+"""The plan: which rows are compared on which parameters, in which stages, how often, and how long that takes. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
-from crossloop.api.about import ScenarioAbout
-from crossloop.bench.variants import Twin, Variant, variant_name
+from crossloop.bench.ladder import Climb
+from crossloop.bench.profiles import Profile, parameter_sets
+from crossloop.bench.stages import Comparison, Rounds, Row, Stage
+from crossloop.bench.variants import Twin
 from crossloop.journal import parameters_key
+from crossloop.load.commands import Exchange
 from crossloop.outcomes import Measured, Outcome, Unsupported
-from crossloop.references import STYLE
+from crossloop.references import REFERENCES, STYLE
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 from crossloop.suite import ScenarioEntry
 from crossloop.supervise.probe import Probed
-
-COMMON_RATE_PER_S = 5_000.0
-COMMON_BYTES_PER_S = 100e6
-"""The offered load common to all adapters: 5,000 requests or 100 MB a second, whichever is less. Every
-adapter reaches it on one CPU of a small virtual machine, so that latencies are compared at equal work."""
 
 CONTROLLED = ("epoll", "kqueue", "asyncio")
 """Adapters whose primary style runs twice, the first that is among the rows: they depend on no binding. The model comes
 before asyncio, whose own slices scattered by 15 to 23 % where epoll's did by 1 to 16 (TCP echo, slices of 50 ms; the
 cause was not looked for): the floor is to show the machine's noise, not one library's."""
 
-START_S = 0.35
-"""Time to start and end one worker, for the estimate; measured on two CPUs of a virtual machine."""
-BETWEEN_S = 0.018
-"""Time between two slices (stopping, resuming, asking), for the estimate; measured likewise."""
-
-
-STEPS = 40
-"""Of a coarse clock in a slice: one step more or less is then 2.5 %."""
-CONNECT_S = 0.0002
-"""Time to make, serve once and close one of many connections, for the estimate; measured likewise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """Sets of fresh processes, and the length of a slice and of its run-in."""
-
-    generations: int
-    slice_ms: float
-    run_in_ms: float
-    connect_s: float = 15.0
-    """Of a ladder: time in which all connections of a rung must have been answered once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Profile:
-    """How much is measured. Rounds are per generation; the headline set of a scenario gets more."""
-
-    name: str
-    generations: int
-    headline_rounds: int
-    rounds: int
-    slice_ms: float
-    run_in_ms: float
-    rates_headline: tuple[str, ...]
-    """Offered loads at the headline parameter set: `common`, or a share of the row's own capacity."""
-    rates: tuple[str, ...]
-    climb: Pace = Pace(generations=1, slice_ms=370, run_in_ms=30)
-    """Of a ladder. Latency at a fixed rate takes samples: slices are longer; thousands of connections are made
-    for each visit, so that all its slices are taken in one: generations are fewer."""
-    climb_slices: int = 3
-    """Slices of each rung, row and generation."""
-    controls_everywhere: bool = False
-    """Whether each set of parameters has an A/A control of its own; otherwise the headline of each scenario."""
-    precision: float = 0.03
-    """Half width of the interval of a ratio to the leanest row at which rounds end, as a fraction, in a run whose
-    length is not fixed."""
-    more: float = 0.0
-    """Part of the plan's time that may be added to get there; 0: the rounds are fixed, unless a budget is given."""
-    references_everywhere: bool = False
-    """Whether all native references run on each set of parameters; otherwise on the headline, and the first on all."""
-
-    @property
-    def pace(self) -> Pace:
-        """Of what is no ladder."""
-        return Pace(generations=self.generations, slice_ms=self.slice_ms, run_in_ms=self.run_in_ms)
-
-    def for_clock(self, step_ns: int) -> "Profile":
-        """With slices of `STEPS` steps of the CPU clock at least: an end of a slice is known to one step."""
-        least_ms = STEPS * step_ns / 1e6
-        climb = replace(self.climb, slice_ms=max(self.climb.slice_ms, least_ms))
-        return replace(self, slice_ms=max(self.slice_ms, least_ms), climb=climb)
-
-
-PROFILES: Mapping[str, Profile] = {
-    profile.name: profile
-    for profile in (
-        Profile(
-            name="smoke",
-            generations=1,
-            headline_rounds=2,
-            rounds=1,
-            slice_ms=50,
-            run_in_ms=10,
-            rates_headline=("common",),
-            rates=(),
-            climb=Pace(generations=1, slice_ms=100, run_in_ms=20),
-            climb_slices=3,
-        ),
-        Profile(
-            name="quick",
-            generations=3,
-            headline_rounds=5,
-            rounds=2,
-            slice_ms=20,
-            run_in_ms=6,
-            rates_headline=("common",),
-            rates=(),
-            climb=Pace(generations=1, slice_ms=300, run_in_ms=30),
-            climb_slices=2,
-        ),
-        Profile(
-            name="standard",
-            generations=5,
-            headline_rounds=20,
-            rounds=8,
-            slice_ms=40,
-            run_in_ms=12,
-            rates_headline=("common", "50%", "80%", "95%"),
-            rates=("common",),
-            climb=Pace(generations=3, slice_ms=600, run_in_ms=50, connect_s=30),
-            climb_slices=6,
-            controls_everywhere=True,
-            precision=0.01,
-            more=0.25,
-            references_everywhere=True,
-        ),
-        Profile(
-            name="full",
-            generations=5,
-            headline_rounds=40,
-            rounds=20,
-            slice_ms=40,
-            run_in_ms=12,
-            rates_headline=("common", "50%", "80%", "95%"),
-            rates=("common", "50%", "80%", "95%"),
-            climb=Pace(generations=5, slice_ms=600, run_in_ms=50, connect_s=60),
-            climb_slices=6,
-            controls_everywhere=True,
-            precision=0.005,
-            more=1.0,
-            references_everywhere=True,
-        ),
-    )
-}
-
-ORDER = tuple(PROFILES)
-"""Each profile runs what those before it run, and more."""
-
-
-@dataclass(frozen=True, order=True)
-class Row:
-    """One line of a table: an adapter, or a variant of it (`ID@LABEL`), in one style."""
-
-    adapter: str
-    style: str
-
-    def __str__(self) -> str:
-        return f"{self.adapter}/{self.style}" if self.style not in ("", "native") else self.adapter
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Rows that are measured side by side on one set of parameters, slice by slice."""
-
-    scenario: ScenarioEntry
-    parameters: Mapping[str, Any]
-    rows: tuple[Row, ...]
-    rounds: int
-    """Rounds in each generation."""
-    rates: tuple[str, ...]
-    """Offered loads beside capacity; empty for workloads that drive themselves, and on ladders."""
-    control: Row | None = None
-    """The row that runs twice (A/A control)."""
-
-    @property
-    def twin(self) -> Row | None:
-        """The second one of the control, which is measured and not ranked."""
-        if self.control is None:
-            return None
-        return Row(variant_name(self.control.adapter, Twin()), self.control.style)
-
-    references: tuple[Row, ...] = ()
-    """Native references: they run in the same rounds, at capacity alone, and are ranked with nobody."""
-
-    @property
-    def measured(self) -> tuple[Row, ...]:
-        """Every row that takes slices."""
-        twin = () if self.twin is None else (self.twin,)
-        return (*self.rows, *twin, *self.references)
-
-    @property
-    def key(self) -> str:
-        """Identity of the parameter set within its scenario."""
-        return parameters_key(self.parameters)
-
-    @property
-    def slices_per_round(self) -> int:
-        """Slices that one round takes."""
-        beside = len(self.references)
-        return (len(self.measured) - beside) * (1 + len(self.rates)) + beside
-
-
-@dataclass(frozen=True)
-class Stage:
-    """All comparisons of one scenario: they share their workers, generation by generation."""
-
-    scenario: ScenarioEntry
-    comparisons: tuple[Comparison, ...]
-    pace: Pace
-    objective_p99_ms: float = 0.0
-    """Of a ladder (`ScenarioAbout.objective_p99_ms`)."""
-    variants: Mapping[str, Variant] = field(default_factory=dict)
-    """By the adapter's name in a row: what `ID@LABEL` stands for. Each variant among the rows must be there."""
-    libraries: Mapping[str, str] = field(default_factory=dict)
-    """Adapter → the library that it waits with; `none` for the kernel's epoll itself. Of others nothing is said."""
-
-    @property
-    def climbs(self) -> bool:
-        """Whether its comparisons are the rungs of ladders, climbed until one fails."""
-        return climbs(self.scenario)
-
-    @property
-    def slices(self) -> int:
-        """Slices in all generations."""
-        return self.pace.generations * sum(one.slices_per_round * one.rounds for one in self.comparisons)
-
-    @property
-    def seconds(self) -> float:
-        """Estimated time: slices, processes and the slice that each is warmed with, connections on ladders."""
-        one = (self.pace.slice_ms + self.pace.run_in_ms) / 1e3 + BETWEEN_S
-        starts, connections, first_s = len(self.rows), 0, one
-        if self.climbs:
-            first_s = 0.0
-            starts = sum(len(rung.measured) for rung in self.comparisons)
-            connections = sum(
-                len(rung.measured) * rung.parameters["connections"] for rung in self.comparisons
-            )
-        return self.slices * one + self.pace.generations * (
-            starts * (START_S + first_s) + connections * CONNECT_S
-        )
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """Every row that takes part in any comparison, twins and references included."""
-        return tuple(dict.fromkeys(row for comparison in self.comparisons for row in comparison.measured))
+Exchanges: TypeAlias = Mapping[str, Sequence[Exchange] | Outcome]
+"""By scenario: what the load exchanges on each of a profile's parameter sets, or why that cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +46,11 @@ class Plan:
     excluded: tuple[Excluded, ...]
 
     @property
+    def comparisons(self) -> list[Comparison]:
+        """Of all stages."""
+        return [one for stage in self.stages for one in stage.comparisons]
+
+    @property
     def slices(self) -> int:
         """Slices in all."""
         return sum(stage.slices for stage in self.stages)
@@ -282,14 +62,27 @@ class Plan:
 
 
 def climbs(scenario: ScenarioEntry) -> bool:
-    """Whether a scenario's sets are climbed as ladders: it has one, and is a server's."""
-    return bool(scenario.about.ladder) and "StreamServer" in scenario.about.levels
+    """Whether a scenario's sets are climbed as ladders: it has one, and is driven from outside."""
+    return bool(scenario.about.ladder) and scenario.about.drive != "work"
+
+
+def takes_references(scenario: ScenarioEntry, reference: str = "") -> bool:
+    """Whether native references, or the one that is named, may stand beside a scenario's rows.
+
+    They echo, over some transports, and hold no 10,000 connections for a climb.
+    """
+    about = scenario.about
+    if about.drive not in ("exchange", "connect") or climbs(scenario):
+        return False
+    known = [REFERENCES[reference]] if reference else REFERENCES.values()
+    return any(one.serves(about) for one in known)
 
 
 def make_plan(
     profile: Profile,
     scenarios: Sequence[ScenarioEntry],
     probed: Sequence[Probed],
+    exchanges: Exchanges,
     *,
     most_connections: tuple[int, str] | None = None,
     objective_p99_ms: float | None = None,
@@ -301,40 +94,88 @@ def make_plan(
     *references*: ids of the native references that can run, the one for the headroom certificate first.
     *objective_p99_ms* takes the place of what scenarios with a ladder declare.
     """
-    stages, excluded = [], []
+    shared: dict[str, list[Comparison]] = {}
+    excluded: list[Excluded] = []
     for scenario in scenarios:
-        sets = parameter_sets(scenario.about, profile.name)
-        if climbs(scenario):
-            sets = sorted(sets, key=lambda one: float(one[scenario.about.ladder]))
-        present = [one for one in probed if isinstance(_styles(one, scenario), tuple)]
-        excluded += list(_excluded(scenario, sets, probed))
-        comparisons = []
-        for position, parameters in enumerate(sets):
-            comparison = replace(
-                _comparison(profile, scenario, parameters, position, present),
-                references=_references(profile, scenario, position, references),
-            )
-            forbidden = _forbidden(parameters, most_connections)
-            if forbidden is not None:
-                excluded += [
-                    Excluded(row, scenario.id, parameters, forbidden, forbidden=True)
-                    for row in comparison.rows
-                ]
-            elif comparison.rows:
-                comparisons.append(comparison)
-        if comparisons:
-            pace = profile.climb if climbs(scenario) else profile.pace
-            declared = scenario.about.objective_p99_ms
-            objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
-            twins = {one.twin.adapter: Twin() for one in comparisons if one.twin is not None}
-            stages.append(Stage(scenario, tuple(comparisons), pace, objective, twins, _libraries(present)))
+        comparisons, without = _of_scenario(
+            profile, scenario, probed, exchanges, most_connections, references
+        )
+        excluded += without
+        for one in comparisons:
+            shared.setdefault(_processes(one), []).append(one)
+    stages = []
+    for group in shared.values():
+        usable = [
+            one for one in probed if any(isinstance(_styles(one, each.scenario), tuple) for each in group)
+        ]
+        stage = _stage(profile, group, objective_p99_ms)
+        stages.append(replace(stage, libraries=_libraries(usable)))
     return Plan(profile, tuple(stages), tuple(excluded))
 
 
-def parameter_sets(about: ScenarioAbout, profile: str) -> Sequence[Mapping[str, Any]]:
-    """Parameter sets that a profile runs: those that are tagged with it or with a smaller one."""
-    within = ORDER[: ORDER.index(profile) + 1]
-    return [parameters for smallest, parameters in about.sets if smallest in within]
+def _of_scenario(
+    profile: Profile,
+    scenario: ScenarioEntry,
+    probed: Sequence[Probed],
+    exchanges: Exchanges,
+    most_connections: tuple[int, str] | None,
+    references: Sequence[str],
+) -> tuple[list[Comparison], list[Excluded]]:
+    """Comparisons of a scenario, with the rounds of a stage of its own, and the cells that it cannot have."""
+    sets = parameter_sets(scenario.about, profile.name)
+    excluded = list(_excluded(scenario, sets, probed))
+    driven = scenario.about.drive != "work"
+    given = exchanges[scenario.id] if driven else [None] * len(sets)
+    comparisons = []
+    for position, parameters in enumerate(sets):
+        rows = _rows(scenario, position, probed)
+        known = given[position] if isinstance(given, Sequence) else None
+        reason = None if isinstance(given, Sequence) else given
+        forbidden = _forbidden(parameters, most_connections)
+        if reason is not None or forbidden is not None:
+            outcome = reason or forbidden
+            assert outcome is not None
+            excluded += [
+                Excluded(row, scenario.id, parameters, outcome, forbidden=reason is None) for row in rows
+            ]
+        elif rows:
+            comparisons.append(_comparison(profile, scenario, parameters, position, rows, known, references))
+    return comparisons, excluded
+
+
+def _processes(one: Comparison) -> str:
+    """What comparisons of which the same processes serve have in common."""
+    about = one.scenario.about
+    if climbs(one.scenario) or about.drive == "work":
+        return one.scenario.id
+    if about.serves == "echo":
+        return f"echo {about.levels[0]} {about.transport}"
+    return one.scenario.id + parameters_key(
+        {name: one.parameters[name] for name in about.server_parameters if name in one.parameters}
+    )
+
+
+def _stage(profile: Profile, group: Sequence[Comparison], objective_p99_ms: float | None) -> Stage:
+    """The stage of comparisons that share processes."""
+    twins = {one.twin.adapter: Twin() for one in group if one.twin is not None}
+    first = group[0].scenario
+    if climbs(first):
+        rungs = sorted(group, key=lambda one: float(one.parameters[first.about.ladder]))
+        declared = first.about.objective_p99_ms
+        objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
+        return Climb(tuple(rungs), profile.climb, twins, objective_p99_ms=objective)
+    pace = profile.pace
+    if profile.brief_generations and all(one.scenario.about.brief for one in group):
+        pace = replace(pace, generations=profile.brief_generations)
+    comparisons = [_spread(profile, one, pace.generations) for one in group]
+    return Rounds(tuple(comparisons), pace, twins)
+
+
+def _spread(profile: Profile, one: Comparison, generations: int) -> Comparison:
+    """The rounds of a brief scenario, over the generations of its stage."""
+    if not (profile.brief_rounds and one.scenario.about.brief):
+        return one
+    return replace(one, rounds=-(-profile.brief_rounds // generations), rates=())
 
 
 def _forbidden(parameters: Mapping[str, Any], most: tuple[int, str] | None) -> Outcome | None:
@@ -345,13 +186,7 @@ def _forbidden(parameters: Mapping[str, Any], most: tuple[int, str] | None) -> O
     return Unsupported(f"{wanted:,} connections asked for, {most[0]:,} are possible: {most[1]}")
 
 
-def _comparison(
-    profile: Profile,
-    scenario: ScenarioEntry,
-    parameters: Mapping[str, Any],
-    position: int,
-    probed: Sequence[Probed],
-) -> Comparison:
+def _rows(scenario: ScenarioEntry, position: int, probed: Sequence[Probed]) -> tuple[Row, ...]:
     beyond = scenario.about.primary_styles_only_beyond
     primary_only = beyond is not None and position >= beyond
     rows = []
@@ -359,13 +194,43 @@ def _comparison(
         styles = _styles(one, scenario)
         if isinstance(styles, tuple):
             rows += [Row(one.entry.id, style) for style in (styles[:1] if primary_only else styles)]
-    served = "StreamServer" in scenario.about.levels
-    rates = (profile.rates if position else profile.rates_headline) if served else ()
+    return tuple(rows)
+
+
+def _comparison(
+    profile: Profile,
+    scenario: ScenarioEntry,
+    parameters: Mapping[str, Any],
+    position: int,
+    rows: tuple[Row, ...],
+    exchange: Exchange | None,
+    references: Sequence[str],
+) -> Comparison:
+    rates = (
+        (profile.rates if position else profile.rates_headline)
+        if _takes_rates(scenario, parameters, exchange)
+        else ()
+    )
     rounds = profile.rounds if position else profile.headline_rounds
     if climbs(scenario):
         rates, rounds = (), profile.climb_slices
-    control = _control(profile, scenario, position, rows)
-    return Comparison(scenario, parameters, tuple(rows), rounds, rates, control)
+    return Comparison(
+        scenario,
+        parameters,
+        rows,
+        rounds,
+        rates,
+        _control(profile, scenario, position, rows),
+        _references(profile, scenario, position, references),
+        exchange,
+    )
+
+
+def _takes_rates(scenario: ScenarioEntry, parameters: Mapping[str, Any], exchange: Exchange | None) -> bool:
+    """Whether requests can be offered at rates: one by one, on connections that stay, and at none of its own."""
+    if scenario.about.drive != "exchange" or exchange is None or "rate" in parameters:
+        return False
+    return exchange.in_flight == 1 and not exchange.greedy
 
 
 def _control(profile: Profile, scenario: ScenarioEntry, position: int, rows: Sequence[Row]) -> Row | None:
@@ -379,21 +244,15 @@ def _control(profile: Profile, scenario: ScenarioEntry, position: int, rows: Seq
     elif position and not profile.controls_everywhere:
         return None
     first = {row.adapter: row for row in reversed(rows)}
-    return next((first[name] for name in CONTROLLED if name in first), rows[0] if rows else None)
-
-
-def takes_references(scenario: ScenarioEntry) -> bool:
-    """Whether native references run in a scenario: they serve an echo, and no ladder."""
-    return "StreamServer" in scenario.about.levels and not climbs(scenario)
+    return next((first[name] for name in CONTROLLED if name in first), rows[0])
 
 
 def _references(
     profile: Profile, scenario: ScenarioEntry, position: int, references: Sequence[str]
 ) -> tuple[Row, ...]:
-    if not takes_references(scenario):
-        return ()
+    able = [one for one in references if takes_references(scenario, one)]
     everywhere = profile.references_everywhere or not position
-    return tuple(Row(one, STYLE) for one in (references if everywhere else references[:1]))
+    return tuple(Row(one, STYLE) for one in (able if everywhere else able[:1]))
 
 
 def _libraries(probed: Sequence[Probed]) -> dict[str, str]:
@@ -413,12 +272,14 @@ def _styles(one: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:
     styles = one.rows.get(scenario.id, ())
     if not isinstance(styles, tuple):
         return styles
-    if not styles or not set(scenario.about.levels) & set(one.levels):
-        wanted = " or ".join(scenario.about.levels)
-        return Unsupported(
-            f"{one.entry.id} offers {', '.join(one.levels) or 'no level'}; this needs {wanted}"
-        )
-    return styles
+    levels = scenario.about.levels
+    if styles and set(levels) & set(one.levels):
+        return styles
+    if why := next((one.lacks[level] for level in levels if level in one.lacks), ""):
+        return Unsupported(why)
+    return Unsupported(
+        f"{one.entry.id} offers {', '.join(one.levels) or 'no level'}; this needs {' or '.join(levels)}"
+    )
 
 
 def _excluded(
@@ -429,10 +290,3 @@ def _excluded(
         if not isinstance(styles, tuple):
             for parameters in sets:
                 yield Excluded(Row(one.entry.id, ""), scenario.id, parameters, styles)
-
-
-def offered_rate(label: str, parameters: Mapping[str, Any], capacity_per_s: float) -> float:
-    """Arrivals per second of an offered load: the common one, or a share of the row's own *capacity_per_s*."""
-    if label == "common":
-        return min(COMMON_RATE_PER_S, COMMON_BYTES_PER_S / float(parameters.get("size", 1)))
-    return capacity_per_s * float(label.rstrip("%")) / 100

@@ -7,19 +7,22 @@ to live with, and rounds in processes that are there already would not show it. 
 the same rounds, so that one comparison serves them all.
 """
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from crossloop import statistics
-from crossloop.bench.cells import row_seed
 from crossloop.bench.detection import Injection, detected, injections
-from crossloop.bench.plan import Comparison, Pace, Row, Stage
-from crossloop.bench.rooms import Conditions, open_room
+from crossloop.bench.measuring import Measuring
+from crossloop.bench.profiles import Pace
+from crossloop.bench.progress import UNWATCHED, Progress
+from crossloop.bench.results import Results
+from crossloop.bench.site import Site
+from crossloop.bench.stages import Comparison, Rounds, Row, Stage, cost, row_seed, values_of
 from crossloop.bench.variants import Slowed, Variant, variant_name
 from crossloop.journal import DetectionRecord, SliceRecord
-from crossloop.suite import ScenarioEntry, Suite
+from crossloop.load.commands import Exchange
+from crossloop.suite import ScenarioEntry
 
 SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05)
 """What is injected, as fractions of the base's CPU per message; 0 is the A/A control."""
@@ -40,6 +43,7 @@ class Trial:
     scenario: ScenarioEntry
     row: Row
     parameters: Mapping[str, Any]
+    exchange: Exchange
     pace: Pace
     rounds: int
     """Rounds in each generation."""
@@ -56,11 +60,13 @@ class Trial:
         return self.stage((BASE, CALIBRATION), CALIBRATION_ROUNDS).seconds
 
     def stage(self, variants: Sequence[Slowed], rounds: int | None = None) -> Stage:
-        """A room's worth of *variants*, all compared in the same rounds."""
+        """All *variants*, compared in the same rounds."""
         named: dict[str, Variant] = {variant_name(self.row.adapter, one): one for one in variants}
         rows = tuple(Row(name, self.row.style) for name in named)
-        comparison = Comparison(self.scenario, self.parameters, rows, rounds or self.rounds, ())
-        return Stage(self.scenario, (comparison,), self.pace, variants=named)
+        comparison = Comparison(
+            self.scenario, self.parameters, rows, rounds or self.rounds, exchange=self.exchange
+        )
+        return Rounds((comparison,), self.pace, named)
 
     def row_of(self, variant: Slowed) -> Row:
         """The row of a variant."""
@@ -71,12 +77,11 @@ class Trial:
 class SelfTest:
     """A trial under way. Each method raises ChildError and KeyboardInterrupt as they come."""
 
-    suite: Suite
+    site: Site
     trial: Trial
-    conditions: Conditions
     seed: int
     record: Callable[[SliceRecord], object] = lambda _one: None
-    tell: Callable[[str], object] = lambda _text: None
+    progress: Progress = UNWATCHED
     _generation: int = field(default=0, init=False)
 
     def calibrate(self) -> list[Injection]:
@@ -85,7 +90,7 @@ class SelfTest:
         Raises ValueError when the loop cannot be told from nothing.
         """
         stage = self.trial.stage((BASE, CALIBRATION), CALIBRATION_ROUNDS)
-        found = self._measure(stage, "calibration")
+        found = self._measure(stage)
         base, loaded = (found[self.trial.row_of(one)] for one in (BASE, CALIBRATION))
         base_ns = statistics.estimate(base, self.seed).value
         ratio = statistics.paired_ratio(loaded, base, self.seed)
@@ -95,7 +100,7 @@ class SelfTest:
     def compare(self, number: int, injected: Sequence[Injection]) -> list[DetectionRecord]:
         """One comparison of all slowdowns with the base, in processes of its own."""
         stage = self.trial.stage((BASE, TWIN, *(one.variant for one in injected)))
-        found = self._measure(stage, f"comparison {number + 1}")
+        found = self._measure(stage)
         base = found[self.trial.row_of(BASE)]
         seed = row_seed(self.seed, str(number))
         twins = statistics.paired_ratio(found[self.trial.row_of(TWIN)], base, seed)
@@ -110,29 +115,12 @@ class SelfTest:
         """Number generations on from those that a journal has already."""
         self._generation = generation + 1
 
-    def _measure(self, stage: Stage, words: str) -> dict[Row, Slices]:
+    def _measure(self, stage: Stage) -> dict[Row, Slices]:
         """CPU nanoseconds per message of every row of *stage*, over all its generations."""
-        found: dict[Row, Slices] = {row: [] for row in stage.rows}
-        for number in range(stage.pace.generations):
-            self._measure_generation(stage, f"{words}, generation {number + 1}", found)
-        return found
-
-    def _measure_generation(self, stage: Stage, words: str, found: dict[Row, Slices]) -> None:
+        results = Results(stage, strict=True)
+        results.first_generation = self._generation
+        self._generation += stage.pace.generations
+        for record in Measuring(self.site, stage, results, self.seed, self.progress).slices():
+            self.record(record)
         (comparison,) = stage.comparisons
-        generation, self._generation = self._generation, self._generation + 1
-        order = random.Random(row_seed(self.seed, "selftest", str(generation)))  # noqa: S311
-        capacity = (("capacity", 0.0),)
-        with open_room(self.suite, stage, self.conditions) as room:
-            for row in stage.rows:  # started and warmed, as in a bench
-                self.tell(f"{words}: starting {row}")
-                room.slices(row, comparison, capacity, 0)
-            for turn in range(comparison.rounds):
-                rows = list(stage.rows)
-                order.shuffle(rows)
-                self.tell(f"{words}, round {turn + 1}")
-                for row in rows:
-                    (answer,) = room.slices(row, comparison, capacity, order.randrange(2**31))
-                    one = answer.record(row, comparison, generation, turn)
-                    self.record(one)
-                    if one.operations:
-                        found[row].append((generation, turn, max(one.cpu_ns, 1) / one.operations))
+        return {row: values_of(results.slices[comparison.place], cost, row) for row in stage.rows}

@@ -22,9 +22,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from crossloop import statistics
-from crossloop.bench.cells import row_seed
-from crossloop.bench.plan import Comparison, Row
-from crossloop.journal import TICK_NS, Difference, SliceRecord, TaxPart, TaxRecord
+from crossloop.bench.stages import Comparison, Row, cost, row_of, row_seed, values_of
+from crossloop.journal import TICK_NS, Difference, PlainPhase, SliceRecord, TaxPart, TaxRecord
 from crossloop.references import REFERENCES, STYLE
 from crossloop.statistics import Floats
 
@@ -49,7 +48,7 @@ def tax_records(
     *libraries*: adapter → library. Empty without `c-epoll`, or where the kernel does not split enough of its time.
     """
     costs = _costs(rows, slices)
-    base = [one for one in slices if Row(one.adapter, one.style) == BASE]
+    base = [one for one in slices if row_of(one) == BASE]
     split = (
         sum(one.system_ns or 0 for one in base) / TICK_NS,
         sum(one.user_ns or 0 for one in base) / TICK_NS,
@@ -71,13 +70,12 @@ def tax_records(
 
 
 def _costs(rows: Sequence[Row], slices: Sequence[SliceRecord]) -> Costs:
-    wanted = set(rows)
-    costs: dict[Row, dict[tuple[int, int], float]] = {}
-    for one in slices:
-        row = Row(one.adapter, one.style)
-        if row in wanted and one.phase == "capacity" and one.operations:
-            costs.setdefault(row, {})[one.generation, one.round] = max(one.cpu_ns, 1) / one.operations
-    return costs
+    values = {row: values_of(slices, cost, row, {PlainPhase.CAPACITY}) for row in rows}
+    return {
+        row: {(generation, turn): value for generation, turn, value in taken}
+        for row, taken in values.items()
+        if taken
+    }
 
 
 def _parts(

@@ -5,47 +5,50 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from crossloop.bench import evidence
 from crossloop.bench.header import run_header
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
-from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
-from crossloop.bench.plan import PROFILES, Plan, Profile, climbs, make_plan, takes_references
-from crossloop.bench.rooms import SLICE_LIMIT_S, Conditions
-from crossloop.bench.run import Bench, Past
-from crossloop.cli.choosing import chosen, suite_or_stop
+from crossloop.bench.loading import LoadEngine, ask_exchanges
+from crossloop.bench.past import Past
+from crossloop.bench.plan import Plan, climbs, make_plan, takes_references
+from crossloop.bench.profiles import PROFILES, Profile
+from crossloop.bench.site import SLICE_LIMIT_S
+from crossloop.cli.choosing import chosen, records_or_stop, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
-from crossloop.cli.progress import ProgressView
+from crossloop.cli.measuring import (
+    Bounds,
+    adapter_record,
+    carry_out,
+    load_engine,
+    settings_of_profile,
+    terminated_is_interrupted,
+    write_head,
+)
 from crossloop.cli.refusing import begun, holding, require_loopback, unwritable
 from crossloop.installing import recorded_setup
 from crossloop.journal import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
-    LOAD_ENGINE,
     SUITES,
     AdapterRecord,
-    EndRecord,
     JournalError,
     JournalWriter,
     Record,
     RunRecord,
-    WarningRecord,
     journal_path,
-    read_journal,
 )
 from crossloop.load.target import OWN_DESCRIPTORS, most_connections
 from crossloop.measure import clocks
-from crossloop.native import LOAD_ENGINE as PART
 from crossloop.outcomes import outcome_name, outcome_reason
 from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
-from crossloop.supervise.child import MEMORY_BYTES, ChildError
+from crossloop.supervise.child import MEMORY_BYTES
 from crossloop.supervise.probe import Probed, probe_all
 from crossloop.supervise.references import ProbedReference, probe_references
 from crossloop.worker.process import raise_descriptor_limit
@@ -77,11 +80,6 @@ class Request:
     """Folders of `--suite`, which belongs to all commands."""
 
     @property
-    def limits(self) -> tuple[float, int]:
-        """Longest slice in seconds, largest worker in bytes."""
-        return self.limit, self.memory << 20
-
-    @property
     def asked(self) -> dict[str, int | float | str]:
         """What a command that measures the same has to say, by the option's name; defaults are left out."""
         given = {
@@ -107,7 +105,7 @@ def run(request: Request) -> int:
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
-    engine = load_engine(request.engine, scenarios, dry_run=request.dry_run)
+    engine = None if request.dry_run else load_engine(request.engine, scenarios.values())
     references = _probed_references(suite, scenarios, request)
     header = _header(profile, adapters, scenarios, request, engine, references)
     with contextlib.nullcontext() if request.dry_run else holding(journal_path(folder)):
@@ -121,6 +119,7 @@ def run(request: Request) -> int:
             profile,
             list(scenarios.values()),
             probed,
+            ask_exchanges(suite, list(scenarios.values()), profile.name),
             most_connections=most_connections(),
             objective_p99_ms=request.objective,
             references=[one.reference.id for one in references if one.usable],
@@ -131,9 +130,19 @@ def run(request: Request) -> int:
         if request.dry_run:
             return _print_plan(plan, length, folder, request)
         _say_forbidden(plan)
+        bounds = Bounds(
+            limit_s=request.limit,
+            limit_bytes=request.memory << 20,
+            length=length,
+            evidence=request.evidence,
+        )
         try:
             with terminated_is_interrupted():
-                end = _measured(suite, plan, length, (probed, references), folder, header, request, engine)
+                journal, past = _opened(folder, header, resume=request.resume)
+                with journal:
+                    if not past.cells and not past.slices:
+                        write_head(journal, _adapter_records(probed, references), header, engine)
+                    end = carry_out(suite, plan, journal, header, engine, bounds, past)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
@@ -158,23 +167,6 @@ def _profile(name: str) -> Profile:
     return PROFILES[name].for_clock(clocks.cpu_step_ns())
 
 
-def load_engine(
-    wanted: str | None, scenarios: Mapping[str, ScenarioEntry], *, dry_run: bool
-) -> LoadEngine | None:
-    """The load generator's engine; None where nothing takes a load, or nothing is measured."""
-    if dry_run or not any("StreamServer" in one.about.levels for one in scenarios.values()):
-        return None
-    if wanted == "python":
-        return LoadEngine(wanted)
-    try:
-        engine = ask_load_engine()
-    except ChildError as error:
-        raise StopError(f"the load generator does not start: {error}", NOTHING_MEASURED) from error
-    if wanted and engine.name != wanted:
-        raise StopError(f"--engine {wanted}: {engine.reason}")
-    return engine
-
-
 def _header(
     profile: Profile,
     adapters: dict[str, AdapterEntry],
@@ -183,13 +175,7 @@ def _header(
     engine: LoadEngine | None,
     references: Sequence[ProbedReference],
 ) -> RunRecord:
-    settings: dict[str, int | float | str] = {
-        "generations": profile.generations,
-        "headline-rounds": profile.headline_rounds,
-        "rounds": profile.rounds,
-    }
-    if engine is not None:
-        settings[LOAD_ENGINE] = engine.name
+    settings = settings_of_profile(profile, engine)
     if any(map(takes_references, scenarios.values())):
         usable = [one.reference.id for one in references if one.usable]
         settings[REFERENCES_SETTING] = (", ".join(usable) or "none") if request.references else False
@@ -225,25 +211,21 @@ def _refuse_other_run(path: Path, header: RunRecord, *, resume: bool) -> None:
     """A run goes on only as what it began as: the same question, on the same kind of machine."""
     if not resume or not path.exists():
         return
-    records = _records(path)
-    before = records[0]
-    assert isinstance(before, RunRecord)
+    records = records_or_stop(path)
+    refuse_other(path, records[0], header)
+    if Past.of(records).end is not None:
+        click.echo(f"crossloop: {path} is complete; rendering it again", err=True)
+
+
+def refuse_other(path: Path, before: Record, now: RunRecord) -> None:
+    """Raise `StopError` where a journal was begun with another question, or on another kind of machine."""
     for name in ("crossloop", "profile", "seed", "adapters", "scenarios", "machine", "slice_ms", "settings"):
-        old, new = getattr(before, name), getattr(header, name)
+        old, new = getattr(before, name), getattr(now, name)
         if old != new:
             raise StopError(
                 f"--resume: {path} was begun with {name} {old!r:.500}, this is {new!r:.500}; "
                 "use the same options, or leave out --resume to begin anew"
             )
-    if Past.of(records).end is not None:
-        click.echo(f"crossloop: {path} is complete; rendering it again", err=True)
-
-
-def _records(path: Path) -> list[Record]:
-    try:
-        return read_journal(path)
-    except JournalError as error:
-        raise StopError(str(error)) from error
 
 
 def _opened(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWriter, Past]:
@@ -251,89 +233,17 @@ def _opened(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWr
     if not (resume and path.exists()):
         return begun(path, header), Past()
     try:
-        return JournalWriter(path, append=True), Past.of(_records(path))
+        return JournalWriter(path, append=True), Past.of(records_or_stop(path))
     except OSError as error:
         raise unwritable(folder, error) from error
 
 
-def _measured(
-    suite: Suite,
-    plan: Plan,
-    length: Length,
-    probed: tuple[Sequence[Probed], Sequence[ProbedReference]],
-    folder: Path,
-    header: RunRecord,
-    request: Request,
-    engine: LoadEngine | None,
-) -> EndRecord:
-    """Carry the plan out. Raises KeyboardInterrupt, and `JournalError` where the journal cannot be written on."""
-    journal, past = _opened(folder, header, resume=request.resume)
-    with journal:
-        if not past.cells and not past.slices:
-            _write_head(journal, probed, header, engine)
-        conditions = Conditions(
-            header.server_cpu,
-            header.load_cpu,
-            *request.limits,
-            engine=engine.name if engine is not None else "",
-        )
-        with ProgressView(plan.slices, len(past.slices)) as view:
-            bench = Bench(
-                suite,
-                plan,
-                journal,
-                conditions=conditions,
-                seed=header.seed,
-                past=past,
-                progress=view.advance,
-                length=length,
-                evidence=request.evidence,
-            )
-            return bench.run()
-
-
-def _write_head(
-    journal: JournalWriter,
-    probed: tuple[Sequence[Probed], Sequence[ProbedReference]],
-    header: RunRecord,
-    engine: LoadEngine | None,
-) -> None:
-    """What is known before anything is measured."""
+def _adapter_records(probed: Sequence[Probed], references: Sequence[ProbedReference]) -> list[AdapterRecord]:
     installed = recorded_setup()
-    for one in probed[0]:
-        journal.write(adapter_record(one, installed.get(one.entry.id, "")), sync=False)
-    for native in probed[1]:
-        journal.write(_reference_record(native, installed.get(native.reference.id, "")), sync=False)
-    for warning in warnings_of(header, engine, installed):
-        journal.write(warning, sync=False)
-
-
-def adapter_record(one: Probed, installed: str) -> AdapterRecord:
-    """What a journal keeps of an adapter that was asked what it is."""
-    about = one.entry.about
-    return AdapterRecord(
-        adapter=one.entry.id,
-        family=about.family,
-        library=about.library,
-        binding=about.binding,
-        usable=one.usable,
-        outcome=outcome_name(one.outcome),
-        reason=outcome_reason(one.outcome),
-        facts=dict(one.facts),
-        levels=list(one.levels),
-        styles=list(one.levels.get("StreamServer", ())),
-        installed=installed or ("" if about.requires or about.recipe else "standard library"),
-    )
-
-
-def _probed_references(
-    suite: Suite, scenarios: Mapping[str, ScenarioEntry], request: Request
-) -> list[ProbedReference]:
-    """The native references, where one is wanted; an adapter of one's own by such an id takes its place."""
-    if not (request.references and any(map(takes_references, scenarios.values()))):
-        return []
-    known = {id_: one for id_, one in REFERENCES.items() if id_ not in suite.adapters}
-    return list(probe_references(known, recorded_setup()))
+    return [
+        *(adapter_record(one, installed.get(one.entry.id, "")) for one in probed),
+        *(_reference_record(one, installed.get(one.reference.id, "")) for one in references),
+    ]
 
 
 def _reference_record(one: ProbedReference, installed: str) -> AdapterRecord:
@@ -352,36 +262,19 @@ def _reference_record(one: ProbedReference, installed: str) -> AdapterRecord:
     )
 
 
-def warnings_of(
-    header: RunRecord, engine: LoadEngine | None, installed: Mapping[str, str]
-) -> Iterator[WarningRecord]:
-    """What makes figures of this machine, with this load, less sure."""
-    if engine is not None and (warning := engine_warning(engine, installed.get(PART.id, ""))) is not None:
-        yield warning
-    if header.server_cpu is None:
-        yield WarningRecord(
-            "not-pinned",
-            "Server and load share the CPUs as the system likes: it has fewer than two, or cannot pin.",
-            "Compare ratios within one table only; use two CPUs on a system that can pin for absolute figures.",
-        )
-    if header.machine.platform == "darwin" and header.machine.architecture == "arm64":
-        yield WarningRecord(
-            "cores-differ",
-            "macOS chooses between performance and efficiency cores for each process (by its QoS class, which is left "
-            "as it was inherited): a server or load that ran on slow cores looks slow.",
-            "Compare ratios within one table only; run from a terminal in front, on mains, with nothing else to do.",
-        )
-    if header.machine.virtual:
-        yield WarningRecord(
-            "virtual-machine",
-            f"The machine is virtual ({header.machine.virtual}): neighbours take CPU time when they like.",
-            "Trust ratios (paired within a round) before absolute figures.",
-        )
+def _probed_references(
+    suite: Suite, scenarios: Mapping[str, ScenarioEntry], request: Request
+) -> list[ProbedReference]:
+    """The native references, where one is wanted; an adapter of one's own by such an id takes its place."""
+    if not (request.references and any(map(takes_references, scenarios.values()))):
+        return []
+    known = {id_: one for id_, one in REFERENCES.items() if id_ not in suite.adapters}
+    return list(probe_references(known, recorded_setup()))
 
 
 def _refuse_no_loopback(scenarios: Mapping[str, ScenarioEntry]) -> None:
     for id_, scenario in scenarios.items():
-        if "StreamServer" in scenario.about.levels or scenario.about.companion:
+        if scenario.about.drive != "work" or scenario.about.companion:
             require_loopback(id_, "choose other --scenarios")
             return
 
@@ -389,7 +282,8 @@ def _refuse_no_loopback(scenarios: Mapping[str, ScenarioEntry]) -> None:
 def _refuse_unreachable(plan: Plan) -> None:
     """Say beforehand that the supervisor's own descriptors, its workers' pipes, will not do: both numbers."""
     limit = raise_descriptor_limit()
-    needs = {stage.scenario.id: 3 * len(stage.rows) + OWN_DESCRIPTORS for stage in plan.stages}
+    # Three pipes each, of which those of a generation before are open until its processes have ended.
+    needs = {stage.name: 5 * len(stage.rows) + OWN_DESCRIPTORS for stage in plan.stages}
     for name, wanted in {"a bench": LEAST_DESCRIPTORS, **needs}.items():
         if limit and wanted > limit:
             raise StopError(
@@ -421,13 +315,12 @@ def _fitted(plan: Plan, length: Length) -> Plan:
 def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> int:
     for stage in plan.stages:
         for comparison in stage.comparisons:
-            words = " ".join(f"{name}={value}" for name, value in comparison.parameters.items())
             rates = f", offered loads: {', '.join(comparison.rates)}" if comparison.rates else ""
             rounds = comparison.rounds * stage.pace.generations
             twin = f", {comparison.control} twice" if comparison.control is not None else ""
             beside = f" and {len(comparison.references)} references" if comparison.references else ""
             rows = f"{len(comparison.rows)} rows{beside} × {rounds} rounds"
-            click.echo(f"{stage.scenario.id} {words}: {rows}{twin}{rates}")
+            click.echo(f"{comparison}: {rows}{twin}{rates}")
     for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
         click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
     seconds = plan.seconds
@@ -455,23 +348,3 @@ def _render(suites: Sequence[Path], folder: Path) -> None:
             f"`crossloop report {folder}` renders them again",
             status if status in STATUSES else BAD_INPUT,
         )
-
-
-@contextlib.contextmanager
-def terminated_is_interrupted() -> Iterator[None]:
-    """SIGTERM, and on Windows Ctrl-Break, ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [signal.SIGTERM]
-    if sys.platform == "win32":
-        numbers.append(signal.SIGBREAK)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if sys.platform != "win32":
-            signal.siginterrupt(signal.SIGTERM, True)

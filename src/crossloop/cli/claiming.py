@@ -7,17 +7,18 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from crossloop.bench.loading import ask_exchanges
 from crossloop.claims import CLAIMS, Claim, Sources, Verdict, claims_page, evaluate, summary
-from crossloop.cli.benching import adapter_record, terminated_is_interrupted
 from crossloop.cli.choosing import records_or_stop, suite_or_stop
 from crossloop.cli.claims_plan import adapters_of, claims_plan, scenarios_of
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
-from crossloop.cli.measuring import measure
+from crossloop.cli.measuring import adapter_record, measure, terminated_is_interrupted
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.installing import recorded_setup
 from crossloop.journal import Record, RunRecord
@@ -111,8 +112,14 @@ def _measured(
     click.echo("crossloop: asking each adapter what it is", err=True)
     entries = {id_: entry for id_, entry in suite.adapters.items() if id_ in adapters_of(needs)}
     probed = list(probe_all(suite, entries, scenarios))
+    workloads = list(scenarios.values())
     plan = claims_plan(
-        needs, list(scenarios.values()), probed, budget_s=60 * budget_min, most_connections=most_connections()
+        needs,
+        workloads,
+        probed,
+        partial(ask_exchanges, suite, workloads),
+        budget_s=60 * budget_min,
+        most_connections=most_connections(),
     )
     click.echo(
         f"crossloop: profile {plan.profile.name}, {plan.slices} slices, about {plan.seconds / 60:.1f} minutes",

@@ -1,9 +1,11 @@
 """The plan that claims need: their rows on their sets of parameters, and nothing else. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from crossloop.bench.plan import PROFILES, Comparison, Plan, make_plan
+from crossloop.bench.plan import Exchanges, Plan, make_plan
+from crossloop.bench.profiles import PROFILES
+from crossloop.bench.stages import Comparison
 from crossloop.bench.variants import Twin
 from crossloop.claims.catalogue import Need
 from crossloop.suite import ScenarioEntry
@@ -27,16 +29,20 @@ def claims_plan(
     needs: Sequence[Need],
     scenarios: Sequence[ScenarioEntry],
     probed: Sequence[Probed],
+    exchanges: Callable[[str], Exchanges],
     *,
     budget_s: float,
     most_connections: tuple[int, str] | None,
 ) -> Plan:
-    """The most telling plan within *budget_s*; the least one where none is."""
-    plans = []
+    """The most telling plan within *budget_s*; the least one where none is. *exchanges* are asked for by profile."""
     for name in PROFILES_TRIED:
-        whole = make_plan(PROFILES[name], scenarios, probed, most_connections=most_connections)
-        plans.append(_reduced(whole, needs))
-    return next((plan for plan in plans if plan.seconds <= budget_s), plans[-1])
+        whole = make_plan(
+            PROFILES[name], scenarios, probed, exchanges(name), most_connections=most_connections
+        )
+        plan = _reduced(whole, needs)
+        if plan.seconds <= budget_s:
+            break
+    return plan
 
 
 def _reduced(plan: Plan, needs: Sequence[Need]) -> Plan:

@@ -10,13 +10,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from crossloop.bench.plan import PROFILES, Comparison, Plan, Profile, Row, climbs, make_plan
+from crossloop.bench.loading import ask_exchanges
+from crossloop.bench.plan import Plan, climbs, make_plan
+from crossloop.bench.profiles import PROFILES, Profile
+from crossloop.bench.stages import Comparison, Row
 from crossloop.bench.variants import Build, Variant, variant_name
-from crossloop.cli.benching import adapter_record, terminated_is_interrupted
 from crossloop.cli.choosing import chosen, one_of, suite_or_stop
 from crossloop.cli.comparing import deliver, run_of
 from crossloop.cli.exits import INTERRUPTED, NOTHING_MEASURED, StopError
-from crossloop.cli.measuring import measure
+from crossloop.cli.measuring import adapter_record, measure, terminated_is_interrupted
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.compare import BuildNames, compare_builds
 from crossloop.installing.builds import Brought, BuildError, Wanted, bring_build, proven, wanted_build
@@ -71,9 +73,8 @@ def run(suites: Sequence[Path], request: Request) -> int:
     with _places(request) as (cache, out):
         builds = [_proven(suite, one, scenarios, cache) for one in wanted]
         names = BuildNames(wanted[0].adapter.id, builds[0].name, builds[1].name, builds[0].name + TWIN_SUFFIX)
-        plan = _plan(
-            PROFILES[request.profile].for_clock(clocks.cpu_step_ns()), list(scenarios.values()), builds, names
-        )
+        profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
+        plan = _plan(suite, profile, list(scenarios.values()), builds, names)
         click.echo(f"crossloop: {plan.slices} slices, about {plan.seconds / 60:.1f} minutes", err=True)
         try:
             with terminated_is_interrupted():
@@ -155,13 +156,19 @@ def _proven(suite: Suite, wanted: Wanted, scenarios: Mapping[str, ScenarioEntry]
 
 
 def _plan(
-    profile: Profile, scenarios: Sequence[ScenarioEntry], builds: Sequence[Proven], names: BuildNames
+    suite: Suite,
+    profile: Profile,
+    scenarios: Sequence[ScenarioEntry],
+    builds: Sequence[Proven],
+    names: BuildNames,
 ) -> Plan:
     """The rows of the plan, three times over; without offered loads, of which nothing is concluded."""
+    steady = [one for one in scenarios if not climbs(one)]
     planned = make_plan(
         profile,
-        [one for one in scenarios if not climbs(one)],
+        steady,
         [builds[0].probed],
+        ask_exchanges(suite, steady, profile.name),
         most_connections=most_connections(),
     )
     folders = {names.base: builds[0], names.new: builds[1], names.twin: builds[0]}

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossloop.bench.plan import PROFILES, parameter_sets
+from crossloop.bench.profiles import PROFILES, parameter_sets
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE
 from crossloop.cli.refusing import require_descriptors

@@ -1,19 +1,54 @@
-"""A plan of a command's own, carried out into a journal: what `compare --adapters` and `claims` share with `bench`."""
+"""From a plan to its journal: what `bench`, `compare --adapters` and `claims` share."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
+import click
+
+from crossloop.bench.execution import Bench, planned_seconds
 from crossloop.bench.header import run_header
-from crossloop.bench.loading import LoadEngine
+from crossloop.bench.length import FIXED, Length
+from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
+from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan
-from crossloop.bench.rooms import Conditions
-from crossloop.bench.run import Bench, Past
-from crossloop.cli.benching import load_engine, warnings_of
-from crossloop.cli.progress import ProgressView
+from crossloop.bench.profiles import Profile
+from crossloop.bench.site import SLICE_LIMIT_S, Conditions
+from crossloop.cli.exits import NOTHING_MEASURED, StopError
+from crossloop.cli.progress import PlanView
 from crossloop.cli.refusing import begun, holding
 from crossloop.installing import recorded_setup
-from crossloop.journal import LOAD_ENGINE, AdapterRecord, journal_path
-from crossloop.suite import Suite
+from crossloop.journal import (
+    LOAD_ENGINE,
+    AdapterRecord,
+    EndRecord,
+    JournalWriter,
+    Record,
+    RunRecord,
+    WarningRecord,
+    journal_path,
+)
+from crossloop.native import LOAD_ENGINE as PART
+from crossloop.outcomes import outcome_name, outcome_reason
+from crossloop.suite import ScenarioEntry, Suite
+from crossloop.supervise.child import MEMORY_BYTES, ChildError
+from crossloop.supervise.probe import Probed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a run may take."""
+
+    limit_s: float = SLICE_LIMIT_S
+    """Longest slice."""
+    limit_bytes: int = MEMORY_BYTES
+    """Largest worker."""
+    length: Length = FIXED
+    evidence: bool = False
 
 
 def measure(
@@ -21,10 +56,10 @@ def measure(
 ) -> None:
     """Measure *plan* into a new journal in *folder*; *names* are its adapters as the first record lists them.
 
-    Raises `StopError`, and KeyboardInterrupt as it comes.
+    Without evidence: nothing is concluded of it here. Raises `StopError`, and KeyboardInterrupt as it comes.
     """
-    scenarios = {stage.scenario.id: stage.scenario for stage in plan.stages}
-    engine = load_engine(None, scenarios, dry_run=False)
+    scenarios = {one.scenario.id: one.scenario for one in plan.comparisons}
+    engine = load_engine(None, scenarios.values())
     header = run_header(
         plan.profile.name,
         names,
@@ -32,36 +67,152 @@ def measure(
         seed=seed,
         slice_ms=plan.profile.slice_ms,
         run_in_ms=plan.profile.run_in_ms,
-        settings=_settings(plan, engine),
+        settings=settings_of_profile(plan.profile, engine),
     )
     with holding(journal_path(folder)), begun(journal_path(folder), header) as journal:
-        for one in adapters:
-            journal.write(one, sync=False)
-        for warning in warnings_of(header, engine, recorded_setup()):
-            journal.write(warning, sync=False)
-        conditions = Conditions(
-            header.server_cpu, header.load_cpu, engine=engine.name if engine is not None else ""
+        write_head(journal, adapters, header, engine)
+        carry_out(suite, plan, journal, header, engine, Bounds())
+
+
+def carry_out(
+    suite: Suite,
+    plan: Plan,
+    journal: JournalWriter,
+    header: RunRecord,
+    engine: LoadEngine | None,
+    bounds: Bounds,
+    past: Past = Past(),  # noqa: B008  (frozen)
+) -> EndRecord:
+    """Measure what is not in *past*, with progress on stderr.
+
+    Raises KeyboardInterrupt, and `JournalError` where the journal cannot be written on.
+    """
+    conditions = Conditions(
+        header.server_cpu,
+        header.load_cpu,
+        bounds.limit_s,
+        bounds.limit_bytes,
+        engine.name if engine is not None else "",
+    )
+    planned_s = planned_seconds(plan, past, evidence=bounds.evidence)
+    with PlanView(planned_s, plan.slices, len(past.slices)) as view:
+        bench = Bench(
+            suite,
+            plan,
+            journal,
+            conditions=conditions,
+            seed=header.seed,
+            past=past,
+            watch=view,
+            length=bounds.length,
+            evidence=bounds.evidence,
         )
-        with ProgressView(plan.slices) as view:
-            bench = Bench(
-                suite,
-                plan,
-                journal,
-                conditions=conditions,
-                seed=seed,
-                past=Past(),
-                progress=view.advance,
-                evidence=False,  # nothing here concludes anything of it
-            )
-            bench.run()
+        end = bench.run()
+    if end.in_slices_share is not None:
+        click.echo(
+            f"crossloop: {end.elapsed_s:.0f} s, outside ladders {end.in_slices_share:.0%} of the time in slices",
+            err=True,
+        )
+    return end
 
 
-def _settings(plan: Plan, engine: LoadEngine | None) -> Mapping[str, int | float | str]:
+def settings_of_profile(profile: Profile, engine: LoadEngine | None) -> dict[str, int | float | str]:
+    """What the first record of a journal says of it."""
     settings: dict[str, int | float | str] = {
-        "generations": plan.profile.generations,
-        "headline-rounds": plan.profile.headline_rounds,
-        "rounds": plan.profile.rounds,
+        "generations": profile.generations,
+        "headline-rounds": profile.headline_rounds,
+        "rounds": profile.rounds,
     }
+    if profile.brief_generations:
+        settings |= {"brief-generations": profile.brief_generations, "brief-rounds": profile.brief_rounds}
     if engine is not None:
         settings[LOAD_ENGINE] = engine.name
     return settings
+
+
+def load_engine(wanted: str | None, scenarios: Iterable[ScenarioEntry]) -> LoadEngine | None:
+    """The load generator's engine; None where nothing takes a load. Raises `StopError`."""
+    if not any(one.about.drive != "work" for one in scenarios):
+        return None
+    if wanted == "python":
+        return LoadEngine(wanted)
+    try:
+        engine = ask_load_engine()
+    except ChildError as error:
+        raise StopError(f"the load generator does not start: {error}", NOTHING_MEASURED) from error
+    if wanted and engine.name != wanted:
+        raise StopError(f"--engine {wanted}: {engine.reason}")
+    return engine
+
+
+def write_head(
+    journal: JournalWriter, adapters: Iterable[Record], header: RunRecord, engine: LoadEngine | None
+) -> None:
+    """What is known before anything is measured: *adapters*, native references among them, and warnings."""
+    for one in (*adapters, *warnings_of(header, engine, recorded_setup())):
+        journal.write(one, sync=False)
+
+
+def adapter_record(one: Probed, installed: str) -> AdapterRecord:
+    """What a journal keeps of an adapter that was asked what it is."""
+    about = one.entry.about
+    return AdapterRecord(
+        adapter=one.entry.id,
+        family=about.family,
+        library=about.library,
+        binding=about.binding,
+        usable=one.usable,
+        outcome=outcome_name(one.outcome),
+        reason=outcome_reason(one.outcome),
+        facts=dict(one.facts),
+        levels=list(one.levels),
+        styles=list(one.levels.get("StreamServer", ())),
+        installed=installed or ("" if about.requires or about.recipe else "standard library"),
+    )
+
+
+def warnings_of(
+    header: RunRecord, engine: LoadEngine | None, installed: Mapping[str, str]
+) -> Iterator[WarningRecord]:
+    """What makes figures of this machine, with this load, less sure."""
+    if engine is not None and (warning := engine_warning(engine, installed.get(PART.id, ""))) is not None:
+        yield warning
+    if header.server_cpu is None:
+        yield WarningRecord(
+            "not-pinned",
+            "Server and load share the CPUs as the system likes: it has fewer than two, or cannot pin.",
+            "Compare ratios within one table only; use two CPUs on a system that can pin for absolute figures.",
+        )
+    if header.machine.platform == "darwin" and header.machine.architecture == "arm64":
+        yield WarningRecord(
+            "cores-differ",
+            "macOS chooses between performance and efficiency cores for each process (by its QoS class, which is left "
+            "as it was inherited): a server or load that ran on slow cores looks slow.",
+            "Compare ratios within one table only; run from a terminal in front, on mains, with nothing else to do.",
+        )
+    if header.machine.virtual:
+        yield WarningRecord(
+            "virtual-machine",
+            f"The machine is virtual ({header.machine.virtual}): neighbours take CPU time when they like.",
+            "Trust ratios (paired within a round) before absolute figures.",
+        )
+
+
+@contextlib.contextmanager
+def terminated_is_interrupted() -> Iterator[None]:
+    """SIGTERM, and on Windows Ctrl-Break, ends a bench as Ctrl-C does: children ended, journal intact, status 130."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if sys.platform != "win32":
+            signal.siginterrupt(signal.SIGTERM, True)

@@ -10,24 +10,25 @@ import click
 from crossloop.bench.detection import Injection, Line, doubts, lines, shortfalls
 from crossloop.bench.header import cpus, run_header
 from crossloop.bench.loading import LoadEngine, ask_load_engine
-from crossloop.bench.plan import CONTROLLED, Pace, Row
-from crossloop.bench.rooms import Conditions
+from crossloop.bench.plan import CONTROLLED
+from crossloop.bench.profiles import Pace
 from crossloop.bench.selftest import MOST_REPEATS, SLOWDOWNS, SelfTest, Trial
+from crossloop.bench.site import Conditions, Site
+from crossloop.bench.stages import Row
 from crossloop.bench.variants import Slowed
-from crossloop.cli.benching import terminated_is_interrupted
-from crossloop.cli.choosing import one_of, suite_or_stop
+from crossloop.cli.benching import refuse_other
+from crossloop.cli.choosing import one_of, records_or_stop, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, NOTHING_MEASURED, StopError
+from crossloop.cli.measuring import terminated_is_interrupted
 from crossloop.cli.progress import PLAIN_EVERY_S
 from crossloop.cli.refusing import begun, holding, require_loopback
 from crossloop.journal import (
     LOAD_ENGINE,
     DetectionRecord,
     EndRecord,
-    JournalError,
     JournalWriter,
     RunRecord,
     SliceRecord,
-    read_journal,
 )
 from crossloop.markup import digits
 from crossloop.markup.tables import Column, markdown_table, table
@@ -35,7 +36,7 @@ from crossloop.outcomes import outcome_reason
 from crossloop.statistics import wilson
 from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError
-from crossloop.supervise.probe import probe
+from crossloop.supervise.probe import exchanges_of, probe
 
 JOURNAL = "selftest.jsonl"
 SCENARIO = "tcp-echo"
@@ -80,9 +81,13 @@ def run(suites: Sequence[Path], request: Request) -> int:
         raise StopError(
             f"{entry.id} cannot be tried: {reason}; choose another with --adapters", NOTHING_MEASURED
         )
-    trial = Trial(
-        suite.scenarios[SCENARIO], Row(entry.id, styles[0]), PARAMETERS, request.pace, request.rounds
-    )
+    scenario = suite.scenarios[SCENARIO]
+    try:
+        (exchange,) = exchanges_of(suite, scenario, [PARAMETERS])
+    except ChildError as error:
+        raise StopError(f"{SCENARIO}: {outcome_reason(error.outcome)}", NOTHING_MEASURED) from error
+    row = Row(entry.id, styles[0])
+    trial = Trial(scenario, row, PARAMETERS, exchange, request.pace, request.rounds)
     with holding(request.out / JOURNAL):
         return Session(suite, trial, request, ask_load_engine()).run()
 
@@ -101,8 +106,8 @@ class Session:
         self._request = request
         self._path = request.out / JOURNAL
         self._engine = engine
-        conditions = Conditions(*cpus(), engine=engine.name)
-        self._test = SelfTest(suite, trial, conditions, request.seed, tell=self._tell)
+        self._site = Site(suite, Conditions(*cpus(), engine=engine.name))
+        self._test = SelfTest(self._site, trial, request.seed, progress=self)
         self._last_told = time.monotonic()
         self._injected: list[Injection] = []
         self._records: list[DetectionRecord] = []
@@ -115,7 +120,8 @@ class Session:
         status = DONE
         with terminated_is_interrupted():
             try:
-                self._measure()
+                with self._site:
+                    self._measure()
             except KeyboardInterrupt:
                 status = INTERRUPTED
                 self._say(f"interrupted; `--resume --out {self._request.out}` goes on from here")
@@ -203,21 +209,11 @@ class Session:
 
     def _take_over(self) -> None:
         """Calibration and complete comparisons of an interrupted self-test that asked the same."""
-        try:
-            records = read_journal(self._path)
-        except JournalError as error:
-            raise StopError(str(error)) from error
+        records = records_or_stop(self._path)
         before = records[0]
         assert isinstance(before, RunRecord)
         self._injected = _injections_of(before)
-        now = self._header()
-        for name in ("crossloop", "profile", "seed", "adapters", "machine", "settings"):
-            old, new = getattr(before, name), getattr(now, name)
-            if old != new:
-                raise StopError(
-                    f"--resume: {self._path} was begun with {name} {old!r}, this is {new!r}; "
-                    "use the same options, or leave out --resume to begin anew"
-                )
+        refuse_other(self._path, before, self._header())
         found = [one for one in records if isinstance(one, DetectionRecord)]
         whole = {one.comparison for one in found if _count(found, one.comparison) == len(self._injected)}
         self._records = [one for one in found if one.comparison in whole]
@@ -240,9 +236,13 @@ class Session:
         self._last_told = time.monotonic()
         click.echo(f"crossloop: {text}", err=True)
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
+        """As `crossloop.bench.progress.Progress` says; now and then."""
         if time.monotonic() - self._last_told >= PLAIN_EVERY_S:
             self._say(text)
+
+    def done(self, planned_s: float, slices: int = 0) -> None:
+        """Comparisons are what is counted."""
 
 
 def _count(records: Sequence[DetectionRecord], comparison: int) -> int:

@@ -544,6 +544,8 @@ class EndRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="end"):
     noise_floor: Estimate | None = None
     """A/A control: paired ratio of one adapter that ran under two names, of the comparison in which that shows
     the highest noise floor; None without that control."""
+    in_slices_share: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """Part of the time outside ladders that lay in slices and their run-ins; None where nothing was measured there."""
 
 
 Record: TypeAlias = (

@@ -237,12 +237,20 @@ class Child:
             self._family.resume()
             self._suspended = False
 
-    def end(self, grace_s: float = 2.0) -> None:
-        """End the child and what it started: closed channel, then SIGTERM, then SIGKILL. Idempotent."""
+    def move(self, cpu: int) -> None:
+        """Keep the child's whole tree on *cpu*, where the platform can."""
+        self._family.move(cpu)
+
+    def leave(self) -> None:
+        """Close its channel, by which a child knows that it is to end; nothing is waited for."""
         self.resume()
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def end(self, grace_s: float = 2.0) -> None:
+        """End the child and what it started: closed channel, then SIGTERM, then SIGKILL. Idempotent."""
+        self.leave()
         if not self._flooded:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace_s)

@@ -1,0 +1,139 @@
+"""Processes beside the measured ones: the load generator, and the companion that a workload talks to.
+
+One that is lost is replaced, and what it took with it says nothing of the measured process.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from crossloop.bench.site import Site
+from crossloop.load.errors import PortsError
+from crossloop.outcomes import Failed, Outcome, OverLimit, TimedOut, outcome_reason, outcome_stderr
+from crossloop.suite import ScenarioEntry
+from crossloop.supervise.answers import LoadFault, LoadFaultError, Serving
+from crossloop.supervise.child import BesideError, Child, ChildError, worker
+from crossloop.supervise.load import LOAD, LoadClient
+
+READY_LIMIT_S = 30.0
+COMPANION = "companion"
+
+T = TypeVar("T")
+
+
+class Load:
+    """The load process of a room."""
+
+    def __init__(self, site: Site):
+        """Start it. Raises ChildError."""
+        self._conditions = site.conditions
+        self._client: LoadClient | None = self._started()
+
+    def _started(self) -> LoadClient:
+        conditions = self._conditions
+        return _tried_twice(
+            LOAD, lambda: LoadClient(conditions.engine, conditions.load_cpu, conditions.limit_s)
+        )
+
+    def ask(self, target: str, server: Child, question: Callable[[LoadClient], T]) -> T:
+        """Ask it about *server*; a new one when the last was lost. Raises ChildError with what the culprit did."""
+        self._client = self._client or self._started()
+        try:
+            return question(self._client)
+        except LoadFaultError as error:
+            fault = error.fault
+        except BesideError:
+            self._client = None
+            raise
+        except ChildError as error:
+            self._client = None
+            server.check()
+            raise lost(LOAD, error.outcome) from error
+        self.forget(target)
+        server.check()
+        raise ChildError(self._blame(server, fault))
+
+    def forget(self, target: str, *, reset: bool = False) -> None:
+        """Have it drop its connections to *target*; one that is lost has none."""
+        if self._client is not None:
+            try:
+                self._client.close(target, reset=reset)
+            except (ChildError, LoadFaultError):
+                self._client = None
+
+    def look(self) -> None:
+        """A load that is lost shows where it is asked."""
+
+    def end(self) -> None:
+        """End the process."""
+        if self._client is not None:
+            self._client.end()
+
+    def _blame(self, server: Child, fault: LoadFault) -> Outcome:
+        if fault.kind == "limit":
+            return TimedOut(fault.error, self._conditions.limit_s, server.tail())
+        if fault.kind == PortsError.kind:
+            return OverLimit(fault.error)
+        return Failed(fault.error, server.tail())
+
+
+class Companion:
+    """The server of a scenario's own that its workers talk to."""
+
+    def __init__(self, site: Site, scenario: ScenarioEntry):
+        """Start it. Raises ChildError."""
+        self._site = site
+        self._scenario = scenario
+        self._running: tuple[Child, tuple[str, int]] | None = self._started()
+
+    def _started(self) -> tuple[Child, tuple[str, int]]:
+        request = {
+            "do": "companion",
+            "scenario": self._scenario.module,
+            "paths": self._site.paths,
+            "cpu": self._site.conditions.load_cpu,
+        }
+
+        def start() -> tuple[Child, tuple[str, int]]:
+            child = worker(f"{self._scenario.id}-companion")
+            answer = child.ask(request, Serving, READY_LIMIT_S)
+            return child, (answer.host, answer.port)
+
+        return _tried_twice(COMPANION, start)
+
+    def address(self) -> tuple[str, int]:
+        """Host and port; of a new one when the last was lost. Raises ChildError."""
+        self._running = self._running or self._started()
+        return self._running[1]
+
+    def look(self) -> None:
+        """A row has failed: raise ChildError when the companion is gone, for then that has."""
+        if self._running is None:
+            return
+        try:
+            self._running[0].check(0.0)
+        except ChildError as error:
+            self._running = None
+            raise lost(COMPANION, error.outcome) from error
+
+    def end(self) -> None:
+        """End the process."""
+        if self._running is not None:
+            self._running[0].end()
+
+
+def lost(process: str, outcome: Outcome, does: str = "") -> ChildError:
+    """What is to be raised when *process*, beside the measured one, was lost: not a word on the measured one."""
+    reason = f"the {process} {does}{outcome_reason(outcome)}; nothing is known of this row"
+    return ChildError(Failed(reason, outcome_stderr(outcome), process))
+
+
+def _tried_twice(process: str, start: Callable[[], T]) -> T:
+    """A process beside the measured ones. Raises ChildError."""
+    try:
+        return start()
+    except ChildError:
+        pass  # whatever ended the first may be over
+    try:
+        return start()
+    except ChildError as error:
+        raise lost(process, error.outcome, "does not start, ") from error

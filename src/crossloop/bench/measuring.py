@@ -1,0 +1,154 @@
+"""The measuring loop: generations of processes, rounds in random order, one visit after the other.
+
+Whatever is measured goes through it: a bench, a self-test, two builds, the evidence pass, `benchmarks/adapter_tax.py`.
+"""
+
+import math
+import random
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, TypeVar
+
+from crossloop.bench.progress import UNWATCHED, Progress
+from crossloop.bench.results import Results
+from crossloop.bench.rooms import Room, SliceRoom, open_room
+from crossloop.bench.site import Site
+from crossloop.bench.stages import START_S, Comparison, Due, Row, Stage, row_seed
+from crossloop.journal import PlainPhase, SliceRecord
+from crossloop.supervise.child import ChildError
+
+WORTH_STARTING = 0.25
+"""Part of a generation that the rest of a budget must hold for another one to be begun."""
+
+Found = TypeVar("Found")
+
+
+class Measuring:
+    """A stage that is measured. What goes wrong with a row is noted in its *results*."""
+
+    def __init__(
+        self,
+        site: Site,
+        stage: Stage,
+        results: Results,
+        seed: int,
+        progress: Progress = UNWATCHED,
+        opened: Callable[[Site, Stage], SliceRoom] = open_room,
+    ):
+        self._site = site
+        self._stage = stage
+        self._results = results
+        self._seed = seed
+        self._progress = progress
+        self._opened = opened
+
+    def slices(
+        self,
+        *,
+        deadline: float = math.inf,
+        is_precise: Callable[[Comparison], bool] | None = None,
+    ) -> Iterator[SliceRecord]:
+        """Each slice as it is taken. Raises ChildError when the stage as such cannot be run.
+
+        After *deadline* (time.monotonic) no round is begun, but for the first of a generation. With *is_precise*
+        further generations of what is not precise follow, as long as the time until then holds one.
+        """
+        generations = self._stage.pace.generations
+        for generation in range(generations):
+            yield from self._generation(generation, self._stage.comparisons, deadline)
+        if is_precise is None or not self._stage.narrows:
+            return
+        took_s = 0.0
+        while unknown := [one for one in self._stage.comparisons if not is_precise(one)]:
+            start = time.monotonic()
+            if deadline - start <= WORTH_STARTING * took_s:
+                return
+            yield from self._generation(generations, unknown, deadline)
+            generations, took_s = generations + 1, time.monotonic() - start
+
+    def _generation(
+        self, generation: int, comparisons: Sequence[Comparison], deadline: float
+    ) -> Iterator[SliceRecord]:
+        due = self._stage.due(generation, self._results.done, self._seed)
+        due = [one for one in due if one.comparison in comparisons]
+        if not due:  # an interrupted run has taken them
+            return
+        number = self._results.first_generation + generation
+        order = random.Random(row_seed(self._seed, self._stage.name, "rows", str(number)))  # noqa: S311
+        with self._opened(self._site, self._stage) as room:
+            self._start(room, due)
+            for one in due:
+                if one.round and time.monotonic() > deadline:
+                    return
+                rows = self._results.visitable(one.comparison)
+                yield from self._round(room, one.comparison, rows, number, one.round, order)
+                slices = self._results.slices[one.comparison.place]
+                again = [row for row in self._stage.once_more(one.comparison, slices) if row in rows]
+                later = one.round + one.comparison.rounds
+                yield from self._round(room, one.comparison, again, number, later, order)
+
+    def _start(self, room: SliceRoom, due: Sequence[Due]) -> None:
+        """Start and warm every row that is due, so that no first slice pays for what happens once."""
+        first: dict[Row, Comparison] = {}
+        for one in due:
+            for row in self._results.visitable(one.comparison):
+                first.setdefault(row, one.comparison)
+        self._progress.tell(f"{self._stage.name}: starting {len(first)} processes")
+        failed = room.start(first)
+        for row, comparison in first.items() if self._stage.lasting else ():
+            try:
+                if row in failed:
+                    raise failed[row]
+                room.visit(row, comparison, self._stage.steps(row, comparison, ())[:1], 0)
+            except ChildError as error:
+                self._results.note(row, comparison, error)
+            self._progress.done(START_S + self._stage.slice_s())
+
+    def _round(
+        self,
+        room: SliceRoom,
+        comparison: Comparison,
+        rows: Collection[Row],
+        generation: int,
+        turn: int,
+        order: random.Random,
+    ) -> Iterator[SliceRecord]:
+        for row, taken in visits(
+            room, self._stage, comparison, rows, self._results, order, self._site, self._progress
+        ):
+            numbers: dict[object, int] = {}
+            for one in taken:
+                number = numbers.get(one.phase, 0)
+                numbers[one.phase] = number + 1
+                record = one.record(row, comparison, generation, turn + number)
+                self._results.add(record)
+                yield record
+            asked = sum(one.phase is not PlainPhase.CONNECT for one in taken)
+            self._progress.done(self._stage.visit_s(row, comparison), slices=asked)
+
+
+def visits(
+    room: Room[Any, Found],
+    stage: Stage,
+    comparison: Comparison,
+    rows: Collection[Row],
+    results: Results,
+    order: random.Random,
+    site: Site,
+    progress: Progress,
+) -> Iterator[tuple[Row, list[Found]]]:
+    """Visit *rows* once each in random order; what each has found. Raises ChildError as `Results.note` does."""
+    for row in order.sample(list(rows), len(rows)):
+        seed = order.randrange(2**31)
+        progress.tell(f"{comparison}: {row}")
+        refused = stage.refused(row, comparison, results.slices, site.conditions.limit_bytes)
+        if refused is not None:
+            results.fail(row, comparison, refused)
+            continue
+        steps = stage.steps(row, comparison, results.slices[comparison.place])
+        try:
+            found = room.visit(row, comparison, steps, seed)
+        except ChildError as error:
+            results.note(row, comparison, error)
+        else:
+            yield row, found
