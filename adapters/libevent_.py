@@ -50,22 +50,38 @@ Its answers go out through the write event, never at once, so a message costs an
 there?), a `readv`, two `epoll_ctl` (write event on, off), a second turn of the loop and a `writev`, where
 plain events need `recv`, `send` and one turn. It is for programs that want its watermarks, filters, TLS
 and rate limits.
+
+**TLS** is bufferevents' own (`bufferevent_openssl_socket_new`, in libevent_openssl), for a program in C that has made
+an `SSL` itself. Python's `ssl` gives none away, nor the `SSL_CTX` of its context, and its OpenSSL need not be the one
+that libevent_openssl was linked with: two copies in a process share no structure. So there is no style `bufferevent` of
+it. In the style `native` OpenSSL works on two memories (`crossloop.idioms.memory_bio`) above plain events.
+
+**Pushing.** With plain events, `send` at once, and a list for what the kernel does not take; meanwhile the connection
+waits for its write event alone. A push that finds its peer gone leaves the end to that peer's own event, since the
+application may be in a round over all. With bufferevents it is `bufferevent_write`, which puts the data into the output
+buffer, and the loop sends it in a turn of its own: to push to a thousand costs a thousand write events on and off.
+
+**Datagrams** have one read event for all peers and a `recvfrom` for each time that it fires. A bufferevent is a stream.
 """
 
+import contextlib
 import socket
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol, TypeAlias
 
 import crossloop
 from crossloop.api import (
     AdapterAbout,
     Callback,
+    DatagramApplication,
+    Datagrams,
     Facts,
+    PushApplication,
+    PushServer,
     Readiness,
     Receive,
     StreamApplication,
-    StreamServer,
     gil_enabled,
     native_file,
 )
@@ -84,6 +100,8 @@ from crossloop.bindings.libevent import (
     Wakeup,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.datagrams import answering
+from crossloop.idioms.memory_bio import MemoryBioTls
 
 ABOUT = AdapterAbout(
     family="libevent",
@@ -100,10 +118,13 @@ RECEIVE_BYTES = 65536
 UNSENT_LIMIT_BYTES = 65536
 
 
-class Adapter(StreamServer, Readiness):
-    """libevent with one base for `Readiness` and one for each stream server."""
+class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
+    """libevent with one base for `Readiness` and one for each server."""
 
-    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {"StreamServer": ("native", "bufferevent")}
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": ("native", "bufferevent"),
+        "PushServer": ("native", "bufferevent"),
+    }
 
     def __init__(self) -> None:
         self._base = base = EventBase(precise_timers=True, cached_time=False)
@@ -125,13 +146,22 @@ class Adapter(StreamServer, Readiness):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
-        with EventBase(precise_timers=False, cached_time=False) as base:
-            server = _Server(base, listener, application, _CONNECTIONS[style])
-            IoEvent(base, stop.fileno(), READ | PERSIST, lambda *_: base.loopbreak()).add()
-            try:
-                base.run()
-            finally:
-                server.close()
+        kind = {"native": _Connection, "bufferevent": _BufferedConnection}[style]
+        _serve(listener, lambda base, sock, connections: kind(base, sock, application(), connections), stop)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        kind = {"native": _PushConnection, "bufferevent": _BufferedPushConnection}[style]
+        _serve(listener, lambda base, sock, connections: kind(base, sock, application, connections), stop)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        answer_next = answering(endpoint, application)
+        with endpoint, EventBase(precise_timers=False, cached_time=False) as base:
+            IoEvent(base, endpoint.fileno(), READ | PERSIST, lambda *_: answer_next()).add()
+            _run_until(base, stop)
 
     def facts(self) -> Facts:
         library = self._base.library
@@ -192,25 +222,40 @@ def _rearm(timer: Event, delay_s: float, _callback: Callback) -> Event:
 
 # Streams.
 
+_Begin: TypeAlias = Callable[[EventBase, socket.socket, "set[_Ends]"], object]
+"""Makes a connection, which enters itself in the set while it is open."""
+
+
+class _Ends(Protocol):
+    def close(self) -> None:
+        """End the connection."""
+
+
+def _serve(listener: socket.socket, begin: _Begin, stop: socket.socket) -> None:
+    with EventBase(precise_timers=False, cached_time=False) as base:
+        server = _Server(base, listener, begin)
+        try:
+            _run_until(base, stop)
+        finally:
+            server.close()
+
+
+def _run_until(base: EventBase, stop: socket.socket) -> None:
+    IoEvent(base, stop.fileno(), READ | PERSIST, lambda *_: base.loopbreak()).add()
+    base.run()
+
 
 class _Server:
     """The listening socket's event and the open connections."""
 
-    def __init__(
-        self,
-        base: EventBase,
-        listener: socket.socket,
-        application: StreamApplication,
-        connection: "type[_Connection | _BufferedConnection]",
-    ) -> None:
+    def __init__(self, base: EventBase, listener: socket.socket, begin: _Begin) -> None:
         self._base = base
-        self._connection = connection
+        self._begin = begin
         self._listener = listener
-        self._application = application
         self._accepting = IoEvent(base, listener.fileno(), READ | PERSIST, self._on_acceptable)
         self._accepting.add()
         self._resume = Timer(base, lambda *_: self._accepting.add())
-        self._connections: set[_Connection | _BufferedConnection] = set()
+        self._connections: set[_Ends] = set()
 
     def _on_acceptable(self, _fd: int, _what: int) -> None:
         for _ in range(ACCEPTS_PER_WAKE):  # the loop comes back for the rest: connections have their turn
@@ -226,33 +271,34 @@ class _Server:
                 self._resume.add(ACCEPT_PAUSE_S)
                 return
             sock.setblocking(False)
-            connection = self._connection(self._base, sock, self._application(), self._connections.discard)
-            self._connections.add(connection)
+            self._begin(self._base, sock, self._connections)
 
     def close(self) -> None:
         self._accepting.delete()
         self._listener.close()
-        for connection in tuple(self._connections):
-            connection.close()
+        with contextlib.ExitStack() as ends:  # each, whatever an application says to an end
+            for connection in self._connections:
+                ends.callback(connection.close)
 
 
 class _Connection:
     """Style `native`: either it is read from, or it has something left to send."""
 
-    __slots__ = ("_forget", "_reading", "_receive", "_recv", "_send", "_socket", "_unsent", "_writing")
+    __slots__ = ("_connections", "_reading", "_receive", "_recv", "_send", "_socket", "_unsent", "_writing")
 
     def __init__(
-        self, base: EventBase, sock: socket.socket, receive: Receive, forget: Callable[[Any], None]
+        self, base: EventBase, sock: socket.socket, receive: Receive, connections: set[_Ends]
     ) -> None:
         self._socket = sock
         self._recv = sock.recv
         self._send = sock.send
         self._receive = receive
-        self._forget = forget
+        self._connections = connections
         self._unsent = memoryview(b"")
         self._reading = IoEvent(base, sock.fileno(), READ | PERSIST, self._on_readable)
         self._writing = IoEvent(base, sock.fileno(), WRITE | PERSIST, self._on_writable)
         self._reading.add()
+        connections.add(self)
 
     def _on_readable(self, _fd: int, _what: int) -> None:
         try:
@@ -298,25 +344,82 @@ class _Connection:
         self._reading.delete()
         self._writing.delete()
         self._socket.close()
-        self._forget(self)
+        self._connections.discard(self)
+
+
+class _PushConnection(_Connection):
+    """Style `native` of pushing: what waits already goes first."""
+
+    __slots__ = ("_ended", "_queue")
+
+    def __init__(
+        self, base: EventBase, sock: socket.socket, application: PushApplication, connections: set[_Ends]
+    ) -> None:
+        self._ended = False
+        self._queue: list[bytes] = []
+        super().__init__(base, sock, _without_application, connections)
+        self._receive = application(self._push)
+
+    def _on_readable(self, _fd: int, _what: int) -> None:
+        try:
+            data = self._recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._push(self._receive(data))
+        else:
+            self.close()
+
+    def _push(self, data: bytes) -> None:
+        if self._ended or not data:
+            return
+        if self._unsent:
+            self._queue.append(data)
+            return
+        try:
+            sent = self._send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            return  # its own event ends it
+        if sent < len(data):
+            self._unsent = memoryview(data)[sent:]
+            self._reading.delete()
+            self._writing.add()
+
+    def _on_writable(self, fd: int, what: int) -> None:
+        super()._on_writable(fd, what)
+        if self._queue and not self._unsent:
+            data = b"".join(self._queue)
+            self._queue.clear()
+            self._push(data)
+
+    def close(self) -> None:
+        if not self._ended:
+            self._ended = True
+            super().close()
+            self._receive(b"")
 
 
 class _BufferedConnection:
     """Style `bufferevent`: libevent reads and writes; the answer is put into its output buffer."""
 
-    __slots__ = ("_buffered", "_ending", "_forget", "_receive", "_socket", "_written_bytes")
+    __slots__ = ("_buffered", "_connections", "_ending", "_receive", "_socket", "_written_bytes")
 
     def __init__(
-        self, base: EventBase, sock: socket.socket, receive: Receive, forget: Callable[[Any], None]
+        self, base: EventBase, sock: socket.socket, receive: Receive, connections: set[_Ends]
     ) -> None:
         self._socket = sock
         self._receive = receive
-        self._forget = forget
+        self._connections = connections
         self._ending = False
         self._written_bytes = 0
         """Upper limit of what the output buffer holds."""
         self._buffered = BufferEvent(base, sock.fileno(), self._on_data, self._on_event)
         self._buffered.enable(READ)
+        connections.add(self)
 
     def _on_data(self) -> None:
         buffered = self._buffered
@@ -355,10 +458,37 @@ class _BufferedConnection:
     def close(self) -> None:
         self._buffered.close()
         self._socket.close()
-        self._forget(self)
+        self._connections.discard(self)
 
 
-_CONNECTIONS: dict[str, type[_Connection | _BufferedConnection]] = {
-    "native": _Connection,
-    "bufferevent": _BufferedConnection,
-}
+class _BufferedPushConnection(_BufferedConnection):
+    """Style `bufferevent` of pushing: into the output buffer with it."""
+
+    __slots__ = ("_ended",)
+
+    def __init__(
+        self, base: EventBase, sock: socket.socket, application: PushApplication, connections: set[_Ends]
+    ) -> None:
+        self._ended = False
+        super().__init__(base, sock, _without_application, connections)
+        self._receive = application(self._push)
+
+    def _on_data(self) -> None:
+        self._push(self._receive(self._buffered.read()))
+
+    def _push(self, data: bytes) -> None:
+        if data and not (self._ending or self._ended):
+            self._buffered.write(data)
+            self._written_bytes += len(data)
+            if self._written_bytes > UNSENT_LIMIT_BYTES:
+                self._hold_back()
+
+    def close(self) -> None:
+        if not self._ended:
+            self._ended = True
+            super().close()
+            self._receive(b"")
+
+
+def _without_application(_data: bytes) -> bytes:
+    return b""

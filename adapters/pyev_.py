@@ -223,8 +223,9 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         finally:
             for watcher in (accepting, resume, stopping):
                 watcher.stop()
-            for connection in tuple(connections):
-                connection.close()
+            with contextlib.ExitStack() as ends:  # each, whatever an application says to an end
+                for connection in connections:
+                    ends.callback(connection.close)
 
     # Readiness
 

@@ -20,7 +20,7 @@ from crossloop.api import CheckFailedError, Echo, Receive, Send, UnsupportedErro
 LIMIT_S = 20.0
 ADAPTERS = (
     *("asyncio_", "asyncio_select", "asyncio_poll", "uvloop_", "winloop_", "tornado_", "tornado_uvloop"),
-    *("gevent_libev", "gevent_libev_cffi", "gevent_libuv", "gevent_libevent", "pyev_"),
+    *("gevent_libev", "gevent_libev_cffi", "gevent_libuv", "gevent_libevent", "pyev_", "libevent_"),
 )
 MIB = 1 << 20
 Address = Any
@@ -278,10 +278,10 @@ class FanOut:
 push = pytest.mark.parametrize(("module", "style"), _styles("PushServer"))
 
 
-def _joined(address: Address) -> socket.socket:
+def _joined(address: Address, answer: bytes = b"here!") -> socket.socket:
     peer = socket.create_connection(address, timeout=LIMIT_S)
     peer.sendall(b"here?")
-    assert _exactly(peer, 5) == b"here!"
+    assert _exactly(peer, 5) == answer
     return peer
 
 
@@ -356,6 +356,24 @@ def test_a_broken_pushing_application_ends_the_call(server: Server) -> None:
 
     with pytest.raises(CheckFailedError, match="cannot serve this"):
         server.run("PushServer", lambda _send: _fail, client)
+
+
+@push
+def test_who_fails_at_an_end_is_heard_when_all_are_closed(server: Server) -> None:
+    peers: list[socket.socket] = []
+
+    def application(_send: Send) -> Receive:
+        return lambda data: data or _fail(data)
+
+    with pytest.raises(CheckFailedError, match="cannot serve this"):
+        server.run(
+            "PushServer",
+            application,
+            lambda address: peers.extend(_joined(address, b"here?") for _ in range(3)),
+        )
+    for peer in peers:
+        with peer, contextlib.suppress(ConnectionResetError):
+            assert peer.recv(1) == b""
 
 
 # Datagrams
