@@ -385,19 +385,29 @@ def test_overload_counts_the_wait_in_the_queue_and_what_never_got_out_of_it(engi
 def test_hooks_stand_at_the_ends_of_the_measured_part_and_cost_nothing_of_it(engine: Engine) -> None:
     calls: list[str] = []
 
-    def slow(name: str) -> Callable[[], None]:
-        def hook() -> None:
-            calls.append(name)
-            end = time.perf_counter_ns() + 50_000_000
-            while time.perf_counter_ns() < end:
-                pass
+    def slow(name: str) -> None:
+        calls.append(name)
+        end = time.perf_counter_ns() + 50_000_000
+        while time.perf_counter_ns() < end:
+            pass
 
-        return hook
+    class Slow(Hooks):
+        def settle(self) -> None:
+            slow("settle")
+
+        def at_start(self) -> None:
+            slow("start")
+
+        def at_end(self) -> None:
+            slow("end")
+
+        def at_rest(self) -> None:
+            slow("rest")
 
     with serving(bad.echo) as port:
         goal = echo_target(port, 2)
         goal.connect(5)
-        hooks = Hooks(slow("settle"), slow("start"), slow("end"), slow("rest"))
+        hooks = Slow()
         runs: list[Callable[[], Stretch]] = [
             lambda: closed_loop(goal, 0.02, 0.1, hooks, engine=engine),
             lambda: open_loop(goal, 300, run_in_s=0.02, duration_s=0.1, seed=3, hooks=hooks, engine=engine),

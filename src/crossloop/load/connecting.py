@@ -25,7 +25,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from crossloop.load.errors import DescriptorsError, LoadError, PortsError, SilentServerError
-from crossloop.load.loops import measuring
+from crossloop.load.loops import Hooks, measuring
 from crossloop.load.target import Target
 from crossloop.load.turns import LOOK_NS, send_next
 
@@ -54,10 +54,6 @@ class Proven:
     """Of the time: spent on looking in vain, with as many under way as are allowed."""
 
 
-def _nothing() -> None:
-    pass
-
-
 def _no_words() -> str:
     return ""
 
@@ -65,9 +61,8 @@ def _no_words() -> str:
 def connect_proven(
     target: Target,
     timeout_s: float,
+    hooks: Hooks | None = None,
     *,
-    at_start: Callable[[], None] = _nothing,
-    at_end: Callable[[], None] = _nothing,
     exhausted: Callable[[], str] = _no_words,
     spin: bool = True,
 ) -> Proven:
@@ -77,9 +72,10 @@ def connect_proven(
     that answers nothing for five seconds is left before the time is up. *exhausted* is asked at an error,
     while all is still as it was: when it says that the server lacks descriptors, that is the error.
     """
+    hooks = hooks or Hooks()
     target.prepare()
     with measuring(target):
-        at_start()
+        hooks.at_start()
         try:
             proven = _connect(target, perf_counter_ns() + round(timeout_s * 1e9), timeout_s, spin)
         except LoadError as error:
@@ -88,7 +84,9 @@ def connect_proven(
             if words:
                 raise DescriptorsError(f"{got}; {words}") from error
             raise type(error)(f"{got}; {error}") from error
-        at_end()
+        hooks.at_end()
+        hooks.settle()
+        hooks.at_rest()
     return proven
 
 

@@ -9,12 +9,13 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TypeAlias
 
 from crossloop.load.errors import ConnectionLostError, VerificationError
 from crossloop.load.message import EXCERPT, Script
 from crossloop.load.polling import Poller
 from crossloop.load.reading import WrongBytesError, new_reader
+from crossloop.load.secure import SecureLink
 
 LARGEST_PIECE = 256 * 1024
 """Most bytes that are read at once."""
@@ -23,17 +24,7 @@ LOST_AFTER_NS = 50_000_000
 behind a full buffer of some hundred datagrams."""
 
 
-class Link(Protocol):
-    """A non-blocking socket, or TLS over one; a call that would have to wait raises BlockingIOError."""
-
-    def recv(self, size: int, /) -> bytes:
-        """At most *size* bytes, or a few more that were there already; none at the end of the stream."""
-
-    def send(self, data: bytes | memoryview, /) -> int:
-        """How many bytes of *data* were taken."""
-
-    def close(self) -> None:
-        """Over TLS with a close_notify."""
+Link: TypeAlias = socket.socket | SecureLink
 
 
 class Connection:

@@ -16,7 +16,7 @@ import gc
 import math
 import random
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter_ns
@@ -43,25 +43,27 @@ MAX_ARRIVALS = 20_000_000
 PYTHON = PythonEngine()
 
 
-def _nothing() -> None:
-    pass
-
-
-@dataclass(frozen=True)
 class Hooks:
     """Called around the measured part; none of their time is part of it."""
 
-    settle: Callable[[], None] = _nothing
-    """Nothing is in flight: wait until the server sleeps, if it ever does."""
-    at_start: Callable[[], None] = _nothing
-    at_end: Callable[[], None] = _nothing
-    """At once when the time is up, with messages in flight."""
-    at_rest: Callable[[], None] = _nothing
-    """After `at_end`, as soon as nothing is in flight any more. An open loop at more than the server can do does not
-    wait for that: those who wait for an answer would wait longer."""
-    before_stall: Callable[[], None] = _nothing
-    after_stall: Callable[[], None] = _nothing
-    """Of a closed loop that stalls: nothing is in flight, and all is and nothing was read for a while."""
+    def before_stall(self) -> None:
+        """Of a closed loop that stalls: nothing is in flight."""
+
+    def after_stall(self) -> None:
+        """All is in flight, and nothing was read for a while."""
+
+    def settle(self) -> None:
+        """Nothing is in flight: wait until the server sleeps, if it ever does."""
+
+    def at_start(self) -> None:
+        """The measured part begins."""
+
+    def at_end(self) -> None:
+        """At once when the time is up, with messages in flight."""
+
+    def at_rest(self) -> None:
+        """After `at_end`, as soon as nothing is in flight any more. An open loop at more than the server can do does
+        not wait for that: those who wait for an answer would wait longer."""
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,10 @@ CALL_NS = 50_000_000
 BROKEN = -3
 OPEN = 4
 _DRIVES: dict[Drive, int] = {"exchange": 0, "connect": 1, "push": 2}
-_TLS_FUNCTIONS = {
-    "create": "SSL_new", "set_descriptor": "SSL_set_fd", "set_session": "SSL_set_session", "connect": "SSL_connect",
-    "reused": "SSL_session_reused", "read": "SSL_read", "write": "SSL_write", "pending": "SSL_pending",
-    "error": "SSL_get_error", "shut": "SSL_shutdown", "release": "SSL_free",
-}  # fmt: skip
+_TLS_FUNCTIONS = (
+    "SSL_new SSL_set_fd SSL_set_session SSL_connect SSL_session_reused SSL_read SSL_write SSL_pending SSL_get_error"
+    " SSL_shutdown SSL_free"
+)
 
 
 def _fields(**kinds: str) -> tuple[tuple[str, type], ...]:
@@ -70,10 +69,7 @@ class _Content(ctypes.Structure):
 class _Secure(ctypes.Structure):
     """`struct secure` of engine.h."""
 
-    _fields_ = _fields(
-        pointers="context session create set_descriptor set_session connect reused read write pending error shut"
-        " release"
-    )
+    _fields_ = _fields(pointers=f"context session {_TLS_FUNCTIONS}")
 
 
 class _Peer(ctypes.Structure):
@@ -252,7 +248,7 @@ def _secure_of(target: Target) -> _Secure:
     secure = target.secure
     if not isinstance(secure, NativeTls):
         return _Secure()
-    addresses = {field: secure.address_of(name) for field, name in _TLS_FUNCTIONS.items()}
+    addresses = {name: secure.address_of(name) for name in _TLS_FUNCTIONS.split()}
     return _Secure(context=secure.context, session=secure.session, **addresses)
 
 

@@ -13,7 +13,7 @@ import selectors
 import socket
 import weakref
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from crossloop.load.errors import LoadUsageError
 from crossloop.native import NotBuiltError
@@ -50,45 +50,11 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
-class SecureLink(Protocol):
-    """`Link` over TLS."""
-
-    sock: socket.socket
-    """Whose descriptor it has."""
-    pointer: int | None
-    """OpenSSL's SSL, where C is to speak through it."""
-
-    def handshake(self) -> bool:
-        """Go on with the handshake; whether it is done."""
-
-    def resumed(self) -> bool:
-        """Whether it resumed a session."""
-
-    def keep_session(self) -> bool:
-        """Have later links resume this one's session; False: its ticket has not come."""
-
-    def recv(self, size: int, /) -> bytes:
-        """As `Link.recv`."""
-
-    def send(self, data: bytes | memoryview, /) -> int:
-        """As `Link.send`."""
-
-    def close(self) -> None:
-        """As `Link.close`."""
-
-
-class Secure(Protocol):
-    """What makes links over TLS to one server."""
-
-    def wrap(self, sock: socket.socket) -> SecureLink:
-        """A link over *sock*, which is connected."""
-
-
 class PythonTls:
-    """`Secure`, by Python's `ssl`."""
+    """What makes links over TLS to one server, by Python's `ssl`."""
 
     def __init__(self, ca: str):
-        """Raises `LoadUsageError` for a file that holds no certificate."""
+        """*ca*: see `commands.Address`. Raises `LoadUsageError` for a file that holds no certificate."""
         import ssl
 
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -100,7 +66,7 @@ class PythonTls:
             raise LoadUsageError(f"certificate {ca!r}: {error.strerror or error}") from error
 
     def wrap(self, sock: socket.socket) -> "PythonTlsLink":
-        """As `Secure.wrap`."""
+        """A link over *sock*, which is connected."""
         wrapped = self.context.wrap_socket(
             sock, do_handshake_on_connect=False, suppress_ragged_eofs=False, session=self.session
         )
@@ -108,16 +74,14 @@ class PythonTls:
 
 
 class PythonTlsLink:
-    """`SecureLink`, by Python's `ssl`."""
-
-    pointer: int | None = None
+    """TLS over a socket, by Python's `ssl`; a call that would have to wait raises BlockingIOError."""
 
     def __init__(self, secure: PythonTls, sock: Any):
         self._secure = secure
         self.sock = sock
 
     def handshake(self) -> bool:
-        """As `SecureLink.handshake`."""
+        """Go on with the handshake; whether it is done."""
         try:
             self._call(self.sock.do_handshake)
         except BlockingIOError:
@@ -125,11 +89,11 @@ class PythonTlsLink:
         return True
 
     def resumed(self) -> bool:
-        """As `SecureLink.resumed`."""
+        """Whether it resumed a session."""
         return bool(self.sock.session_reused)
 
     def keep_session(self) -> bool:
-        """As `SecureLink.keep_session`."""
+        """Have later links resume this one's session; False: its ticket has not come."""
         session = self.sock.session
         if session is None or not session.has_ticket:
             return False
@@ -137,18 +101,18 @@ class PythonTlsLink:
         return True
 
     def recv(self, size: int, /) -> bytes:
-        """As `Link.recv`. The kernel does not know of what OpenSSL has read already: that comes as well."""
+        """*size* bytes and more: what OpenSSL has read already, of which the kernel does not know, comes as well."""
         data: bytes = self._call(self.sock.recv, size)
         while pending := self.sock.pending():
             data += self.sock.recv(pending)
         return data
 
     def send(self, data: bytes | memoryview, /) -> int:
-        """As `Link.send`."""
+        """How many bytes of *data* were taken."""
         return int(self._call(self.sock.send, data))
 
     def close(self) -> None:
-        """As `Link.close`."""
+        """Close it with a close_notify."""
         with contextlib.suppress(OSError, ValueError):
             self.sock.unwrap()
         self.sock.close()
@@ -183,7 +147,7 @@ def _openssl() -> Any:
 
 
 class NativeTls:
-    """`Secure`, by libssl itself, for the native engine to go on with."""
+    """`PythonTls`, by libssl itself, for the native engine to go on with."""
 
     def __init__(self, ca: str):
         """Raises `NotBuiltError` where there is no libssl to be had, and as `PythonTls`."""
@@ -197,7 +161,7 @@ class NativeTls:
             raise LoadUsageError(f"certificate {ca!r}: {last_error().strerror}")
 
     def wrap(self, sock: socket.socket) -> "NativeTlsLink":
-        """As `Secure.wrap`."""
+        """As `PythonTls.wrap`."""
         return NativeTlsLink(self, sock)
 
     def address_of(self, name: str) -> int | None:
@@ -206,7 +170,7 @@ class NativeTls:
 
 
 class NativeTlsLink:
-    """`SecureLink`, by libssl itself."""
+    """`PythonTlsLink`, by libssl itself; C goes on with its `pointer`."""
 
     def __init__(self, secure: NativeTls, sock: socket.socket):
         self._secure, self._openssl, self.sock = secure, secure.openssl, sock
@@ -216,7 +180,7 @@ class NativeTlsLink:
             self._openssl.SSL_set_session(self.pointer, secure.session)
 
     def handshake(self) -> bool:
-        """As `SecureLink.handshake`."""
+        """As `PythonTlsLink.handshake`."""
         try:
             self._count(self._openssl.SSL_connect(self.pointer))
         except BlockingIOError:
@@ -224,11 +188,11 @@ class NativeTlsLink:
         return True
 
     def resumed(self) -> bool:
-        """As `SecureLink.resumed`."""
+        """As `PythonTlsLink.resumed`."""
         return bool(self._openssl.SSL_session_reused(self.pointer))
 
     def keep_session(self) -> bool:
-        """As `SecureLink.keep_session`."""
+        """As `PythonTlsLink.keep_session`."""
         session = self._openssl.SSL_get1_session(self.pointer)
         if not session or not self._openssl.SSL_SESSION_is_resumable(session):
             return False
@@ -237,7 +201,7 @@ class NativeTlsLink:
         return True
 
     def recv(self, size: int, /) -> bytes:
-        """As `Link.recv`."""
+        """As `PythonTlsLink.recv`."""
         buffer = ctypes.create_string_buffer(size)
         count = self._count(self._openssl.SSL_read(self.pointer, buffer, size))
         data = buffer.raw[:count]
@@ -246,11 +210,11 @@ class NativeTlsLink:
         return data
 
     def send(self, data: bytes | memoryview, /) -> int:
-        """As `Link.send`."""
+        """As `PythonTlsLink.send`."""
         return self._count(self._openssl.SSL_write(self.pointer, bytes(data), len(data)))
 
     def close(self) -> None:
-        """As `Link.close`."""
+        """As `PythonTlsLink.close`."""
         if self.pointer is not None:
             self._openssl.SSL_shutdown(self.pointer)
             self._openssl.SSL_free(self.pointer)
@@ -270,6 +234,10 @@ class NativeTlsLink:
         if kind == _SYSCALL and number and result < 0:
             raise OSError(number, errno.errorcode.get(number, str(number)))
         raise last_error()
+
+
+Secure: TypeAlias = PythonTls | NativeTls
+SecureLink: TypeAlias = PythonTlsLink | NativeTlsLink
 
 
 def last_error() -> OSError:

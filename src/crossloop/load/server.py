@@ -15,12 +15,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, assert_never
+from typing import Any, BinaryIO, assert_never
 
 import msgspec
 
-from crossloop.api import Content, Exchange
-from crossloop.load import commands, turns
+from crossloop.api import Exchange
+from crossloop.load import turns
 from crossloop.load.commands import Close, Command, Engine, Open, Pin, Slice
 from crossloop.load.connecting import connect_proven
 from crossloop.load.engines import Chosen, choose_engine
@@ -30,6 +30,7 @@ from crossloop.load.loops import PYTHON, Hooks, Stretch, closed_loop, open_loop
 from crossloop.load.target import Target
 from crossloop.measure import clocks
 from crossloop.native import NotBuiltError
+from crossloop.supervise.answers import SliceAnswer
 from crossloop.worker import pinning
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -37,51 +38,7 @@ MAX_LINE_BYTES = 1024 * 1024
 """More than four contents of 64 KiB in base 64."""
 
 
-class SliceFigures(msgspec.Struct, frozen=True):
-    """What a slice measured; names and units as in the journal's SliceRecord."""
-
-    operations: int
-    elapsed_ns: int
-    cpu_ns: int
-    load_cpu_ns: int
-    sleeps: int | None
-    steal_ns: int | None
-    user_ns: int | None
-    system_ns: int | None
-    rss_bytes: int
-    latency: list[tuple[int, int]]
-    offered_per_s: float
-    unanswered: int
-    scheduled: int
-    run_in_wait_ns: int | None
-    answered: int
-    """All requests of the command, those of run-in and drain as well: each was sent, and answered and verified but
-    for datagrams that were lost."""
-    counters: dict[str, float]
-    """`Stretch.counters`; `rss_peak_bytes`, the most memory that the server has had, where the system counts it; of a
-    stretch that stalled `rss_before_bytes` and `rss_stalled_bytes`, before it and with all that nobody reads."""
-
-
-class OpenFigures(msgspec.Struct, frozen=True):
-    """What making the connections took; names and units as in the journal's SliceRecord."""
-
-    operations: int
-    """Connections that were made and answered."""
-    elapsed_ns: int
-    cpu_ns: int
-    load_cpu_ns: int
-    sleeps: int | None
-    steal_ns: int | None
-    user_ns: int | None
-    system_ns: int | None
-    rss_bytes: int
-    latency: list[tuple[int, int]]
-    counters: dict[str, float]
-    """Memory before the first connection: `rss_before_bytes`, and of the kernel before and with all of them,
-    where it can be seen: `kernel_before_bytes`, `kernel_bytes` (whole machine, see `clocks.kernel_bytes`)."""
-
-
-class _Readings:
+class _Readings(Hooks):
     """Clocks of the server's process tree at both ends of the measured part."""
 
     def __init__(self, pid: int):
@@ -96,11 +53,11 @@ class _Readings:
         self.user_system_ns: tuple[int, int] | None = None
 
     def before_stall(self) -> None:
-        """Memory with nothing in flight."""
+        """Nothing is in flight."""
         self.memory["rss_before_bytes"] = clocks.rss_bytes(self.pids)
 
     def after_stall(self) -> None:
-        """Memory with all in flight that nobody reads."""
+        """All is in flight that nobody reads."""
         self.memory["rss_stalled_bytes"] = clocks.rss_bytes(self.pids)
 
     def settle(self) -> None:
@@ -132,11 +89,19 @@ class _Readings:
             self.user_system_ns = (max(0, after[0] - before[0]), max(0, after[1] - before[1]))
         self.pids = later
 
-    def both_ends(self) -> None:
-        """`at_end` and `at_rest` at once, where nothing is in flight at the end."""
-        self.at_end()
-        self.settle()
-        self.at_rest()
+    def answer(self, *, counters: dict[str, float], **figures: Any) -> SliceAnswer:
+        """What is answered; to *counters* come `rss_peak_bytes`, where the system keeps it, and the memory of a stall:
+        `rss_before_bytes`, with nothing in flight, and `rss_stalled_bytes`, with all of it and nothing read."""
+        peak = clocks.peak_rss_bytes(self.pids)
+        return SliceAnswer(
+            sleeps=self.sleeps,
+            steal_ns=self.steal_ns,
+            user_ns=self.user_system_ns[0] if self.user_system_ns else None,
+            system_ns=self.user_system_ns[1] if self.user_system_ns else None,
+            rss_bytes=clocks.rss_bytes(self.pids),
+            counters=counters | self.memory | ({} if peak is None else {"rss_peak_bytes": peak}),
+            **figures,
+        )
 
     def _cpu_ns(self, pid: int, unknown: int) -> int:
         """CPU time of one process of the tree; *unknown* for a child that ended, whose time is lost."""
@@ -169,7 +134,7 @@ class Sets:
         self._sets: dict[str, _Set] = {}
         self._next_id = 0
 
-    def open(self, command: Open) -> dict[str, int | str] | OpenFigures:
+    def open(self, command: Open) -> dict[str, int | str] | SliceAnswer:
         """Connect, replacing the target's set. Connection ids are never used twice."""
         self.close(Close(command.target))
         engine, reason, secure = self.chosen.engine, "", None
@@ -181,7 +146,7 @@ class Sets:
         target = Target(
             command.address,
             command.connections,
-            exchange_of(command.exchange),
+            msgspec.convert(command.exchange, Exchange, from_attributes=True),
             command.drive,
             seed=command.seed,
             first_id=self._next_id,
@@ -203,7 +168,7 @@ class Sets:
             **carried,
         }
 
-    def run(self, command: Slice) -> SliceFigures:
+    def run(self, command: Slice) -> SliceAnswer:
         """One slice."""
         if command.target not in self._sets:
             raise LoadUsageError(
@@ -214,39 +179,23 @@ class Sets:
         readings = _Readings(pid)
         sent = target.sent
         try:
-            hooks = Hooks(
-                readings.settle,
-                readings.at_start,
-                readings.at_end,
-                readings.at_rest,
-                readings.before_stall,
-                readings.after_stall,
-            )
-            stretch = _stretch(target, command, hooks, known.engine)
+            stretch = _stretch(target, command, readings, known.engine)
         finally:
             if target.poller is None:  # it was closed by its error
                 del self._sets[command.target]
-        user_system = readings.user_system_ns or (None, None)
-        peak = clocks.peak_rss_bytes(readings.pids)
-        return SliceFigures(
+        return readings.answer(
             operations=stretch.operations,
             elapsed_ns=stretch.elapsed_ns,
             # The clock was read around more messages than came in within the time: it is shared out evenly.
             cpu_ns=round(readings.cpu_ns * stretch.operations / stretch.sent) if stretch.sent else 0,
             # A load that spins is always busy: what it spent on looking in vain is not work.
             load_cpu_ns=min(readings.load_cpu_ns, stretch.elapsed_ns - stretch.looking_ns),
-            sleeps=readings.sleeps,
-            steal_ns=readings.steal_ns,
-            user_ns=user_system[0],
-            system_ns=user_system[1],
-            rss_bytes=clocks.rss_bytes(readings.pids),
             latency=stretch.latency,
             offered_per_s=command.rate if command.phase == "rate" else 0.0,
             unanswered=stretch.unanswered,
-            scheduled=stretch.scheduled,
             run_in_wait_ns=stretch.run_in_wait_ns,
             answered=target.sent - sent,
-            counters=stretch.counters | readings.memory | ({} if peak is None else {"rss_peak_bytes": peak}),
+            counters=stretch.counters,
         )
 
     def close(self, command: Close) -> dict[str, int]:
@@ -257,41 +206,24 @@ class Sets:
         return {"closed": int(closing is not None)}
 
 
-def exchange_of(told: commands.Exchange) -> Exchange:
-    """The exchange of a command."""
-    fields = {name: getattr(told, name) for name in told.__struct_fields__}
-    contents = {
-        name: Content(**{part: getattr(fields[name], part) for part in fields[name].__struct_fields__})
-        for name in ("request", "answer")
-    }
-    return Exchange(**(fields | contents))
-
-
-def _proven(target: Target, command: Open) -> OpenFigures:
+def _proven(target: Target, command: Open) -> SliceAnswer:
     readings = _Readings(command.pid)
     rss, kernel = clocks.rss_bytes(readings.pids), clocks.kernel_bytes()
     proven = connect_proven(
         target,
         command.timeout_s,
-        at_start=readings.at_start,
-        at_end=readings.both_ends,
+        readings,
         exhausted=lambda: _exhausted(clocks.tree(command.pid)),
     )
-    user_system = readings.user_system_ns or (None, None)
     counters: dict[str, float] = {"rss_before_bytes": rss}
     later = clocks.kernel_bytes()
     if kernel is not None and later is not None:
         counters |= {"kernel_before_bytes": kernel, "kernel_bytes": later}
-    return OpenFigures(
+    return readings.answer(
         operations=proven.connections,
         elapsed_ns=proven.elapsed_ns,
         cpu_ns=readings.cpu_ns,
         load_cpu_ns=max(0, readings.load_cpu_ns - proven.looking_ns),
-        sleeps=readings.sleeps,
-        steal_ns=readings.steal_ns,
-        user_ns=user_system[0],
-        system_ns=user_system[1],
-        rss_bytes=clocks.rss_bytes(readings.pids),
         latency=pairs_of(proven.latency_ns),
         counters=counters,
     )
