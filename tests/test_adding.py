@@ -23,6 +23,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "adapters/selectors_.py",
         "adapters/_expectations.py",
         "scenarios/turns.py",
+        "scenarios/ping.py",
     ]
     return folder
 
@@ -71,7 +72,7 @@ def test_the_check_of_the_busy_loop_says_what_the_page_says(suite: Path, tmp_pat
 def test_the_examples_are_measured_beside_asyncio(suite: Path, tmp_path: Path) -> None:
     done = crossloop(
         suite, "bench", "--profile", "smoke", "--adapters", "asyncio,asyncio-busy,selectors",
-        "--scenarios", "tcp-echo,turns", "--no-evidence", "--no-references", "--out", str(tmp_path),
+        "--scenarios", "tcp-echo,turns,ping", "--no-evidence", "--no-references", "--out", str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = map(json.loads, (tmp_path / "run.jsonl").read_text("utf-8").splitlines())
@@ -80,11 +81,13 @@ def test_the_examples_are_measured_beside_asyncio(suite: Path, tmp_path: Path) -
     }
     assert {key: cell["outcome"] for key, cell in cells.items()} == {
         **{
-            (adapter, style, "tcp-echo"): "measured"
+            (adapter, style, scenario): "measured"
             for adapter in ("asyncio", "asyncio-busy")
             for style in ("protocol", "streams", "sockets")
+            for scenario in ("tcp-echo", "ping")
         },
         ("selectors", "native", "tcp-echo"): "measured",
+        ("selectors", "native", "ping"): "measured",
         ("asyncio", "native", "turns"): "measured",
         ("asyncio-busy", "native", "turns"): "measured",
         ("selectors", "", "turns"): "unsupported",

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from crossloop.native import NotBuiltError, build_of
+from crossloop.references import REFERENCES
 from crossloop.suite import load_suite
 from crossloop.supervise.certificates import certificates
 from crossloop.supervise.probe import probe_all
@@ -335,6 +337,38 @@ def test_over_udp_a_datagram_goes_back_to_its_sender(suite: Path) -> None:
             client.send(b"over UDP")
             assert client.recv(100) == b"over UDP"
         assert server.end(signal.SIGTERM) == (0, "", "")
+
+
+@pytest.fixture
+def reference() -> str:
+    """The native reference, where it is built."""
+    try:
+        build_of(REFERENCES["c-epoll"].part)
+    except NotBuiltError as error:
+        pytest.skip(str(error))
+    return "c-epoll"
+
+
+@POSIX
+def test_a_reference_serves_its_transports_and_no_other(suite: Path, tmp_path: Path, reference: str) -> None:
+    path = tmp_path / "s"
+    with served(reference, "trial-unix", "--path", str(path), suite=suite) as server:
+        assert server.ready == {"ready": True, "path": str(path), "pid": server.process.pid}
+        done = crossloop("load", "trial-unix", "--connect", str(path), "--duration", "0.1", suite=suite)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert server.end(signal.SIGTERM) == (0, "", "")
+    with served(reference, "trial-udp", suite=suite) as server:
+        address = f"127.0.0.1:{server.ready['port']}"
+        done = crossloop("load", "trial-udp", "--connect", address, "--duration", "0.1", suite=suite)
+        assert (done.returncode, done.stderr) == (0, "")
+    refused = {
+        "trial-tls": "c-epoll serves echoes over tcp, unix, udp; scenario 'trial-tls' is an echo over tls",
+        "trial-unix": "--path: c-epoll makes no folder for its unix socket",
+        "timers": "scenario 'timers' drives itself",
+    }
+    for scenario, said in refused.items():
+        done = crossloop("serve", reference, scenario, suite=suite)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
 
 @POSIX

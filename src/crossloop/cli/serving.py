@@ -180,7 +180,7 @@ def _become_reference(
     if not reference.serves(scenario.about):
         raise StopError(
             f"{reference.id} serves echoes over {', '.join(reference.transports)}; scenario {scenario.id!r} is "
-            f"{scenario.about.serves or 'no echo'} over {scenario.about.transport}, tcp-echo is one"
+            f"{'an' if scenario.about.serves else 'no'} echo over {scenario.about.transport}; tcp-echo fits"
         )
     if style not in (None, STYLE):
         raise StopError(f"--style {style!r}: {reference.id} has {STYLE}; choose that, or none")
