@@ -93,7 +93,7 @@ def judged_pair(
     for number, (before, after) in enumerate(zip(base, new, strict=True)):
         for row, shift in shifts(before, after).items():
             cell = CellRecord(*row, "simulated", {"set": number}, "measured")
-            measured.append(CellPair(cell, cell, shift, None))
+            measured.append(CellPair(cell, shift, None))
     rows, cells = verdicts(measured, THRESHOLD)
     called: dict[str, set[tuple[str, int | None]]] = {"regression": set(), "improvement": set()}
     for one in (*rows, *cells):

@@ -18,7 +18,7 @@ from crossloop.bench.stages import Comparison, Rounds, Row, Stage, Step
 from crossloop.bench.variants import Build, Fresh, Slowed, Twin, Variant, request_of, variant_name
 from crossloop.bench.visits import Taken
 from crossloop.journal import EndRecord, Record
-from crossloop.journal.naming import adapter_of, is_variant, label_of
+from crossloop.journal import adapter_of, is_variant
 from crossloop.outcomes import Unsupported
 from crossloop.report import render
 from crossloop.suite import load_suite
@@ -53,8 +53,7 @@ def visit(scenario: str, parameters: dict[str, Any], variant: Variant) -> list[T
 
 def test_names() -> None:
     assert variant_name("uvloop", Build("0.21+dev", ())) == "uvloop@0.21+dev"
-    assert (adapter_of("uvloop@0.21"), label_of("uvloop@0.21")) == ("uvloop", "0.21")
-    assert (adapter_of("uvloop"), label_of("uvloop")) == ("uvloop", "")
+    assert (adapter_of("uvloop@0.21"), adapter_of("uvloop")) == ("uvloop", "uvloop")
     assert is_variant("uvloop@0.21")
     assert not is_variant("uvloop")
 

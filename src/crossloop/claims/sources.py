@@ -8,7 +8,6 @@ from typing import Any, Literal
 from crossloop import statistics
 from crossloop.claims.judging import NotMeasuredError
 from crossloop.journal import (
-    AdapterRecord,
     CellRecord,
     Estimate,
     ParameterSet,
@@ -101,14 +100,6 @@ class Sources:
         if slope is None or not all(map(math.isfinite, (slope.value, slope.low, slope.high))):
             raise NotMeasuredError(f"{adapter} has fewer than two rungs of {scenario} with figures")
         return slope
-
-    def adapter(self, adapter: str) -> AdapterRecord:
-        """What an adapter's own process said of it. Raises `NotMeasuredError`."""
-        found = self.run.adapters.get(adapter)
-        if found is None or not found.usable:
-            why = f"is {found.outcome}: {found.reason}" if found is not None else "was not asked for"
-            raise NotMeasuredError(f"{adapter} {why}")
-        return found
 
     def program(self, name: str) -> Mapping[str, Any]:
         """A program's answer. Raises `NotMeasuredError`."""

@@ -8,6 +8,7 @@ import click
 
 from crossloop.cli.choosing import records_or_stop, suite_or_stop
 from crossloop.cli.exits import DONE, StopError
+from crossloop.cli.refusing import unwritable
 from crossloop.journal import CheckRecord, Record, checks_path, journal_at
 from crossloop.report import ScenarioTexts, render, render_matrix, write
 from crossloop.suite import Suite
@@ -27,9 +28,7 @@ def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> in
     try:
         write(rendered, target)
     except OSError as error:
-        raise StopError(
-            f"cannot write into {str(target)!r}: {error.strerror}; choose another --out"
-        ) from error
+        raise unwritable(target, error) from error
     click.echo(target / "README.md")
     return DONE
 

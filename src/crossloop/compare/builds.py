@@ -51,7 +51,7 @@ def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comp
             equal += _changes(costs, (names.base, style), (names.twin, style))
             one = _pair(costs, base, new) if new is not None else None
             if one is not None:
-                measured.append(replace(one, base=msgspec.structs.replace(base, adapter=names.adapter)))
+                measured.append(replace(one, cell=msgspec.structs.replace(base, adapter=names.adapter)))
             elif (lost := without_ratio(base, new, run, run)) is not None:
                 others.append(msgspec.structs.replace(lost, adapter=names.adapter))
     noise = math.expm1(_NORMAL_95 * median(map(abs, equal)) / _MEDIAN_DISTANCE) if equal else None
@@ -78,7 +78,7 @@ def _pair(costs: Costs, base: CellRecord, new: CellRecord) -> CellPair | None:
     if base.figures is None or new.figures is None or old not in costs or now not in costs:
         return None
     raw = math.exp(median(costs[old].values())), math.exp(median(costs[now].values()))
-    return CellPair(base, new, paired_shift(costs[old], costs[now]), raw)
+    return CellPair(base, paired_shift(costs[old], costs[now]), raw)
 
 
 def _changes(costs: Costs, base: RowKey, twin: RowKey) -> list[float]:

@@ -16,7 +16,7 @@ import msgspec
 from crossloop.compare.change import Change, RowKey, Shift, judged, over_sets, shifts
 from crossloop.compare.records import COMPARE_VERSION, CellVerdict, CompareDocument, Interval, Side, Verdict
 from crossloop.compare.runs import RunData
-from crossloop.journal import LOAD_ENGINE, CellRecord, SetKey, row_label, set_key
+from crossloop.journal import LOAD_ENGINE, CellRecord, SetKey, row_key, row_label, set_key
 
 DEFAULT_THRESHOLD = 0.03
 DEFAULT_FLOOR = 0.02
@@ -33,8 +33,8 @@ class AnchorError(ValueError):
 class CellPair:
     """One cell in both runs, before the verdict."""
 
-    base: CellRecord
-    new: CellRecord
+    cell: CellRecord
+    """Of BASE."""
     shift: Shift | str
     raw: tuple[float, float] | None
     """Medians in nanoseconds per operation."""
@@ -137,7 +137,7 @@ def _one_set(
                 if row in costs[0] and row in costs[1]
                 else None
             )
-            pairs.append(CellPair(old, now, shift, raw, _floor(key, base, new)))
+            pairs.append(CellPair(old, shift, raw, _floor(key, base, new)))
     return pairs, rest
 
 
@@ -194,63 +194,47 @@ def _in_words(cell: CellRecord, verdict: Verdict, reason: str) -> CellVerdict:
 
 def verdicts(measured: Sequence[CellPair], threshold: float) -> tuple[list[CellVerdict], list[CellVerdict]]:
     """(rows over their cells, cells) of what has figures in both runs; one family of chances."""
-    cells = [one for one in measured if isinstance(one.shift, Shift)]
-    rows = _over_sets(cells)
-    families: dict[tuple[str, str], list[CellPair]] = {}
-    for level, members in (("cells", cells), ("rows", rows)):
+    rows = _over_sets(measured)
+    families: dict[tuple[str, str], list[Shift]] = {}
+    for level, members in (("cells", measured), ("rows", rows)):
         for one in members:
-            families.setdefault((level, one.base.scenario), []).append(one)
-    changes = judged(
-        {
-            name: [one.shift for one in found if isinstance(one.shift, Shift)]
-            for name, found in families.items()
-        }
-    )
-    by_one = {
-        id(one): change
-        for name, found in families.items()
-        for one, change in zip(found, changes[name], strict=True)
-    }
-    return (
-        [_verdict(one, by_one.get(id(one)), threshold) for one in rows],
-        [_verdict(one, by_one.get(id(one)), threshold) for one in measured],
-    )
+            if isinstance(one.shift, Shift):
+                families.setdefault((level, one.cell.scenario), []).append(one.shift)
+    changes = {name: iter(found) for name, found in judged(families).items()}
+
+    def verdict(level: str, one: CellPair) -> CellVerdict:
+        change = next(changes[level, one.cell.scenario]) if isinstance(one.shift, Shift) else None
+        return _verdict(one, change, threshold)
+
+    return [verdict("rows", one) for one in rows], [verdict("cells", one) for one in measured]
 
 
-def _over_sets(cells: Sequence[CellPair]) -> list[CellPair]:
+def _over_sets(pairs: Sequence[CellPair]) -> list[CellPair]:
     """Each row of a scenario over all its sets of parameters, where it has more than one."""
-    found: dict[tuple[str, str, str], list[CellPair]] = {}
-    for one in cells:
-        found.setdefault((one.base.scenario, one.base.adapter, one.base.style), []).append(one)
+    found: dict[tuple[str, RowKey], list[tuple[CellPair, Shift]]] = {}
+    for one in pairs:
+        if isinstance(one.shift, Shift):
+            found.setdefault((one.cell.scenario, row_key(one.cell)), []).append((one, one.shift))
     rows = []
     for members in found.values():
-        shift = over_sets([one.shift for one in members if isinstance(one.shift, Shift)])
+        shift = over_sets([shift for _pair, shift in members])
         if isinstance(shift, Shift):
-            first = members[0]
+            raws = [pair.raw for pair, _shift in members if pair.raw is not None]
             rows.append(
                 CellPair(
-                    msgspec.structs.replace(first.base, parameters={}),
-                    msgspec.structs.replace(first.new, parameters={}),
+                    msgspec.structs.replace(members[0][0].cell, parameters={}),
                     shift,
-                    _raw_over(members),
-                    median(one.floor for one in members),
+                    (geometric_mean(old for old, _now in raws), geometric_mean(now for _old, now in raws))
+                    if raws
+                    else None,
+                    median(pair.floor for pair, _shift in members),
                 )
             )
     return rows
 
 
-def _raw_over(members: Sequence[CellPair]) -> tuple[float, float] | None:
-    """Geometric means of the cells' medians."""
-    pairs = [one.raw for one in members if one.raw is not None]
-    return (
-        (geometric_mean(pair[0] for pair in pairs), geometric_mean(pair[1] for pair in pairs))
-        if pairs
-        else None
-    )
-
-
 def _verdict(one: CellPair, change: Change | None, threshold: float) -> CellVerdict:
-    cell, raw = one.base, one.raw
+    cell, raw = one.cell, one.raw
     known = CellVerdict(
         cell.adapter,
         cell.style,

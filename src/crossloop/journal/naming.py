@@ -12,11 +12,6 @@ def adapter_of(name: str) -> str:
     return name.partition(MARK)[0]
 
 
-def label_of(name: str) -> str:
-    """The variant's label: `uvloop@0.21` → `0.21`; empty for the adapter itself."""
-    return name.partition(MARK)[2]
-
-
 def is_variant(name: str) -> bool:
     """Whether *name* is a variant of an adapter and not the adapter itself."""
     return MARK in name

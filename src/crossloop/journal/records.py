@@ -8,7 +8,7 @@ No record can refer to itself, hence `gc=False`: the cycle collector need not wa
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -561,5 +561,3 @@ Record: TypeAlias = (
     | WarningRecord
     | EndRecord
 )
-
-AnyRecord: TypeAlias = dict[str, Any]

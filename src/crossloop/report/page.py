@@ -9,12 +9,11 @@ from crossloop.journal import SPLIT_TICKS, TICK_NS, Record, Run
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import markdown_table
-from crossloop.report import summary
+from crossloop.report import portability, summary
 from crossloop.report.certainty import noise_floor, stopping_doubts
 from crossloop.report.evidence_section import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
-from crossloop.report.portability import portability
 from crossloop.report.references import certificate
 from crossloop.report.scenario import SetTables, set_tables
 from crossloop.report.tax import TaxPlot, tax_plot
@@ -107,7 +106,7 @@ def render(
         noise_floor=noise_floor(run),
         reproduction=summary.reproduction(run),
         short=summary.short(run, texts),
-        portability=portability(run, texts),
+        portability=portability,
         sections=sections,
         evidence=evidence_sections(run, texts),
         incidents=found,

@@ -2,14 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from crossloop.journal import AdapterRecord, CellRecord, CheckRecord, Run
 from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
 from crossloop.markup.tables import Column, Field, Table, listing, table, words
-from crossloop.report.texts import ScenarioTexts
 
 _MARKS_SHOWN = 3
 
@@ -36,22 +34,6 @@ class Reasons:
         return tuple(Markdown(f"{number}: {inline(reason)}") for reason, number in self._numbers.items())
 
 
-@dataclass(frozen=True)
-class Portability:
-    """The tables of the section on portability."""
-
-    matrix: Table
-    facts: Table
-    checks: Table
-    surprises: Table
-    """Checks that did not go as the suite's known limits say, either way."""
-
-
-def portability(run: Run, about: dict[str, ScenarioTexts]) -> Portability:
-    """All tables on what works where."""
-    return Portability(_matrix(run, about), _facts(run), _conformance(run.checks), _surprises(run.checks))
-
-
 def outcomes_text(cells: Sequence[CellRecord], reasons: Reasons) -> Markdown:
     """`9 measured, 2 failed ¹`: how often each outcome occurred, and the numbers of the reasons."""
     counts = Counter(cell.outcome for cell in cells)
@@ -70,7 +52,8 @@ def absent_text(record: AdapterRecord | None, reasons: Reasons) -> Markdown:
     return Markdown(inline(record.outcome) + reasons.marks([record.reason]))
 
 
-def _matrix(run: Run, about: dict[str, ScenarioTexts]) -> Table:
+def matrix(run: Run) -> Table:
+    """What became of the cells of each adapter and scenario."""
     by_place: dict[tuple[str, str], list[CellRecord]] = {}
     for cell in run.cells:
         by_place.setdefault((adapter_of(cell.adapter), cell.scenario), []).append(cell)
@@ -92,7 +75,8 @@ def _matrix(run: Run, about: dict[str, ScenarioTexts]) -> Table:
     return table(columns, rows, caption, reasons.notes)
 
 
-def _facts(run: Run) -> Table:
+def facts(run: Run) -> Table:
+    """What the adapters state about themselves."""
     names = (*run.adapter_ids, *filter(is_variant, run.adapters))
     records = [record for name in names if (record := run.adapters.get(name)) and record.usable]
     fields: list[Field[AdapterRecord]] = [
@@ -127,9 +111,8 @@ def _yes_no(value: object, unknown: str) -> str:
     return unknown if value is None else {"True": "yes", "False": "no"}.get(str(value), str(value))
 
 
-def _conformance(checks: Sequence[CheckRecord]) -> Table:
-    if not checks:
-        return table([Column("Behaviour")], [])
+def conformance(checks: Sequence[CheckRecord]) -> Table:
+    """How the checks went, by behaviour and adapter."""
     adapters = list(dict.fromkeys(check.adapter for check in checks))
     results = {(check.adapter, check.behaviour): check for check in checks}
     reasons = Reasons()
@@ -152,7 +135,8 @@ def _result(check: CheckRecord | None, reasons: Reasons) -> Markdown:
     return Markdown(f"{word}{marks}" if check.as_expected else f"**{word}**{marks}")
 
 
-def _surprises(checks: Sequence[CheckRecord]) -> Table:
+def surprises(checks: Sequence[CheckRecord]) -> Table:
+    """Checks that did not go as the suite's known limits say, either way."""
     fields: list[Field[CheckRecord]] = [
         words("Adapter", lambda check: check.adapter),
         words("Behaviour", lambda check: check.behaviour),
