@@ -4,7 +4,6 @@ A declaration is a stranger's. One that is refused here is left out with its fil
 this module meets it. Types are checked before (`crossloop.suite`), what a worker answers later (`supervise.answers`).
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -13,6 +12,7 @@ import msgspec
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
 from crossloop.api.levels import LEVEL_NAMES
+from crossloop.journal.parameters import parameters_key
 from crossloop.journal.records import Name, Parameters
 from crossloop.plain_text import printable, shown
 from crossloop.worker.serving import TRANSPORTS
@@ -144,7 +144,7 @@ def _refuse_sets(about: ScenarioAbout) -> None:
             raise ValueError(
                 f"sets: {shown(dict(parameters))} has other names than the first: {shown(names)}"
             )
-        key = json.dumps(parameters, sort_keys=True)
+        key = parameters_key(parameters)
         if key in seen:
             raise ValueError(f"sets: {shown(dict(parameters))} is there twice")
         seen.add(key)

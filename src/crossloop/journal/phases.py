@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TypeAlias
 
 _RATE = "rate:"
 
 
-class PlainPhase(Enum):
+class PlainPhase(StrEnum):
     """A phase that a comparison has once."""
 
     CAPACITY = "capacity"
@@ -19,9 +19,6 @@ class PlainPhase(Enum):
     """Open loop at a scenario's own rate, on connections drawn at random."""
     CONNECT = "connect"
     """Operations are connections made and answered once; memory before that is among the counters."""
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ MAIN_PHASES: frozenset[Phase] = frozenset({PlainPhase.CAPACITY, PlainPhase.WORK,
 """Phases whose slices make a row's main figures; each row of a comparison has one of them."""
 COMMON = "common"
 """Label of the offered rate that all rows of a comparison are given."""
-_PLAIN: Mapping[str, PlainPhase] = {phase.value: phase for phase in PlainPhase}
+_PLAIN: Mapping[str, PlainPhase] = {str(phase): phase for phase in PlainPhase}
 
 
 def phase_of(text: str) -> Phase | None:

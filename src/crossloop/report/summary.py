@@ -62,6 +62,8 @@ def run_table(run: Run) -> Table:
             f"{digits.counted(run.end.resumed, 'slice')} taken over; the duration is that of the last part"
         )
         rows.append(("Resumed", taken))
+    if run.end and run.end.in_slices_share is not None:
+        rows.append(("Time in slices, outside ladders", digits.percent(run.end.in_slices_share)))
     if run.end and run.end.peak_rss_bytes:
         rows.append(
             ("Memory of the supervisor", f"{digits.megabytes(run.end.peak_rss_bytes)} MB at its highest")
