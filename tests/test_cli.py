@@ -99,7 +99,7 @@ REFUSED = {
     "adapter to serve": ("serve uvlop tcp-echo", "did you mean 'uvloop'?"),
     "scenario to serve": ("serve asyncio tcp-eco", "did you mean 'tcp-echo'?"),
     "several adapters": ("serve gevent tcp-echo", "'gevent' is any of gevent-libev, gevent-libev-cffi"),
-    "scenario without server": ("serve asyncio timers", "'timers' drives itself, and has neither server nor load", "crossloop list"),
+    "scenario without server": ("serve asyncio timers", "'timers' drives itself", "crossloop list"),
     "missing scenario": ("serve asyncio", "'SCENARIO'", "crossloop serve --help"),
     "unknown style": ("serve asyncio tcp-echo --style strems", "'strems'", "protocol, streams, sockets"),
     "port beyond": ("serve asyncio tcp-echo --port 65536", "65536", "0<=x<=65535"),

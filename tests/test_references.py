@@ -62,7 +62,7 @@ class Served:
         self.ready: dict[str, Any] = json.loads(process.stdout.readline())
 
     def connect(self) -> socket.socket:
-        if "path" in self.ready:
+        if sys.platform != "win32" and "path" in self.ready:
             client = socket.socket(socket.AF_UNIX)
             client.settimeout(LIMIT_S)
             client.connect(self.ready["path"])

@@ -290,8 +290,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def connected(ready: dict[str, Any]) -> socket.socket:
     """A client over TCP, or over a unix socket where the ready line names one."""
-    if "path" in ready:
-        assert sys.platform != "win32"
+    if sys.platform != "win32" and "path" in ready:
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(LIMIT_S)
         client.connect(ready["path"])
