@@ -24,6 +24,8 @@ from crossloop.api import Echo, Receive, UnsupportedError
 from crossloop.bindings import io_uring
 from crossloop.conformance.behaviour import WAIT_S, Aside, Behaviour, Subject
 from crossloop.conformance.behaviours.adapter import open_descriptors
+from crossloop.conformance.behaviours.datagrams import DATAGRAMS
+from crossloop.conformance.behaviours.push_server import PUSH_SERVER
 from crossloop.conformance.behaviours.stream_server import STREAM_SERVER
 from crossloop.conformance.peer import Server, compare, echo, exchange, expect_end, pattern, serve
 from crossloop.worker.channel import stop_pair
@@ -78,7 +80,7 @@ def test_it_serves_by_what_an_older_kernel_has(
     with opened() as adapter:
         adapter.loop.multishot = multishot
         assert setup[0] in adapter.facts().library_version
-        run(adapter, *STREAM_SERVER.behaviours)
+        run(adapter, *STREAM_SERVER.behaviours, *PUSH_SERVER.behaviours, *DATAGRAMS.behaviours)
 
 
 @needs_io_uring
@@ -110,7 +112,7 @@ def test_what_does_not_fit_waits(
     # Megabytes that are taken in by 64 bytes last for seconds: the server has something to do, and is not idle.
     behaviours = [one for one in STREAM_SERVER.behaviours if one.id != "stream-idle"]
     with opened() as adapter:
-        run(adapter, *behaviours)
+        run(adapter, *behaviours, *PUSH_SERVER.behaviours, *DATAGRAMS.behaviours)
 
 
 @needs_io_uring

@@ -12,6 +12,7 @@ from crossloop.journal import CellRecord, EndRecord, read_journal
 from tests.hostile.campaign import run_part
 from tests.hostile.declarations import (
     ADAPTER_ABOUT,
+    KNOWN_LIMITS,
     PART,
     SCENARIO_ABOUT,
     adapter,
@@ -101,7 +102,11 @@ DECLARED = {
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("odd")
-    files = {"adapters/trial_good.py": adapter(), "scenarios/trial_good.py": scenario()}
+    files = {
+        "adapters/trial_good.py": adapter(),
+        "adapters/_expectations.py": KNOWN_LIMITS,
+        "scenarios/trial_good.py": scenario(),
+    }
     for id_, (tail, _reason) in ADAPTERS.items():
         files[f"adapters/trial_{id_.replace('-', '_')}.py"] = adapter(tail=tail)
     for id_, (tail, _outcome, _reason) in SCENARIOS.items():

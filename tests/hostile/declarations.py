@@ -53,6 +53,11 @@ class Adapter(NameResolution):
 
 {tail}
 '''
+KNOWN_LIMITS = '''"""What the good adapter is known not to do."""
+
+LINK = "https://example.org/by-heart"
+EXPECTATIONS = (Expectation("trial-*", "names-*", ALWAYS, "it knows no names", LINK),)
+'''
 STREAM_ADAPTER = '''"""asyncio, on a selector."""
 
 import asyncio
@@ -64,7 +69,7 @@ ABOUT = AdapterAbout(family="trial", library="none", binding="b", summary="Serve
 
 
 class Adapter(StandardLoop):
-    styles = {{"StreamServer": ("protocol",)}}
+    styles = {{**StandardLoop.styles, "StreamServer": ("protocol",)}}
 
     def __init__(self):
         super().__init__(asyncio.SelectorEventLoop())
@@ -320,7 +325,12 @@ PART = Part(
 
 def run_odd(odd: Odd, folder: Path) -> list[str]:
     """Write the suite and run the commands over it; what went wrong, in words."""
-    files = {"adapters/trial_good.py": adapter(), "scenarios/trial_good.py": scenario(), **odd.files}
+    files = {
+        "adapters/trial_good.py": adapter(),
+        "adapters/_expectations.py": KNOWN_LIMITS,
+        "scenarios/trial_good.py": scenario(),
+        **odd.files,
+    }
     for name, text in files.items():
         file = folder / "suite" / name
         file.parent.mkdir(parents=True, exist_ok=True)
