@@ -523,6 +523,12 @@ def test_counters_that_are_known_have_columns_and_a_meaning() -> None:
     assert "Jain's index: 1 where every connection is answered as often as any other." in page
 
 
+def test_latencies_are_said_to_be_the_closed_loops_where_a_load_asks() -> None:
+    driven = journals.figures(1, own=journals.latency(40))
+    page = one_scenario(journals.measured("uvloop", "timers", driven, n=1))
+    assert "p50 to p99.9: the answers of the closed loop, 20,000 a row." in page
+
+
 @pytest.mark.parametrize(
     ("texts", "sentence"),
     [

@@ -1,6 +1,6 @@
 """What stands in the tables of rows, where several tables have it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from crossloop.journal import Figures, Latency, MeasuredRow, RateFigures, Regime
 from crossloop.markup import digits
@@ -78,6 +78,12 @@ def shown_latency(row: MeasuredRow, open_loop: bool) -> Latency | None:
         return row.figures.latency_us
     rate = row.common_rate
     return rate.latency_us if rate else None
+
+
+def own_samples(rows: Iterable[MeasuredRow]) -> str:
+    """What latencies are of where no load was offered."""
+    driven = any(row.figures.regime.name != "self-driven" for row in rows)
+    return "the answers of the closed loop" if driven else "the workload's own samples"
 
 
 def regime(found: Regime) -> str:

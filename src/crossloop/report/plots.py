@@ -13,7 +13,7 @@ from crossloop.journal import Figures, Latency, MeasuredRow, MeasuredSet, Run, r
 from crossloop.journal.naming import adapter_of
 from crossloop.markup.digits import integer, number, parameters_text
 from crossloop.markup.escaping import file_stem, plot_text
-from crossloop.report.fields import SAMPLES, shown_latency
+from crossloop.report.fields import SAMPLES, own_samples, shown_latency
 from crossloop.report.ladder import Ladder, kernel_bytes, ladders_of
 from crossloop.report.texts import ScenarioTexts
 
@@ -278,11 +278,14 @@ def _latency(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: 
         Panel(plot_text(parameters_text(one.parameters) + _rate_text(one, texts)), tuple(rows[:ROWS]))
         for one, rows in usable[:LATENCY_PANELS]
     )
-    fixed = any(row.figures.offered_per_s is not None for one in sets for row in one.rows)
-    question = "how late does it come?"
+    measured = [row for one in sets for row in one.rows]
+    fixed = any(row.figures.offered_per_s is not None for row in measured)
+    question, source = "how late does it come?", own_samples(measured)
     if open_loop or fixed:
         question = f"how long does an answer take at a {'fixed' if fixed else 'common'} rate?"
-    source = "from the scheduled time (open loop)" if open_loop or fixed else "the workload's own samples"
+        source = "from the scheduled time (open loop)"
+    elif any(row.figures.regime.name != "self-driven" for row in measured):
+        question = "how long does an answer take?"
     early = min(end for panel in panels for end in panel.ends) <= 0
     scale = (
         "logarithmic on both sides of 0; early left of it, from the earliest on" if early else "logarithmic"

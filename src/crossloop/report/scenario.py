@@ -36,6 +36,7 @@ from crossloop.report.fields import (
     cpu,
     kept_up,
     near_the_load,
+    own_samples,
     percentile,
     percentile_field,
     percentiles,
@@ -179,7 +180,7 @@ def _main_caption(rows: Sequence[MeasuredRow], texts: ScenarioTexts, run: RunRec
             f"{_span([float(rate.latency_us.count) for rate in offered])} samples a row."
         )
     elif any(row.figures.latency_us for row in rows):
-        parts.append(f"p50 to p99.9: the workload's own samples, {samples} a row.")
+        parts.append(f"p50 to p99.9: {own_samples(rows)}, {samples} a row.")
     if any(row.figures.rss_bytes for row in rows):
         parts.append(_MEMORY)
     return " ".join(parts)
