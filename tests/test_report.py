@@ -511,16 +511,34 @@ def test_what_fired_early_is_signed_and_said() -> None:
 
 def test_counters_that_are_known_have_columns_and_a_meaning() -> None:
     counters = {"lost": 3.0, "jain": 0.8712, "rss_peak_bytes": 48_300_000.0, "sockets": 7.0}
+    main, evidence, page = counted(counters)
+    assert (main["lost"], "Jain's index" in main, "peak memory MB" in main) == ("3", False, False)
+    assert {name: evidence[name] for name in ("Jain's index", "peak memory MB", "sockets")} == {
+        "Jain's index": "0.871",
+        "peak memory MB": "48.3",
+        "sockets": "7",
+    }
+    assert "lost" not in evidence
+    assert "lost: datagrams that were never answered." in page
+    assert "Jain's index: 1 where every connection is answered as often as any other." in page
+
+
+def test_what_every_load_counts_is_a_figure_where_a_scenario_is_about_it() -> None:
+    main, evidence, _page = counted({"jain": 0.87, "jain_polite": 0.99, "rss_peak_bytes": 1e6})
+    assert (main["Jain's index"], main["Jain's index, polite"]) == ("0.870", "0.990")
+    assert "Jain's index" not in evidence
+    assert "peak memory MB" in evidence
+
+
+def counted(counters: dict[str, float]) -> tuple[dict[str, str], dict[str, str], str]:
+    """The row of a page's main table, that of its evidence, and the page."""
     page = one_scenario(journals.measured("uvloop", "timers", journals.figures(0.8, counters=counters), n=1))
-    (main, evidence) = (
+    main, evidence = (
         dict(zip(*(map(str.strip, cells_of(line)) for line in (lines[0], lines[2])), strict=True))
         for lines in tables_of(page)
         if lines[0].startswith(("| Tier", "| Adapter (style)")) and "timers/s" in lines[0]
     )
-    assert (main["lost"], main["Jain's index"], main["peak memory MB"]) == ("3", "0.871", "48.3")
-    assert (main.get("sockets"), evidence["sockets"], evidence.get("lost")) == (None, "7", None)
-    assert "lost: datagrams that were never answered." in page
-    assert "Jain's index: 1 where every connection is answered as often as any other." in page
+    return main, evidence, page
 
 
 def test_latencies_are_said_to_be_the_closed_loops_where_a_load_asks() -> None:

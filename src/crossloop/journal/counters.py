@@ -17,6 +17,8 @@ class KnownCounter:
     combined: Callable[[Iterable[float]], float]
     """What one figure is made by: of what is counted the sum, of what is computed in each slice the median."""
     meaning: str
+    beside: str = ""
+    """Of one that every load brings: the counter of the scenarios that it is a figure of, and not only evidence."""
 
 
 KNOWN_COUNTERS: Mapping[str, KnownCounter] = {
@@ -24,14 +26,20 @@ KNOWN_COUNTERS: Mapping[str, KnownCounter] = {
     "duplicates": KnownCounter("duplicates", "", sum, "answers that came more than once"),
     "resumed": KnownCounter("resumed", "", sum, "handshakes that resumed a session of before"),
     "jain": KnownCounter(
-        "Jain's index", "", median, "1 where every connection is answered as often as any other"
+        "Jain's index",
+        "",
+        median,
+        "1 where every connection is answered as often as any other",
+        "jain_polite",
     ),
     "jain_polite": KnownCounter(
         "Jain's index, polite", "", median, "likewise over the polite connections alone"
     ),
     "polite_p99_us": KnownCounter("p99, polite", "µs", median, "of the answers to polite connections"),
     "rss_before_bytes": KnownCounter("memory before", "MB", median, "resident, before the slice"),
-    "rss_peak_bytes": KnownCounter("peak memory", "MB", max, "resident, the highest seen in a slice"),
+    "rss_peak_bytes": KnownCounter(
+        "peak memory", "MB", max, "resident, the highest seen in a slice", "rss_stalled_bytes"
+    ),
     "rss_stalled_bytes": KnownCounter("memory stalled", "MB", max, "resident, while the load did not read"),
 }
 

@@ -108,7 +108,7 @@ def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
         percentile_field("p99.9", latency),
         figure("early (by at most µs)", lambda row: _early(latency(row)), optional=True),
         MEMORY,
-        *(_counter(name) for name in _known(rows)),
+        *map(_counter, _counters(rows, figures=True)),
         SLICES,
     ]
     notes = [*_notes(rows, open_loop), *control_notes(measured.record), *stopping_notes(measured.record)]
@@ -139,9 +139,15 @@ def _early(latency: Latency | None) -> str:
     return f"{digits.percent(latency.early_share)} ({digits.number(-latency.min if latency.min else None)})"
 
 
-def _known(rows: Sequence[MeasuredRow]) -> list[str]:
-    """Counters of *rows* that have a column of their own."""
-    return [name for name in KNOWN_COUNTERS if any(name in row.figures.counters for row in rows)]
+def _counters(rows: Sequence[MeasuredRow], *, figures: bool) -> list[str]:
+    """Counters of *rows*: those that are figures of their scenario, or those that are evidence."""
+    names = dict.fromkeys(name for row in rows for name in row.figures.counters)
+    known = [name for name in KNOWN_COUNTERS if name in names and KNOWN_COUNTERS[name].beside in {"", *names}]
+    return known if figures else [name for name in names if name not in known]
+
+
+def _meanings(names: Sequence[str]) -> list[str]:
+    return [f"{one.title}: {one.meaning}." for name in names if (one := KNOWN_COUNTERS.get(name))]
 
 
 def _counter(name: str) -> Field[MeasuredRow]:
@@ -216,7 +222,7 @@ def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
             "Early: the share of samples that came before they were due, and by how much at most; a percentile below "
             "zero is one of them."
         )
-    notes += [f"{KNOWN_COUNTERS[name].title}: {KNOWN_COUNTERS[name].meaning}." for name in _known(rows)]
+    notes += _meanings(_counters(rows, figures=True))
     if any(percentile(latency, "p99.9") == MISSING for latency in shown):
         notes.append(
             f"{MISSING} among the percentiles: fewer than {BEYOND} samples lie beyond it "
@@ -249,7 +255,7 @@ def _rates(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
 
 
 def _evidence(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
-    counters = dict.fromkeys(name for row in rows for name in row.figures.counters)
+    counters = _counters(rows, figures=False)
     fields: list[Field[MeasuredRow]] = [
         LABEL,
         sleeps(texts.units),
@@ -257,7 +263,7 @@ def _evidence(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
         figure(f"{texts.units}/s (95 %)", lambda row: digits.estimate(row.figures.operations_per_s)),
         figure("÷ native echo", lambda row: _ratio(row.figures.of_native), optional=True),
         *percentiles(lambda row: row.figures.latency_us),
-        *(_counter(name) for name in counters if name not in KNOWN_COUNTERS),
+        *map(_counter, counters),
     ]
     fixed = any(row.figures.offered_per_s is not None for row in rows)
     native = ", that rate ÷ the native echo's" if any(row.figures.of_native for row in rows) else ""
@@ -267,7 +273,7 @@ def _evidence(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
         f"the hypervisor, the rate with its interval{native}, latencies of the {loop} loop or of the workload's own "
         "samples, and the scenario's counters."
     )
-    return listing(rows, fields, caption)
+    return listing(rows, fields, caption, _meanings(counters))
 
 
 def _steal(share: float | None) -> str:
