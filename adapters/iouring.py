@@ -71,6 +71,7 @@ Sources: io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_prep_recv_m
 and J. Axboe, "io_uring and networking in 2023".
 """
 
+import contextlib
 import errno
 import functools
 import itertools
@@ -181,14 +182,13 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         self, listener: socket.socket, stop: socket.socket, kind: "type[Connection]", connect: "Connect"
     ) -> None:
         buffers = Buffers(self.loop.ring, 0, BUFFERS, BUFFER_BYTES)
-        server = Server(self.loop, buffers, listener, kind, connect, stop)
-        try:
-            while not server.stopping:
-                self.loop.turn()
-        finally:
-            server.close()
-            buffers.close()
-            listener.close()
+        with listener, contextlib.closing(buffers):
+            server = Server(self.loop, buffers, listener, kind, connect, stop)
+            try:
+                while not server.stopping:
+                    self.loop.turn()
+            finally:
+                server.close()
 
     def facts(self) -> Facts:
         multishot = "multishot receive" if self.loop.multishot else "one receive a request"
@@ -309,8 +309,13 @@ class Server:
         self.stopping = True
         for number in self.under_way:
             self.ring.cancel(number)
-        for connection in tuple(self.connections):
-            connection.close()
+        with contextlib.ExitStack() as ends:  # each, whatever an application says to an end
+            ends.callback(self.let_go)  # the last
+            for connection in self.connections:
+                ends.callback(connection.close)
+
+    def let_go(self) -> None:
+        """Once the kernel has."""
         while self.connections or self.under_way:
             self.loop.turn()
         self.ring.submit()  # the last descriptors' closing
@@ -414,18 +419,18 @@ class Connection:
 
     def close(self) -> None:
         """End what is under way; once nothing is, close the descriptor. Called again by each that ends."""
-        if not self.closing:
-            self.closing = True
-            self.over()
-            if self.receiving:
-                self.ring.cancel(self.number)
-            if self.sending:
-                self.ring.cancel(self.number + 1)
+        first, self.closing = not self.closing, True
+        if first and self.receiving:
+            self.ring.cancel(self.number)
+        if first and self.sending:
+            self.ring.cancel(self.number + 1)
         if not self.receiving and not self.sending:
             self.ring.close_descriptor(self.fd)
             handlers = self.server.loop.handlers
             del handlers[self.number], handlers[self.number + 1]
             self.server.connections.discard(self)
+        if first:
+            self.over()
 
 
 class PushConnection(Connection):

@@ -27,6 +27,7 @@ question: MSG_PEEK asks without taking, but only on sockets, nothing asks whethe
 with a timeout of zero does ask, but is multiplexing, whose kernel looks at all descriptors in one call. See `poll`.
 """
 
+import contextlib
 import platform
 import socket
 from collections.abc import Callable, Mapping
@@ -132,8 +133,9 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
                         connections.append(connect(accepted, buffer))
                     connections = [each for each in connections if each.turn()]
             finally:
-                for each in connections:
-                    each.over()
+                with contextlib.ExitStack() as ends:  # each, whatever an application says to an end
+                    for each in connections:
+                        ends.callback(each.over)
 
 
 class _Connection:

@@ -305,8 +305,9 @@ class _Server:
         if self._pause is not None:
             self._loop.cancel(self._pause)
         self._loop.unwatch(self._listener.fileno())
-        for connection in tuple(self.connections):
-            connection.close()
+        with contextlib.ExitStack() as ends:  # each, whatever an application says to an end
+            for connection in self.connections:
+                ends.callback(connection.close)
 
 
 class _Connection:

@@ -12,6 +12,7 @@ from crossloop.conformance.behaviour import WAIT_S, Behaviour, Level, Subject, r
 from crossloop.conformance.peer import (
     Server,
     compare,
+    echo,
     expect_answer,
     expect_end,
     expect_failure,
@@ -185,6 +186,25 @@ def raises(subject: Subject) -> None:
     expect_failure(lambda: serve(subject, client, lambda _send: lambda data: fail() if data else b""))
 
 
+def raises_at_an_end(subject: Subject) -> None:
+    """At the stop, of three connections: the others are closed, and told so, all the same."""
+    ended: list[bytes] = []
+
+    def receive(data: bytes) -> bytes:
+        if data:
+            return data
+        ended.append(data)
+        return fail()
+
+    def client(server: Server) -> None:
+        for _ in range(3):
+            echo(server.connect(), b"here")
+        server.stop_promptly()
+
+    expect_failure(lambda: serve(subject, client, lambda _send: receive))
+    require_equal(len(ended), 3, "connections that were told their end")
+
+
 def stops(subject: Subject) -> None:
     """With connections that are idle, and one that leaves more unread than the kernel holds."""
     room = Room(lambda data: pattern(PIECE * PIECES) if data == b"x" else data)
@@ -214,6 +234,10 @@ PUSH_SERVER = Level(
         Behaviour("push-half-close", half_close, "SHUT_WR while an answer of 2 MiB waits", _END),
         Behaviour(
             "push-raises", raises, "an application that raises", "an exception of the application is raised"
+        ),
+        Behaviour(
+            "push-raises-at-end", raises_at_an_end, "an application that raises when it is told of an end",
+            "an exception of the application is raised, and all is closed",
         ),
         Behaviour(
             "push-stop", stops, "stop when idle, and with 6 MiB unread", "once `stop` is readable, close all and return"
