@@ -479,6 +479,7 @@ def test_a_load_trusts_the_named_authority_alone(suite: Path) -> None:
         address = f"127.0.0.1:{server.ready['port']}"
         done = crossloop("load", "trial-tls", "--connect", address, "--ca", str(other.ca), suite=suite)
         missing = crossloop("load", "trial-tls", "--connect", address, "--ca", "nowhere.pem", suite=suite)
+        assert server.end(signal.SIGTERM) == (0, "", ""), "a handshake that fails is no error of the server"
     assert (done.returncode, missing.returncode) == (2, 2), (done, missing)
     assert "certificate verify failed" in done.stderr
     assert "nowhere.pem" in missing.stderr
