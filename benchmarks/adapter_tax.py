@@ -20,40 +20,39 @@ whole interval; 3 when nothing could be measured. Needs two CPUs, and Linux for 
 import argparse
 import itertools
 import os
-import random
 import signal
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from crossloop.bench.plan import Comparison, Profile, Row, Stage
-from crossloop.bench.rooms import Conditions, ServedRoom
+from crossloop.bench.beside import Load
+from crossloop.bench.measuring import Measuring
+from crossloop.bench.profiles import Pace
+from crossloop.bench.results import Results
+from crossloop.bench.rooms import Room, SliceRoom
+from crossloop.bench.site import Conditions, Site
+from crossloop.bench.stages import Comparison, Rounds, Row, Stage, cost, values_of
+from crossloop.bench.subjects import ServerLaunch, Subjects
 from crossloop.bench.variants import Fresh, Variant, variant_name
-from crossloop.journal import Estimate
-from crossloop.journal.naming import is_variant
+from crossloop.bench.visits import LoadVisit
+from crossloop.journal import Estimate, is_variant
 from crossloop.outcomes import outcome_reason
 from crossloop.statistics import paired_ratio
-from crossloop.suite import AdapterEntry, Suite, SuiteError, load_suite, select
+from crossloop.suite import AdapterEntry, SuiteError, load_suite, select
+from crossloop.supervise.answers import Serving
 from crossloop.supervise.child import Child, ChildError
-from crossloop.supervise.probe import Probed, probe
+from crossloop.supervise.probe import Probed, exchanges_of, probe
 
 CONTROLS = Path(__file__).parent / "controls"
 AGED = Path(__file__).parent / "aged.py"
 CONTROL, TWIN = "control", "twin"
 """Adapters of the rows whose style is the command of a hand-written server; the twin is a second of its kind."""
 MIN_ROUNDS = 6
-PROFILE = Profile(
-    name="adapter-tax",
-    generations=3,
-    headline_rounds=100,
-    rounds=100,
-    slice_ms=20,
-    run_in_ms=6,
-    rates_headline=(),
-    rates=(),
-)
+GENERATIONS, ROUNDS = 3, 100
+SLICE_MS, RUN_IN_MS = 20, 6
 
 
 @dataclass(frozen=True)
@@ -88,63 +87,57 @@ def control_of(adapter: str, style: str) -> Row | None:
     return Row(CONTROL, words)
 
 
-class ControlledRoom(ServedRoom):
-    """A room where a row may be a hand-written server instead of a worker."""
+class Control(Child):
+    """A hand-written server. It does not watch its input: it is told to end by signal, at once."""
 
-    def start(self, row: Row) -> None:
-        """As in any room; a control is not asked but says by itself when it is ready. Raises ChildError."""
+    def end(self, grace_s: float = 0.0) -> None:
+        """As any child ends."""
+        super().end(grace_s=0.0)
+
+
+@dataclass(frozen=True)
+class ControlledLaunch(ServerLaunch):
+    """A row may be a hand-written server, which says by itself when it is ready, instead of a worker."""
+
+    def __call__(self, row: Row, cpu: int | None) -> tuple[Child, Mapping[str, Any]]:
+        """As `Launch` says."""
         if row.adapter not in (CONTROL, TWIN):
-            super().start(row)
-            return
+            return super().__call__(row, cpu)
         file, *words = row.style.split()
-        child = self._workers[row] = Child([str(AGED), str(CONTROLS / file), *words], name=str(row))
-        if self._conditions.server_cpu is not None and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(child.pid, {self._conditions.server_cpu})
-        try:
-            self._ask_ready(row, child, {})
-        except ChildError:
-            self.drop(row)
-            raise
-        child.suspend()
+        return Control([str(AGED), str(CONTROLS / file), *words], name=str(row)), {}
 
-    def drop(self, row: Row) -> None:
-        """Controls do not watch their input: they are told to end by signal, at once."""
-        if row.adapter in (CONTROL, TWIN) and row in self._workers:
-            self._workers.pop(row).end(grace_s=0)
-        else:
-            super().drop(row)
+
+def controlled_room(site: Site, stage: Stage) -> SliceRoom:
+    """A room of workers and hand-written servers."""
+    load = Load(site)
+    subjects = Subjects(site, ControlledLaunch(site, stage), Serving)
+    return Room(site, subjects, LoadVisit(site, load, stage.pace), load, lasting=True)
 
 
 class Session:
-    """What all pairs of one call have in common."""
+    """What all pairs of one call have in common. Raises ChildError where tcp-echo cannot be asked what it exchanges."""
 
-    def __init__(self, suite: Suite, cpus: Sequence[int], options: argparse.Namespace):
-        self._suite = suite
+    def __init__(self, site: Site, options: argparse.Namespace):
+        self._site = site
         self._options = options
-        self._scenario = suite.scenarios["tcp-echo"]
-        self._conditions = Conditions(server_cpu=cpus[0], load_cpu=cpus[1])
-        self._random = random.Random(options.seed)
+        self._scenario = site.suite.scenarios["tcp-echo"]
+        self._parameters = {"connections": options.connections, "size": options.size}
+        (self._exchange,) = exchanges_of(site.suite, self._scenario, [self._parameters])
 
     def slices(self, pair: Pair) -> Mapping[Row, list[tuple[int, int, float]]]:
         """CPU nanoseconds per message by row, as `paired_ratio` takes them. Raises ChildError."""
-        rows = (pair.subject, pair.control)
-        parameters = {"connections": self._options.connections, "size": self._options.size}
-        comparison = Comparison(self._scenario, parameters, rows, self._options.rounds, ())
-        taken: dict[Row, list[tuple[int, int, float]]] = {row: [] for row in rows}
-        for generation in range(self._options.generations):
-            variants: dict[str, Variant] = {row.adapter: Fresh() for row in rows if is_variant(row.adapter)}
-            stage = Stage(self._scenario, (comparison,), PROFILE.pace, variants=variants)
-            with ControlledRoom(self._suite, stage, self._conditions) as room:
-                for row in self._random.sample(rows, len(rows)):
-                    room.start(row)
-                for turn in range(self._options.rounds):
-                    for row in self._random.sample(rows, len(rows)):
-                        (answer,) = room.slices(row, comparison, [("capacity", 0.0)], turn)
-                        if answer.figures.operations:  # none at all: somebody else had the CPU
-                            value = answer.figures.cpu_ns / answer.figures.operations
-                            taken[row].append((generation, turn, value))
-            print(f"{pair.name} {pair.style}: generation {generation + 1} taken", file=sys.stderr)
-        return taken
+        rows, options = (pair.subject, pair.control), self._options
+        comparison = Comparison(
+            self._scenario, self._parameters, rows, options.rounds, exchange=self._exchange
+        )
+        variants: dict[str, Variant] = {row.adapter: Fresh() for row in rows if is_variant(row.adapter)}
+        pace = Pace(generations=options.generations, slice_ms=SLICE_MS, run_in_ms=RUN_IN_MS)
+        stage = Rounds((comparison,), pace, variants)
+        measuring = Measuring(
+            self._site, stage, Results(stage, strict=True), options.seed, opened=controlled_room
+        )
+        taken = list(measuring.slices())
+        return {row: values_of(taken, cost, row) for row in rows}
 
     def line(self, pair: Pair) -> tuple[str, str]:
         """(line of the table, verdict) of one pair."""
@@ -171,10 +164,15 @@ def verdict_on(ratio: Estimate, limit: float) -> str:
     return "no" if ratio.low > limit else "undecided"
 
 
+def styles_of(probed: Probed) -> Sequence[str]:
+    """Those in which an adapter serves streams."""
+    return probed.levels.get("StreamServer", ())
+
+
 def fresh_pairs(usable: Sequence[Probed], styles: str | None) -> Iterator[Pair]:
     """Every adapter and style in a fresh process, against itself in one whose allocator is aged."""
     for one in usable:
-        for style in one.styles:
+        for style in styles_of(one):
             if styles is None or style in styles.split(","):
                 fresh = Row(variant_name(one.entry.id, Fresh()), style)
                 yield Pair(one.entry.id, style, fresh, Row(one.entry.id, style))
@@ -185,7 +183,7 @@ def pairs_of(usable: Sequence[Probed], styles: str | None, against: Row | None =
     pairs = [
         Pair(one.entry.id, style, Row(one.entry.id, style), control)
         for one in usable
-        for style in one.styles
+        for style in styles_of(one)
         if styles is None or style in styles.split(",")
         if (control := against or control_of(one.entry.id, style)) is not None
     ]
@@ -207,8 +205,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--styles", help="only these, separated by commas")
     parser.add_argument("--against", help="an adapter's id: compare with it, not with hand-written servers")
     parser.add_argument("--fresh", action="store_true", help="compare with the same in an aged process")
-    parser.add_argument("--rounds", type=int, default=PROFILE.rounds, help="in each generation")
-    parser.add_argument("--generations", type=int, default=PROFILE.generations)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="in each generation")
+    parser.add_argument("--generations", type=int, default=GENERATIONS)
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--limit", type=float, default=1.03)
@@ -221,12 +219,11 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def measure(
-    suite: Suite, chosen: Mapping[str, AdapterEntry], cpus: Sequence[int], options: argparse.Namespace
-) -> list[str]:
+def measure(site: Site, chosen: Mapping[str, AdapterEntry], options: argparse.Namespace) -> list[str]:
     """Print the table; returns the verdicts on adapters."""
+    suite = site.suite
     probed = [probe(suite, entry, {}) for entry in chosen.values()]
-    session = Session(suite, cpus, options)
+    session = Session(site, options)
     print(f"{options.connections} connections, {options.size} bytes a message, limit {options.limit:g}\n")
     against = None
     if options.against:
@@ -235,7 +232,7 @@ def measure(
             print(f"adapter_tax: --against: {outcome_reason(control.outcome)}", file=sys.stderr)
             return []
         print(f"control: {options.against}\n")
-        against = Row(options.against, control.styles[0])
+        against = Row(options.against, styles_of(control)[0])
     print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | pairs, generations | within |")
     print("| --- | --- | --- | ---: | ---: | --- |", flush=True)
     verdicts = []
@@ -279,7 +276,8 @@ def main() -> int:
             f"adapter_tax: --against: expected one adapter, {options.against!r} is several", file=sys.stderr
         )
         return 2
-    verdicts = measure(suite, chosen, cpus, options)
+    with Site(suite, Conditions(server_cpu=cpus[0], load_cpu=cpus[1])) as site:
+        verdicts = measure(site, chosen, options)
     if all(verdict == "none" for verdict in verdicts):  # no adapter, no style or no library to measure
         return 3
     return 1 if "no" in verdicts else 0

@@ -21,10 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
+from crossloop.bench.execution import Bench
 from crossloop.bench.header import cpus, run_header
-from crossloop.bench.plan import PROFILES, Plan, make_plan
-from crossloop.bench.rooms import Conditions
-from crossloop.bench.run import Bench, Past
+from crossloop.bench.loading import ask_exchanges
+from crossloop.bench.plan import Plan, make_plan
+from crossloop.bench.profiles import PROFILES
+from crossloop.bench.site import Conditions
 from crossloop.journal import CellRecord, JournalWriter, MeasuredRow, SliceRecord, read_journal
 from crossloop.report import ScenarioTexts
 from crossloop.report.modes import mode_lines
@@ -51,22 +53,22 @@ def plan_of(options: argparse.Namespace) -> Plan:
     suite = load_suite()
     chosen = select("adapter", suite.adapters, options.adapters)
     sets = tuple(
-        {"size": options.size, "connections": int(number)} for number in options.connections.split(",")
+        ("standard", {"size": options.size, "connections": int(number)})
+        for number in options.connections.split(",")
     )
     echo = suite.scenarios["tcp-echo"]
-    about = dataclasses.replace(echo.about, profiles={"modes": sets}, primary_styles_only_beyond=0)
+    about = dataclasses.replace(echo.about, sets=sets, primary_styles_only_beyond=0)
     profile = dataclasses.replace(
         PROFILES["standard"],
-        name="modes",
         generations=options.generations,
         headline_rounds=options.rounds,
         rounds=options.rounds,
         rates_headline=(),
         rates=(),
     )
-    return make_plan(
-        profile, [dataclasses.replace(echo, about=about)], list(probe_all(suite, chosen, {echo.id: echo}))
-    )
+    scenarios = [dataclasses.replace(echo, about=about)]
+    probed = list(probe_all(suite, chosen, {echo.id: echo}))
+    return make_plan(profile, scenarios, probed, ask_exchanges(suite, scenarios, profile.name))
 
 
 def measure(plan: Plan, options: argparse.Namespace) -> tuple[list[SliceRecord], list[CellRecord]]:
@@ -81,8 +83,6 @@ def measure(plan: Plan, options: argparse.Namespace) -> tuple[list[SliceRecord],
                 journal,
                 conditions=Conditions(*cpus()),
                 seed=options.seed,
-                past=Past(),
-                progress=lambda text, _slices: print(text, file=sys.stderr),
                 evidence=False,
             )
             bench.run()

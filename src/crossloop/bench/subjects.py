@@ -50,8 +50,7 @@ class Subjects(Generic[Said]):
     def of(self, row: Row) -> Subject[Said]:
         """The process of a row, started where there is none, as after a failure elsewhere. Raises ChildError."""
         if row not in self._subjects:
-            self.start(row)
-            self._subjects[row].child.suspend()
+            self._stop(self.start(row).child)
         return self._subjects[row]
 
     def start(self, row: Row) -> Subject[Said]:
@@ -75,9 +74,7 @@ class Subjects(Generic[Said]):
                     else:
                         row, child = begun.popleft()
                         self._await(row, child)
-                        if conditions.server_cpu is not None:
-                            child.move(conditions.server_cpu)
-                        child.suspend()
+                        self._stop(child)
                 except ChildError as error:
                     failed[row] = error
         finally:
@@ -105,6 +102,11 @@ class Subjects(Generic[Said]):
         if request:
             child.send(request)
         return child
+
+    def _stop(self, child: Child) -> None:
+        if self._site.conditions.server_cpu is not None:
+            child.move(self._site.conditions.server_cpu)
+        child.suspend()
 
     def _await(self, row: Row, child: Child) -> None:
         try:
