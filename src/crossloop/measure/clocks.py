@@ -122,9 +122,21 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def _listed_children(pid: int) -> list[int]:
+def adopted() -> list[int]:
+    """Processes that this one may have been given when they lost their parent, beside what its main thread started.
+
+    Linux gives a subreaper's main thread what is orphaned below it, as long as that thread runs (kernel/exit.c,
+    find_new_reaper); the lists of the others, of which there are many, need not be read.
+    """
+    pid = os.getpid()
+    if sys.platform == "linux" and _kernel_lists_children():
+        return _listed_children(pid, (f"/proc/{pid}/task/{pid}",))
+    return children(pid)
+
+
+def _listed_children(pid: int, tasks: Iterable[str] = ()) -> list[int]:
     found: list[int] = []
-    for task in _tasks(pid):
+    for task in tasks or _tasks(pid):
         with contextlib.suppress(OSError):
             found.extend(int(child) for child in Path(task, "children").read_bytes().split())
     return found

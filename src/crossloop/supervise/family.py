@@ -38,6 +38,8 @@ LOOKS = 20
 """How often at most those that lost their parent are listed again because one of them has ended."""
 
 _numbers = itertools.count()
+_leaders: set[int] = set()
+"""Children that lead a family of this process and were not waited for yet: nobody's orphans."""
 
 
 class Family:
@@ -47,6 +49,7 @@ class Family:
         self.process = process
         self.pid = process.pid
         self._mark = f"{MARK}={mark}".encode()
+        _leaders.add(self.pid)
         self._job = job
 
     @classmethod
@@ -106,6 +109,12 @@ class Family:
 
     def end(self) -> None:
         """Kill all of it and wait for the child. Looks until nobody is left, `END_S` at most."""
+        try:
+            self._end()
+        finally:
+            _leaders.discard(self.pid)
+
+    def _end(self) -> None:
         if self._job is not None:
             self._job.terminate()
             self.process.wait()
@@ -145,7 +154,7 @@ class Family:
             return []
         alive: list[int] = []
         for _look in range(LOOKS):
-            here = [pid for pid in clocks.children(os.getpid()) if pid != self.pid]
+            here = [pid for pid in clocks.adopted() if pid not in _leaders]
             ours = [pid for pid in here if pid in known or self._has(pid)]
             alive = [pid for pid in ours if not _ended(pid)]
             if alive == ours:
