@@ -251,8 +251,9 @@ def _references(
     profile: Profile, scenario: ScenarioEntry, position: int, references: Sequence[str]
 ) -> tuple[Row, ...]:
     able = [one for one in references if takes_references(scenario, one)]
-    everywhere = profile.references_everywhere or not position
-    return tuple(Row(one, STYLE) for one in (able if everywhere else able[:1]))
+    short = profile.brief_rounds and scenario.about.brief
+    every = profile.references_everywhere or not (position or short)
+    return tuple(Row(one, STYLE) for one in (able if every else able[:1]))
 
 
 def _libraries(probed: Sequence[Probed]) -> dict[str, str]:
