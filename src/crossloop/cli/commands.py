@@ -133,31 +133,38 @@ def cli(context: click.Context, suites: tuple[Path, ...]) -> None:
     context.obj = suites
 
 
-def _selection(command: Any) -> Any:
-    command = click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")(command)
-    return click.option("--scenarios", metavar="X,Y", help="Ids or prefixes; default: all.")(command)
+_ADAPTERS = click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")
+_SCENARIOS = click.option("--scenarios", metavar="X,Y", help="Ids or prefixes; default: all.")
+_SEED = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+_ENGINE = click.option(
+    "--engine",
+    type=click.Choice(["native", "python"]),
+    help="Of the load generator; default: native where `crossloop setup` has built it.",
+)
+_SET = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the scenario; default: as in its first set. May be given several times.",
+)
 
 
-def _engine(command: Any) -> Any:
-    return click.option(
-        "--engine",
-        type=click.Choice(["native", "python"]),
-        help="Of the load generator; default: native where `crossloop setup` has built it.",
-    )(command)
+def _out(help_: str, **more: Any) -> Any:
+    return click.option("--out", type=_FOLDER, help=help_, **more)
 
 
-def _settings(command: Any) -> Any:
-    return click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="A parameter of the scenario; default: as in its first set. May be given several times.",
-    )(command)
+def _resume(what: str) -> Any:
+    return click.option("--resume", is_flag=True, help=f"Go on with the interrupted {what} in the folder.")
+
+
+def _profile(default: str) -> Any:
+    return click.option("--profile", default=default, show_default=True, metavar="smoke|quick|standard|full")
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_JSON
 @click.pass_obj
 def list_(suites: tuple[Path, ...], as_json: bool) -> int:
     """Adapters, scenarios, and what is usable here."""
@@ -177,7 +184,7 @@ def setup(suites: tuple[Path, ...], wanted: tuple[str, ...]) -> int:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_JSON
 def doctor(as_json: bool) -> int:
     """What this machine allows: limits, noise, kernel features, what is missing."""
     from crossloop.cli import installing
@@ -186,12 +193,13 @@ def doctor(as_json: bool) -> int:
 
 
 @cli.command()
-@_selection
-@click.option("--profile", default="quick", show_default=True, metavar="smoke|quick|standard|full")
-@click.option("--out", type=_FOLDER, help="Folder of the report; default: reports/<platform>.")
-@click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder.")
+@_SCENARIOS
+@_ADAPTERS
+@_profile("quick")
+@_out("Folder of the report; default: reports/<platform>.")
+@_resume("run")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its estimated time; measure nothing.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@_SEED
 @click.option(
     "--limit",
     type=_Finite(1, 3600),
@@ -220,7 +228,7 @@ def doctor(as_json: bool) -> int:
     show_default=True,
     help="Measure the native echo servers in C as well, whatever --adapters says.",
 )
-@_engine
+@_ENGINE
 @click.option(
     "--budget",
     type=_Finite(0, 10_000, min_open=True),
@@ -261,11 +269,9 @@ def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     show_default=True,
     help="Measuring time of each row in each comparison.",
 )
-@click.option(
-    "--out", type=_FOLDER, default="reports/selftest", show_default=True, help="For selftest.jsonl."
-)
-@click.option("--resume", is_flag=True, help="Go on with the interrupted self-test in the folder.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@_out("For selftest.jsonl.", default="reports/selftest", show_default=True)
+@_resume("self-test")
+@_SEED
 @click.pass_obj
 def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Slow an adapter by known amounts and count how often that is found, and how often nothing is."""
@@ -275,8 +281,8 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
-@click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")
-@click.option("--out", type=_FOLDER, help="Folder for checks.jsonl; default: print only.")
+@_ADAPTERS
+@_out("Folder for checks.jsonl; default: print only.")
 @click.option(
     "--expectations",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -292,7 +298,7 @@ def check(suites: tuple[Path, ...], adapters: str | None, out: Path | None, expe
 
 @cli.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=_FOLDER, help="Where to write; default: the folder itself.")
+@_out("Where to write; default: the folder itself.")
 @click.pass_obj
 def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None) -> int:
     """Render again; several runs become one matrix."""
@@ -313,7 +319,7 @@ def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None
     metavar="PERCENT",
     help="What is within it is a tie; never below the noise floor of either run.",
 )
-@click.option("--out", type=_FOLDER, help="Folder for compare.md and compare.json; default: print only.")
+@_out("Folder for compare.md and compare.json; default: print only.")
 @click.option(
     "--anchor", metavar="ROW", help="Runs: the row that is the reference, as uvloop or uvloop/streams."
 )
@@ -326,9 +332,9 @@ def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None
 @click.option(
     "--scenarios", default="tcp-echo", show_default=True, metavar="X,Y", help="Builds: ids or prefixes."
 )
-@click.option("--profile", default="standard", show_default=True, metavar="smoke|quick|standard|full")
+@_profile("standard")
 @click.option("--cache", type=_FOLDER, help="Builds: where they are kept; default: a temporary folder.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@_SEED
 @click.pass_obj
 def compare(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Two runs, or two builds of one binding, cell by cell; exit 1 on a regression."""
@@ -377,7 +383,7 @@ def export(suites: tuple[Path, ...], format_name: str, source: Path, target: Pat
     type=click.Path(path_type=Path),
     help="An earlier run; default: measure now.",
 )
-@click.option("--out", type=_FOLDER, help="Folder for claims.md and run.jsonl; default: print only.")
+@_out("Folder for claims.md and run.jsonl; default: print only.")
 @click.option(
     "--budget",
     "budget_min",
@@ -387,7 +393,7 @@ def export(suites: tuple[Path, ...], format_name: str, source: Path, target: Pat
     metavar="MINUTES",
     help="The most telling profile within it is taken.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
+@_SEED
 @click.pass_obj
 def claims(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Published claims about event libraries, tested here: each with its verdict."""
@@ -403,7 +409,7 @@ def claims(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one.")
 @click.option("--path", default="", help="Of a unix socket; default: one in a folder of its own.")
-@_settings
+@_SET
 @click.pass_obj
 def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
     """One server, for any client; ends on SIGTERM."""
@@ -421,14 +427,14 @@ def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
     "--connections", type=click.IntRange(1, 100_000), help="Default: as in the scenario's first set."
 )
 @click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), help="As --set size=BYTES.")
-@_settings
+@_SET
 @click.option(
     "--ca", default="", metavar="FILE", help="What the certificate of a TLS server is signed by (PEM)."
 )
 @click.option("--rate", type=_Finite(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
 @click.option("--duration", type=_Finite(0, 3600, min_open=True), default=5.0, show_default=True)
-@_engine
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@_ENGINE
+@_JSON
 @click.pass_obj
 def load(suites: tuple[Path, ...], /, **options: Any) -> int:
     """The load generator alone, against any server that answers as the scenario's does."""
