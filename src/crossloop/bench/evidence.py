@@ -20,7 +20,7 @@ import msgspec
 from crossloop.bench.beside import READY_LIMIT_S, Load
 from crossloop.bench.measuring import visits
 from crossloop.bench.plan import Plan
-from crossloop.bench.progress import UNWATCHED, Progress
+from crossloop.bench.progress import UNWATCHED, Watch
 from crossloop.bench.results import Results
 from crossloop.bench.rooms import Room
 from crossloop.bench.site import Site
@@ -91,7 +91,7 @@ def take_evidence(
     stage: Stage,
     comparison: Comparison,
     rows: Collection[Row],
-    progress: Progress = UNWATCHED,
+    watch: Watch = UNWATCHED,
 ) -> Iterator[EvidenceRecord]:
     """One record for each of *rows*; no server of a row outlives its record.
 
@@ -106,8 +106,8 @@ def take_evidence(
     visit = EvidenceVisit(site, stage, load, Subjects(site, launch, Serving))
     with Room(site, Subjects(site, launch, Serving), visit, load, lasting=False) as room:
         order = random.Random(0)  # noqa: S311
-        for _row, records in visits(room, stage, alone, rows, results, order, site, progress):
-            progress.done(ROW_S)
+        for _row, records in visits(room, stage, alone, rows, results, order, site, watch):
+            watch.done(ROW_S)
             yield from records
     for row, outcome in results.of(alone)[1].items():  # its second server does not start
         yield _record(row, alone, {}, dict.fromkeys(EVIDENCE, outcome_reason(outcome)))

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 import msgspec
 
@@ -20,7 +19,7 @@ from crossloop.bench.length import FIXED, Length, allowance_s
 from crossloop.bench.measuring import Measuring
 from crossloop.bench.past import Past
 from crossloop.bench.plan import Excluded, Plan
-from crossloop.bench.progress import UNWATCHED, Progress
+from crossloop.bench.progress import UNWATCHED, Watch
 from crossloop.bench.results import Results
 from crossloop.bench.site import Conditions, Site
 from crossloop.bench.stages import Comparison, Row, Stage
@@ -50,27 +49,6 @@ from crossloop.supervise.child import ChildError
 EVIDENCE_KIND = "evidence"
 
 
-class Watch(Progress, Protocol):
-    """Who follows a whole plan."""
-
-    def begin(self, kind: str, planned_s: float) -> None:
-        """A stage, or the evidence pass, begins."""
-
-    def end(self) -> None:
-        """It is over."""
-
-
-class _Unwatched:
-    tell = UNWATCHED.tell
-    done = UNWATCHED.done
-
-    def begin(self, kind: str, planned_s: float) -> None:
-        """Nobody looks."""
-
-    def end(self) -> None:
-        """Nobody looks."""
-
-
 def planned_seconds(plan: Plan, past: Past, *, evidence: bool) -> dict[str, float]:
     """Estimated time of what is still to be done, by kind of stage."""
     seconds: Counter[str] = Counter()
@@ -92,7 +70,7 @@ class Bench:
         conditions: Conditions,
         seed: int,
         past: Past = Past(),  # noqa: B008  (frozen)
-        watch: Watch | None = None,
+        watch: Watch = UNWATCHED,
         length: Length = FIXED,
         evidence: bool = True,
     ):
@@ -102,7 +80,7 @@ class Bench:
         self._conditions = conditions
         self._seed = seed
         self._past = past
-        self._watch: Watch = watch if watch is not None else _Unwatched()
+        self._watch = watch
         self._length = length
         self._evidence = evidence
         self._measured = {(set_key(one), row_key(one)) for one in past.cells if one.outcome == "measured"}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
-from crossloop.bench.progress import UNWATCHED, Progress
+from crossloop.bench.progress import UNWATCHED, Watch
 from crossloop.bench.results import Results
 from crossloop.bench.rooms import Room, SliceRoom, open_room
 from crossloop.bench.site import Site
@@ -32,14 +32,14 @@ class Measuring:
         stage: Stage,
         results: Results,
         seed: int,
-        progress: Progress = UNWATCHED,
+        watch: Watch = UNWATCHED,
         opened: Callable[[Site, Stage], SliceRoom] = open_room,
     ):
         self._site = site
         self._stage = stage
         self._results = results
         self._seed = seed
-        self._progress = progress
+        self._watch = watch
         self._opened = opened
 
     def slices(
@@ -93,7 +93,7 @@ class Measuring:
         for one in due:
             for row in self._results.visitable(one.comparison):
                 first.setdefault(row, one.comparison)
-        self._progress.tell(f"{self._stage.name}: starting {len(first)} processes")
+        self._watch.tell(f"{self._stage.name}: starting {len(first)} processes")
         failed = room.start(first)
         for row, comparison in first.items() if self._stage.lasting else ():
             try:
@@ -102,7 +102,7 @@ class Measuring:
                 room.visit(row, comparison, self._stage.steps(row, comparison, ())[:1], 0)
             except ChildError as error:
                 self._results.note(row, comparison, error)
-            self._progress.done(START_S + self._stage.slice_s())
+            self._watch.done(START_S + self._stage.slice_s())
 
     def _round(
         self,
@@ -114,7 +114,7 @@ class Measuring:
         order: random.Random,
     ) -> Iterator[SliceRecord]:
         for row, taken in visits(
-            room, self._stage, comparison, rows, self._results, order, self._site, self._progress
+            room, self._stage, comparison, rows, self._results, order, self._site, self._watch
         ):
             numbers: dict[object, int] = {}
             for one in taken:
@@ -124,7 +124,7 @@ class Measuring:
                 self._results.add(record)
                 yield record
             asked = sum(one.phase is not PlainPhase.CONNECT for one in taken)
-            self._progress.done(self._stage.visit_s(row, comparison), slices=asked)
+            self._watch.done(self._stage.visit_s(row, comparison), slices=asked)
 
 
 def visits(
@@ -135,12 +135,12 @@ def visits(
     results: Results,
     order: random.Random,
     site: Site,
-    progress: Progress,
+    watch: Watch,
 ) -> Iterator[tuple[Row, list[Found]]]:
     """Visit *rows* once each in random order; what each has found. Raises ChildError as `Results.note` does."""
     for row in order.sample(list(rows), len(rows)):
         seed = order.randrange(2**31)
-        progress.tell(f"{comparison}: {row}")
+        watch.tell(f"{comparison}: {row}")
         refused = stage.refused(row, comparison, results.slices, site.conditions.limit_bytes)
         if refused is not None:
             results.fail(row, comparison, refused)

@@ -3,14 +3,16 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 PRIOR_S = 10.0
 """So many seconds of a kind weigh as much as what is known without them."""
 
 
-class Progress(Protocol):
-    """What is told while a stage is measured."""
+class Watch:
+    """Who is told while a plan is carried out, or a stage measured; this one does not listen."""
+
+    def begin(self, kind: str, planned_s: float) -> None:
+        """A stage, or the evidence pass, begins."""
 
     def tell(self, text: str) -> None:
         """What is being done now."""
@@ -18,16 +20,11 @@ class Progress(Protocol):
     def done(self, planned_s: float, slices: int = 0) -> None:
         """What was planned to take so long is done, and so many slices with it."""
 
-
-class _Unwatched:
-    def tell(self, text: str) -> None:
-        """Nobody looks."""
-
-    def done(self, planned_s: float, slices: int = 0) -> None:
-        """Nobody counts."""
+    def end(self) -> None:
+        """A stage is over."""
 
 
-UNWATCHED: Progress = _Unwatched()
+UNWATCHED = Watch()
 
 
 @dataclass

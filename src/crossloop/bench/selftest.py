@@ -15,7 +15,7 @@ from crossloop import statistics
 from crossloop.bench.detection import Injection, detected, injections
 from crossloop.bench.measuring import Measuring
 from crossloop.bench.profiles import Pace
-from crossloop.bench.progress import UNWATCHED, Progress
+from crossloop.bench.progress import UNWATCHED, Watch
 from crossloop.bench.results import Results
 from crossloop.bench.site import Site
 from crossloop.bench.stages import Comparison, Rounds, Row, Stage, cost, row_seed, values_of
@@ -81,7 +81,7 @@ class SelfTest:
     trial: Trial
     seed: int
     record: Callable[[SliceRecord], object] = lambda _one: None
-    progress: Progress = UNWATCHED
+    watch: Watch = UNWATCHED
     _generation: int = field(default=0, init=False)
 
     def calibrate(self) -> list[Injection]:
@@ -120,7 +120,7 @@ class SelfTest:
         results = Results(stage, strict=True)
         results.first_generation = self._generation
         self._generation += stage.pace.generations
-        for record in Measuring(self.site, stage, results, self.seed, self.progress).slices():
+        for record in Measuring(self.site, stage, results, self.seed, self.watch).slices():
             self.record(record)
         (comparison,) = stage.comparisons
         return {row: values_of(results.slices[comparison.place], cost, row) for row in stage.rows}

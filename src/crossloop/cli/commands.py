@@ -5,8 +5,9 @@ import errno
 import itertools
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,6 +15,7 @@ import crossloop
 from crossloop.cli import streams
 from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, UNFORESEEN, StopError, unforeseen
 
+_Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -151,15 +153,15 @@ _SET = click.option(
 )
 
 
-def _out(help_: str, **more: Any) -> Any:
+def _out(help_: str, **more: Any) -> Callable[[_Command], _Command]:
     return click.option("--out", type=_FOLDER, help=help_, **more)
 
 
-def _resume(what: str) -> Any:
+def _resume(what: str) -> Callable[[_Command], _Command]:
     return click.option("--resume", is_flag=True, help=f"Go on with the interrupted {what} in the folder.")
 
 
-def _profile(default: str) -> Any:
+def _profile(default: str) -> Callable[[_Command], _Command]:
     return click.option("--profile", default=default, show_default=True, metavar="smoke|quick|standard|full")
 
 

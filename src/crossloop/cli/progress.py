@@ -7,7 +7,7 @@ from typing import Self
 
 import click
 
-from crossloop.bench.progress import TimeLeft
+from crossloop.bench.progress import TimeLeft, Watch
 from crossloop.cli.streams import canvas
 from crossloop.plain_text import printable
 
@@ -76,8 +76,8 @@ class ProgressView:
         return took_s / (self._done - self._begin) * (self._total - self._done)
 
 
-class PlanView:
-    """A `crossloop.bench.execution.Watch`: the view of a plan whose stages take *planned_s*, by kind."""
+class PlanView(Watch):
+    """The view of a plan whose stages take *planned_s*, by kind."""
 
     def __init__(self, planned_s: Mapping[str, float], slices: int, done: int = 0):
         self._time = TimeLeft(planned_s)

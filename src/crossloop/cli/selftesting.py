@@ -12,6 +12,7 @@ from crossloop.bench.header import cpus, run_header
 from crossloop.bench.loading import LoadEngine, ask_load_engine
 from crossloop.bench.plan import CONTROLLED
 from crossloop.bench.profiles import Pace
+from crossloop.bench.progress import Watch
 from crossloop.bench.selftest import MOST_REPEATS, SLOWDOWNS, SelfTest, Trial
 from crossloop.bench.site import Conditions, Site
 from crossloop.bench.stages import Row
@@ -98,7 +99,7 @@ def _usual(suite: Suite) -> str:
     return next((name for name in CONTROLLED if name in here), here[0] if here else CONTROLLED[0])
 
 
-class Session:
+class Session(Watch):
     """One self-test from the journal to the verdict."""
 
     def __init__(self, suite: Suite, trial: Trial, request: Request, engine: LoadEngine):
@@ -107,7 +108,7 @@ class Session:
         self._path = request.out / JOURNAL
         self._engine = engine
         self._site = Site(suite, Conditions(*cpus(), engine=engine.name))
-        self._test = SelfTest(self._site, trial, request.seed, progress=self)
+        self._test = SelfTest(self._site, trial, request.seed, watch=self)
         self._last_told = time.monotonic()
         self._injected: list[Injection] = []
         self._records: list[DetectionRecord] = []
@@ -237,12 +238,9 @@ class Session:
         click.echo(f"crossloop: {text}", err=True)
 
     def tell(self, text: str) -> None:
-        """As `crossloop.bench.progress.Progress` says; now and then."""
+        """As `Watch` says; now and then."""
         if time.monotonic() - self._last_told >= PLAIN_EVERY_S:
             self._say(text)
-
-    def done(self, planned_s: float, slices: int = 0) -> None:
-        """Comparisons are what is counted."""
 
 
 def _count(records: Sequence[DetectionRecord], comparison: int) -> int:
