@@ -117,7 +117,6 @@ class Adapter(MemoryBioTls):
 
     def __init__(self) -> None:
         self._library = Library()
-        self._others = native_threads()
 
     def facts(self) -> Facts:
         return Facts(
@@ -143,6 +142,7 @@ class Adapter(MemoryBioTls):
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
         most = self.most_connections()
+        others = native_threads()  # also some that Python does not know, such as faulthandler's
         self._library.limit_threads(THREADS)
         requests = Requests(self._library, (most[0] if most else 0) + 1, READ_BYTES)
         with listener, _doorman(listener, stop) as (arrived, bell):
@@ -152,14 +152,14 @@ class Adapter(MemoryBioTls):
             finally:
                 self._library.limit_threads(THREADS, idle_s=-1)
                 server.close()
-                self._retire(requests, bell)
+                self._retire(requests, bell, others)
                 requests.close()
 
-    def _retire(self, requests: Requests, ended: socket.socket) -> None:
+    def _retire(self, requests: Requests, ended: socket.socket, others: set[int]) -> None:
         """Give glibc's idle threads something to do, after which they end: reads at an end of file."""
         deadline = time.monotonic() + RETIRING_S
         while time.monotonic() < deadline:
-            known = self._others.union(each.native_id or 0 for each in threading.enumerate())
+            known = others.union(each.native_id or 0 for each in threading.enumerate())
             if native_threads() <= known:
                 return
             requests.read(BELL, ended.fileno())
