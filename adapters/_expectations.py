@@ -10,6 +10,11 @@ ASYNCIO_PLATFORMS = "https://docs.python.org/3/library/asyncio-platforms.html"
 ASYNCIO_TLS = "https://github.com/python/cpython/blob/v3.13.0/Lib/asyncio/sslproto.py"
 CPYTHON_93821 = "https://github.com/python/cpython/issues/93821"
 GEVENT_ARES = "https://github.com/gevent/gevent/blob/master/src/gevent/resolver/ares.py"
+CPYTHON_127057 = "https://github.com/python/cpython/issues/127057"
+DATAGRAM_ERROR = "after an error of one peer (port unreachable) the Proactor's transport receives no more"
+DATAGRAM_EMPTY = (
+    "the Proactor's transport passes no empty datagram on (_ProactorDatagramTransport._loop_reading)"
+)
 GEVENT_DATAGRAMS = "https://github.com/gevent/gevent/blob/24.11.1/src/gevent/server.py"
 GEVENT_LOOPS = "https://www.gevent.org/loop_impls.html"
 LISTENER_CLOSED = "a reset before the accept is WinError 64, upon which the Proactor closes the listener"
@@ -19,6 +24,7 @@ LIBUV_STOP = (
     "https://github.com/MagicStack/uvloop/blob/525cca2ce68d60ce6acaf83bdc902fd9f57d6c54/uvloop/loop.pyx"
 )
 RESOLV_CONF = "https://man7.org/linux/man-pages/man3/resolver.3.html"
+PROACTOR = "https://github.com/python/cpython/blob/v3.13.0/Lib/asyncio/proactor_events.py"
 STOP_IS_QUEUED = "a stop is a queued callback: one that comes in the last turn ends the next run at once"
 TORNADO_SELECTOR = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/platform/asyncio.py"
 TORNADO_EOF = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/iostream.py"
@@ -105,6 +111,16 @@ EXPECTATIONS = (
     ),
     Expectation(
         "asyncio-proactor", "stream-resets@streams", WINDOWS, LISTENER_CLOSED, CPYTHON_93821, sometimes=True
+    ),
+    Expectation(
+        "asyncio", "datagrams-gone@protocol", WINDOWS, DATAGRAM_ERROR, CPYTHON_127057, sometimes=True
+    ),
+    Expectation(
+        "asyncio-proactor", "datagrams-gone@protocol", WINDOWS, DATAGRAM_ERROR, CPYTHON_127057, sometimes=True
+    ),
+    Expectation("asyncio", "datagrams-sizes@protocol", WINDOWS, DATAGRAM_EMPTY, PROACTOR, sometimes=True),
+    Expectation(
+        "asyncio-proactor", "datagrams-sizes@protocol", WINDOWS, DATAGRAM_EMPTY, PROACTOR, sometimes=True
     ),
     Expectation("*", "stream-half-close-queue@*", WINE, WINE_CLOSE, WINE_SERVER, sometimes=True),
     Expectation(

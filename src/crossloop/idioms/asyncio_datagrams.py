@@ -1,11 +1,13 @@
 """Datagram servers on asyncio's API: a protocol, and bare sockets where the loop has the calls for it.
 
-A datagram transport buffers as a stream's does: what the kernel does not take at once waits, without a bound. So the
-bound is put to nothing, and between `pause_writing` and `resume_writing` answers are dropped, as a network would. Of
-bare sockets `sock_sendto` waits instead, and what comes meanwhile waits in the kernel's queue or is dropped there.
+A datagram transport buffers as a stream's does: what the kernel does not take at once waits, without a bound. It says
+when that is much (`pause_writing`, from 64 KiB on), and until `resume_writing` answers are dropped, as a network would.
+The Proactor's buffers every second one of a turn, since it has one send under way, so the bound is not nothing. Of bare
+sockets `sock_sendto` waits instead, and what comes meanwhile waits in the kernel's queue or is dropped there.
 
 What a peer's error is, and where it shows, is said in `crossloop.idioms.datagrams`: here it is told to
-`error_received`, or raised by a call. It is passed over.
+`error_received`, or raised by a call. It is passed over. The Proactor's `sock_recvfrom` raises ERROR_PORT_UNREACHABLE,
+which is no ConnectionError, or returns no bytes and None for the peer (cpython 91227).
 """
 
 import asyncio
@@ -18,6 +20,8 @@ from crossloop.api import DatagramApplication, UnsupportedError
 from crossloop.idioms.asyncio_streams import Serve, Spawn, others_ended, readable
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 
+PORT_UNREACHABLE = 1234
+"""ERROR_PORT_UNREACHABLE ("System Error Codes", learn.microsoft.com)."""
 DATAGRAMS_PER_TURN = 32
 """`sock_recvfrom` does not suspend while there are datagrams; others must have their turn, and the word to stop.
 The number is libuv's."""
@@ -36,7 +40,6 @@ class _Endpoint(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
-        cast(Any, transport).set_write_buffer_limits(high=0)
         self._sendto = self.transport.sendto
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
@@ -85,9 +88,11 @@ async def answer_by_sockets(
             data, peer = await loop.sock_recvfrom(endpoint, DATAGRAM_BYTES)
         except NotImplementedError as error:
             raise UnsupportedError(f"{type(loop).__name__} has no sock_recvfrom") from error
-        except ConnectionError:
+        except OSError as error:
+            if not isinstance(error, ConnectionError) and getattr(error, "winerror", 0) != PORT_UNREACHABLE:
+                raise
             return
-        if reply := application(data):
+        if peer is not None and (reply := application(data)):
             with contextlib.suppress(OSError):
                 await loop.sock_sendto(endpoint, reply, peer)
 
