@@ -232,7 +232,7 @@ def _answered() -> Iterator[Odd]:
             yield _odd_adapter(f"fact-{field}-{name}", adapter(tail=f"FACTS[{field!r}] = {value}"))
         for member, text in {
             "facts": f"Adapter.facts = lambda self: {value}",
-            "styles": f"Adapter.styles = {value}",
+            "adapter-styles": f"Adapter.styles = {value}",
             "resolver-styles": f"Adapter.styles = {{'NameResolution': {value}}}",
             "resolver-styles-of": f"Adapter.styles = {{'NameResolution': ({value},)}}",
             "lacks": f"Adapter.lacks = {value}",
