@@ -9,7 +9,7 @@ from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
 from crossloop.report.certainty import ranked, too_few_rounds
 from crossloop.report.texts import ScenarioTexts
 
@@ -147,54 +147,49 @@ def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
         f"Adapters with figures: {digits.integer(len(measured))} of {digits.integer(len(run.adapter_ids))}. "
         f"Cells: {outcomes or 'none'}."
     )
-    columns = [
-        Column("Scenario"),
-        Column("at"),
-        Column("Leanest (tier 1)"),
-        Column("CPU µs per operation", "right"),
-        Column("Next tier"),
-        Column("Costliest"),
+    fields: list[Field[MeasuredSet]] = [
+        words("Scenario", lambda one: about[one.scenario].title),
+        words("at", lambda one: parameters_text(one.parameters)),
+        words(
+            "Leanest (tier 1)", lambda one: _names(_leanest(one)) + ("" if ranked(one) else " (not ranked)")
+        ),
+        figure("CPU µs per operation", lambda one: f"{_costs(_leanest(one))} per {about[one.scenario].unit}"),
+        words("Next tier", _next_tier),
+        words("Costliest", _costliest),
     ]
-    rows = [_short_row(sets[0], about[name]) for name, sets in run.sets.items() if sets[0].rows]
     caption = (
         "Least CPU per operation at each scenario's main parameter set; × is the paired ratio to the leanest "
         "row. There is no overall winner: the scenarios are different questions."
     )
-    return Short(sentence, table(columns, rows, caption))
+    return Short(sentence, listing([sets[0] for sets in run.sets.values() if sets[0].rows], fields, caption))
 
 
-def _short_row(measured: MeasuredSet, texts: ScenarioTexts) -> tuple[str, ...]:
+def _leanest(measured: MeasuredSet) -> list[MeasuredRow]:
+    """The first tier, or the first row where there are no tiers."""
     first, *rest = measured.rows
-    if not ranked(measured):
-        return _unranked_row(measured, texts)
-    leaders = [row for row in measured.rows if row.figures.tier == first.figures.tier]
-    beyond = [row for row in rest if row.figures.tier > first.figures.tier]
-    following = [row for row in beyond if row.figures.tier == beyond[0].figures.tier]
-    values = [row.figures.cpu_ns_per_operation.value / 1000 for row in leaders]
+    return [first, *(row for row in rest if ranked(measured) and row.figures.tier == first.figures.tier)]
+
+
+def _costs(rows: list[MeasuredRow]) -> str:
+    values = [row.figures.cpu_ns_per_operation.value / 1000 for row in rows]
     low, high = digits.number(min(values)), digits.number(max(values))
-    costliest = max(measured.rows, key=lambda row: row.figures.ratio_to_best.value)
-    return (
-        texts.title,
-        parameters_text(measured.parameters),
-        _names(leaders),
-        f"{low if low == high else f'{low}–{high}'} per {texts.unit}",
-        f"{_names(following)}: {_times(following)}" if following else "none: all are tied",
-        f"{costliest.label}: {_times([costliest])}" if beyond else digits.MISSING,
-    )
+    return low if low == high else f"{low}–{high}"
 
 
-def _unranked_row(measured: MeasuredSet, texts: ScenarioTexts) -> tuple[str, ...]:
-    """The ends of what was seen, where the rounds are too few to tell rows apart."""
-    first = measured.rows[0]
+def _next_tier(measured: MeasuredSet) -> str:
+    if not ranked(measured):
+        return f"not ranked: {too_few_rounds(measured)}"
+    tiers = sorted({row.figures.tier for row in measured.rows})
+    following = [row for row in measured.rows if row.figures.tier in tiers[1:2]]
+    return f"{_names(following)}: {_times(following)}" if following else "none: all are tied"
+
+
+def _costliest(measured: MeasuredSet) -> str:
+    """The end of what was seen; a dash where all are tied."""
+    if ranked(measured) and len({row.figures.tier for row in measured.rows}) == 1:
+        return digits.MISSING
     costliest = max(measured.rows, key=lambda row: row.figures.ratio_to_best.value)
-    return (
-        texts.title,
-        parameters_text(measured.parameters),
-        f"{first.label} (not ranked)",
-        f"{digits.number(first.figures.cpu_ns_per_operation.value / 1000)} per {texts.unit}",
-        f"not ranked: {too_few_rounds(measured)}",
-        f"{costliest.label}: {_times([costliest])}",
-    )
+    return f"{costliest.label}: {_times([costliest])}"
 
 
 def _names(rows: list[MeasuredRow]) -> str:
@@ -216,14 +211,14 @@ def reproduction(run: Run) -> Markdown:
     A journal from elsewhere is input, and this line is there to be copied: options that a bench does not have are left
     out, values are quoted for a shell.
     """
-    words = ["crossloop", *_suites(str(run.record.options.get(SUITES, ""))), "bench"]
-    words += ["--profile", run.record.profile, "--seed", str(run.record.seed)]
+    command = ["crossloop", *_suites(str(run.record.options.get(SUITES, ""))), "bench"]
+    command += ["--profile", run.record.profile, "--seed", str(run.record.seed)]
     for name, value in run.record.options.items():
         if name in BENCH_OPTIONS and value is False:
-            words.append(f"--no-{name}")
+            command.append(f"--no-{name}")
         elif name in BENCH_OPTIONS:
-            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
-    return code(shlex.join(words))
+            command += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return code(shlex.join(command))
 
 
 def _suites(text: str) -> list[str]:
