@@ -37,12 +37,20 @@ All of them end the connection and nothing else.
 **Stopping.** A wait on the port hears neither sockets nor signals, only completions: so a receive of zero bytes is
 under way on the stop socket, completes when something is there to be read, and leaves it there.
 
+**Pushing.** A send may be under way beside a receive, but one alone, so that nothing overtakes; what is pushed
+meanwhile waits, and no further receive is begun until all is sent. Such a connection ends when both have: it
+cancels them and waits.
+
+**Datagrams** are received with their sender (WSARecvFrom), some at a time, and the answers sent to him (WSASendTo).
+That a peer is gone is told to a later receive, and ends nothing (`crossloop.idioms.datagrams`).
+
 There is no `Readiness`: a port has no answer to "is it readable?".
 
 Sources: "I/O Completion Ports", "AcceptEx", "WSARecv" and "CancelIoEx" on learn.microsoft.com; Russinovich, Solomon,
 Ionescu, "Windows Internals", on the I/O system; Lib/asyncio/windows_events.py and Modules/overlapped.c of CPython.
 """
 
+import contextlib
 import functools
 import platform
 import socket
@@ -53,13 +61,19 @@ from typing import Any, ClassVar
 
 from crossloop.api import (
     AdapterAbout,
+    DatagramApplication,
+    Datagrams,
     Facts,
+    PushApplication,
+    PushServer,
+    Receive,
     StreamApplication,
     gil_enabled,
     module_file,
 )
 from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
+from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.memory_bio import MemoryBioTls
 
 _overlapped: Any = import_module("_overlapped")  # CPython's own, on Windows; it has no published types
@@ -82,16 +96,20 @@ ACCEPT_PAUSE_MS = int(ACCEPT_PAUSE_S * 1000)
 FOREVER_MS = 0xFFFFFFFF
 """INFINITE of the Windows API."""
 
+DATAGRAMS = 16
+"""Receives of datagrams that are under way at a time."""
+PEER_GONE = frozenset({64, 234, 1234, 10040, 10052, 10054})
+"""What a receive of a datagram says of an earlier answer, or of one datagram: ERROR_NETNAME_DELETED, ERROR_MORE_DATA,
+ERROR_PORT_UNREACHABLE, WSAEMSGSIZE, WSAENETRESET, WSAECONNRESET."""
+
 Completed = Callable[[Any], object]
 """Called with the operation (`_overlapped.Overlapped`) that has completed."""
 
 
-class Adapter(MemoryBioTls):
+class Adapter(MemoryBioTls, PushServer, Datagrams):
     """One completion port, one thread that waits on it."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "PushServer": "a connection here has a receive or a send under way, never both",
-        "Datagrams": "this adapter begins no WSARecvFrom",
         "Readiness": 'a completion port has no answer to "is it readable?"',
         "Tasks": "the model has operations and completions, and nothing that suspends",
     }
@@ -104,14 +122,34 @@ class Adapter(MemoryBioTls):
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
         """As `StreamServer` says. Neither socket may have been associated with a completion port before."""
-        server = Server(self.port, listener, application)
+        self._serve(
+            Server(self.port, listener, Connection, lambda _connection: application()), listener, stop
+        )
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        """As `PushServer` says; and as above."""
+
+        def connect(connection: Connection) -> Receive:
+            return application(connection.push)
+
+        self._serve(Server(self.port, listener, PushConnection, connect), listener, stop)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        """As `Datagrams` says; and as above."""
+        self._serve(DatagramServer(self.port, endpoint, application), endpoint, stop)
+
+    def _serve(self, server: "Operations", endpoint: socket.socket, stop: socket.socket) -> None:
         try:
             server.start(stop)
             while not server.stopping:
                 server.turn()
         finally:
             server.close()
-            listener.close()
+            endpoint.close()
 
     def facts(self) -> Facts:
         return Facts(
@@ -129,33 +167,71 @@ class Adapter(MemoryBioTls):
         _winapi.CloseHandle(self.port)
 
 
-class Server:
-    """The operations under way, the accepts among them, and the connections."""
+class Operations:
+    """What is under way on a port, the receive that listens for the stop included."""
 
-    def __init__(self, port: int, listener: socket.socket, application: StreamApplication) -> None:
-        self.port, self.listener, self.application = port, listener, application
+    def __init__(self, port: int) -> None:
+        self.port = port
         self.under_way: dict[int, tuple[Any, Completed]] = {}
-        self.connections: set[Connection] = set()
-        self.accepting = 0
-        self.resting = False
         self.stopping = False
 
     def start(self, stop: socket.socket) -> None:
-        """Begin to accept and to listen for *stop*. Raises OSError."""
+        """Begin to listen for *stop*. Raises OSError."""
         self.associate(stop)
         self.begin("WSARecv", self.stopped, stop.fileno(), 0)
-        self.associate(self.listener)
-        self.accept()
 
     def associate(self, sock: socket.socket) -> None:
         """Have what completes on *sock* queued at the port."""
         _overlapped.CreateIoCompletionPort(sock.fileno(), self.port, 0, 0)
 
-    def begin(self, operation: str, completed: Completed, *arguments: object) -> None:
-        """Start an operation. Raises OSError when it fails at once: then there is no completion."""
+    def begin(self, operation: str, completed: Completed, *arguments: object) -> Any:
+        """Start an operation, and return it. Raises OSError when it fails at once: then there is no completion."""
         overlapped = _overlapped.Overlapped(0)  # 0: no event, the port will say
         getattr(overlapped, operation)(*arguments)
         self.under_way[overlapped.address] = overlapped, completed
+        return overlapped
+
+    def turn(self) -> None:
+        """Wait for one completion and call who is concerned."""
+        self.take(FOREVER_MS)
+
+    def take(self, limit_ms: int) -> None:
+        """As `turn`, no longer than so many milliseconds."""
+        status = _overlapped.GetQueuedCompletionStatus(self.port, limit_ms)
+        if status is not None:
+            _error, _transferred, _key, address = status
+            overlapped, completed = self.under_way.pop(address)
+            completed(overlapped)
+
+    def stopped(self, _overlapped_: Any) -> None:
+        self.stopping = True
+
+    def close(self) -> None:
+        """Cancel everything and wait until the kernel has let go of it."""
+        self.stopping = True
+        for overlapped, _completed in self.under_way.values():
+            overlapped.cancel()
+        while self.under_way:
+            self.turn()
+
+
+class Server(Operations):
+    """The accepts, and the connections."""
+
+    def __init__(
+        self, port: int, listener: socket.socket, kind: "type[Connection]", connect: "Connect"
+    ) -> None:
+        super().__init__(port)
+        self.listener, self.kind, self.connect = listener, kind, connect
+        self.connections: set[Connection] = set()
+        self.accepting = 0
+        self.resting = False
+
+    def start(self, stop: socket.socket) -> None:
+        """Begin to listen for *stop* and to accept. Raises OSError."""
+        super().start(stop)
+        self.associate(self.listener)
+        self.accept()
 
     def turn(self) -> None:
         """Wait for one completion and call who is concerned."""
@@ -165,11 +241,7 @@ class Server:
                 self.accept()
             self.resting = False
             limit_ms = FOREVER_MS if self.accepting == ACCEPTS else ACCEPT_PAUSE_MS
-        status = _overlapped.GetQueuedCompletionStatus(self.port, limit_ms)
-        if status is not None:
-            _error, _transferred, _key, address = status
-            overlapped, completed = self.under_way.pop(address)
-            completed(overlapped)
+        self.take(limit_ms)
 
     def accept(self) -> None:
         """Start accepts until `ACCEPTS` are under way or there are no more sockets (WSAEMFILE, WSAENOBUFS)."""
@@ -205,18 +277,18 @@ class Server:
         except OSError:  # reset since
             sock.close()
         else:
-            Connection(self, sock)
-
-    def stopped(self, _overlapped_: Any) -> None:
-        self.stopping = True
+            self.kind(self, sock)
 
     def close(self) -> None:
         """Cancel everything, wait until the kernel has let go of it, close."""
-        self.stopping = True
-        for overlapped, _completed in self.under_way.values():
-            overlapped.cancel()
-        while self.under_way:
-            self.turn()
+        with contextlib.ExitStack() as ends:  # each, whatever an application says to an end
+            ends.callback(self.let_go)  # the last
+            for connection in self.connections:
+                ends.callback(connection.end)
+
+    def let_go(self) -> None:
+        """Once the kernel has."""
+        super().close()
         for connection in tuple(self.connections):  # whose application raised
             connection.close()
 
@@ -230,7 +302,7 @@ class Connection:
         self.server, self.socket = server, sock
         self.unsent = memoryview(b"")
         server.connections.add(self)
-        self.receive = server.application()
+        self.receive = server.connect(self)
         self.go_on()
 
     def go_on(self) -> None:
@@ -266,6 +338,148 @@ class Connection:
             return
         self.go_on()
 
+    def push(self, data: bytes) -> None:
+        """Of a server that only answers: never called."""
+
+    def end(self) -> None:
+        """Nothing is told to an application that only answers."""
+
     def close(self) -> None:
         self.socket.close()
         self.server.connections.discard(self)
+
+
+Connect = Callable[[Connection], Receive]
+"""What a connection receives with: its application, called."""
+
+
+class PushConnection(Connection):
+    """One whose application sends when it likes. A receive, a send, or both are under way."""
+
+    __slots__ = ("ended", "queue", "receiving", "sending")
+
+    def __init__(self, server: Server, sock: socket.socket) -> None:
+        self.queue: list[bytes] = []
+        """What waits behind `unsent`."""
+        self.receiving: Any = None
+        self.sending: Any = None
+        self.ended = False
+        super().__init__(server, sock)
+
+    def go_on(self) -> None:
+        """Receive, unless there is something left to send; close, once that is sent, when nothing more will come."""
+        if self.server.stopping or (self.ended and not self.sending):
+            self.close()
+        elif not self.receiving and not self.sending:
+            try:
+                self.receiving = self.server.begin(
+                    "WSARecv", self.received, self.socket.fileno(), RECEIVE_BYTES
+                )
+            except OSError:  # reset by the peer
+                self.close()
+
+    def received(self, overlapped: Any) -> None:
+        self.receiving = None
+        try:
+            data = overlapped.getresult()
+        except OSError:  # reset by the peer, or cancelled
+            self.close()
+            return
+        if data and not self.ended:
+            self.push(self.receive(data))
+        else:
+            self.end()
+        self.go_on()
+
+    def push(self, data: bytes) -> None:
+        if data and not self.ended:
+            self.queue.append(data)
+            self.send()
+
+    def send(self) -> None:
+        """Begin to send what waits, unless a send is under way."""
+        if self.sending or not (self.unsent or self.queue):
+            return
+        if not self.unsent:
+            self.unsent = memoryview(b"".join(self.queue))
+            self.queue.clear()
+        try:
+            self.sending = self.server.begin("WSASend", self.sent, self.socket.fileno(), self.unsent, 0)
+        except OSError:  # reset by the peer, which the receive says
+            self.unsent = memoryview(b"")
+
+    def sent(self, overlapped: Any) -> None:
+        self.sending = None
+        try:
+            self.unsent = self.unsent[overlapped.getresult() :]
+        except OSError:
+            self.close()
+            return
+        if not self.server.stopping:
+            self.send()
+        self.go_on()
+
+    def end(self) -> None:
+        """Tell the application, once."""
+        if not self.ended:
+            self.ended = True
+            self.receive(b"")
+
+    def close(self) -> None:
+        """Cancel what is under way; once nothing is, close. Called again by each that ends."""
+        self.end()
+        for overlapped in (self.receiving, self.sending):
+            if overlapped is not None:
+                overlapped.cancel()
+        if self.receiving is None and self.sending is None:
+            super().close()
+
+
+class DatagramServer(Operations):
+    """Receives of datagrams, and the sending of answers."""
+
+    def __init__(self, port: int, endpoint: socket.socket, application: DatagramApplication) -> None:
+        super().__init__(port)
+        self.endpoint, self.application = endpoint, application
+
+    def start(self, stop: socket.socket) -> None:
+        """Begin to listen for *stop* and to receive. Raises OSError."""
+        super().start(stop)
+        self.associate(self.endpoint)
+        for _ in range(DATAGRAMS):
+            self.receive()
+
+    def receive(self) -> None:
+        while True:
+            try:
+                self.begin("WSARecvFrom", self.received, self.endpoint.fileno(), DATAGRAM_BYTES)
+            except OSError as error:
+                refuse_unless_gone(error)
+            else:
+                return
+
+    def received(self, overlapped: Any) -> None:
+        if self.stopping:
+            return
+        try:
+            data, peer = overlapped.getresult()
+        except OSError as error:
+            refuse_unless_gone(error)
+        else:
+            self.answer(self.application(data), peer)
+        self.receive()
+
+    def answer(self, data: bytes, peer: Any) -> None:
+        """Send *data*; what is not taken is lost, as a network loses it."""
+        if data:
+            with contextlib.suppress(OSError):
+                self.begin("WSASendTo", self.sent, self.endpoint.fileno(), data, 0, peer)
+
+    def sent(self, _overlapped_: Any) -> None:
+        """Nothing waits for it."""
+
+
+def refuse_unless_gone(error: OSError) -> None:
+    """Raise *error*, unless it is of one datagram or of one peer alone."""
+    if getattr(error, "winerror", 0) not in PEER_GONE:
+        raise error

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import Any
 
-from crossloop.bindings.io_uring import POLLIN, Ring
+from crossloop.bindings.io_uring import POLLIN, POLLOUT, Ring
 
 INVALID_HANDLE_VALUE = -1
 SO_UPDATE_ACCEPT_CONTEXT = socket.SO_REUSEADDR  # any option that may be set
@@ -24,6 +24,8 @@ _TIME_IS_UP = 1 << 62
 
 accept_failures: deque[int] = deque()
 """Windows error numbers with which the next accepts fail, one each, and their connections with them."""
+datagram_failures: deque[int] = deque()
+"""Windows error numbers with which the next receives of datagrams fail, one each, and their datagrams with them."""
 
 
 class Port:
@@ -91,6 +93,8 @@ class Overlapped:
         self.memory: Any = None
         self.size = 0
         self.accepting: tuple[int, int] | None = None
+        self.receiving_from: tuple[int, int] | None = None
+        self.datagram: tuple[bytes, Any] | None = None
 
     def __del__(self) -> None:
         if self.port is not None and self.address in self.port.operations:
@@ -116,6 +120,16 @@ class Overlapped:
         self.accepting = listener, handle
         self._start(listener).poll(listener, POLLIN, self.address)
 
+    def WSARecvFrom(self, handle: int, size: int, flags: int = 0) -> None:  # noqa: N802
+        self.receiving_from = handle, size
+        self._start(handle).poll(handle, POLLIN, self.address)
+
+    def WSASendTo(self, handle: int, data: Any, flags: int, address: Any) -> None:  # noqa: N802
+        with socket.socket(fileno=os.dup(handle)) as endpoint:
+            endpoint.setblocking(False)
+            endpoint.sendto(bytes(data), address)
+        self._start(handle).poll(handle, POLLOUT, self.address)
+
     def cancel(self) -> None:
         assert self.port is not None
         self.port.ring.cancel(self.address)
@@ -128,6 +142,8 @@ class Overlapped:
                     -self.result, -self.result
                 )
             )
+        if self.datagram is not None:
+            return self.datagram
         if self.size:
             return self.memory.raw[: self.result]
         return self.result
@@ -135,6 +151,8 @@ class Overlapped:
     def complete(self, result: int) -> bool:
         """Take a completion of the ring; False while the operation goes on."""
         self.result = result
+        if result >= 0 and self.receiving_from is not None:
+            return self._receive_datagram(*self.receiving_from)
         if self.accepting is None or result < 0:
             return True
         assert self.port is not None
@@ -152,6 +170,19 @@ class Overlapped:
             else:
                 connection.setblocking(True)
                 os.dup2(connection.fileno(), handle, inheritable=False)
+        return True
+
+    def _receive_datagram(self, handle: int, size: int) -> bool:
+        assert self.port is not None
+        with socket.socket(fileno=os.dup(handle)) as endpoint:
+            endpoint.setblocking(False)
+            try:
+                self.datagram = endpoint.recvfrom(size)
+            except BlockingIOError:  # another receive had it
+                self.port.ring.poll(handle, POLLIN, self.address)
+                return False
+        if datagram_failures:
+            self.datagram, self.result = None, -datagram_failures.popleft()
         return True
 
     def _start(self, handle: int) -> Ring:

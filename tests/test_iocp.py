@@ -5,6 +5,7 @@ On Windows the conformance tests run it on the real module.
 
 import contextlib
 import importlib
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -17,8 +18,13 @@ from crossloop.api import Echo, Receive, UnsupportedError
 from crossloop.bindings.io_uring import Ring
 from crossloop.conformance.behaviour import Behaviour, Subject
 from crossloop.conformance.behaviours.adapter import open_descriptors
+from crossloop.conformance.behaviours.datagrams import DATAGRAMS
+from crossloop.conformance.behaviours.push_server import PUSH_SERVER
 from crossloop.conformance.behaviours.stream_server import STREAM_SERVER
-from crossloop.conformance.peer import Server, echo, expect_end, serve
+from crossloop.conformance.behaviours.tls_server import TLS_SERVER
+from crossloop.conformance.peer import Server, echo, expect_end, serve, serve_by
+from crossloop.supervise.certificates import certificates
+from crossloop.worker.serving import open_datagrams
 from tests import completion_port
 
 
@@ -54,10 +60,58 @@ def adapter(iocp: ModuleType) -> Iterator[Any]:
     assert not open_descriptors() - before
 
 
+@pytest.fixture(scope="module")
+def files() -> Iterator[tuple[str, str]]:
+    """A server's certificate and that of its authority."""
+    with certificates() as made:
+        yield str(made.server), str(made.ca)
+
+
 @needs_io_uring
-@pytest.mark.parametrize("behaviour", STREAM_SERVER.behaviours, ids=lambda behaviour: behaviour.id)
-def test_it_behaves_as_a_stream_server(adapter: Any, behaviour: Behaviour) -> None:
-    behaviour.run(Subject(adapter, "native"))
+@pytest.mark.parametrize(
+    "behaviour",
+    [one for level in (STREAM_SERVER, TLS_SERVER, PUSH_SERVER, DATAGRAMS) for one in level.behaviours],
+    ids=lambda behaviour: behaviour.id,
+)
+def test_it_behaves_as_a_server(adapter: Any, behaviour: Behaviour, files: tuple[str, str]) -> None:
+    behaviour.run(Subject(adapter, "native", *files))
+
+
+@needs_io_uring
+@pytest.mark.parametrize("error", [1234, 10054])
+def test_a_peer_that_is_gone_costs_no_other_datagram(adapter: Any, error: int) -> None:
+    """Windows says with a later receive that an answer found nobody."""
+
+    def client(server: Server) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.settimeout(10)
+            for message in (b"lost with the error", b"answered"):
+                peer.sendto(message, server.address)
+            assert peer.recv(100) == b"ANSWERED"
+
+    completion_port.datagram_failures.append(error)
+    serve_by(
+        lambda endpoint, stop: adapter.serve_datagrams(endpoint, bytes.upper, "native", stop),
+        open_datagrams("127.0.0.1", 0),
+        client,
+    )
+    assert not completion_port.datagram_failures
+
+
+@needs_io_uring
+def test_another_error_of_a_receive_is_raised(adapter: Any) -> None:
+    def client(server: Server) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.sendto(b"anything", server.address)
+        server.returned.wait(10)
+
+    completion_port.datagram_failures.append(10022)
+    with pytest.raises(OSError, match="10022"):
+        serve_by(
+            lambda endpoint, stop: adapter.serve_datagrams(endpoint, bytes.upper, "native", stop),
+            open_datagrams("127.0.0.1", 0),
+            client,
+        )
 
 
 @needs_io_uring

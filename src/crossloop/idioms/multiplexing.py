@@ -54,8 +54,9 @@ import signal
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from crossloop.api import (
     Callback,
@@ -113,6 +114,10 @@ class Mechanism:
 
 class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
     """An adapter on the mechanism that *opened* makes for what is watched."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Tasks": "the loop calls back; nothing in it suspends sequential code"
+    }
 
     def __init__(self, opened: Callable[[Watched], Mechanism]) -> None:
         self.watched = Watched()
