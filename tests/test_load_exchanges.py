@@ -1,5 +1,6 @@
 """Exchanges of every framing, drive and transport, in both engines, against servers that are right and that lie."""
 
+import errno
 import socket
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from crossloop.api import Content, Drive, Exchange, Transport, echo, fixed_filler
 from crossloop.load import (
     ConnectionLostError,
+    DescriptorsError,
     LoadError,
     LoadUsageError,
     SilentServerError,
@@ -21,6 +23,7 @@ from crossloop.load import (
     open_loop,
 )
 from crossloop.load.commands import Address
+from crossloop.load.errors import PortsError, not_connected
 from crossloop.load.turns import Engine
 from crossloop.supervise.certificates import certificates
 from tests import misbehaving as bad
@@ -489,7 +492,21 @@ def test_exchanges_that_make_no_sense_are_refused(
         Target(Address(transport=transport, host="127.0.0.1", port=7), 3, exchange, drive)
 
 
-@pytest.mark.parametrize("more", [{"in_flight": 2}, {"stall_ms": 1.0}])
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EADDRNOTAVAIL, PortsError),
+        (errno.EMFILE, DescriptorsError),
+        (errno.ECONNREFUSED, ConnectionLostError),
+    ],
+)
+def test_why_a_connection_is_not_made_is_told_apart(number: int, kind: type[LoadError]) -> None:
+    error = not_connected("127.0.0.1:7", 3, OSError(number, "so"), " of 4")
+    assert type(error) is kind
+    assert "3 of 4" in str(error)
+
+
+@pytest.mark.parametrize("more", [{"in_flight": 2}, {"stall_ms": 1.0}, {"greedy": 1, "greedy_in_flight": 2}])
 def test_an_open_loop_has_one_request_in_flight(more: dict[str, float], engine: Engine) -> None:
     with standing(answering(SIZE, same), "tcp") as address, pytest.raises(LoadUsageError, match="open loop"):
         run(address, replace(echo(SIZE), **more), engine, rate=100)  # type: ignore[arg-type]  # as it takes them

@@ -64,6 +64,11 @@ class Exchange:
     resumed: bool = False
     """Over TLS: each connection resumes the session of one before it."""
 
+    @property
+    def most_in_flight(self) -> int:
+        """Of any connection."""
+        return max(self.in_flight, self.greedy_in_flight if self.greedy else 1)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready form; bytes in base 64."""
         found = asdict(self)

@@ -107,6 +107,7 @@ struct secure {
     int (*error)(const void *tls, int result);
     int (*shut)(void *tls);
     void (*release)(void *tls);
+    void (*clear_errors)(void); /* what is left in this thread's queue would be taken for the next call's error */
 };
 
 /* A set of connections to one server. */

@@ -82,6 +82,7 @@ static void hang_up(struct load *load, struct peer *peer) {
     if (peer->tls) {
         load->secure.shut(peer->tls); /* close_notify; without it OpenSSL takes the session for broken */
         load->secure.release(peer->tls);
+        load->secure.clear_errors();
         peer->tls = 0;
     }
     if (peer->phase == REFUSED) load->refused--;

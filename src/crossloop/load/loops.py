@@ -197,7 +197,7 @@ def open_loop(
     if not 0 <= drain_s <= DRAIN_S:
         raise LoadUsageError(f"drain {drain_s} s: expected 0 to {DRAIN_S:g}")
     exchange = target.script.exchange
-    if target.drive != "exchange" or max(exchange.in_flight, exchange.greedy) > 1 or exchange.stall_ms:
+    if target.drive != "exchange" or exchange.most_in_flight > 1 or exchange.stall_ms:
         raise LoadUsageError(
             "an open loop has drive 'exchange', one request in flight and no stall: leave the rate out"
         )

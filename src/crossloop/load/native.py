@@ -41,7 +41,7 @@ OPEN = 4
 _DRIVES: dict[Drive, int] = {"exchange": 0, "connect": 1, "push": 2}
 _TLS_FUNCTIONS = (
     "SSL_new SSL_set_fd SSL_set_session SSL_connect SSL_session_reused SSL_read SSL_write SSL_pending SSL_get_error"
-    " SSL_shutdown SSL_free"
+    " SSL_shutdown SSL_free ERR_clear_error"
 )
 
 

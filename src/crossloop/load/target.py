@@ -284,7 +284,7 @@ def check_exchange(address: Address, connections: int, exchange: Exchange, drive
         )
     if address.transport == "udp" and (drive != "exchange" or exchange.framing != "bytes"):
         raise LoadUsageError("datagrams: expected drive 'exchange' and framing 'bytes'")
-    if drive != "exchange" and max(exchange.in_flight, exchange.greedy) > 1:
+    if drive != "exchange" and exchange.most_in_flight > 1:
         raise LoadUsageError(f"drive {drive!r}: expected one request in flight")
     if exchange.greedy > connections:
         raise LoadUsageError(f"greedy {exchange.greedy}: expected at most {connections}, the connections")
