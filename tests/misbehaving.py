@@ -32,15 +32,17 @@ def serving(handler: Handler) -> Iterator[int]:
 
 
 @contextmanager
-def standing(handler: Handler, transport: Transport) -> Iterator[Address]:
-    """Address of such a server over any transport of streams; over TLS *handler* has plain bytes."""
+def standing(handler: Handler, transport: Transport, backlog: int = 128) -> Iterator[Address]:
+    """Address of such a server over any transport of streams; over TLS *handler* has plain bytes.
+
+    *backlog*: of a unix socket."""
     if transport == "tcp":
         with serving(handler) as port:
             yield Address(host="127.0.0.1", port=port)
     elif transport == "unix" and sys.platform != "win32":
         with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(f"{folder}/s")
-            listener.listen(128)
+            listener.listen(backlog)
             with accepting(listener, handler):
                 yield Address(transport="unix", path=f"{folder}/s")
     else:
@@ -171,7 +173,10 @@ def sealing_badly(context: ssl.SSLContext, send: Callable[[socket.socket, bytes]
 
         until_done(tls.do_handshake)
         for number in range(3):
-            tls.write(until_done(lambda: tls.read(SIZE)))  # type: ignore[arg-type]  # it is the bytes
+            data = until_done(lambda: tls.read(SIZE))
+            if not isinstance(data, bytes) or not data:  # the load has ended
+                return
+            tls.write(data)
             if number < 2:
                 sock.sendall(outgoing.read())
         send(sock, outgoing.read())

@@ -313,8 +313,7 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     exchanges = partial(echoes, scenarios=scenarios)
     plan = claims_plan(needs, scenarios, probed, exchanges, budget_s=600, most_connections=None)
     rows_of = {
-        stage.name: {row.adapter for one in stage.comparisons for row in one.rows}
-        for stage in plan.stages
+        stage.name: {row.adapter for one in stage.comparisons for row in one.rows} for stage in plan.stages
     }
     assert rows_of["c10k"] == {
         "threads",

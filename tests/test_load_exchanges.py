@@ -137,6 +137,13 @@ def test_right_answers_of_every_framing_and_transport_are_counted(
     assert ("jain" in stretch.counters) == (drive == "exchange")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a connection is refused for good")
+def test_a_unix_socket_whose_backlog_is_full_is_connected_again(every_engine: Engine) -> None:
+    with standing(answering(SIZE, same), "unix", backlog=0) as address:
+        stretch = run(address, echo(SIZE), every_engine, drive="connect", connections=20)
+    assert stretch.operations > 0
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_an_open_loop_goes_over_every_transport(transport: Transport, engine: Engine) -> None:
     with standing(answering(SIZE, same), transport) as address:

@@ -26,7 +26,7 @@ from crossloop.load.message import HEADER, Composer
 from crossloop.load.polling import Poller
 from crossloop.load.reading import LINE_ROOM, HttpReader
 from crossloop.load.secure import NativeTls, Secure, last_error
-from crossloop.load.target import SPARE_DESCRIPTORS, Target
+from crossloop.load.target import Target
 from crossloop.load.turns import NAP_NS, Counts, Schedule, unanswered
 from crossloop.native import LOAD_ENGINE, NotBuiltError, build_of
 
@@ -36,6 +36,8 @@ SCRATCH_ROOM = 256 * 1024
 """Most bytes of composed requests that are sent at once."""
 CALL_NS = 50_000_000
 """Longest a call of C lasts, so that Python's signal handlers (Ctrl-C) run in between: 10 µs each time."""
+MOST_DESCRIPTORS = 1 << 18
+"""Where connections are made in C: places in the table that leads from a descriptor to one of them, 1 MiB."""
 BROKEN = -3
 OPEN = 4
 _DRIVES: dict[Drive, int] = {"exchange": 0, "connect": 1, "push": 2}
@@ -172,8 +174,8 @@ def _state_of(library: Any, target: Target, poller: Poller) -> _State:
     *starts, places = itertools.accumulate(rings, initial=0)
     peers, flights = (_Peer * count)(), (_Flight * places)()
     lines = ctypes.create_string_buffer(count * LINE_ROOM if exchange.framing == "http" else 1)
-    highest = max(target.by_descriptor, default=poller.descriptor)
-    table = array("i", [0]) * (1 + highest + (2 * count + SPARE_DESCRIPTORS if target.door else 0))
+    # A new descriptor is the lowest that is free: beyond whatever else this process opens.
+    table = array("i", [0]) * (MOST_DESCRIPTORS if target.door else 1 + max(target.by_descriptor))
     for place, connection in enumerate(target.connections):
         peer = peers[place]
         peer.flights = ctypes.addressof(flights) + starts[place] * ctypes.sizeof(_Flight)

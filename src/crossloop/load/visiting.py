@@ -48,7 +48,7 @@ class Door:
 class Visit(Connection):
     """A place for connections, of which there is one at a time."""
 
-    __slots__ = ("_shaking", "door", "open", "secure_link")
+    __slots__ = ("door", "open", "secure_link")
 
     def __init__(self, number: int, script: Script, door: Door):
         super().__init__(number, script, door.poller, 1)
@@ -94,12 +94,12 @@ class Visit(Connection):
             if error:
                 raise self._unmade(OSError(error, errno.errorcode.get(error, str(error))))
             door.poller.want_write(self.sock, False)
-            if door.secure is not None:
-                self.secure_link = door.secure.wrap(self.sock)
-                self.sock, self.link = self.secure_link.sock, self.secure_link
-                self.receive = self.link.recv
-        if self.secure_link is not None:
+        if door.secure is not None:
             try:
+                if self.secure_link is None:
+                    self.secure_link = door.secure.wrap(self.sock)
+                    self.sock, self.link = self.secure_link.sock, self.secure_link
+                    self.receive = self.link.recv
                 if not self.secure_link.handshake():
                     return
             except OSError as error:
