@@ -23,10 +23,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from crossloop.worker.cycles import cycles, cycles_per_ns, own_cpu_clock
+import psutil
 
-if sys.platform != "linux":
-    import psutil
+from crossloop.worker.cycles import cycles, cycles_per_ns, own_cpu_clock
 
 _CPUCLOCK_SCHED = 2
 TICK_NS = 15_625_000
@@ -98,28 +97,16 @@ def cpu_step_ns() -> int:
 def tree(pid: int) -> list[int]:
     """*pid* and its descendants; *pid* alone when it has none or is gone."""
     found = [pid]
-    if sys.platform == "linux" and _kernel_lists_children():
+    if _kernel_lists_children():
         for parent in found:  # grows while it is walked
             found.extend(_listed_children(parent))
-    elif sys.platform == "linux":
-        children = _children_by_parent()
-        for parent in found:
-            found.extend(children.get(parent, ()))
-    else:
-        with contextlib.suppress(psutil.Error):
-            found.extend(child.pid for child in psutil.Process(pid).children(recursive=True))
-    return found
+        return found
+    return found + _children_in_table(pid, recursive=True)
 
 
 def children(pid: int) -> list[int]:
     """What *pid* is the parent of; nothing when it is gone."""
-    found = []
-    if sys.platform == "linux":
-        found = _listed_children(pid) if _kernel_lists_children() else _children_by_parent().get(pid, [])
-    else:
-        with contextlib.suppress(psutil.Error):
-            found = [child.pid for child in psutil.Process(pid).children()]
-    return found
+    return _listed_children(pid) if _kernel_lists_children() else _children_in_table(pid, recursive=False)
 
 
 def adopted() -> list[int]:
@@ -148,15 +135,11 @@ def _kernel_lists_children() -> bool:
     return Path(f"/proc/self/task/{os.getpid()}/children").exists()
 
 
-def _children_by_parent() -> dict[int, list[int]]:
-    """Every process of the machine below its parent, from /proc/PID/stat: some milliseconds of work."""
-    found: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
-                found.setdefault(int(fields[1]), []).append(int(entry.name))
-    return found
+def _children_in_table(pid: int, *, recursive: bool) -> list[int]:
+    """By a look at every process of the machine: some milliseconds of work."""
+    with contextlib.suppress(psutil.Error):
+        return [child.pid for child in psutil.Process(pid).children(recursive)]
+    return []
 
 
 def sleeps(pids: Iterable[int]) -> int | None:
@@ -179,38 +162,21 @@ def sleeps(pids: Iterable[int]) -> int | None:
     return total
 
 
-def user_system_ns(pids: Iterable[int]) -> tuple[int, int] | None:
+def user_system_ns(pids: Iterable[int]) -> tuple[int, int]:
     """User and system time of *pids* in ns, by the kernel's own split (Linux: in steps of one tick)."""
     user = system = 0
     for pid in pids:
-        if sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                # Fields 14 and 15; the name in field 2 may hold spaces and parentheses (proc_pid_stat(5)).
-                fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-                user += int(fields[11])
-                system += int(fields[12])
-        else:
-            with contextlib.suppress(psutil.Error):
-                times = psutil.Process(pid).cpu_times()
-                user += round(times.user * _NS)
-                system += round(times.system * _NS)
-    if sys.platform == "linux":
-        tick = _NS // os.sysconf("SC_CLK_TCK")
-        return user * tick, system * tick
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(pid).cpu_times()
+            user += round(times.user * _NS)
+            system += round(times.system * _NS)
     return user, system
 
 
 def steal_ns() -> int | None:
     """CPU time in ns, over all CPUs, that the hypervisor gave to others; None where it is not shown."""
-    if sys.platform != "linux":
-        return None
-    try:
-        with Path("/proc/stat").open("rb") as file:
-            fields = file.readline().split()
-    except OSError:
-        return None
-    # cpu user nice system idle iowait irq softirq steal … (proc_stat(5))
-    return int(fields[8]) * (_NS // os.sysconf("SC_CLK_TCK")) if len(fields) > 8 else None
+    steal_s = getattr(psutil.cpu_times(), "steal", None)
+    return None if steal_s is None else round(steal_s * _NS)
 
 
 def rss_bytes(pids: Iterable[int]) -> int:
@@ -221,14 +187,8 @@ def rss_bytes(pids: Iterable[int]) -> int:
     each. Elsewhere it is that plain sum.
     """
     several = list(pids)
-    if sys.platform == "linux":
-        total = sum(map(_resident_bytes if len(several) == 1 else _proportional_bytes, several))
-    else:
-        total = 0
-        for pid in several:
-            with contextlib.suppress(psutil.Error):
-                total += int(psutil.Process(pid).memory_info().rss)
-    return total
+    shared_out = sys.platform == "linux" and len(several) > 1
+    return sum(map(_proportional_bytes if shared_out else _resident_bytes, several))
 
 
 def peak_rss_bytes(pids: Iterable[int]) -> int | None:
@@ -239,29 +199,26 @@ def peak_rss_bytes(pids: Iterable[int]) -> int | None:
     peaks = []
     for pid in pids:
         with contextlib.suppress(OSError):
-            status = Path(f"/proc/{pid}/status").read_bytes()
-            _head, found, tail = status.partition(b"\nVmHWM:")
-            peaks += [int(tail.split(None, 1)[0]) * 1024] if found else []
+            peak = _line(f"/proc/{pid}/status", "VmHWM")
+            peaks += [] if peak is None else [peak * 1024]
     return sum(peaks) if peaks else None
 
 
 def _resident_bytes(pid: int) -> int:
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
     return 0
 
 
 def _proportional_bytes(pid: int) -> int:
     """Proportional set size; resident memory where the kernel has no smaps_rollup (before 4.14)."""
     try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_bytes()
+        pss = _line(f"/proc/{pid}/smaps_rollup", "Pss")
     except ProcessLookupError:
         return 0
     except OSError:
-        return _resident_bytes(pid)
-    _head, found, tail = rollup.partition(b"\nPss:")
-    return int(tail.split(None, 1)[0]) * 1024 if found else _resident_bytes(pid)
+        pss = None
+    return _resident_bytes(pid) if pss is None else pss * 1024
 
 
 def descriptors(pid: int) -> tuple[int, int] | None:
@@ -269,15 +226,11 @@ def descriptors(pid: int) -> tuple[int, int] | None:
     if sys.platform != "linux":
         return None
     try:
-        held = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208  (Path costs twice the call)
-        limits = Path(f"/proc/{pid}/limits").read_text()
-    except OSError:
+        process = psutil.Process(pid)
+        soft, _hard = process.rlimit(psutil.RLIMIT_NOFILE)
+        return process.num_fds(), sys.maxsize if soft == psutil.RLIM_INFINITY else soft
+    except psutil.Error:
         return None
-    for line in limits.splitlines():
-        if line.startswith("Max open files"):
-            soft = line.removeprefix("Max open files").split()[0]
-            return held, int(soft) if soft.isdigit() else sys.maxsize
-    return None
 
 
 def kernel_bytes() -> int | None:
@@ -315,8 +268,11 @@ def _tasks(pid: int) -> list[str]:
 
 def _voluntary_switches(task: str) -> int:
     with contextlib.suppress(OSError):
-        status = Path(task, "status").read_bytes()
-        _head, found, tail = status.partition(b"\nvoluntary_ctxt_switches:")
-        if found:
-            return int(tail.split(None, 1)[0])
+        return _line(f"{task}/status", "voluntary_ctxt_switches") or 0
     return 0
+
+
+def _line(file: str, name: str) -> int | None:
+    """The number behind `name:` in a file of /proc; None where it has no such line. Raises OSError."""
+    _head, found, tail = Path(file).read_bytes().partition(f"\n{name}:".encode())
+    return int(tail.split(None, 1)[0]) if found else None
