@@ -45,14 +45,7 @@ from crossloop.bindings.gevent_libevent.process_watchers import (
     changed_children,
 )
 from crossloop.bindings.gevent_libevent.timer_watcher import TimerWatcher
-from crossloop.bindings.gevent_libevent.turn_watchers import (
-    AsyncWatcher,
-    Callback,
-    CheckWatcher,
-    ForkWatcher,
-    IdleWatcher,
-    PrepareWatcher,
-)
+from crossloop.bindings.gevent_libevent.turn_watchers import TURNS, AsyncWatcher, Callback, TurnWatcher
 from crossloop.bindings.gevent_libevent.watcher import EVENTS, MAX_PRIORITY, MIN_PRIORITY, Watcher
 from crossloop.bindings.libevent import (
     EventBase,
@@ -135,7 +128,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         """Stopped since the last turn, and still known to libevent; some may have been started again."""
         self.always_ready: dict[IoWatcher, None] = {}
         self.children: dict[ChildWatcher, None] = {}
-        self.turns: dict[str, dict[Watcher, None]] = {"idle": {}, "prepare": {}, "check": {}, "fork": {}}
+        self.turns: dict[str, dict[Watcher, None]] = {kind: {} for kind in TURNS}
         self.thread = forking.this_thread()
         self._default = default is None or bool(default)
         self._calls: deque[Callback] = deque()
@@ -145,8 +138,10 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._watchers_of: dict[int, list[IoWatcher]] = {}
         self._stopping = False
         self._forked = False
-        self._turns_taken = 0
-        self._depth = 0
+        self.iteration = 0
+        """Turns taken."""
+        self.depth = 0
+        """How often `run` was entered and not left."""
         self._sigchld: SignalEvent | None = None
         self._open_base(flags)
         forking.know(self)
@@ -198,7 +193,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._open()
         self.thread = forking.this_thread()
         self._stopping = False
-        self._depth += 1
+        self.depth += 1
         self._signals.add()
         try:
             while True:
@@ -211,15 +206,15 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
                 if self._stopping or once or nowait or self.base is None or not self._has_more():
                     return
         finally:
-            self._depth -= 1
-            if not self._depth and self.base is not None:
+            self.depth -= 1
+            if not self.depth and self.base is not None:
                 self._signals.delete()
 
     def _has_more(self) -> bool:
         return bool(self.references > 0 or self._calls or any(self._queues))
 
     def _turn(self, nowait: bool) -> None:
-        self._turns_taken += 1
+        self.iteration += 1
         turns = self.turns
         if self._forked:
             self._forked = False
@@ -484,17 +479,17 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
     def signal(self, signum: int, ref: bool = True, priority: int | None = None) -> SignalWatcher:
         return SignalWatcher(self, signum, ref, priority)
 
-    def idle(self, ref: bool = True, priority: int | None = None) -> IdleWatcher:
-        return IdleWatcher(self, ref, priority)
+    def idle(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
+        return TurnWatcher(self, "idle", ref, priority)
 
-    def prepare(self, ref: bool = True, priority: int | None = None) -> PrepareWatcher:
-        return PrepareWatcher(self, ref, priority)
+    def prepare(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
+        return TurnWatcher(self, "prepare", ref, priority)
 
-    def check(self, ref: bool = True, priority: int | None = None) -> CheckWatcher:
-        return CheckWatcher(self, ref, priority)
+    def check(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
+        return TurnWatcher(self, "check", ref, priority)
 
-    def fork(self, ref: bool = True, priority: int | None = None) -> ForkWatcher:
-        return ForkWatcher(self, ref, priority)
+    def fork(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
+        return TurnWatcher(self, "fork", ref, priority)
 
     def async_(self, ref: bool = True, priority: int | None = None) -> AsyncWatcher:
         return AsyncWatcher(self, ref, priority)
@@ -633,16 +628,6 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
     def pendingcnt(self) -> int:
         """Watchers whose callbacks are due."""
         return sum(map(len, self._queues))
-
-    @property
-    def iteration(self) -> int:
-        """Turns taken."""
-        return self._turns_taken
-
-    @property
-    def depth(self) -> int:
-        """How often `run` was entered and not left."""
-        return self._depth
 
     def ref(self) -> None:
         """Count one more thing to wait for."""

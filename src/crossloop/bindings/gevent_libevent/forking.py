@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from crossloop.bindings.gevent_libevent.core import loop as Loop  # noqa: N812  (gevent's name for the class)
 
-_loops: "dict[int, weakref.ref[Loop]]" = {}
-"""Not a WeakSet: the hooks may run while another thread makes a loop, and `list` of a dict is one step."""
+_loops: "weakref.WeakValueDictionary[int, Loop]" = weakref.WeakValueDictionary()
+"""Not a WeakSet: the hooks may run while another thread makes a loop, and its `valuerefs` are taken in one step."""
 _hooked: list[bool] = []
 
 
@@ -37,8 +37,7 @@ def know(loop: "Loop") -> None:
     if not _hooked and hasattr(os, "register_at_fork"):
         _hooked.append(True)
         os.register_at_fork(before=_before, after_in_child=_in_child)
-    key = id(loop)
-    _loops[key] = weakref.ref(loop, lambda _dead: _loops.pop(key, None))
+    _loops[id(loop)] = loop
 
 
 def forget(loop: "Loop") -> None:
@@ -47,7 +46,7 @@ def forget(loop: "Loop") -> None:
 
 
 def _known() -> "list[Loop]":
-    return [loop for reference in list(_loops.values()) if (loop := reference()) is not None]
+    return [loop for reference in _loops.valuerefs() if (loop := reference()) is not None]
 
 
 def _before() -> None:

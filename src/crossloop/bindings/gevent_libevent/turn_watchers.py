@@ -4,13 +4,13 @@ libevent knows descriptors, times and signals. libev has more kinds, and gevent 
 
 - *prepare* and *check* run before and after each wait. A socket that is closed while somebody waits for it is
   closed by a check watcher, hence before any event that was seen or fed.
-- *idle* runs in a turn that found nothing else to run.
+- *idle* runs in a turn that found nothing else to run; the loop does not sleep while one is started.
 - *fork* runs in a child process, in the first turn after the fork.
 - *async* runs after a `send`, from any thread or signal handler; sends may fall together.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from crossloop.bindings.gevent_libevent.watcher import Watcher
 
@@ -18,57 +18,28 @@ if TYPE_CHECKING:
     from crossloop.bindings.gevent_libevent.core import loop as Loop  # noqa: N812  (gevent's name for the class)
 
 # libev's numbers.
-IDLE = 0x2000
-PREPARE = 0x4000
-CHECK = 0x8000
-FORK = 0x20000
+TURNS = {"idle": 0x2000, "prepare": 0x4000, "check": 0x8000, "fork": 0x20000}
 ASYNC = 0x80000
 
 
 class TurnWatcher(Watcher):
-    """A watcher that the loop finds in one of its own sets, by the name `KIND`."""
+    """A watcher that the loop finds in one of its own sets, by the name *kind* of `TURNS`."""
 
-    __slots__ = ()
+    __slots__ = ("EVENT", "kind")
 
-    KIND: ClassVar[str]
+    def __init__(self, loop: "Loop", kind: str, ref: bool = True, priority: int | None = None) -> None:
+        super().__init__(loop, ref, priority)
+        self.kind = kind
+        self.EVENT = TURNS[kind]
 
     def _begin(self) -> None:
-        self._open_loop().turns[self.KIND][self] = None
+        self._open_loop().turns[self.kind][self] = None
 
     def _end(self) -> None:
-        self._open_loop().turns[self.KIND].pop(self, None)
+        self._open_loop().turns[self.kind].pop(self, None)
 
-
-class IdleWatcher(TurnWatcher):
-    """Runs in each turn that has nothing else to do; the loop does not sleep while one is started."""
-
-    __slots__ = ()
-    KIND = "idle"
-    EVENT = IDLE
-
-
-class PrepareWatcher(TurnWatcher):
-    """Runs before the loop waits."""
-
-    __slots__ = ()
-    KIND = "prepare"
-    EVENT = PREPARE
-
-
-class CheckWatcher(TurnWatcher):
-    """Runs after the loop waited, before everything else."""
-
-    __slots__ = ()
-    KIND = "check"
-    EVENT = CHECK
-
-
-class ForkWatcher(TurnWatcher):
-    """Runs in the child after a fork."""
-
-    __slots__ = ()
-    KIND = "fork"
-    EVENT = FORK
+    def _words(self) -> tuple[str, ...]:
+        return (self.kind,)
 
 
 class AsyncWatcher(Watcher):
@@ -103,12 +74,6 @@ class AsyncWatcher(Watcher):
         self._sent = False
         if self._active and self.loop is not None:
             self.loop.queue(self, ASYNC)
-
-    def _begin(self) -> None:
-        pass
-
-    def _end(self) -> None:
-        pass
 
 
 class Callback:

@@ -159,11 +159,9 @@ class Watcher:
 
     def _begin(self) -> None:
         """Start waiting for the event."""
-        raise NotImplementedError
 
     def _end(self) -> None:
         """Stop waiting for the event."""
-        raise NotImplementedError
 
     def _release(self) -> None:
         """Let go of what the C library knows of it; it is not active."""
