@@ -32,7 +32,9 @@ from math import ceil
 from types import TracebackType
 from typing import Any
 
-from gevent._interfaces import ICallback, ILoop, IWatcher
+from gevent._ffi.callback import callback as Callback  # noqa: N812  (gevent's name for the class)
+from gevent._ffi.loop import EVENTS
+from gevent._interfaces import ILoop, IWatcher
 from gevent.exceptions import HubDestroyed
 from zope.interface import classImplements
 
@@ -45,8 +47,8 @@ from crossloop.bindings.gevent_libevent.process_watchers import (
     changed_children,
 )
 from crossloop.bindings.gevent_libevent.timer_watcher import TimerWatcher
-from crossloop.bindings.gevent_libevent.turn_watchers import TURNS, AsyncWatcher, Callback, TurnWatcher
-from crossloop.bindings.gevent_libevent.watcher import EVENTS, MAX_PRIORITY, MIN_PRIORITY, Watcher
+from crossloop.bindings.gevent_libevent.turn_watchers import TURNS, AsyncWatcher, TurnWatcher
+from crossloop.bindings.gevent_libevent.watcher import MAX_PRIORITY, MIN_PRIORITY, Watcher
 from crossloop.bindings.libevent import (
     EventBase,
     LibeventError,
@@ -79,9 +81,8 @@ def get_version() -> str:
     return f"libevent-{libevent_version()}"
 
 
-def get_header_version() -> str:
-    """As `get_version`: there is no header, the library is loaded at run time."""
-    return get_version()
+get_header_version = get_version
+"""There is no header: the library is loaded at run time."""
 
 
 def supported_backends() -> list[str]:
@@ -391,7 +392,8 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         """`event_add` with a time; an event that is added already is pushed back."""
         base = self._open()
         if delay_s != base.timeval_s:  # programs use few different times
-            microseconds = 0 if delay_s <= 0 else _microseconds(delay_s)
+            # Rounded up, so that no timer fires before its time. NaN is a ValueError.
+            microseconds = 0 if delay_s <= 0 else ceil(min(delay_s, LONGEST_S) * 1e6)
             base.timeval.tv_sec, base.timeval.tv_usec = divmod(microseconds, 1_000_000)
             base.timeval_s = delay_s
         self._live[key] = watcher
@@ -657,7 +659,6 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
 
 classImplements(loop, ILoop)
 classImplements(Watcher, IWatcher)
-classImplements(Callback, ICallback)
 setattr(loop, "async", loop.async_)  # its name before Python 3.7 made that a keyword; gevent keeps it
 
 
@@ -678,11 +679,6 @@ def _to_avoid(flags: str | Iterable[str] | None) -> tuple[str, ...]:
         if name not in known:
             raise ValueError(f"libevent has no mechanism {name!r} here; expected one of {', '.join(known)}")
     return tuple(one for one in known if one not in names)
-
-
-def _microseconds(seconds: float) -> int:
-    """*seconds* rounded up, so that no timer fires before its time. Raises ValueError for NaN."""
-    return ceil(min(seconds, LONGEST_S) * 1e6)
 
 
 def _print_exception(what: str) -> None:

@@ -22,7 +22,10 @@ import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from crossloop.bindings.gevent_libevent.watcher import EVENTS, Watcher
+from gevent._ffi.loop import EVENTS
+from gevent._ffi.watcher import events_to_str
+
+from crossloop.bindings.gevent_libevent.watcher import Watcher
 from crossloop.bindings.libevent import PERSIST
 from crossloop.bindings.libevent import READ as LIBEVENT_READ
 
@@ -33,6 +36,7 @@ READ = 1
 WRITE = 2
 """gevent's numbers, which are libev's; libevent's are twice as large."""
 _TO_LIBEVENT = LIBEVENT_READ // READ
+_NAMES = ((READ, "READ"), (WRITE, "WRITE"))
 
 
 class IoWatcher(Watcher):
@@ -152,14 +156,7 @@ class IoWatcher(Watcher):
         self._memory = None
 
     def _words(self) -> tuple[str, ...]:
-        return (f"fd={self._fd}", f"events={events_to_str(self._events)}")
-
-
-def events_to_str(events: int) -> str:
-    """`READ|WRITE` for 3; a number for what else is in it."""
-    words = [name for bit, name in ((READ, "READ"), (WRITE, "WRITE")) if events & bit]
-    rest = events & ~(READ | WRITE)
-    return "|".join([*words, *([hex(rest)] if rest else [])])
+        return (f"fd={self._fd}", f"events={events_to_str(self._events, _NAMES)}")
 
 
 def _checked_fd(fd: int) -> int:

@@ -15,6 +15,7 @@ told yet, and wait for ever.
 
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -169,7 +170,7 @@ def _waitpid(pid: int, watchers: Iterable[ChildWatcher]) -> tuple[int, int] | No
 class StatWatcher(Watcher):
     """Changes of the file at *path*, looked for every *interval* seconds; 0 or less is a default."""
 
-    __slots__ = ("_interval_s", "_paths", "_timer", "attr", "path", "prev")
+    __slots__ = ("_paths", "_timer", "attr", "interval", "path", "prev")
 
     EVENT = STAT
 
@@ -184,26 +185,22 @@ class StatWatcher(Watcher):
         super().__init__(loop, ref, priority)
         self.path = path
         self._paths = os.fsencode(path)
-        self._interval_s = interval
+        self.interval = interval
+        """Seconds between two looks, once it is started."""
         self._timer: TimerWatcher | None = None
         self.attr: os.stat_result | None = None
         """The file as it was last seen; None where there was none."""
         self.prev: os.stat_result | None = None
         """The file as it was before that."""
 
-    @property
-    def interval(self) -> float:
-        """Seconds between two looks, once it is started."""
-        return self._interval_s
-
     def _begin(self) -> None:
         loop = self._open_loop()
-        if self._interval_s <= 0:
-            self._interval_s = DEFAULT_STAT_INTERVAL_S
-        self._interval_s = max(self._interval_s, MIN_STAT_INTERVAL_S)
+        if self.interval <= 0:
+            self.interval = DEFAULT_STAT_INTERVAL_S
+        self.interval = max(self.interval, MIN_STAT_INTERVAL_S)
         self.attr = self.prev = self._look()
         # Not referenced: this watcher is, if it is to be.
-        self._timer = loop.timer(self._interval_s, self._interval_s, ref=False)
+        self._timer = loop.timer(self.interval, self.interval, ref=False)
         self._timer.start(self._compare)
 
     def _end(self) -> None:
@@ -227,18 +224,8 @@ class StatWatcher(Watcher):
         return (f"path={self.path!r}",)
 
 
-def _identity(found: os.stat_result | None) -> tuple[int, ...] | None:
+def _identity(found: os.stat_result | None) -> tuple[float, ...] | None:
     """All that tells two states of a file apart, the time of access left out."""
     if found is None:
         return None
-    return (
-        found.st_dev,
-        found.st_ino,
-        found.st_mode,
-        found.st_nlink,
-        found.st_uid,
-        found.st_gid,
-        found.st_size,
-        found.st_mtime_ns,
-        found.st_ctime_ns,
-    )
+    return (*found[: stat.ST_SIZE + 1], found.st_mtime_ns, found.st_ctime_ns)

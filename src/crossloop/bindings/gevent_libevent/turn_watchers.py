@@ -9,7 +9,6 @@ libevent knows descriptors, times and signals. libev has more kinds, and gevent 
 - *async* runs after a `send`, from any thread or signal handler; sends may fall together.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crossloop.bindings.gevent_libevent.watcher import Watcher
@@ -74,33 +73,3 @@ class AsyncWatcher(Watcher):
         self._sent = False
         if self._active and self.loop is not None:
             self.loop.queue(self, ASYNC)
-
-
-class Callback:
-    """One call in a coming turn, as `loop.run_callback` returns it.
-
-    True as long as it has not been run to its end; `pending` until it begins.
-    """
-
-    __slots__ = ("args", "callback")
-
-    def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
-        self.callback: Callable[..., object] | None = callback
-        self.args: tuple[object, ...] | None = args
-
-    def stop(self) -> None:
-        """Do not call it, if that has not begun."""
-        self.callback = self.args = None
-
-    close = stop
-
-    @property
-    def pending(self) -> bool:
-        return self.callback is not None
-
-    def __bool__(self) -> bool:
-        return self.args is not None
-
-    def __repr__(self) -> str:
-        state = "pending" if self.callback is not None else "running" if self.args is not None else "done"
-        return f"<Callback {state} {self.callback!r}>"

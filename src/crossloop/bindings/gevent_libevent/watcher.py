@@ -19,16 +19,6 @@ MAX_PRIORITY = 2
 """As libev has them, whose numbers gevent's code and programs use."""
 
 
-class EventsType:
-    """Stands for the events that made a watcher active, among the arguments of a callback."""
-
-    def __repr__(self) -> str:
-        return "gevent.core.EVENTS"
-
-
-EVENTS = EventsType()
-
-
 class Watcher:
     """One event of *loop*; not started yet. Subclasses tell how it is awaited."""
 

@@ -20,14 +20,11 @@ from crossloop.bindings.libevent.buffered import (
     EVENT_EOF,
     EVENT_ERROR,
     EVENT_READING,
-    EVENT_TIMEOUT,
     EVENT_WRITING,
     BufferEvent,
 )
 from crossloop.bindings.libevent.errors import LibeventError, LibraryNotFoundError
 from crossloop.bindings.libevent.events import (
-    CLOSED,
-    ET,
     PERSIST,
     READ,
     SIGNAL,
@@ -44,12 +41,9 @@ from crossloop.bindings.libevent.library import Library, libevent_version, load
 from crossloop.bindings.libevent.wakeup import PythonSignals, Wakeup
 
 __all__ = [
-    "CLOSED",
-    "ET",
     "EVENT_EOF",
     "EVENT_ERROR",
     "EVENT_READING",
-    "EVENT_TIMEOUT",
     "EVENT_WRITING",
     "PERSIST",
     "READ",

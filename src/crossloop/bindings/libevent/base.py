@@ -21,7 +21,8 @@ comes. `run` and `dispatch` therefore have the interpreter write to a socket tha
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 # event2/event.h: enum event_base_config_flag, EVLOOP_*, EVENT_BASE_COUNT_*.
 FLAG_NOLOCK = 0x01
 FLAG_NO_CACHE_TIME = 0x08
-FLAG_EPOLL_USE_CHANGELIST = 0x10
 FLAG_PRECISE_TIMER = 0x20
 LOOP_ONCE = 0x01
 LOOP_NONBLOCK = 0x02
@@ -62,8 +62,6 @@ class EventBase:
     *cached_time*: libevent's own default, where a timer that is added within a callback counts from the
     time at which the loop woke up, so it is early by what the callbacks before took. False, ours, asks
     the clock each time (`EVENT_BASE_FLAG_NO_CACHE_TIME`).
-    *changelist*: collect changes of the epoll set until the next wait; not safe with descriptors that
-    are duplicates of each other (`EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST`).
     *avoid*: methods not to use, of `Library.methods`. *priorities*: number of levels; the events of a
     level run only when no more urgent one is active, and 0 is the most urgent.
 
@@ -75,7 +73,6 @@ class EventBase:
         *,
         precise_timers: bool = True,
         cached_time: bool = False,
-        changelist: bool = False,
         avoid: Sequence[str] = (),
         priorities: int = 1,
     ) -> None:
@@ -98,7 +95,6 @@ class EventBase:
         flags = FLAG_NOLOCK
         flags |= FLAG_PRECISE_TIMER if precise_timers else 0
         flags |= 0 if cached_time else FLAG_NO_CACHE_TIME
-        flags |= FLAG_EPOLL_USE_CHANGELIST if changelist else 0
         self.pointer = _new_base(library, flags, avoid)
         self.event_memory: Callable[[], Any] = partial(library.ffi.new, library.event_memory)
         self.event_assign: Callable[..., int] = library.lib.event_assign
@@ -181,9 +177,8 @@ class EventBase:
 
     def run(self) -> None:
         """Run until `loopbreak`, also while nothing is pending; raises what a callback raised."""
-        signals = self._watch_python_signals()
         self._broken = False
-        try:
+        with self._python_signals():
             if self._cached_time:
                 # libevent computes how long to wait from the cached time, and forgets that only when the
                 # loop is entered: left alone, it sleeps longer by what the round's callbacks took.
@@ -192,21 +187,13 @@ class EventBase:
             else:
                 # The rounds stay in C: a break ends them, and so does an exception, by a break of its own.
                 self._enter(LOOP_NO_EXIT_ON_EMPTY)
-        finally:
-            if signals is not None:
-                signals.delete()
 
     def dispatch(self) -> None:
         """Run until `loopbreak` or until nothing is pending; raises what a callback raised."""
-        signals = self._watch_python_signals()
-        own = 0 if signals is None else 1
         self._broken = False
-        try:
-            while len(self.live) > own and not self._broken:
+        with self._python_signals() as watched:
+            while len(self.live) > watched and not self._broken:
                 self._enter(LOOP_ONCE)
-        finally:
-            if signals is not None:
-                signals.delete()
 
     def _enter(self, flags: int) -> int:
         pointer = self.opened()
@@ -268,15 +255,19 @@ class EventBase:
         self.library.lib.event_base_free(pointer)
         self.live.clear()
 
-    def _watch_python_signals(self) -> "PythonSignals | None":
-        """Start watching for the interpreter's signals; None in threads, where Python runs no handlers."""
+    @contextmanager
+    def _python_signals(self) -> Iterator[int]:
+        """Watch for the interpreter's signals; events that takes: none in threads, where Python runs no handlers."""
         from crossloop.bindings.libevent.wakeup import PythonSignals  # it imports this module
 
-        if self.pointer is None:
-            return None  # entering the loop says so
-        if self._signals is None:
-            self._signals = PythonSignals(self)
-        return self._signals if self._signals.add() else None
+        self.opened()
+        signals = self._signals = self._signals or PythonSignals(self)
+        added = signals.add()
+        try:
+            yield int(added)
+        finally:
+            if added:
+                signals.delete()
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,6 @@ EVENT_READING = 0x01
 EVENT_WRITING = 0x02
 EVENT_EOF = 0x10
 EVENT_ERROR = 0x20
-EVENT_TIMEOUT = 0x40
 
 _SCRATCH_BYTES = 65536
 
@@ -23,8 +22,8 @@ _SCRATCH_BYTES = 65536
 class BufferEvent:
     """A buffered, non-blocking stream socket (`bufferevent_socket_new`); nothing is enabled yet.
 
-    `on_read()`: the input buffer holds data (at least the low watermark of reading). `on_event(what)`: end of
-    file, an error or a timeout, a combination of `EVENT_*`; what was enabled in that direction is disabled.
+    `on_read()`: the input buffer holds data. `on_event(what)`: end of file or an error, a combination of
+    `EVENT_*`; what was enabled in that direction is disabled.
     `call_when_drained` sets the third.
 
     The descriptor stays the caller's, to be closed after `close`. Until `close` libevent may call back, and
@@ -72,7 +71,7 @@ class BufferEvent:
         self.call_when_drained(None)
 
     def call_when_drained(self, callback: Callable[[], object] | None) -> None:
-        """Have *callback* called whenever the output buffer has drained (to the low watermark of writing).
+        """Have *callback* called whenever the output buffer has drained.
 
         None, as at the start: libevent calls nothing, and an answer that goes out at once costs no callback.
         """
@@ -90,13 +89,6 @@ class BufferEvent:
         """The reverse; with reading disabled, the kernel's buffer fills and the peer has to wait."""
         if self._lib.bufferevent_disable(self._open_pointer(), what):
             raise self._base.library.error("bufferevent_disable")
-
-    def set_watermarks(self, what: int, low_bytes: int, high_bytes: int = 0) -> None:
-        """`READ`: call back from *low_bytes* on, stop reading at *high_bytes* (0: never).
-
-        `WRITE`: call back when no more than *low_bytes* are left; *high_bytes* means nothing.
-        """
-        self._lib.bufferevent_setwatermark(self._open_pointer(), what, low_bytes, high_bytes)
 
     def read(self) -> bytes:
         """Take what has arrived, at most 64 KiB; empty if nothing is there."""

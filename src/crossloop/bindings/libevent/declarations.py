@@ -49,7 +49,6 @@ void *event_base_new_with_config(const void *config);
 void event_base_free(void *base);
 int event_reinit(void *base);
 const char *event_base_get_method(const void *base);
-int event_base_get_features(const void *base);
 int event_base_get_num_events(void *base, unsigned int kinds);
 int event_base_priority_init(void *base, int count);
 int event_base_loop(void *base, int flags);
@@ -62,7 +61,6 @@ int event_add(void *event, const struct timeval *timeout);
 int event_del(void *event);
 int event_remove_timer(void *event);
 void event_active(void *event, int what, short calls);
-int event_pending(const void *event, short what, struct timeval *due);
 int event_priority_set(void *event, int priority);
 
 /* event2/bufferevent.h, event2/buffer.h */
@@ -74,12 +72,9 @@ void bufferevent_setcb(void *buffered, bufferevent_data_callback on_read, buffer
                        bufferevent_event_callback on_event, intptr_t key);
 int bufferevent_enable(void *buffered, short what);
 int bufferevent_disable(void *buffered, short what);
-void bufferevent_setwatermark(void *buffered, short what, size_t low, size_t high);
-int bufferevent_set_timeouts(void *buffered, const struct timeval *read, const struct timeval *write);
 int bufferevent_set_max_single_read(void *buffered, size_t size);
 int bufferevent_write(void *buffered, const void *data, size_t size);
 size_t bufferevent_read(void *buffered, void *data, size_t size);
-void *bufferevent_get_input(void *buffered);
 void *bufferevent_get_output(void *buffered);
 size_t evbuffer_get_length(const void *buffer);
 """

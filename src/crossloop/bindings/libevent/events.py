@@ -23,8 +23,6 @@ READ = 0x02
 WRITE = 0x04
 SIGNAL = 0x08
 PERSIST = 0x10
-ET = 0x20
-CLOSED = 0x80
 
 LONGEST_S = 100 * 365 * 86_400.0
 """A century. A `struct timeval` holds more where its seconds have 64 bits; libevent adds its clock to it unchecked."""
@@ -34,7 +32,7 @@ class Event:
     """One event of *base* (`event_assign`); not added yet.
 
     *fd*: descriptor (socket handle on Windows), signal number, or -1. *what*: `READ`, `WRITE`, `SIGNAL`,
-    `PERSIST`, `ET`, combined; 0 for a one-shot timer. `callback` may be replaced at any time.
+    `PERSIST`, combined; 0 for a one-shot timer. `callback` may be replaced at any time.
 
     Raises `LibeventError` where libevent refuses the combination.
     """
@@ -119,7 +117,7 @@ class Event:
 
 
 class IoEvent(Event):
-    """Readiness of a descriptor: `READ`, `WRITE`, mostly `| PERSIST`; level-triggered without `ET`."""
+    """Readiness of a descriptor: `READ`, `WRITE`, mostly `| PERSIST`; level-triggered."""
 
     __slots__ = ()
 
