@@ -20,7 +20,7 @@ Timers are precise: with the flag for it epoll gets a timerfd, which libevent ar
 one system call a turn, shared by all events of the turn.
 """
 
-from crossloop.api import AdapterAbout, Facts, native_file
+from crossloop.api import AdapterAbout, Facts
 from crossloop.bindings import gevent_libevent
 from crossloop.idioms.gevent_ import GeventHub
 
@@ -48,5 +48,5 @@ class Adapter(GeventHub):
             library="libevent",
             mechanism=self.loop.backend,
             version=gevent_libevent.get_version(),
-            loaded_from=native_file("event_core") or self.loop.base.library.path,
+            loaded_from=self.loop.base.library.path,
         )

@@ -83,7 +83,6 @@ from crossloop.api import (
     Receive,
     StreamApplication,
     gil_enabled,
-    native_file,
 )
 from crossloop.api.facts import holds_io_uring
 from crossloop.bindings.libevent import (
@@ -175,7 +174,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
             mechanism="select" if method == "win32" else method,
             io_uring=holds_io_uring(),
             gil=gil_enabled(),
-            loaded_from=native_file("event_core") or library.path,
+            loaded_from=library.path,
         )
 
     def close(self) -> None:

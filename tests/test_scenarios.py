@@ -10,7 +10,7 @@ from adapters.asyncio_select import Adapter as SelectAdapter
 from crossloop.api import UnsupportedError
 from crossloop.declarations import PROFILES
 from crossloop.idioms.asyncio_ import AsyncioLoop
-from crossloop.outcomes import NotInstalled, Unsupported, outcome_name
+from crossloop.outcomes import NotInstalled, Unsupported
 from crossloop.suite import ScenarioEntry, load_suite
 from crossloop.supervise.answers import Ready, SliceAnswer
 from crossloop.supervise.child import ChildError, suite_paths, worker
@@ -139,6 +139,6 @@ def test_every_adapter_in_a_worker(adapter_id: str, scenario: ScenarioEntry, ser
                 answer = child.ask(order, SliceAnswer, LIMIT_S)
         except ChildError as error:
             if isinstance(error.outcome, Unsupported | NotInstalled):
-                pytest.skip(f"{outcome_name(error.outcome)}: {error.outcome.reason}")
+                pytest.skip(f"{error.outcome.name}: {error.outcome.reason}")
             raise
     assert answer.operations > 0

@@ -1,10 +1,11 @@
 """Outcomes: what became of a cell. A closed union of frozen dataclasses, each with evidence and reason.
 
-`match` over an outcome ends in `assert_never`, so that a new kind is an error of types everywhere.
+`match` over an outcome ends in `assert_never`, so that a new kind is an error of types everywhere. `name` is an
+outcome's name in the journal.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, assert_never
+from typing import ClassVar, Literal, TypeAlias
 
 from crossloop.plain_text import without_folders
 
@@ -17,12 +18,15 @@ OutcomeName: TypeAlias = Literal[
 class Measured:
     """It ran, every answer was verified; the figures are in the cell."""
 
+    name: ClassVar[OutcomeName] = "measured"
+
 
 @dataclass(frozen=True)
 class Unsupported:
     """The library, platform or kernel cannot do it, as the adapter says itself."""
 
     reason: str
+    name: ClassVar[OutcomeName] = "unsupported"
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class NotInstalled:
     """The binding is not here; the reason says what happened at `crossloop setup` and what would help."""
 
     reason: str
+    name: ClassVar[OutcomeName] = "not-installed"
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Failed:
     stderr_tail: str = ""
     beside: str = ""
     """The process beside the measured one that failed: nothing is known of the measured one then."""
+    name: ClassVar[OutcomeName] = "failed"
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Crashed:
 
     reason: str
     stderr_tail: str = ""
+    name: ClassVar[OutcomeName] = "crashed"
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class TimedOut:
     reason: str
     limit_s: float
     stderr_tail: str = ""
+    name: ClassVar[OutcomeName] = "timed-out"
 
 
 @dataclass(frozen=True)
@@ -65,30 +73,10 @@ class OverLimit:
 
     reason: str
     stderr_tail: str = ""
+    name: ClassVar[OutcomeName] = "over-limit"
 
 
 Outcome: TypeAlias = Measured | Unsupported | NotInstalled | Failed | Crashed | TimedOut | OverLimit
-
-
-def outcome_name(outcome: Outcome) -> OutcomeName:  # noqa: PLR0911  (one for each kind)
-    """Name of an outcome in the journal."""
-    match outcome:
-        case Measured():
-            return "measured"
-        case Unsupported():
-            return "unsupported"
-        case NotInstalled():
-            return "not-installed"
-        case Failed():
-            return "failed"
-        case Crashed():
-            return "crashed"
-        case TimedOut():
-            return "timed-out"
-        case OverLimit():
-            return "over-limit"
-        case _:
-            assert_never(outcome)
 
 
 def outcome_reason(outcome: Outcome) -> str:

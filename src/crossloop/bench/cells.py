@@ -37,7 +37,6 @@ from crossloop.outcomes import (
     Measured,
     Outcome,
     outcome_beside,
-    outcome_name,
     outcome_reason,
     outcome_stderr,
 )
@@ -168,7 +167,7 @@ def _cell(comparison: Comparison, row: Row, outcome: Outcome, figures: Figures |
         style=row.style,
         scenario=comparison.scenario.id,
         parameters=dict(comparison.parameters),
-        outcome=outcome_name(outcome),
+        outcome=outcome.name,
         reason=outcome_reason(outcome),
         stderr_tail=outcome_stderr(outcome),
         beside=outcome_beside(outcome),

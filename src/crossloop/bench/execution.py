@@ -40,7 +40,7 @@ from crossloop.journal import (
     set_key,
 )
 from crossloop.journal.records import EVIDENCE
-from crossloop.outcomes import outcome_name, outcome_reason, outcome_stderr
+from crossloop.outcomes import outcome_reason, outcome_stderr
 from crossloop.references import REFERENCES
 from crossloop.statistics import noise_floor, precise
 from crossloop.suite import Suite
@@ -235,7 +235,7 @@ def _excluded_cell(one: Excluded) -> CellRecord:
         style=one.row.style,
         scenario=one.scenario,
         parameters=dict(one.parameters),
-        outcome=outcome_name(one.outcome),
+        outcome=one.outcome.name,
         reason=outcome_reason(one.outcome),
         stderr_tail=outcome_stderr(one.outcome),
     )

@@ -45,7 +45,7 @@ from crossloop.journal import (
 )
 from crossloop.load.target import OWN_DESCRIPTORS, most_connections
 from crossloop.measure import clocks
-from crossloop.outcomes import outcome_name, outcome_reason
+from crossloop.outcomes import outcome_reason
 from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
 from crossloop.supervise.child import MEMORY_BYTES
@@ -253,7 +253,7 @@ def _reference_record(one: ProbedReference, installed: str) -> AdapterRecord:
         library=one.reference.library,
         binding="C",
         usable=one.usable,
-        outcome=outcome_name(one.outcome),
+        outcome=one.outcome.name,
         reason=outcome_reason(one.outcome),
         facts=dict(one.facts),
         levels=["StreamServer"] if one.usable else [],

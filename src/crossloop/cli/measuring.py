@@ -33,7 +33,7 @@ from crossloop.journal import (
     journal_path,
 )
 from crossloop.native import LOAD_ENGINE as PART
-from crossloop.outcomes import outcome_name, outcome_reason
+from crossloop.outcomes import outcome_reason
 from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.child import MEMORY_BYTES, ChildError
 from crossloop.supervise.probe import Probed
@@ -162,7 +162,7 @@ def adapter_record(one: Probed, installed: str) -> AdapterRecord:
         library=about.library,
         binding=about.binding,
         usable=one.usable,
-        outcome=outcome_name(one.outcome),
+        outcome=one.outcome.name,
         reason=outcome_reason(one.outcome),
         facts=dict(one.facts),
         levels=list(one.levels),

@@ -22,7 +22,6 @@ from crossloop.outcomes import (
     Measured,
     Outcome,
     Unsupported,
-    outcome_name,
     outcome_reason,
     outcome_stderr,
 )
@@ -272,7 +271,7 @@ def _record(adapter: str, behaviour: str, checked: Checked) -> CheckRecord:
     return CheckRecord(
         adapter=adapter,
         behaviour=behaviour,
-        outcome=outcome_name(checked.outcome),
+        outcome=checked.outcome.name,
         expected=checked.expected,
         actual=without_folders(checked.actual),
         reason=f"{reason}\n{stderr}" if stderr else reason,

@@ -4,6 +4,7 @@ Output goes to a file, not a pipe: a compiler that floods it costs disk for a mo
 limit the whole process tree ends, because pip starts compilers and those start others.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -91,16 +92,13 @@ def python_command(*arguments: str) -> list[str]:
 
 def _end_tree(process: "subprocess.Popen[bytes]") -> None:
     """End a process and all its descendants, and reap it. Children first listed, then killed."""
-    try:
+    descendants = []
+    with contextlib.suppress(psutil.NoSuchProcess):
         descendants = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        descendants = []
     process.kill()
     for child in descendants:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-        except psutil.NoSuchProcess:
-            continue
     process.wait()
     psutil.wait_procs(descendants, timeout=5)
 

@@ -8,12 +8,12 @@ import contextlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 
+from crossloop.installing.commands import run_command
 from crossloop.journal import Machine
 from crossloop.worker.pinning import allowed
 
@@ -79,18 +79,8 @@ def virtualization() -> str:
 
 def command_output(*command: str) -> str:
     """First line of a short program's output; empty if it is missing, fails or takes too long."""
-    try:
-        run = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=ASK_LIMIT_S,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return run.stdout.strip().partition("\n")[0]
+    run = run_command(command, limit_s=ASK_LIMIT_S)
+    return run.output.strip().partition("\n")[0] if run.succeeded else ""
 
 
 def under_wine() -> bool:

@@ -25,7 +25,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 ATTACH_LIMIT_S = 15.0
@@ -35,9 +35,8 @@ is busy."""
 SETTLE_S = 0.02
 """strace says that it is attached before the process has stopped for the first time: what it calls until then is not
 counted. Nothing tells when that is; on a machine with a CPU to spare it is at once."""
-MAX_OUTPUT_BYTES = 1024 * 1024
 MAX_NAMES = 64
-_ATTACHED = re.compile(rb"^strace: Process (\d+) attached")
+_ATTACHED = re.compile(rb"^strace: Process (\d+) attached", re.MULTILINE)
 _CALL = re.compile(r"[a-z0-9_]{1,40}")
 
 
@@ -116,54 +115,41 @@ def traced(pids: Sequence[int]) -> Iterator[Tracing]:
         env={**os.environ, "LC_ALL": "C"},
     )
     tracing = Tracing({})
+    with process:
+        try:
+            _await_attached(process, pids)
+            time.sleep(SETTLE_S)
+            yield tracing
+            process.send_signal(signal.SIGINT)
+            tracing.counts = parsed(_rest(process))
+        finally:
+            process.kill()
+
+
+def _await_attached(process: "subprocess.Popen[bytes]", pids: Sequence[int]) -> None:
+    """Read what strace prints until it has named each of *pids*. Raises `TracingError`."""
+    assert process.stderr is not None
+    descriptor, printed = process.stderr.fileno(), b""
+    deadline = time.monotonic() + ATTACH_LIMIT_S
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while not {int(pid) for pid in _ATTACHED.findall(printed)} >= set(pids):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not selector.select(left_s):
+                raise TracingError(f"strace did not attach within {ATTACH_LIMIT_S:g} s")
+            data = os.read(descriptor, 65536)
+            if not data:
+                raise TracingError(refusal(printed.decode("utf-8", "replace")))
+            printed += data
+
+
+def _rest(process: "subprocess.Popen[bytes]") -> str:
+    """What strace prints on its way out, its table last. Raises `TracingError`."""
     try:
-        output = _Output(process)
-        output.read_until(lambda text: _all_attached(text, pids), ATTACH_LIMIT_S, "attach")
-        time.sleep(SETTLE_S)
-        yield tracing
-        process.send_signal(signal.SIGINT)
-        text = output.read_until(lambda _text: False, DETACH_LIMIT_S, "detach", to_end=True)
-        tracing.counts = parsed(text)
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
-
-
-def _all_attached(text: bytes, pids: Sequence[int]) -> bool:
-    seen = {int(found[1]) for line in text.splitlines() if (found := _ATTACHED.match(line))}
-    return seen >= set(pids)
-
-
-class _Output:
-    """What strace prints, read as it comes, within limits of time and size."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]"):
-        assert process.stderr is not None
-        self._descriptor = process.stderr.fileno()
-        self._text = b""
-
-    def read_until(
-        self, enough: Callable[[bytes], bool], limit_s: float, doing: str, *, to_end: bool = False
-    ) -> str:
-        """Read until *enough*, or *to_end*; what was read. Raises `TracingError`."""
-        deadline = time.monotonic() + limit_s
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._descriptor, selectors.EVENT_READ)
-            while not enough(self._text):
-                left_s = deadline - time.monotonic()
-                if left_s <= 0 or not selector.select(left_s):
-                    raise TracingError(f"strace did not {doing} within {limit_s:g} s")
-                data = os.read(self._descriptor, 65536)
-                self._text += data
-                if len(self._text) > MAX_OUTPUT_BYTES:
-                    raise TracingError(f"strace printed more than {MAX_OUTPUT_BYTES:,} bytes")
-                if not data and not to_end:
-                    raise TracingError(refusal(self._text.decode("utf-8", "replace")))
-                if not data:
-                    break
-        return self._text.decode("utf-8", "replace")
+        _nothing, printed = process.communicate(timeout=DETACH_LIMIT_S)
+    except subprocess.TimeoutExpired as error:
+        raise TracingError(f"strace did not detach within {DETACH_LIMIT_S:g} s") from error
+    return printed.decode("utf-8", "replace")
 
 
 def refusal(text: str) -> str:

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from crossloop.api.facts import kernel_objects
-from crossloop.probes.answering import answered
+from crossloop.probes import answered
 
 MESSAGES = 1000
 

@@ -6,7 +6,7 @@ header; libevent's from `event_get_struct_event_size()`, for what a program sees
 
 import json
 
-from crossloop.probes.answering import answered
+from crossloop.probes import answered
 
 
 def sizes() -> dict[str, object]:

@@ -10,9 +10,9 @@ import os
 import sys
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from crossloop.api.facts import native_file
 from crossloop.bindings.libevent import locate
 from crossloop.bindings.libevent.errors import LibeventError, LibraryNotFoundError
 
@@ -33,7 +33,7 @@ class Library:
     version: str
     """What the library says itself (`event_get_version`), such as `2.1.12-stable`."""
     path: str
-    """File that it was loaded from, or the bare name that the loader resolved where that cannot be seen."""
+    """File that it was loaded from, or the name that was given to the loader where that cannot be seen."""
     methods: tuple[str, ...]
     """Kernel mechanisms that it was built with, best first (`event_get_supported_methods`)."""
     event_memory: Any
@@ -85,7 +85,7 @@ def _load() -> Library:
         ffi=ffi,
         lib=lib,
         version=_text(ffi, lib.event_get_version()),
-        path=_mapped_file(name),
+        path=native_file("event_core") or name,
         methods=_supported_methods(ffi, lib),
         event_memory=ffi.typeof(f"long long[{words}]"),
         last_log=last_log,
@@ -143,15 +143,3 @@ def _supported_methods(ffi: Any, lib: Any) -> tuple[str, ...]:
 
 def _text(ffi: Any, chars: Any) -> str:
     return str(ffi.string(chars).decode("utf-8", "replace"))
-
-
-def _mapped_file(name: str) -> str:
-    """Where the loader found a bare name: the process's memory map knows on Linux (proc(5))."""
-    maps = Path("/proc/self/maps")
-    if os.path.isabs(name) or not maps.is_file():  # noqa: PTH117  (a bare name is not a path)
-        return name
-    for line in maps.read_text(encoding="utf-8", errors="replace").splitlines():
-        path = line.split(maxsplit=5)[-1]
-        if "event_core" in Path(path).name:
-            return path
-    return name
