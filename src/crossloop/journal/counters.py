@@ -47,10 +47,10 @@ KNOWN_COUNTERS: Mapping[str, KnownCounter] = {
 def combined(counters: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """One figure of each counter over the slices that have it; of counters that are not known the sum."""
     values: dict[str, list[float]] = {}
-    for one in counters:
-        for name, value in one.items():
+    for counted in counters:
+        for name, value in counted.items():
             values.setdefault(name, []).append(value)
     return {
-        name: float(KNOWN_COUNTERS[name].combined(found) if name in KNOWN_COUNTERS else sum(found))
-        for name, found in values.items()
+        name: float(KNOWN_COUNTERS[name].combined(each) if name in KNOWN_COUNTERS else sum(each))
+        for name, each in values.items()
     }

@@ -122,7 +122,7 @@ class Run:
     sets: Mapping[str, tuple[MeasuredSet, ...]]
     """Scenario → its parameter sets, the main one first, then in the order of the journal."""
     slices: Slices
-    """Slices of main phases with an operation; of two of one turn the last. None where they were not read."""
+    """Slices of main phases with an operation; of two of one turn the last. Empty where they were not read."""
     checks: tuple[CheckRecord, ...]
     warnings: tuple[WarningRecord, ...]
     evidence: tuple[EvidenceRecord, ...]
@@ -135,24 +135,24 @@ class Run:
 
         Raises ValueError without a record of kind `run`.
         """
-        record = next((one for one in records if isinstance(one, RunRecord)), None)
-        if record is None:
+        first = next((record for record in records if isinstance(record, RunRecord)), None)
+        if first is None:
             raise ValueError("a run needs a record of kind 'run'; these records have none")
-        everybody = _latest(records, AdapterRecord, lambda one: one.adapter)
-        references = {name: one for name, one in everybody.items() if one.family == FAMILY}
-        adapters = {name: one for name, one in everybody.items() if name not in references}
-        measured = _latest(records, CellRecord, lambda one: (*set_key(one), *row_key(one))).values()
-        cells = tuple(cell for cell in measured if cell.adapter not in references)
-        beside = tuple(cell for cell in measured if cell.adapter in references)
-        evidence = _latest(records, EvidenceRecord, lambda one: (*set_key(one), *row_key(one))).values()
+        everybody = _latest(records, AdapterRecord, lambda adapter: adapter.adapter)
+        references = {name: adapter for name, adapter in everybody.items() if adapter.family == FAMILY}
+        adapters = {name: adapter for name, adapter in everybody.items() if name not in references}
+        all_cells = _latest(records, CellRecord, lambda cell: (*set_key(cell), *row_key(cell))).values()
+        cells = tuple(cell for cell in all_cells if cell.adapter not in references)
+        beside = tuple(cell for cell in all_cells if cell.adapter in references)
+        evidence = _latest(records, EvidenceRecord, lambda row: (*set_key(row), *row_key(row))).values()
         scenario_ids = _in_order(
-            record.scenarios, (cell.scenario for cell in cells), (one.scenario for one in evidence)
+            first.scenarios, (cell.scenario for cell in cells), (row.scenario for row in evidence)
         )
         return cls(
-            record=record,
+            record=first,
             adapters=adapters,
             adapter_ids=_in_order(
-                (name for name in record.adapters if not is_variant(name)),
+                (name for name in first.adapters if not is_variant(name)),
                 map(adapter_of, adapters),
                 (adapter_of(cell.adapter) for cell in cells),
             ),
@@ -162,8 +162,12 @@ class Run:
             reference_cells=beside,
             sets=_sets(records, scenario_ids, cells, beside),
             slices=_slices(records),
-            checks=tuple(_latest(records, CheckRecord, lambda one: (one.adapter, one.behaviour)).values()),
-            warnings=tuple(_latest(records, WarningRecord, lambda one: (one.name, one.cause)).values()),
+            checks=tuple(
+                _latest(records, CheckRecord, lambda check: (check.adapter, check.behaviour)).values()
+            ),
+            warnings=tuple(
+                _latest(records, WarningRecord, lambda warning: (warning.name, warning.cause)).values()
+            ),
             evidence=tuple(evidence),
             end=_end(records),
         )
@@ -175,7 +179,7 @@ class Run:
     @property
     def all_sets(self) -> tuple[MeasuredSet, ...]:
         """Every parameter set of every scenario."""
-        return tuple(one for sets in self.sets.values() for one in sets)
+        return tuple(measured for sets in self.sets.values() for measured in sets)
 
     @property
     def wine(self) -> bool:
@@ -194,26 +198,26 @@ class Run:
 
 
 def _latest(records: Sequence[Record], kind: type[_Kind], key: Callable[[_Kind], _Key]) -> dict[_Key, _Kind]:
-    return {key(one): one for one in records if isinstance(one, kind)}
+    return {key(record): record for record in records if isinstance(record, kind)}
 
 
 def _end(records: Sequence[Record]) -> EndRecord | None:
     """The end of a run, unless cells follow it."""
-    for one in reversed(records):
-        if isinstance(one, EndRecord):
-            return one
-        if isinstance(one, CellRecord):
+    for record in reversed(records):
+        if isinstance(record, EndRecord):
+            return record
+        if isinstance(record, CellRecord):
             return None
     return None
 
 
 def _slices(records: Sequence[Record]) -> Slices:
-    found: dict[SetKey, dict[RowKey, dict[Turn, SliceRecord]]] = {}
-    for one in records:
-        if isinstance(one, SliceRecord) and one.operations and phase_of(one.phase) in MAIN_PHASES:
-            rows = found.setdefault(set_key(one), {})
-            rows.setdefault(row_key(one), {})[one.generation, one.round] = one
-    return found
+    slices: dict[SetKey, dict[RowKey, dict[Turn, SliceRecord]]] = {}
+    for record in records:
+        if isinstance(record, SliceRecord) and record.operations and phase_of(record.phase) in MAIN_PHASES:
+            rows = slices.setdefault(set_key(record), {})
+            rows.setdefault(row_key(record), {})[record.generation, record.round] = record
+    return slices
 
 
 def _in_order(*names: Iterable[str]) -> tuple[str, ...]:
@@ -227,9 +231,9 @@ def _sets(
     beside: Sequence[CellRecord],
 ) -> dict[str, tuple[MeasuredSet, ...]]:
     wholes = _latest(records, ComparisonRecord, set_key)
-    taxes = _by_set(_latest(records, TaxRecord, lambda one: (*set_key(one), one.library)).values())
+    taxes = _by_set(_latest(records, TaxRecord, lambda tax: (*set_key(tax), tax.library)).values())
     references = _by_set(beside)
-    found: dict[str, list[MeasuredSet]] = {name: [] for name in scenario_ids}
+    by_scenario: dict[str, list[MeasuredSet]] = {name: [] for name in scenario_ids}
     for key, members in _by_set(cells).items():
         measured = MeasuredSet(
             scenario=members[0].scenario,
@@ -239,21 +243,21 @@ def _sets(
             references=tuple(_measured(references.get(key, ()))),
             taxes=tuple(taxes.get(key, ())),
         )
-        found[measured.scenario].append(measured)
-    return {scenario: _main_first(sets) for scenario, sets in found.items() if sets}
+        by_scenario[measured.scenario].append(measured)
+    return {scenario: _main_first(sets) for scenario, sets in by_scenario.items() if sets}
 
 
 def _by_set(records: Iterable[_Member]) -> dict[SetKey, list[_Member]]:
-    found: dict[SetKey, list[_Member]] = {}
-    for one in records:
-        found.setdefault(set_key(one), []).append(one)
-    return found
+    by_set: dict[SetKey, list[_Member]] = {}
+    for record in records:
+        by_set.setdefault(set_key(record), []).append(record)
+    return by_set
 
 
 def _main_first(sets: Sequence[MeasuredSet]) -> tuple[MeasuredSet, ...]:
     # `max` takes the first of equals: the set that a profile names first has the most styles.
-    main = max(sets, key=lambda one: len(one.rows))
-    return main, *(one for one in sets if one is not main)
+    main = max(sets, key=lambda measured: len(measured.rows))
+    return main, *(measured for measured in sets if measured is not main)
 
 
 def _measured(cells: Iterable[CellRecord]) -> list[MeasuredRow]:
