@@ -1,13 +1,12 @@
 """Behind `crossloop load`: a load process alone, against any server."""
 
 import itertools
-import os
-import sys
 from collections import Counter
 from typing import Any
 
 from crossloop.load.commands import Open, Slice
-from crossloop.load.histogram import Pair, latency_of, merge
+from crossloop.load.histogram import PERCENTILES, Pair, merge, percentile
+from crossloop.machine.facts import cpus_usable
 from crossloop.supervise.answers import Connected, SliceAnswer
 from crossloop.supervise.load import LoadClient
 
@@ -53,7 +52,7 @@ def _piece(target: str, rate: float | None, length_s: float, seed: int) -> Slice
         run_in_ms=RUN_IN_MS,
         duration_ms=1000 * length_s,
         seed=seed,
-        spin=usable_cpus() > 1,
+        spin=cpus_usable() > 1,
     )
 
 
@@ -77,20 +76,8 @@ def _summed(pieces: list[SliceAnswer]) -> dict[str, Any]:
 
 def _latency_us(histogram: list[Pair]) -> dict[str, float | None]:
     """Percentiles in µs; None where nothing was measured."""
-    latency = latency_of([histogram])
-    if latency is None:
-        return dict.fromkeys(("p50", "p90", "p99", "p99.9", "max"))
-    return {
-        "p50": latency.p50,
-        "p90": latency.p90,
-        "p99": latency.p99,
-        "p99.9": latency.p99_9,
-        "max": latency.max,
+    times = {
+        f"p{percent:g}": percentile(histogram, percent) if histogram else None for percent in PERCENTILES
     }
-
-
-def usable_cpus() -> int:
-    """CPUs that this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    times["max"] = histogram[-1][0] if histogram else None
+    return {name: None if time_ns is None else time_ns / 1000 for name, time_ns in times.items()}
