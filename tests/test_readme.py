@@ -159,7 +159,10 @@ def test_the_table_gives_the_levels_that_the_adapter_has(entry: AdapterEntry) ->
     found = probe(SUITE, entry, {})
     if not found.usable:
         pytest.skip(f"{entry.id}: {found.outcome}")
-    short = {"StreamServer": "streams", "Readiness": "readiness", "Tasks": "tasks", "NameResolution": "names"}
+    short = {
+        "StreamServer": "streams", "TlsServer": "tls", "PushServer": "push", "Datagrams": "datagrams",
+        "Readiness": "readiness", "Tasks": "tasks", "NameResolution": "names",
+    }  # fmt: skip
     levels = dict(rows())[entry.id][2]
     assert levels == ", ".join(short[name] for name in found.levels)
 

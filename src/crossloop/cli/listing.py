@@ -1,7 +1,8 @@
 """`crossloop list`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from crossloop.bench.profiles import PROFILES, parameter_sets
@@ -78,7 +79,7 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
         if one.usable:
             facts = one.facts
             binding = f"{facts['binding']} {facts['binding_version']}"
-            levels = ", ".join(_words(level, styles) for level, styles in one.levels.items())
+            levels = _words(one.levels)
             library = f"{facts['library']} {facts['library_version']}".strip()
             cells, style = (binding, library, str(facts["mechanism"]), levels), ""
         else:
@@ -95,5 +96,10 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
     console.print(table)
 
 
-def _words(level: str, styles: Sequence[str]) -> str:
-    return level if styles == ("native",) else f"{level} ({', '.join(styles)})"
+def _words(levels: Mapping[str, Sequence[str]]) -> str:
+    """Levels with their styles; neighbours that have the same share them."""
+    groups = []
+    for styles, members in groupby(levels, lambda level: levels[level]):
+        names = ", ".join(members)
+        groups.append(names if styles == ("native",) else f"{names} ({', '.join(styles)})")
+    return "; ".join(groups)
