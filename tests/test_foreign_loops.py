@@ -68,6 +68,13 @@ RLOOPS_OWN = {
     "timers-far": "an infinite delay counts as none",
     "readiness-exceptions": "the exception handler is called without the loop, its first argument",
     "adapter-close-releases": "a loop that is closed keeps its epoll and its eventfd",
+    "push-ended": "a transport that is closed keeps its socket",
+    "push-half-close": "likewise",
+    "push-raises": "the exception handler is called without the loop",
+    "push-raises-at-end": "likewise",
+    "datagrams-raises": "likewise",
+    "datagrams-stop": "an endpoint that is aborted keeps its socket",
+    **{one.id: "create_server takes no `ssl`" for one in BEHAVIOURS if one.id.startswith("tls-")},
 }
 """Behaviours that rloop 0.5.0 fails by itself, as tried by hand on Linux and CPython 3.11: they are not asked for."""
 

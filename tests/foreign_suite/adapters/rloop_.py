@@ -1,6 +1,8 @@
 """rloop: asyncio's API in Rust, in the few lines that an adapter on the asyncio idiom takes."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import ClassVar
 
 import rloop
 
@@ -20,6 +22,11 @@ ABOUT = AdapterAbout(
 
 class Adapter(AsyncioLoop):
     """asyncio's API on rloop."""
+
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **AsyncioLoop.styles,
+        "Datagrams": ("protocol",),  # it has no `sock_recvfrom`
+    }
 
     def __init__(self) -> None:
         super().__init__(rloop.new_event_loop())
