@@ -129,7 +129,7 @@ def closed_loop(
             hooks.settle()
         before = turns.counts()
         hooks.at_start()
-        looking, sent = turns.looking_ns, target.sent
+        looking, sent = turns.looking_ns, target.answers
         start = perf_counter_ns()
         turns.begin()
         operations = turns.closed(start + _ns(duration_s))
@@ -145,7 +145,7 @@ def closed_loop(
         counters = _counters(target, before, within, turns.counts())
         if target.script.exchange.greedy and (polite := turns.polite_latency()):
             counters["polite_p99_us"] = percentile(polite, 99) / 1000
-    sent = target.sent - sent
+    sent = target.answers - sent
     return Stretch(
         operations,
         sent,

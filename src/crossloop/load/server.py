@@ -177,7 +177,7 @@ class Sets:
         known = self._sets[command.target]
         target, pid = known.target, known.pid
         readings = _Readings(pid)
-        sent = target.sent
+        sent = target.answers
         try:
             stretch = _stretch(target, command, readings, known.engine)
         finally:
@@ -194,7 +194,7 @@ class Sets:
             offered_per_s=command.rate if command.phase == "rate" else 0.0,
             unanswered=stretch.unanswered,
             run_in_wait_ns=stretch.run_in_wait_ns,
-            answered=target.sent - sent,
+            answered=target.answers - sent,
             counters=stretch.counters,
         )
 

@@ -84,6 +84,11 @@ class Target:
         """What an engine has to do while the descriptors are still open."""
 
     @property
+    def answers(self) -> int:
+        """How many answers its requests so far have: of drive `push`, each has one on every connection."""
+        return self.sent * (self.count if self.drive == "push" else 1)
+
+    @property
     def datagrams(self) -> bool:
         """Whether messages may be lost."""
         return self.address.transport == "udp"
