@@ -54,6 +54,7 @@ ABOUT = ScenarioAbout(
         ("full", {"tasks": 2, "messages": 1}),
     ),
     limits={"tasks": (2, 400), "messages": (1, 100)},
+    brief=True,
     primary_styles_only_beyond=0,
 )
 

@@ -1,7 +1,8 @@
 """Each scenario's check sees the fault that it is there for.
 
 The loop is asyncio's, a real one. A fault is provoked by putting something of ours between the workload and
-one of the adapter's callables; the check that ought to see it must.
+one of the adapter's callables; the check that ought to see it must. Served scenarios have an application that lies once
+(`tests.lying_scenario`), and the load must say what was wrong.
 """
 
 import itertools
@@ -15,7 +16,11 @@ import pytest
 from adapters.asyncio_select import Adapter as SelectAdapter
 from crossloop.api import CheckFailedError, UnsupportedError
 from crossloop.idioms.asyncio_ import AsyncioLoop
+from crossloop.suite import load_suite
+from crossloop.supervise.answers import LoadFaultError
+from crossloop.supervise.load import LoadClient
 from scenarios import dns, pipe_pairs, timers, wakeups
+from tests.serving import driven, served, smoke_set, style_of
 from tests.workloads import (
     CANCEL,
     FIRE,
@@ -29,6 +34,8 @@ from tests.workloads import (
     nth,
     watch_with,
 )
+
+SUITE = load_suite()
 
 
 @pytest.fixture
@@ -313,3 +320,36 @@ def test_the_threads_end_with_the_workload(adapter: AsyncioLoop) -> None:
         opened.repeat()
         assert sum(thread.name.startswith("waker-") for thread in threading.enumerate()) == 3
     assert not any(thread.name.startswith("waker-") for thread in threading.enumerate())
+
+
+# Faults of served applications
+
+
+LOST = r"no answer within .* s; 1 of \d+ connections wait"
+
+
+@pytest.fixture(scope="module")
+def load() -> Iterator[LoadClient]:
+    """A load process for all of them."""
+    with LoadClient() as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("scenario_id", "changed", "lie", "words"),
+    [
+        ("tcp-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
+        ("tcp-echo", {}, "cut", r"a wrong answer at offset \d+: expected"),
+    ],
+)  # fmt: skip
+def test_a_served_application_that_lies(
+    scenario_id: str, changed: Mapping[str, Any], lie: str, words: str, load: LoadClient
+) -> None:
+    scenario = SUITE.scenarios[scenario_id]
+    parameters = {**smoke_set(scenario), **changed}
+    if not style_of(SUITE.adapters["select"], scenario.about.levels[0]):
+        pytest.skip(f"select offers no {scenario.about.levels[0]}")
+    with served(SUITE.adapters["select"], scenario, parameters, lie) as (address, pid):
+        with pytest.raises(LoadFaultError, match=words):
+            driven(load, scenario, parameters, address, pid, duration_ms=500)
+        load.close("server")

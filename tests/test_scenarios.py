@@ -14,7 +14,9 @@ from crossloop.outcomes import NotInstalled, Unsupported
 from crossloop.suite import ScenarioEntry, load_suite
 from crossloop.supervise.answers import Ready, SliceAnswer
 from crossloop.supervise.child import ChildError, suite_paths, worker
+from crossloop.supervise.load import LoadClient
 from scenarios import dns, pipe_pairs, timers, wakeups
+from tests.serving import driven, served, smoke_set, style_of
 from tests.workloads import (
     CANCEL,
     FIRE,
@@ -31,6 +33,7 @@ from tests.workloads import (
 
 SUITE = load_suite()
 SCENARIOS = list(SUITE.scenarios.values())
+SERVED = [entry for entry in SCENARIOS if entry.about.drive != "work"]
 WORKLOADS = [entry for entry in SCENARIOS if entry.about.drive == "work"]
 
 
@@ -142,3 +145,23 @@ def test_every_adapter_in_a_worker(adapter_id: str, scenario: ScenarioEntry, ser
                 pytest.skip(f"{error.outcome.name}: {error.outcome.reason}")
             raise
     assert answer.operations > 0
+
+
+@pytest.fixture(scope="module")
+def load() -> Iterator[LoadClient]:
+    """A load process for all of them."""
+    with LoadClient() as client:
+        yield client
+
+
+@pytest.mark.parametrize("scenario", SERVED, ids=lambda entry: entry.id)
+@pytest.mark.parametrize("adapter_id", ["asyncio", "select", "threads"])
+def test_served_scenarios_under_load(adapter_id: str, scenario: ScenarioEntry, load: LoadClient) -> None:
+    """Three ways to wait. That every adapter serves each level right is for conformance to show."""
+    chosen, parameters = SUITE.adapters[adapter_id], smoke_set(scenario)
+    if not style_of(chosen, scenario.about.levels[0]):
+        pytest.skip(f"{adapter_id} offers no {scenario.about.levels[0]}")
+    with served(chosen, scenario, parameters) as (address, pid):
+        answer = driven(load, scenario, parameters, address, pid)
+    assert answer.operations > 0
+    assert sum(count for _ns, count in answer.latency) == answer.operations
