@@ -341,6 +341,8 @@ def load() -> Iterator[LoadClient]:
         ("tcp-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
         ("tcp-echo", {}, "cut", r"a wrong answer at offset \d+: expected"),
         ("unix-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
+        ("line-echo", {}, "byte", r"a wrong line at offset \d+: expected"),
+        ("line-echo", {}, "cut", r"a wrong line at offset \d+: expected"),
     ],
 )  # fmt: skip
 def test_a_served_application_that_lies(
