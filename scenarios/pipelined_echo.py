@@ -1,0 +1,53 @@
+"""Pipelined echo: what does a message cost when the next ones do not wait for its answer?
+
+A client that sends its next request before it has the answer to the last one keeps `in_flight` of them under way on
+each connection. Redis clients do so, HTTP/1.1 allows it (RFC 9112, section 9.3), databases call it a pipeline. Answers
+come in the order of the requests, and the load checks that they do, byte for byte.
+
+At depth 1 every message has a read, a write and often a sleep of its own. With 64 under way a read finds many at
+once, and the library's price for it is shared among them: what is left at depth 64 is the price of a byte and of a
+line of Python, and the libraries draw near to each other. The ratio of an adapter's two rows is therefore
+what it spends for each turn. The message is small (64 bytes), so that it is not the copying that counts.
+
+The echo answers each piece by one write. A server that answers each message apart would write 64 times, and that
+is a different program; this is a question to the loop.
+
+What this does not say: latency here is from writing a request to its answer, with up to 63 before it in the queue.
+It grows with the depth by nature, and is to be compared within one depth only.
+"""
+
+from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo
+
+ABOUT = ScenarioAbout(
+    levels=("StreamServer",),
+    drive="exchange",
+    serves="echo",
+    title="Pipelined echo",
+    question="What does a message cost when 1, 8 or 64 are under way on a connection?",
+    unit="message",
+    sets=(
+        ("smoke", {"in_flight": 64, "connections": 10}),
+        ("quick", {"in_flight": 8, "connections": 10}),
+        ("quick", {"in_flight": 1, "connections": 10}),
+        ("full", {"in_flight": 64, "connections": 1}),
+        ("full", {"in_flight": 64, "connections": 100}),
+        ("full", {"in_flight": 512, "connections": 10}),
+    ),
+    limits={"in_flight": (1, 4096), "connections": (1, 10000)},
+    brief=True,
+    primary_styles_only_beyond=0,
+)
+
+_SIZE = 64
+
+
+class Scenario(ServedScenario):
+    """Echo, served by the adapter; the load pipelines."""
+
+    def application(self) -> StreamApplication:
+        """The echo application; several messages in a piece go back as one."""
+        return Echo
+
+    def exchange(self) -> Exchange:
+        """Small messages, `in_flight` of them under way on each connection."""
+        return echo(_SIZE, self.parameters["in_flight"])
