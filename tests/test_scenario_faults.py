@@ -343,6 +343,7 @@ def load() -> Iterator[LoadClient]:
         ("unix-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
         ("line-echo", {}, "byte", r"a wrong line at offset \d+: expected"),
         ("line-echo", {}, "cut", r"a wrong line at offset \d+: expected"),
+        ("accept-storm", {}, "byte", "a wrong answer at offset 52: expected"),
         ("pipelined-echo", {}, "byte", r"a wrong answer at offset \d+: expected"),
         ("pipelined-echo", {}, "swapped", r"at offset 8: .*\(the message of connection \d+, sequence \d+\)"),
         ("pipelined-echo", {}, "repeated", "goes on at offset|a wrong answer at offset"),

@@ -1,0 +1,53 @@
+"""Accept storm: what does a connection cost that is made, used once and closed?
+
+Each operation is a connection of its own: connect, one message of 64 bytes, its echo, close. So many as `connections`
+says are under way at a time, each made by the load the moment another one has ended. That is the life of a connection
+before keep-alive, of a health check, of a lookup over TCP; and every server lives so for a moment after a
+restart, when all its clients come back at once.
+
+What a library does for a connection is its own matter: how many it accepts in one turn (asyncio: as many as the backlog
+holds, with one system call each; libuv: until there are none; a thread for each, in the models `threads`), which
+objects it makes (transport, protocol, stream, task), and whether closing waits for another turn. A registration
+in epoll and its removal are part of it: what an established connection has paid long ago.
+
+The client closes first, so that its side keeps the address for a minute (TIME_WAIT, RFC 9293) and the server's side
+is free. The load spreads its connections over addresses of loopback, and resets where it runs out of ports.
+The time of an operation is from connect to the last byte of the answer; closing is the server's and is in its CPU time.
+
+What this does not say: loopback's handshake takes one hand-over between two processes. Nor a backlog that overflows:
+so many connections as are under way always fit (`somaxconn`).
+"""
+
+from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo
+
+ABOUT = ScenarioAbout(
+    levels=("StreamServer",),
+    drive="connect",
+    serves="echo",
+    title="Accept storm",
+    question="What does a connection cost that is made, used once and closed?",
+    unit="connection",
+    sets=(
+        ("smoke", {"connections": 10}),
+        ("standard", {"connections": 1}),
+        ("standard", {"connections": 100}),
+        ("full", {"connections": 1000}),
+    ),
+    limits={"connections": (1, 4000)},
+    brief=True,
+    primary_styles_only_beyond=0,
+)
+
+_SIZE = 64
+
+
+class Scenario(ServedScenario):
+    """Echo; the load makes a connection for each message."""
+
+    def application(self) -> StreamApplication:
+        """The echo application: what is asked is what comes before and after it."""
+        return Echo
+
+    def exchange(self) -> Exchange:
+        """One small message on each connection."""
+        return echo(_SIZE)
