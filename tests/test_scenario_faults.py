@@ -340,6 +340,12 @@ def load() -> Iterator[LoadClient]:
     [
         ("tcp-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
         ("tcp-echo", {}, "cut", r"a wrong answer at offset \d+: expected"),
+        ("http", {}, "byte", "a wrong body at offset 20: expected"),
+        ("http", {"resource": "pieces"}, "byte", "a wrong body at offset 10235: expected"),
+        ("http", {}, "status", "a wrong status line at offset 0 of the head: expected HTTP/1.1 200, got 'HTTP/1.1 500"),
+        ("http", {"resource": "pieces"}, "chunk", "a wrong chunk size at offset 5120 of the body: expected 1 to 1400"),
+        ("http", {}, "repeated", "goes on at offset 32: expected nothing more|that nothing asked for"),
+        ("http", {}, "lost", LOST),
         ("unix-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
         ("line-echo", {}, "byte", r"a wrong line at offset \d+: expected"),
         ("line-echo", {}, "cut", r"a wrong line at offset \d+: expected"),
