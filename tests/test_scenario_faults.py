@@ -20,7 +20,7 @@ from crossloop.suite import load_suite
 from crossloop.supervise.answers import LoadFaultError
 from crossloop.supervise.load import LoadClient
 from scenarios import dns, pipe_pairs, timers, wakeups
-from tests.serving import driven, served, smoke_set, style_of
+from tests.serving import FAULTY, driven, served, smoke_set, style_of
 from tests.workloads import (
     CANCEL,
     FIRE,
@@ -346,6 +346,9 @@ def load() -> Iterator[LoadClient]:
         ("http", {"resource": "pieces"}, "chunk", "a wrong chunk size at offset 5120 of the body: expected 1 to 1400"),
         ("http", {}, "repeated", "goes on at offset 32: expected nothing more|that nothing asked for"),
         ("http", {}, "lost", LOST),
+        ("bulk", {}, "byte", "a wrong answer at offset 1048564: expected"),
+        ("bulk", {"direction": "up"}, "byte", "a wrong answer at offset 4: expected"),
+        ("bulk", {}, "cut", r"a wrong answer at offset \d+: expected"),
         ("unix-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
         ("line-echo", {}, "byte", r"a wrong line at offset \d+: expected"),
         ("line-echo", {}, "cut", r"a wrong line at offset \d+: expected"),
@@ -366,3 +369,16 @@ def test_a_served_application_that_lies(
         with pytest.raises(LoadFaultError, match=words):
             driven(load, scenario, parameters, address, pid, duration_ms=500)
         load.close("server")
+
+
+@pytest.mark.parametrize(("adapter_id", "grows"), [("unbounded", True), ("select", False)])
+def test_a_server_that_reads_on_while_nobody_reads_shows_in_its_memory(
+    adapter_id: str, grows: bool, load: LoadClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(FAULTY)
+    scenario = SUITE.scenarios["bulk"]
+    parameters, adapter = {"direction": "slow", "connections": 2}, load_suite([FAULTY]).adapters[adapter_id]
+    with served(adapter, scenario, parameters) as (address, pid):
+        counters = driven(load, scenario, parameters, address, pid).counters
+    assert (counters["rss_stalled_bytes"] - counters["rss_before_bytes"] > 16 << 20) == grows
+    assert counters["rss_peak_bytes"] >= counters["rss_before_bytes"]
