@@ -350,6 +350,8 @@ def load() -> Iterator[LoadClient]:
         ("bulk", {"direction": "up"}, "byte", "a wrong answer at offset 4: expected"),
         ("bulk", {}, "cut", r"a wrong answer at offset \d+: expected"),
         ("unix-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
+        ("udp-echo", {}, "byte", "a wrong answer at offset 52: expected"),
+        ("udp-echo", {}, "cut", r"a wrong answer at offset \d+: expected"),
         ("line-echo", {}, "byte", r"a wrong line at offset \d+: expected"),
         ("line-echo", {}, "cut", r"a wrong line at offset \d+: expected"),
         ("accept-storm", {}, "byte", "a wrong answer at offset 52: expected"),
@@ -369,6 +371,21 @@ def test_a_served_application_that_lies(
         with pytest.raises(LoadFaultError, match=words):
             driven(load, scenario, parameters, address, pid, duration_ms=500)
         load.close("server")
+
+
+@pytest.mark.parametrize(
+    ("adapter_id", "lie", "missing"), [("select", "lost", 1), ("select", "none", 0), ("repeats", "", -1)]
+)
+def test_datagrams_that_are_lost_or_come_twice_are_counted_and_no_failure(
+    adapter_id: str, lie: str, missing: int, load: LoadClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a busy machine makes late is counted as lost, then as a duplicate: the difference is what the lie makes."""
+    monkeypatch.syspath_prepend(FAULTY)
+    scenario = SUITE.scenarios["udp-echo"]
+    parameters, adapter = smoke_set(scenario), load_suite([FAULTY]).adapters[adapter_id]
+    with served(adapter, scenario, parameters, lie) as (address, pid):
+        answer = driven(load, scenario, parameters, address, pid, duration_ms=500, run_in_ms=0)
+    assert answer.counters["lost"] - answer.counters["duplicates"] == missing
 
 
 @pytest.mark.parametrize(("adapter_id", "grows"), [("unbounded", True), ("select", False)])
