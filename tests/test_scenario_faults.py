@@ -350,6 +350,7 @@ def load() -> Iterator[LoadClient]:
         ("bulk", {"direction": "up"}, "byte", "a wrong answer at offset 4: expected"),
         ("bulk", {}, "cut", r"a wrong answer at offset \d+: expected"),
         ("tls-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
+        ("tls-handshakes", {}, "byte", "a wrong answer at offset 52: expected"),
         ("unix-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
         ("udp-echo", {}, "byte", "a wrong answer at offset 52: expected"),
         ("udp-echo", {}, "cut", r"a wrong answer at offset \d+: expected"),
