@@ -360,6 +360,9 @@ def load() -> Iterator[LoadClient]:
         ("pipelined-echo", {}, "byte", r"a wrong answer at offset \d+: expected"),
         ("pipelined-echo", {}, "swapped", r"at offset 8: .*\(the message of connection \d+, sequence \d+\)"),
         ("pipelined-echo", {}, "repeated", "goes on at offset|a wrong answer at offset"),
+        ("fan-out", {}, "byte", "a wrong line at offset 88: expected"),
+        ("fan-out", {}, "lost", LOST),
+        ("fan-out", {}, "repeated", "goes on at offset 100: expected nothing more|that nothing asked for"),
     ],
 )  # fmt: skip
 def test_a_served_application_that_lies(
