@@ -363,6 +363,7 @@ def load() -> Iterator[LoadClient]:
         ("fan-out", {}, "byte", "a wrong line at offset 88: expected"),
         ("fan-out", {}, "lost", LOST),
         ("fan-out", {}, "repeated", "goes on at offset 100: expected nothing more|that nothing asked for"),
+        ("fairness", {}, "byte", r"a wrong answer at offset \d+: expected"),
     ],
 )  # fmt: skip
 def test_a_served_application_that_lies(
