@@ -28,6 +28,7 @@ import select
 import socket
 import struct
 import threading
+from collections import Counter
 from typing import cast
 
 from crossloop.api import (
@@ -111,7 +112,7 @@ class Scenario(Workload):
             while len(message) < _MESSAGE.size:
                 piece = await receive(left, _MESSAGE.size - len(message))
                 if not piece:
-                    raise CheckFailedError(f"task {place} waited {_LIMIT_S:g} s for a message; one is lost")
+                    raise self._stuck(place)
                 message += piece
             got(message)
             number, hops = _MESSAGE.unpack(message)
@@ -131,6 +132,12 @@ class Scenario(Workload):
         for place, (_writing, reading) in enumerate(self._pairs):
             if select.select([reading], [], [], 0)[0]:
                 raise CheckFailedError(f"the socket of task {place} holds a message more than were sent")
+
+    def _stuck(self, place: int) -> CheckFailedError:
+        """The error of a task whose sockets were shut down. One message too many ends a task before its last one."""
+        twice = [message for got in self._got for message, count in Counter(got).items() if count > 1]
+        why = f"{twice[0].hex()} came more than once" if twice else "one is lost"
+        return CheckFailedError(f"task {place} waited {_LIMIT_S:g} s for a message; {why}")
 
     def _shut_down(self) -> None:
         for end in self._ends():

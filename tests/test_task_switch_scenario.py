@@ -57,7 +57,8 @@ def test_a_message_that_is_lost(adapter: Tasks, monkeypatch: pytest.MonkeyPatch)
         opened.repeat()
 
 
-def test_a_message_that_is_repeated(adapter: Tasks) -> None:
+def test_a_message_that_is_repeated(adapter: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(task_switch, "_LIMIT_S", 2.0)
     sending(adapter, 3990, bytes, bytes)
     with (
         Opened(task_switch, adapter, SMALL) as opened,
