@@ -83,7 +83,7 @@ def test_names_are_resolved_by_c_ares_on_the_loop(
         assert opened.repeat(2) == 2 * parameters["names"]
         assert len(opened.workload.samples_ns) == 2 * parameters["names"]
         assert opened.workload.counters["sockets"] >= 1
-        assert (opened.workload.counters["deadlines"] > 0) == (kind == "lossy")
+        assert opened.workload.counters["deadlines"] > 0 or kind != "lossy"
 
 
 @pytest.mark.parametrize("kind", ["plain", "mixed"])
