@@ -24,6 +24,7 @@ from crossloop.journal import Latency, SliceRecord
 from crossloop.load import (
     ConnectionLostError,
     DescriptorsError,
+    Hooks,
     SilentServerError,
     VerificationError,
     connecting,
@@ -325,13 +326,20 @@ def test_a_wrong_answer_is_found_on_a_random_connection() -> None:
 
 def test_every_connection_is_answered_before_it_counts() -> None:
     calls = []
+
+    class Noted(Hooks):
+        def at_start(self) -> None:
+            calls.append("start")
+
+        def at_end(self) -> None:
+            calls.append("end")
+
     with serving(bad.echo) as port:
         target = echo_target(port, 250)
-        proven = connecting.connect_proven(
-            target, 20, at_start=lambda: calls.append("start"), at_end=lambda: calls.append("end")
-        )
-        assert (proven.connections, len(proven.latency_ns), len(target.connections)) == (250, 250, 250)
-        assert 0 < min(proven.latency_ns) <= max(proven.latency_ns) <= proven.elapsed_ns
+        proven = connecting.connect_proven(target, 20, Noted())
+        assert proven.operations == sum(count for _ns, count in proven.latency) == 250
+        assert len(target.connections) == 250
+        assert 0 < proven.latency[0][0] <= proven.latency[-1][0] <= proven.elapsed_ns
         assert open_loop(target, 500, choice="random", run_in_s=0.0, duration_s=0.1, seed=1).unanswered == 0
         target.close(reset=True)
     assert calls == ["start", "end"]

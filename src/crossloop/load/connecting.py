@@ -20,12 +20,12 @@ import socket
 import sys
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 
 from crossloop.load.errors import DescriptorsError, LoadError, PortsError, SilentServerError
-from crossloop.load.loops import Hooks, measuring
+from crossloop.load.histogram import pairs_of
+from crossloop.load.loops import Hooks, Stretch, measuring
 from crossloop.load.target import Target
 from crossloop.load.turns import LOOK_NS, send_next
 
@@ -41,19 +41,6 @@ WINDOWS_AND_BSD_PORTS = 16_384
 """Of an address: 49152 to 65535 (RFC 6335, "Dynamic Ports"), the default of macOS and of Windows."""
 
 
-@dataclass(frozen=True)
-class Proven:
-    """What it took to make all connections of a target."""
-
-    connections: int
-    elapsed_ns: int
-    """From the first packet to the last answer."""
-    latency_ns: "array[int]"
-    """Of each connection: from before it was made until its first answer was compared."""
-    looking_ns: int
-    """Of the time: spent on looking in vain, with as many under way as are allowed."""
-
-
 def _no_words() -> str:
     return ""
 
@@ -65,8 +52,11 @@ def connect_proven(
     *,
     exhausted: Callable[[], str] = _no_words,
     spin: bool = True,
-) -> Proven:
+) -> Stretch:
     """Connect all of *target* within *timeout_s*, each connection answered once.
+
+    An operation is a connection, its latency from before it was made until its first answer was compared; the time is
+    from the first packet to the last answer, and looking in vain counts with as many under way as are allowed.
 
     Raises as `Target.connect` and as the loops do, with how far it got; the target is closed then. A server
     that answers nothing for five seconds is left before the time is up. *exhausted* is asked at an error,
@@ -90,7 +80,7 @@ def connect_proven(
     return proven
 
 
-def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Proven:
+def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Stretch:
     assert target.poller is not None
     poll, clock = target.poller.poll, perf_counter_ns
     sources = [""]
@@ -119,7 +109,14 @@ def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Pro
         elif idle:
             looking += min(now - before, LOOK_NS) if spin else 0
             _expect_progress(waiting, now - progress, now - until_ns, timeout_s)
-    return Proven(target.count, now - start, latencies, looking)
+    return Stretch(
+        target.count,
+        target.count,
+        now - start,
+        pairs_of(latencies),
+        scheduled=target.count,
+        looking_ns=looking,
+    )
 
 
 def _expect_progress(waiting: int, silent_ns: int, late_ns: int, timeout_s: float) -> None:

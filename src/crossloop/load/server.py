@@ -25,7 +25,6 @@ from crossloop.load.commands import Close, Command, Engine, Open, Pin, Slice
 from crossloop.load.connecting import connect_proven
 from crossloop.load.engines import Chosen, choose_engine
 from crossloop.load.errors import ConnectionLostError, LoadError, LoadUsageError
-from crossloop.load.histogram import pairs_of
 from crossloop.load.loops import PYTHON, Hooks, Stretch, closed_loop, open_loop
 from crossloop.load.target import Target
 from crossloop.measure import clocks
@@ -220,11 +219,11 @@ def _proven(target: Target, command: Open) -> SliceAnswer:
     if kernel is not None and later is not None:
         counters |= {"kernel_before_bytes": kernel, "kernel_bytes": later}
     return readings.answer(
-        operations=proven.connections,
+        operations=proven.operations,
         elapsed_ns=proven.elapsed_ns,
         cpu_ns=readings.cpu_ns,
         load_cpu_ns=max(0, readings.load_cpu_ns - proven.looking_ns),
-        latency=pairs_of(proven.latency_ns),
+        latency=proven.latency,
         counters=counters,
     )
 
