@@ -585,13 +585,6 @@ def test_client_bound_rates_are_lower_bounds() -> None:
     assert "≥: the subject was not the limit" in page
 
 
-def test_noise_floor_is_printed_when_a_run_has_one() -> None:
-    end = EndRecord(elapsed_s=1, cells={}, noise_floor=Estimate(1.002, 0.996, 1.008, 90, 3))
-    page = render([journals.run_record(), end]).markdown
-    assert "differed by a factor of 1.002 (0.996–1.008)" in page
-    assert "is not part of this run" not in page
-
-
 def test_long_reports_go_to_further_pages() -> None:
     sets = ROWS_PER_PAGE // len(journals.ADAPTERS) + 5
     cells_ = [cell for connections in range(1, sets) for cell in journals.tcp_echo_cells(connections)]

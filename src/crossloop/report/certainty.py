@@ -103,15 +103,9 @@ def noise_floor(run: Run) -> Markdown:
             f"{digits.counted(max(pairs), 'pair')} of slices at most, and {ROUNDS_TO_SEPARATE} are the fewest that say "
             "anything. This run tells what works, and not which of two rows costs less."
         )
-    floor = run.end.noise_floor if run.end else None
-    if floor is None:
-        return Markdown(
-            "**Noise floor: not known.** The A/A control (one adapter measured under two names) is not part of "
-            "this run, so that the intervals show only what the slices show."
-        )
     return Markdown(
-        "**Noise floor**, by the A/A control: one adapter measured under two names differed by a factor of "
-        f"{digits.fine_ratio(floor)}; what lies inside that is noise."
+        "**Noise floor: not known.** The A/A control (one adapter measured under two names) is not part of "
+        "this run, so that the intervals show only what the slices show."
     )
 
 

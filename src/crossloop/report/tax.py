@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from crossloop.journal import MeasuredSet, Run, TaxPart, TaxRecord, row_label
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import plot_text
-from crossloop.markup.tables import Column, Table, table
+from crossloop.markup.tables import Field, Table, figure, listing, words
+from crossloop.report.fields import US
 from crossloop.report.texts import ScenarioTexts
 
 PARTS: Mapping[str, str] = {
@@ -20,7 +22,6 @@ PARTS: Mapping[str, str] = {
 """Parts in the order in which they add up, and their names."""
 ROWS = 8
 """Rows of one library that are drawn; the table has them all."""
-_US = 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class TaxRow:
     @property
     def total_us(self) -> float:
         """Their sum."""
-        return sum(part.cpu_ns_per_operation.value for part in self.parts) * _US
+        return sum(part.cpu_ns_per_operation.value for part in self.parts) * US
 
 
 def tax_rows(taxes: Sequence[TaxRecord]) -> list[TaxRow]:
@@ -62,18 +63,16 @@ def _finite(part: TaxPart) -> bool:
 
 def tax_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> Table:
     """Every row with its parts and their intervals."""
-    columns = [
-        Column("Library"),
-        Column("Row"),
-        *(Column(f"{name} µs", "right", optional=part == "style") for part, name in PARTS.items()),
-        Column("sum µs", "right"),
+    fields: list[Field[TaxRow]] = [
+        words("Library", lambda row: row.library),
+        words("Row", lambda row: row.label),
+        *(
+            figure(f"{name} µs", partial(_cell, part), optional=part == "style")
+            for part, name in PARTS.items()
+        ),
+        figure("sum µs", lambda row: digits.number(row.total_us)),
     ]
     rows = tax_rows(measured.taxes)
-    lines = []
-    for row in rows:
-        by_name: dict[str, TaxPart] = {part.part: part for part in row.parts}
-        cells = [_cell(by_name.get(name), last=name == row.parts[-1].part) for name in PARTS]
-        lines.append((row.library, row.label, *cells, digits.number(row.total_us)))
     shared = {part.cpu_ns_per_operation.slices for row in rows for part in row.parts}
     rounds = digits.integer(min(shared, default=0))
     caption = (
@@ -82,21 +81,21 @@ def tax_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> Table:
         "less that, its further system calls included. Binding: the leanest adapter less the reference. "
         "Style: each other row less the leanest. Parts add up; the scale is c-epoll's median."
     )
-    return table(columns, lines, caption, _notes(measured, rows, run))
+    return listing(rows, fields, caption, _notes(measured, rows, run))
 
 
-def _cell(part: TaxPart | None, *, last: bool) -> str:
+def _cell(name: str, row: TaxRow) -> str:
     """A part with its interval where a row ends with it, its value alone where it is another row's."""
+    part = next((part for part in row.parts if part.part == name), None)
     if part is None:
         return MISSING
-    figure = part.cpu_ns_per_operation
-    mark = " °" if _nothing(part) else ""
-    text = digits.difference(figure, _US) if last or part.part == "system-calls" else _value(figure.value)
-    return text + mark
+    cost = part.cpu_ns_per_operation
+    whole = part is row.parts[-1] or name == "system-calls"
+    return (digits.difference(cost, US) if whole else _value(cost.value)) + (" °" if _nothing(part) else "")
 
 
 def _value(value_ns: float) -> str:
-    return f"{value_ns * _US:.2f}" if abs(value_ns * _US) < 10 else f"{value_ns * _US:.1f}"
+    return f"{value_ns * US:.2f}" if abs(value_ns * US) < 10 else f"{value_ns * US:.1f}"
 
 
 def _nothing(part: TaxPart) -> bool:
@@ -201,7 +200,7 @@ def tax_plot(measured: MeasuredSet, texts: ScenarioTexts, stem: str) -> TaxPlot 
 def _bar(row: TaxRow) -> Bar:
     steps, level = [], 0.0
     for part in row.parts:
-        before, level = level, level + part.cpu_ns_per_operation.value * _US
+        before, level = level, level + part.cpu_ns_per_operation.value * US
         steps.append((part.part, level))
     last = row.parts[-1].cpu_ns_per_operation
-    return Bar(plot_text(row.label, 36), tuple(steps), before + last.low * _US, before + last.high * _US)
+    return Bar(plot_text(row.label, 36), tuple(steps), before + last.low * US, before + last.high * US)
