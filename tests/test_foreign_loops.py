@@ -78,6 +78,9 @@ RLOOPS_OWN = {
 }
 """Behaviours that rloop 0.5.0 fails by itself, as tried by hand on Linux and CPython 3.11: they are not asked for."""
 
+LEVELS = ("StreamServer", "Readiness", "Tasks", "NameResolution", "Adapter")
+"""What it is asked for: it has no TLS yet (NotImplementedError), and errors of its protocols end elsewhere."""
+
 
 @pytest.mark.network
 @pytest.mark.skipif(
@@ -94,7 +97,7 @@ def test_rloop_serves_through_an_adapter_of_a_few_lines(
     assert done.returncode == 0, done.stderr
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     behaviours = [one.id for one in BEHAVIOURS if one.id not in RLOOPS_OWN]
-    records = list(check_adapter("rloop", suite=suite, behaviours=behaviours))
+    records = list(check_adapter("rloop", suite=suite, levels=LEVELS, behaviours=behaviours))
     failed = {f"{one.behaviour}: {one.actual}" for one in records if one.outcome != "measured"}
     assert failed == set()
     assert sum(one.behaviour.startswith("stream-") for one in records) > 30

@@ -109,8 +109,10 @@ def test_what_does_not_fit_waits(
     monkeypatch.setattr(iouring, "COMPLETIONS", completions)
     monkeypatch.setattr(iouring, "BUFFERS", buffers)
     monkeypatch.setattr(iouring, "BUFFER_BYTES", buffer_bytes)
-    # Megabytes that are taken in by 64 bytes last for seconds: the server has something to do, and is not idle.
-    behaviours = [one for one in STREAM_SERVER.behaviours if one.id != "stream-idle"]
+    # Megabytes that are taken in by 64 bytes last for seconds: the server has something to do, and is not idle. And a
+    # thousand receives that share a buffer or two are made again some 500,000 times: long on a busy machine.
+    left_out = {"stream-idle", "stream-1000-connections"} if buffers < 3 else {"stream-idle"}
+    behaviours = [one for one in STREAM_SERVER.behaviours if one.id not in left_out]
     with opened() as adapter:
         run(adapter, *behaviours, *PUSH_SERVER.behaviours, *DATAGRAMS.behaviours)
 
