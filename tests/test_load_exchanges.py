@@ -428,6 +428,13 @@ def test_an_answer_before_its_request_is_all_sent_is_named(engine: Engine) -> No
     assert "the answer came before all of its request was sent" in text
 
 
+def test_a_server_that_pushes_to_the_sender_alone_is_silent() -> None:
+    with standing(answering(SIZE, same), "tcp") as address:
+        target = Target(address, 3, echo(SIZE), "push")
+        with pytest.raises(SilentServerError, match="2 of 3 connections receive nothing that is pushed"):
+            target.connect(0.3)
+
+
 def test_a_push_that_is_wrong_for_one_connection_is_named(engine: Engine) -> None:
     count = iter(range(1000))
 

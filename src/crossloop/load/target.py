@@ -28,8 +28,8 @@ MAX_TOTAL_BYTES = 2 * 1024 * 1024 * 1024
 """Requests and answers of all connections of a target together."""
 MAX_DATAGRAM = 65_507
 """Most bytes of a datagram over IPv4 (RFC 768, RFC 791)."""
-JOIN_NS = 100_000_000
-"""A first message that reached nobody more for so long was pushed before the others were accepted."""
+JOIN_NS = 2_000_000_000
+"""A first message that reached nobody more for so long was pushed before the others were known to the server."""
 SPARE_DESCRIPTORS = 16
 OWN_DESCRIPTORS = 64
 """What a server or a load holds beside its connections: interpreter, pipes, listener, loop; generously."""
@@ -126,9 +126,10 @@ class Target:
             answer = self.script.answer(self.first_id, self.sent)
             for connection in self.connections:
                 connection.expect(self.sent, answer, now)
-            self.connections[0].write(self.script.request(self.first_id, self.sent))
+            # A listener's queue is first in, first out: when the last one is read from, all are accepted.
+            self.connections[-1].write(self.script.request(self.first_id, self.sent))
             while any(connection.flights for connection in self.connections):
-                if time.perf_counter_ns() > now + JOIN_NS:
+                if time.perf_counter_ns() > min(now + JOIN_NS, until_ns):
                     break
                 for descriptor, _event in self.poller.poll(0.01, self.count):
                     if self.by_descriptor[descriptor].take():
