@@ -166,7 +166,13 @@ class TornadoLoop(AsyncioLoop):
     ) -> None:
         """As `_serve_streams`; what is sent meanwhile is written to the stream as well."""
         await self._serve_until(
-            stop, _PushServer(listener, lambda stream: application(_sending_on(stream)), self._most())
+            stop,
+            _Server(
+                listener,
+                lambda stream: application(_sending_on(stream)),
+                self._most(),
+                end=lambda receive: receive(b""),
+            ),
         )
 
     async def _serve_until(self, stop: socket.socket, server: "_Server") -> None:
@@ -205,10 +211,12 @@ class _Server(TCPServer):
         begin: Callable[[IOStream], Receive],
         most: int | None,
         ssl_options: ssl.SSLContext | None = None,
+        end: Callable[[Receive], object] = lambda _receive: None,
     ) -> None:
-        """*begin*: makes what a stream is answered by. *most*: connections at once; beyond them one is closed."""
+        """*begin*: makes what a stream is answered by, which *end* gets. *most*: connections at once."""
         super().__init__(ssl_options=ssl_options)
         self._most = most
+        self._end = end
         self.streams: set[IOStream] = set()
         self._begin = begin
         self._listener = listener
@@ -232,10 +240,7 @@ class _Server(TCPServer):
         finally:
             stream.close()
             self.streams.discard(stream)
-            self.end(receive)
-
-    def end(self, receive: Receive) -> None:
-        """A connection has ended."""
+            self._end(receive)
 
     def rest(self, io_loop: IOLoop) -> None:
         """Accept nothing for `ACCEPT_PAUSE_S` seconds."""
@@ -245,13 +250,6 @@ class _Server(TCPServer):
     def _resume(self) -> None:
         if self._listener.fileno() != -1:
             self.add_socket(self._listener)
-
-
-class _PushServer(_Server):
-    """Tells the application of a connection's end."""
-
-    def end(self, receive: Receive) -> None:
-        receive(b"")
 
 
 def _sending_on(stream: IOStream) -> Send:
