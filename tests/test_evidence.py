@@ -117,13 +117,13 @@ def test_another_table_is_refused_or_ends(line: str, message: str) -> None:
 
 def test_calls_of_another_process_are_counted(strace: None, none_left: None) -> None:
     with parrot() as process:
-        with traced([process.pid]) as tracing:
+        with traced([process.pid]) as counts:
             say(process, 25)
         say(process, 1)
     # On a busy machine the first of them come before strace has stopped the process; none is counted twice.
-    assert 15 <= tracing.counts["write"].calls <= 25
-    assert tracing.counts["write"].errors == 0
-    assert abs(tracing.counts["read"].calls - tracing.counts["write"].calls) <= 1
+    assert 15 <= counts["write"].calls <= 25
+    assert counts["write"].errors == 0
+    assert abs(counts["read"].calls - counts["write"].calls) <= 1
 
 
 def test_without_strace_on_path_the_reason_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

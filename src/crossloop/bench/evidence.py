@@ -275,9 +275,9 @@ class _Asked:
         pids = clocks.tree(self.subject.child.pid)
         if len(pids) > MOST_TRACED:
             raise NoFigureError(f"{len(pids)} processes are more than the {MOST_TRACED} that are traced")
-        with traced(pids) as tracing:
+        with traced(pids) as counts:
             messages = self._closed_loop(TRACED_MS).answered
-        most = sorted(tracing.counts.items(), key=lambda item: (-item[1].calls, item[0]))[:MAX_NAMES]
+        most = sorted(counts.items(), key=lambda item: (-item[1].calls, item[0]))[:MAX_NAMES]
         return SystemCalls(
             operations=messages,
             per_operation={name: count.calls / messages for name, count in most},

@@ -5,6 +5,7 @@ counts is the *number* of a descriptor: a file that is open elsewhere in the pro
 Windows a set is a list of socket handles, so that what counts is how many are watched; CPython builds it for 512.
 """
 
+import bisect
 import contextlib
 import functools
 import os
@@ -18,16 +19,7 @@ def set_size() -> int:
     """FD_SETSIZE of this interpreter, asked: the most entries that `select.select` takes in one list."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        taken, refused = 1, 2
-        while refused < 1 << 20 and _taken([ours] * refused):
-            taken, refused = refused, 2 * refused
-        while refused - taken > 1:
-            count = (taken + refused) // 2
-            if _taken([ours] * count):
-                taken = count
-            else:
-                refused = count
-    return taken
+        return bisect.bisect_left(range(1, 1 << 20), True, key=lambda count: not _taken([ours] * count))
 
 
 def _taken(entries: list[socket.socket]) -> bool:

@@ -65,7 +65,12 @@ class SetupRecord:
         """Add one outcome and write the file. Raises RecordError where that cannot be done."""
         entry = Entry(result.name, str(result)[:1000], getattr(result, "detail", "")[:400])
         earlier = self._things.get(id_)
-        if isinstance(result, AlreadyThere) and earlier is not None and _origin(earlier, entry):
+        if (
+            isinstance(result, AlreadyThere)
+            and earlier is not None
+            and earlier.outcome in ("wheel", "system-package", "built")
+            and earlier.detail == entry.detail
+        ):
             return  # how it came here once says more than that it is here
         self._things[id_] = entry
         self.write()
@@ -81,11 +86,6 @@ class SetupRecord:
                 f"{self._path}: {error.strerror}; setup installs into the environment of {sys.executable}: "
                 "use one that you own (python -m venv .venv)"
             ) from error
-
-
-def _origin(earlier: Entry, entry: Entry) -> bool:
-    """Whether *earlier* tells where the very thing came from that *entry* found in place."""
-    return earlier.outcome in ("wheel", "system-package", "built") and earlier.detail == entry.detail
 
 
 def _read(path: Path) -> dict[str, Entry]:

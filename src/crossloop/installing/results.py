@@ -14,7 +14,15 @@ InstallName: TypeAlias = Literal[
 
 
 @dataclass(frozen=True)
-class StandardLibrary:
+class Came:
+    """It is there. *seconds* is download and build together."""
+
+    detail: str = ""
+    """Version, or file and version; empty where there is none to name."""
+    seconds: float = 0.0
+
+
+class StandardLibrary(Came):
     """Nothing to bring: Python's own modules."""
 
     name: ClassVar[InstallName] = "standard-library"
@@ -23,47 +31,36 @@ class StandardLibrary:
         return "standard library"
 
 
-@dataclass(frozen=True)
-class AlreadyThere:
-    """Found in place and left alone; *detail* is the version, or the file and its version."""
+class AlreadyThere(Came):
+    """Found in place and left alone."""
 
-    detail: str
     name: ClassVar[InstallName] = "already-there"
 
     def __str__(self) -> str:
         return f"already there ({self.detail})" if self.detail else "already there"
 
 
-@dataclass(frozen=True)
-class Wheel:
+class Wheel(Came):
     """Came ready to use from the package index."""
 
-    detail: str
-    seconds: float
     name: ClassVar[InstallName] = "wheel"
 
     def __str__(self) -> str:
         return "wheel"
 
 
-@dataclass(frozen=True)
-class SystemPackage:
+class SystemPackage(Came):
     """A C library fetched from the system's package archive into this environment."""
 
-    detail: str
-    seconds: float
     name: ClassVar[InstallName] = "system-package"
 
     def __str__(self) -> str:
         return f"fetched from the system's archive ({self.detail})"
 
 
-@dataclass(frozen=True)
-class Built:
-    """Compiled here; *seconds* is download and build together."""
+class Built(Came):
+    """Compiled here."""
 
-    detail: str
-    seconds: float
     name: ClassVar[InstallName] = "built"
 
     def __str__(self) -> str:
@@ -109,7 +106,7 @@ def combined(results: list[InstallResult]) -> InstallResult:
         if isinstance(result, InstallFailed | NotForThisPlatform):
             return result
         came.append(result)
-    details = [result.detail for result in came if not isinstance(result, StandardLibrary)]
+    details = [result.detail for result in came if result.detail]
     for kind in (Built, SystemPackage, Wheel):
         of_kind = [result for result in came if isinstance(result, kind)]
         if of_kind:

@@ -1,6 +1,5 @@
 """Probes of what stands around: loopback, name lookup, kernel features, tools, libraries."""
 
-import ctypes
 import errno
 import os
 import shutil
@@ -8,6 +7,7 @@ import socket
 import sys
 from pathlib import Path
 
+from crossloop.bindings.io_uring import Ring
 from crossloop.bindings.libevent import locate
 from crossloop.installing.commands import python_command, run_command
 from crossloop.installing.compiling import c_compiler
@@ -27,8 +27,6 @@ MORE_PORTS = (
     if sys.platform == "linux"
     else "a wider range of ephemeral ports"
 )
-SYS_IO_URING_SETUP = 425
-"""The same number on every architecture but Alpha (Linux's unified numbers, from 424 on)."""
 
 
 def loopback_ipv4() -> Diagnosis:
@@ -111,14 +109,14 @@ def names() -> Diagnosis:
 
 
 def io_uring() -> Diagnosis:
-    """Whether the kernel lets this process make an io_uring. Asked with a bad address, so none is made."""
+    """Whether the kernel lets this process make an io_uring: a small one is made."""
     if sys.platform != "linux":
         return Diagnosis("ok", "Linux only")
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    libc.syscall(ctypes.c_long(SYS_IO_URING_SETUP), ctypes.c_long(1), ctypes.c_void_p(None))
-    number = ctypes.get_errno()
-    if number in (errno.EFAULT, errno.EINVAL):  # permission is checked before the address
+    try:
+        Ring(entries=1, completions=2).close()
+    except OSError as error:
+        number = error.errno or 0
+    else:
         return Diagnosis("ok", "allowed")
     setting = file_text("/proc/sys/kernel/io_uring_disabled").strip()
     detail = f"refused: {os.strerror(number)}" + (
@@ -127,7 +125,9 @@ def io_uring() -> Diagnosis:
     remedy = "sudo sysctl -w kernel.io_uring_disabled=0"
     if setting in ("", "0"):
         remedy = "a seccomp profile that allows io_uring (docker: --security-opt seccomp=unconfined)"
-    return Diagnosis("warning", detail, remedy if number != errno.ENOSYS else "Linux 5.1 or newer")
+    if number in (errno.ENOSYS, errno.EINVAL):
+        remedy = "Linux 5.19 or newer"
+    return Diagnosis("warning", detail, remedy)
 
 
 def pip() -> Diagnosis:

@@ -52,13 +52,6 @@ class Count:
     errors: int
 
 
-@dataclass
-class Tracing:
-    """What `traced` fills in when its block has ended."""
-
-    counts: dict[str, Count]
-
-
 def parsed(text: str) -> dict[str, Count]:
     """Counts by name from the table that `strace -c` prints; empty where no call was made.
 
@@ -98,10 +91,10 @@ def tracer() -> str:
 
 
 @contextlib.contextmanager
-def traced(pids: Sequence[int]) -> Iterator[Tracing]:
+def traced(pids: Sequence[int]) -> Iterator[dict[str, Count]]:
     """Count the system calls of *pids* and of what they start while the block runs.
 
-    The counts are there when the block has ended without an exception. strace is gone in any case. Raises
+    Counts by name are there when the block has ended without an exception. strace is gone in any case. Raises
     `TracingError`.
     """
     path = tracer()
@@ -114,14 +107,14 @@ def traced(pids: Sequence[int]) -> Iterator[Tracing]:
         stderr=subprocess.PIPE,
         env={**os.environ, "LC_ALL": "C"},
     )
-    tracing = Tracing({})
+    counts: dict[str, Count] = {}
     with process:
         try:
             _await_attached(process, pids)
             time.sleep(SETTLE_S)
-            yield tracing
+            yield counts
             process.send_signal(signal.SIGINT)
-            tracing.counts = parsed(_rest(process))
+            counts.update(parsed(_rest(process)))
         finally:
             process.kill()
 

@@ -28,6 +28,7 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partialmethod
 from math import ceil
 from types import TracebackType
 from typing import Any
@@ -481,17 +482,13 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
     def signal(self, signum: int, ref: bool = True, priority: int | None = None) -> SignalWatcher:
         return SignalWatcher(self, signum, ref, priority)
 
-    def idle(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
-        return TurnWatcher(self, "idle", ref, priority)
+    def _turn_watcher(self, kind: str, ref: bool = True, priority: int | None = None) -> TurnWatcher:
+        return TurnWatcher(self, kind, ref, priority)
 
-    def prepare(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
-        return TurnWatcher(self, "prepare", ref, priority)
-
-    def check(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
-        return TurnWatcher(self, "check", ref, priority)
-
-    def fork(self, ref: bool = True, priority: int | None = None) -> TurnWatcher:
-        return TurnWatcher(self, "fork", ref, priority)
+    idle = partialmethod(_turn_watcher, "idle")
+    prepare = partialmethod(_turn_watcher, "prepare")
+    check = partialmethod(_turn_watcher, "check")
+    fork = partialmethod(_turn_watcher, "fork")
 
     def async_(self, ref: bool = True, priority: int | None = None) -> AsyncWatcher:
         return AsyncWatcher(self, ref, priority)
