@@ -69,10 +69,7 @@ def accept_failure(error: OSError) -> AcceptFailure:
 
 def must_rest(error: OSError) -> bool:
     """Whether accepting has to pause (no room); False when one peer has gone. Raises *error* for the listener's."""
-    match accept_failure(error):
-        case AcceptFailure.PEER:
-            return False
-        case AcceptFailure.ROOM:
-            return True
-        case AcceptFailure.LISTENER:
-            raise error
+    failure = accept_failure(error)
+    if failure is AcceptFailure.LISTENER:
+        raise error
+    return failure is AcceptFailure.ROOM

@@ -150,7 +150,7 @@ class _Bringing:
         run, fetched = pip_install([str(requirement)], limit_s=self._limit_s)
         if not run.succeeded:
             why = informative_line(run.output)
-            return InstallFailed(why, remedy_for(why), run.seconds)
+            return InstallFailed(why, remedy_for(why))
         return _how_it_came(requirement, fetched, run.seconds)
 
     def _recipe(self, id_: str, name: str) -> InstallResult:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossloop.installing.commands import CommandRun, install_command, python_command, run_command
+from crossloop.installing.commands import install_command, python_command, run_command
 from crossloop.installing.pip_runs import informative_line, public_text, remedy_for
 from crossloop.installing.results import AlreadyThere, Built, InstallFailed, InstallResult, NotForThisPlatform
 from crossloop.native import NativePart
@@ -59,14 +59,15 @@ def bring_native(
                 # A compiler for another kind of machine succeeds, too.
                 run = run_command(python_command("-c", LOADS, str(made)), limit_s=30)
             if not run.succeeded:
-                return _failure(run, time.monotonic() - started)
+                why = informative_line(run.output)
+                return InstallFailed(why, remedy_for(why) or _compiler_remedy())
             made.replace(part.path)
         for other in part.builds():
             if other != part.path:
                 other.unlink(missing_ok=True)
     except OSError as error:
         why = public_text(f"cannot write the build: {error}")
-        return InstallFailed(why, remedy_for(why), time.monotonic() - started)
+        return InstallFailed(why, remedy_for(why))
     return Built(detail, time.monotonic() - started)
 
 
@@ -81,11 +82,6 @@ def c_compiler() -> list[str]:
         if words and shutil.which(words[0]):
             return words
     return []
-
-
-def _failure(run: CommandRun, seconds: float) -> InstallFailed:
-    why = informative_line(run.output)
-    return InstallFailed(why, remedy_for(why) or _compiler_remedy(), seconds)
 
 
 def _compiler_remedy() -> str:

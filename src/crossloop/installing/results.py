@@ -73,7 +73,6 @@ class InstallFailed:
 
     why: str
     remedy: str
-    seconds: float = 0.0
     name: ClassVar[InstallName] = "failed"
 
     def __str__(self) -> str:

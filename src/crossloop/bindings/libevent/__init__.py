@@ -19,8 +19,6 @@ from crossloop.bindings.libevent.base import EventBase
 from crossloop.bindings.libevent.buffered import (
     EVENT_EOF,
     EVENT_ERROR,
-    EVENT_READING,
-    EVENT_WRITING,
     BufferEvent,
 )
 from crossloop.bindings.libevent.errors import LibeventError, LibraryNotFoundError
@@ -31,7 +29,6 @@ from crossloop.bindings.libevent.events import (
     TIMEOUT,
     WRITE,
     Event,
-    EventCallback,
     IoEvent,
     PersistentTimer,
     SignalEvent,
@@ -43,8 +40,6 @@ from crossloop.bindings.libevent.wakeup import PythonSignals, Wakeup
 __all__ = [
     "EVENT_EOF",
     "EVENT_ERROR",
-    "EVENT_READING",
-    "EVENT_WRITING",
     "PERSIST",
     "READ",
     "SIGNAL",
@@ -53,7 +48,6 @@ __all__ = [
     "BufferEvent",
     "Event",
     "EventBase",
-    "EventCallback",
     "IoEvent",
     "LibeventError",
     "Library",

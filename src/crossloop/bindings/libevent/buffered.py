@@ -11,8 +11,6 @@ from crossloop.bindings.libevent.base import EventBase
 from crossloop.bindings.libevent.errors import LibeventError
 
 # event2/bufferevent.h, "BEV_EVENT_*".
-EVENT_READING = 0x01
-EVENT_WRITING = 0x02
 EVENT_EOF = 0x10
 EVENT_ERROR = 0x20
 

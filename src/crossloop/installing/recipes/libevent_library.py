@@ -51,13 +51,12 @@ def bring_libevent() -> InstallResult:
         return AlreadyThere(f"libevent {found.version}, {Path(found.file).name}")
     started = time.monotonic()
     failure = fetch_from_archive(locate.setup_folder() / "libevent")
-    seconds = time.monotonic() - started
     if failure is not None:
         return failure
     found = first_loadable(locate.candidates())
     if found is None:
-        return InstallFailed("the package was unpacked, but its library does not load", _remedy(), seconds)
-    return SystemPackage(f"libevent {found.version}, {Path(found.file).name}", seconds)
+        return InstallFailed("the package was unpacked, but its library does not load", _remedy())
+    return SystemPackage(f"libevent {found.version}, {Path(found.file).name}", time.monotonic() - started)
 
 
 def first_loadable(candidates: Iterable[str]) -> FoundLibrary | None:

@@ -105,14 +105,13 @@ def _from_source() -> InstallResult:
             failure = _fetch(Path(folder)) or _build_and_install(Path(folder))
     except (OSError, tarfile.TarError) as error:
         return InstallFailed(f"cannot work in the temporary folder: {error}", "point TMPDIR elsewhere")
-    seconds = time.monotonic() - started
     if failure is not None:
         why = informative_line(failure.output)
-        return InstallFailed(why, remedy_for(why), seconds)
+        return InstallFailed(why, remedy_for(why))
     version = _installed()
     if not version:
-        return InstallFailed("pyev was built and installed, but does not import", "report this", seconds)
-    return Built(version, seconds)
+        return InstallFailed("pyev was built and installed, but does not import", "report this")
+    return Built(version, time.monotonic() - started)
 
 
 def _installed() -> str:

@@ -77,9 +77,7 @@ def bring_reference(reference: Reference) -> InstallResult:
         said = runs(reference)
         if not said:
             reference.part.path.unlink(missing_ok=True)
-            return InstallFailed(
-                "it was built, but does not run", _remedy(reference), time.monotonic() - started
-            )
+            return InstallFailed("it was built, but does not run", _remedy(reference))
         return AlreadyThere(said) if isinstance(result, AlreadyThere) else Built(said, result.seconds)
     return result
 
@@ -113,7 +111,7 @@ def _with_the_archive(
     """Build with what the archive has; *failure* is what the compiler said without."""
     remedy = _remedy(reference)
     if not archive_there():
-        return InstallFailed(failure.why, remedy, failure.seconds)
+        return InstallFailed(failure.why, remedy)
     results: list[InstallResult] = []
 
     def build(tree: Path) -> None:
