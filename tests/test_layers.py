@@ -21,6 +21,7 @@ BINDINGS_OF = {
     "bindings/gevent_libevent/__init__.py": {"gevent"},
     "bindings/gevent_libevent/core.py": {"gevent", "zope"},
     "bindings/gevent_libevent/forking.py": {"gevent"},
+    "bindings/gevent_libevent/io_watcher.py": {"gevent"},
     "bindings/libevent/_abi.py": {"_cffi_backend"},
     "bindings/libevent/declarations.py": {"cffi"},
 }
