@@ -35,7 +35,9 @@ KNOWN_COUNTERS: Mapping[str, KnownCounter] = {
     "jain_polite": KnownCounter(
         "Jain's index, polite", "", median, "likewise over the polite connections alone"
     ),
-    "polite_p99_us": KnownCounter("p99, polite", "µs", median, "of the answers to polite connections"),
+    "polite_p99_us": KnownCounter(
+        "p99, polite", "µs", median, "of the requests of polite connections, answered or not"
+    ),
     "rss_before_bytes": KnownCounter("memory before", "MB", median, "resident, before the slice"),
     "rss_peak_bytes": KnownCounter(
         "peak memory", "MB", max, "resident, the highest seen in a slice", "rss_stalled_bytes"

@@ -90,8 +90,9 @@ class Stretch:
     """Closed loop: the longest wait for an answer in the run-in and in the rest after it; None without a run-in."""
     counters: dict[str, float] = field(default_factory=dict)
     """`jain`: Jain's fairness index of the connections' answers within the measured part, where there are several;
-    with greedy connections also `jain_polite`, of the others, and `polite_p99_us`. From the beginning of the measured
-    part on `lost` and `duplicates` of datagrams, and of connections over TLS `resumed`."""
+    with greedy connections also `jain_polite`, of the others, and `polite_p99_us`, in which a request without an answer
+    at the end of the part counts with the time it has waited. From the beginning of the measured part on `lost` and
+    `duplicates` of datagrams, and of connections over TLS `resumed`."""
 
 
 def closed_loop(
@@ -137,13 +138,14 @@ def closed_loop(
         looking = turns.looking_ns - looking
         hooks.at_end()
         within = turns.counts()
+        polite = turns.polite_latency() if target.script.exchange.greedy else []
         turns.drain(perf_counter_ns() + _ns(DRAIN_S))
         hooks.settle()
         hooks.at_rest()
         turns.expect_silence()
         latency = turns.closed_latency()
         counters = _counters(target, before, within, turns.counts())
-        if target.script.exchange.greedy and (polite := turns.polite_latency()):
+        if polite:
             counters["polite_p99_us"] = percentile(polite, 99) / 1000
     sent = target.answers - sent
     return Stretch(

@@ -27,7 +27,7 @@ from crossloop.load.polling import Poller
 from crossloop.load.reading import LINE_ROOM, HttpReader
 from crossloop.load.secure import NativeTls, Secure, last_error
 from crossloop.load.target import Target
-from crossloop.load.turns import NAP_NS, Counts, Schedule, unanswered
+from crossloop.load.turns import NAP_NS, Counts, Schedule, polite_waits, unanswered
 from crossloop.native import LOAD_ENGINE, NotBuiltError, build_of
 
 VERSION = 3
@@ -294,11 +294,13 @@ class NativeTurns:
 
     def closed_latency(self) -> list[Pair]:
         """As `Turns.closed_latency`."""
-        return merge([self.polite_latency(), _pairs(self._state.buckets[BUCKETS:])])
+        return merge([_pairs(self._state.buckets[:BUCKETS]), _pairs(self._state.buckets[BUCKETS:])])
 
     def polite_latency(self) -> list[Pair]:
         """As `Turns.polite_latency`."""
-        return _pairs(self._state.buckets[:BUCKETS])
+        for place in range(self._target.count):
+            self._show(place)
+        return merge([_pairs(self._state.buckets[:BUCKETS]), self.latency(polite_waits(self._target))])
 
     def counts(self) -> Counts:
         """As `Turns.counts`."""

@@ -81,7 +81,7 @@ class Turns(Protocol):
         """Latencies of the answers of the last `closed`."""
 
     def polite_latency(self) -> list[Pair]:
-        """Of them, those on connections that are not greedy."""
+        """Of them, those on connections that are not greedy; of requests that still wait, how long they have."""
 
     def counts(self) -> Counts:
         """So far."""
@@ -272,7 +272,7 @@ class PythonTurns:
 
     def polite_latency(self) -> list[Pair]:
         """As `Turns.polite_latency`."""
-        return pairs_of(self._latencies[0])
+        return pairs_of(self._latencies[0] + polite_waits(self.target))
 
     def latency(self, values_ns: "array[int]") -> list[Pair]:
         """As `Turns.latency`."""
@@ -381,6 +381,13 @@ class PythonTurns:
         """As `Turns.expect_silence`."""
         for descriptor, _event in self.poller.poll(0, self.target.count):
             self.target.by_descriptor[descriptor].take()
+
+
+def polite_waits(target: Target) -> "array[int]":
+    """Nanoseconds since the sending of each request that is not answered, on connections that are not greedy."""
+    now = perf_counter_ns()
+    polite = [connection for connection in target.connections if not connection.greedy]
+    return array("q", [now - sent_ns for connection in polite for _sequence, sent_ns in connection.flights])
 
 
 def unanswered(target: Target, now: int, last_answer_ns: int) -> LoadError:
