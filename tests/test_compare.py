@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from crossloop.compare import (
     CompareDocument,
-    NoRunError,
     compare_page,
     compare_runs,
     decoded,

@@ -565,7 +565,8 @@ def test_a_missed_objective_has_figures_and_ends_the_climb(tmp_path: Path) -> No
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 def test_an_interrupted_climb_is_finished(tmp_path: Path) -> None:
-    arguments = [*CLIMB, "--adapters", "asyncio", "--out", str(tmp_path)]
+    # A rung that misses its objective is visited once more, which a busy machine may bring about.
+    arguments = [*CLIMB, "--adapters", "asyncio", "--objective", "5000", "--out", str(tmp_path)]
     assert crossloop(*arguments).returncode == 0
     journal = tmp_path / "run.jsonl"
     lines = journal.read_text().splitlines(keepends=True)

@@ -17,8 +17,7 @@ from crossloop.bench.site import Conditions, Site
 from crossloop.bench.stages import Comparison, Rounds, Row, Stage, Step
 from crossloop.bench.variants import Build, Fresh, Slowed, Twin, Variant, request_of, variant_name
 from crossloop.bench.visits import Taken
-from crossloop.journal import EndRecord, Record
-from crossloop.journal import adapter_of, is_variant
+from crossloop.journal import EndRecord, Record, adapter_of, is_variant
 from crossloop.outcomes import Unsupported
 from crossloop.report import render
 from crossloop.suite import load_suite
