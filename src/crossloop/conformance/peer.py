@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from crossloop.api import Echo, StreamApplication, StreamServer, UnsupportedError
+from crossloop.api import Echo, StreamApplication, UnsupportedError
 from crossloop.conformance.behaviour import WAIT_S, Aside, Subject, ViolationError, require
 from crossloop.worker.channel import stop_pair
-from crossloop.worker.serving import open_listener, tell
+from crossloop.worker.serving import Enter, entry, open_listener, tell
 
 PERIOD_BYTES = (1 << 16) + 1
 """An odd length: a piece that is lost, doubled or swapped cannot look like its neighbour."""
@@ -100,17 +100,12 @@ class Server:
 
 def serve(subject: Subject, client: Callable[[Server], None], application: StreamApplication = Echo) -> None:
     """Have the subject serve *application* in this thread and *client* use it from another one; see `serve_by`."""
-    adapter = subject.adapter
-    assert isinstance(adapter, StreamServer)
-    serve_by(
-        lambda listener, stop: adapter.serve_streams(listener, application, subject.style, stop),
-        open_listener("127.0.0.1", 0),
-        client,
-    )
+    enter = entry(subject.adapter, "StreamServer", application, subject.style)
+    serve_by(enter, open_listener("127.0.0.1", 0), client)
 
 
 def serve_by(
-    enter: Callable[[socket.socket, socket.socket], None],
+    enter: Enter,
     endpoint: socket.socket,
     client: Callable[[Server], None],
 ) -> None:

@@ -23,16 +23,11 @@ from crossloop.conformance.behaviours import BEHAVIOURS
 from crossloop.worker.channel import Channel
 from crossloop.worker.opening import describe, open_adapter, refusal_of
 from crossloop.worker.process import settle
+from crossloop.worker.serving import METHODS
 
 ENTRIES = {
-    "StreamServer": "serve_streams",
-    "TlsServer": "serve_tls",
-    "PushServer": "serve_push",
-    "Datagrams": "serve_datagrams",
-    "Readiness": "run",
-    "Tasks": "run_main",
-    "NameResolution": "resolve",
-}
+    **METHODS, "Readiness": "run", "Tasks": "run_main", "NameResolution": "resolve",
+}  # fmt: skip
 """Level → the member that enters it."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from crossloop.api.about import Transport
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import Adapter, Datagrams, PushServer, StreamServer, TlsServer, styles_of
+from crossloop.api.levels import Adapter, StreamServer, styles_of
 from crossloop.worker.channel import stop_pair
 
 if TYPE_CHECKING:  # a worker that serves no TLS does not load it
@@ -33,6 +33,13 @@ TRANSPORTS: Mapping[str, tuple[Transport, ...]] = {
     "Datagrams": ("udp",),
 }
 """Level that serves → what it is served over."""
+METHODS: Mapping[str, str] = {
+    "StreamServer": "serve_streams",
+    "TlsServer": "serve_tls",
+    "PushServer": "serve_push",
+    "Datagrams": "serve_datagrams",
+}
+"""Level that serves → the member that does."""
 
 Enter: TypeAlias = Callable[[socket.socket, socket.socket], None]
 """Called with the endpoint and the stop socket; returns when the serving is over."""
@@ -204,18 +211,14 @@ def _entry(adapter: Adapter, application: Any, level: str, style: str, place: Pl
         raise UnsupportedError(
             f"{level} is served over {' and '.join(TRANSPORTS.get(level, ())) or 'nothing'}, not {place.transport}"
         )
-    match level, adapter:
-        case "StreamServer", StreamServer():
-            return lambda listener, stop: adapter.serve_streams(listener, application, style, stop)
-        case "TlsServer", TlsServer():
-            context = tls_context(place.certificate)
-            return lambda listener, stop: adapter.serve_tls(listener, application, style, stop, context)
-        case "PushServer", PushServer():
-            return lambda listener, stop: adapter.serve_push(listener, application, style, stop)
-        case "Datagrams", Datagrams():
-            return lambda endpoint, stop: adapter.serve_datagrams(endpoint, application, style, stop)
-        case _:
-            raise AssertionError(f"{level} is in TRANSPORTS and not served")
+    return entry(adapter, level, application, style, place.certificate)
+
+
+def entry(adapter: Adapter, level: str, application: Any, style: str, certificate: str = "") -> Enter:
+    """What serves *application*, of the kind that *level* takes, ready to be called; *certificate* as in `Place`."""
+    method = getattr(adapter, METHODS[level])
+    context = (tls_context(certificate),) if level == "TlsServer" else ()
+    return lambda endpoint, stop: method(endpoint, application, style, stop, *context)
 
 
 def _ready(adapter: Adapter, level: str, place: Place, endpoint: socket.socket) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from crossloop.api import DatagramApplication, Datagrams
+from crossloop.api import DatagramApplication
 from crossloop.conformance.behaviour import (
     QUIET_S,
     WAIT_S,
@@ -18,7 +18,7 @@ from crossloop.conformance.behaviour import (
     ViolationError,
 )
 from crossloop.conformance.peer import Server, compare, expect_failure, fail, pattern, serve_by
-from crossloop.worker.serving import open_datagrams
+from crossloop.worker.serving import entry, open_datagrams
 
 MANY = 200
 LARGEST = 9216 if sys.platform == "darwin" else 65507
@@ -29,13 +29,8 @@ def serve(
     subject: Subject, client: Callable[[Server], None], application: DatagramApplication = bytes.upper
 ) -> None:
     """Have the subject serve *application* and *client* use it; see `crossloop.conformance.peer.serve_by`."""
-    adapter = subject.adapter
-    assert isinstance(adapter, Datagrams)
-    serve_by(
-        lambda endpoint, stop: adapter.serve_datagrams(endpoint, application, subject.style, stop),
-        open_datagrams("127.0.0.1", 0),
-        client,
-    )
+    enter = entry(subject.adapter, "Datagrams", application, subject.style)
+    serve_by(enter, open_datagrams("127.0.0.1", 0), client)
 
 
 def connect(server: Server) -> socket.socket:

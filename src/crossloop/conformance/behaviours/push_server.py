@@ -7,7 +7,7 @@ one that waits for it keeps everybody waiting.
 import socket
 from collections.abc import Callable
 
-from crossloop.api import PushApplication, PushServer, Receive, Send
+from crossloop.api import PushApplication, Receive, Send
 from crossloop.conformance.behaviour import WAIT_S, Behaviour, Level, Subject, require_equal
 from crossloop.conformance.peer import (
     Server,
@@ -22,7 +22,7 @@ from crossloop.conformance.peer import (
     reset,
     serve_by,
 )
-from crossloop.worker.serving import open_listener
+from crossloop.worker.serving import entry, open_listener
 
 KIB = 1024
 PIECE = 64 * KIB
@@ -68,13 +68,8 @@ class Room:
 
 def serve(subject: Subject, client: Callable[[Server], None], application: PushApplication) -> None:
     """Have the subject serve *application* and *client* use it; see `crossloop.conformance.peer.serve_by`."""
-    adapter = subject.adapter
-    assert isinstance(adapter, PushServer)
-    serve_by(
-        lambda listener, stop: adapter.serve_push(listener, application, subject.style, stop),
-        open_listener("127.0.0.1", 0),
-        client,
-    )
+    enter = entry(subject.adapter, "PushServer", application, subject.style)
+    serve_by(enter, open_listener("127.0.0.1", 0), client)
 
 
 def joined(server: Server, room: Room, count: int, receive_buffer: int = 0) -> list[socket.socket]:

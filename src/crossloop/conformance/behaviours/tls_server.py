@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from crossloop.api import Echo, Receive, StreamApplication, TlsServer
+from crossloop.api import Echo, Receive, StreamApplication
 from crossloop.conformance.behaviour import (
     QUIET_S,
     WAIT_S,
@@ -29,7 +29,7 @@ from crossloop.conformance.peer import (
     reset,
     serve_by,
 )
-from crossloop.worker.serving import open_listener, tls_context
+from crossloop.worker.serving import entry, open_listener
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -55,14 +55,8 @@ def serve(
     subject: Subject, client: Callable[[TlsPeers], None], application: StreamApplication = Echo
 ) -> None:
     """Have the subject serve *application* and *client* use it; see `crossloop.conformance.peer.serve_by`."""
-    adapter = subject.adapter
-    assert isinstance(adapter, TlsServer)
-    context = tls_context(subject.certificate)
-    serve_by(
-        lambda listener, stop: adapter.serve_tls(listener, application, subject.style, stop, context),
-        open_listener("127.0.0.1", 0),
-        lambda server: client(TlsPeers(server, subject.authority)),
-    )
+    enter = entry(subject.adapter, "TlsServer", application, subject.style, subject.certificate)
+    serve_by(enter, open_listener("127.0.0.1", 0), lambda server: client(TlsPeers(server, subject.authority)))
 
 
 def counting() -> Receive:
