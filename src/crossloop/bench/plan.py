@@ -1,6 +1,7 @@
 """The plan: which rows are compared on which parameters, in which stages, how often, and how long that takes. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -94,53 +95,16 @@ def make_plan(
     *references*: ids of the native references that can run, the one for the headroom certificate first.
     *objective_p99_ms* takes the place of what scenarios with a ladder declare.
     """
+    planner = _Planner(profile, probed, exchanges, most_connections, references)
     shared: dict[str, list[Comparison]] = {}
     excluded: list[Excluded] = []
     for scenario in scenarios:
-        comparisons, without = _of_scenario(
-            profile, scenario, probed, exchanges, most_connections, references
-        )
+        comparisons, without = planner.of(scenario)
         excluded += without
         for one in comparisons:
             shared.setdefault(_processes(one), []).append(one)
-    stages = []
-    for group in shared.values():
-        usable = [
-            one for one in probed if any(isinstance(_styles(one, each.scenario), tuple) for each in group)
-        ]
-        stage = _stage(profile, group, objective_p99_ms)
-        stages.append(replace(stage, libraries=_libraries(usable)))
+    stages = [planner.stage(group, objective_p99_ms) for group in shared.values()]
     return Plan(profile, tuple(stages), tuple(excluded))
-
-
-def _of_scenario(
-    profile: Profile,
-    scenario: ScenarioEntry,
-    probed: Sequence[Probed],
-    exchanges: Exchanges,
-    most_connections: tuple[int, str] | None,
-    references: Sequence[str],
-) -> tuple[list[Comparison], list[Excluded]]:
-    """Comparisons of a scenario, with the rounds of a stage of its own, and the cells that it cannot have."""
-    sets = parameter_sets(scenario.about, profile.name)
-    excluded = list(_excluded(scenario, sets, probed))
-    driven = scenario.about.drive != "work"
-    given = exchanges[scenario.id] if driven else [None] * len(sets)
-    comparisons = []
-    for position, parameters in enumerate(sets):
-        rows = _rows(scenario, position, probed)
-        known = given[position] if isinstance(given, Sequence) else None
-        reason = None if isinstance(given, Sequence) else given
-        forbidden = _forbidden(parameters, most_connections)
-        if reason is not None or forbidden is not None:
-            outcome = reason or forbidden
-            assert outcome is not None
-            excluded += [
-                Excluded(row, scenario.id, parameters, outcome, forbidden=reason is None) for row in rows
-            ]
-        elif rows:
-            comparisons.append(_comparison(profile, scenario, parameters, position, rows, known, references))
-    return comparisons, excluded
 
 
 def _processes(one: Comparison) -> str:
@@ -150,80 +114,122 @@ def _processes(one: Comparison) -> str:
         return one.scenario.id
     if about.serves == "echo":
         return f"echo {about.levels[0]} {about.transport}"
-    return one.scenario.id + parameters_key(
-        {name: one.parameters[name] for name in about.server_parameters if name in one.parameters}
-    )
+    known = {name: one.parameters[name] for name in about.server_parameters if name in one.parameters}
+    return one.scenario.id + parameters_key(known)
 
 
-def _stage(profile: Profile, group: Sequence[Comparison], objective_p99_ms: float | None) -> Stage:
-    """The stage of comparisons that share processes."""
-    twins = {one.twin.adapter: Twin() for one in group if one.twin is not None}
-    first = group[0].scenario
-    if climbs(first):
-        rungs = sorted(group, key=lambda one: float(one.parameters[first.about.ladder]))
-        declared = first.about.objective_p99_ms
-        objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
-        return Climb(tuple(rungs), profile.climb, twins, objective_p99_ms=objective)
-    pace = profile.pace
-    if profile.brief_generations and all(one.scenario.about.brief for one in group):
-        pace = replace(pace, generations=profile.brief_generations)
-    comparisons = [_spread(profile, one, pace.generations) for one in group]
-    return Rounds(tuple(comparisons), pace, twins)
+@dataclass(frozen=True)
+class _Planner:
+    """What all scenarios of a plan have in common (see `make_plan`)."""
 
+    profile: Profile
+    probed: Sequence[Probed]
+    exchanges: Exchanges
+    most_connections: tuple[int, str] | None
+    references: Sequence[str]
 
-def _spread(profile: Profile, one: Comparison, generations: int) -> Comparison:
-    """The rounds of a brief scenario, over the generations of its stage."""
-    if not (profile.brief_rounds and one.scenario.about.brief):
-        return one
-    return replace(one, rounds=-(-profile.brief_rounds // generations), rates=())
+    def of(self, scenario: ScenarioEntry) -> tuple[list[Comparison], list[Excluded]]:
+        """Comparisons of a scenario, with the rounds of a stage of its own, and the cells that it cannot have."""
+        sets = parameter_sets(scenario.about, self.profile.name)
+        given = self.exchanges[scenario.id] if scenario.about.drive != "work" else [None] * len(sets)
+        excluded = [
+            Excluded(Row(one.entry.id, ""), scenario.id, parameters, styles)
+            for one in self.probed
+            if not isinstance(styles := _styles(one, scenario), tuple)
+            for parameters in sets
+        ]
+        comparisons = []
+        for position, parameters in enumerate(sets):
+            rows = self._rows(scenario, position)
+            forbidden = self._forbidden(parameters)
+            outcome = forbidden if isinstance(given, Sequence) else given
+            if outcome is not None or not isinstance(given, Sequence):
+                assert outcome is not None
+                excluded += [
+                    Excluded(row, scenario.id, parameters, outcome, forbidden=outcome is forbidden)
+                    for row in rows
+                ]
+            elif rows:
+                comparisons.append(self._comparison(scenario, position, parameters, rows, given[position]))
+        return comparisons, excluded
 
+    def stage(self, group: Sequence[Comparison], objective_p99_ms: float | None) -> Stage:
+        """The stage of comparisons that share processes."""
+        profile, first = self.profile, group[0].scenario
+        twins = {one.twin.adapter: Twin() for one in group if one.twin is not None}
+        present = {row.adapter for one in group for row in one.rows}
+        libraries = _libraries([one for one in self.probed if one.entry.id in present])
+        if climbs(first):
+            rungs = sorted(group, key=lambda one: float(one.parameters[first.about.ladder]))
+            declared = first.about.objective_p99_ms
+            objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
+            return Climb(tuple(rungs), profile.climb, twins, libraries, objective)
+        pace = profile.pace
+        if profile.brief_generations and all(one.scenario.about.brief for one in group):
+            pace = replace(pace, generations=profile.brief_generations)
+        brief = math.ceil(profile.brief_rounds / pace.generations)
+        comparisons = [
+            replace(one, rounds=brief, rates=()) if self._briefly(one.scenario) else one for one in group
+        ]
+        return Rounds(tuple(comparisons), pace, twins, libraries)
 
-def _forbidden(parameters: Mapping[str, Any], most: tuple[int, str] | None) -> Outcome | None:
-    """Why a parameter set cannot be had on this machine by any adapter; None: nothing is known against it."""
-    wanted = int(parameters.get("connections", 0))
-    if most is None or wanted <= most[0]:
-        return None
-    return Unsupported(f"{wanted:,} connections asked for, {most[0]:,} are possible: {most[1]}")
+    def _briefly(self, scenario: ScenarioEntry) -> bool:
+        return bool(self.profile.brief_rounds) and scenario.about.brief
 
+    def _forbidden(self, parameters: Mapping[str, Any]) -> Outcome | None:
+        """Why a parameter set cannot be had on this machine by any adapter; None: nothing is known against it."""
+        wanted, most = int(parameters.get("connections", 0)), self.most_connections
+        if most is None or wanted <= most[0]:
+            return None
+        return Unsupported(f"{wanted:,} connections asked for, {most[0]:,} are possible: {most[1]}")
 
-def _rows(scenario: ScenarioEntry, position: int, probed: Sequence[Probed]) -> tuple[Row, ...]:
-    beyond = scenario.about.primary_styles_only_beyond
-    primary_only = beyond is not None and position >= beyond
-    rows = []
-    for one in probed:
-        styles = _styles(one, scenario)
-        if isinstance(styles, tuple):
-            rows += [Row(one.entry.id, style) for style in (styles[:1] if primary_only else styles)]
-    return tuple(rows)
+    def _rows(self, scenario: ScenarioEntry, position: int) -> tuple[Row, ...]:
+        beyond = scenario.about.primary_styles_only_beyond
+        most = 1 if beyond is not None and position >= beyond else None
+        found = [(one.entry.id, _styles(one, scenario)) for one in self.probed]
+        return tuple(
+            Row(id_, style) for id_, styles in found if isinstance(styles, tuple) for style in styles[:most]
+        )
 
+    def _comparison(
+        self,
+        scenario: ScenarioEntry,
+        position: int,
+        parameters: Mapping[str, Any],
+        rows: tuple[Row, ...],
+        exchange: Exchange | None,
+    ) -> Comparison:
+        profile = self.profile
+        rates = profile.rates if position else profile.rates_headline
+        rounds = profile.rounds if position else profile.headline_rounds
+        return Comparison(
+            scenario,
+            parameters,
+            rows,
+            profile.climb_slices if climbs(scenario) else rounds,
+            rates if _takes_rates(scenario, parameters, exchange) else (),
+            self._control(scenario, position, rows),
+            self._references(scenario, position),
+            exchange,
+        )
 
-def _comparison(
-    profile: Profile,
-    scenario: ScenarioEntry,
-    parameters: Mapping[str, Any],
-    position: int,
-    rows: tuple[Row, ...],
-    exchange: Exchange | None,
-    references: Sequence[str],
-) -> Comparison:
-    rates = (
-        (profile.rates if position else profile.rates_headline)
-        if _takes_rates(scenario, parameters, exchange)
-        else ()
-    )
-    rounds = profile.rounds if position else profile.headline_rounds
-    if climbs(scenario):
-        rates, rounds = (), profile.climb_slices
-    return Comparison(
-        scenario,
-        parameters,
-        rows,
-        rounds,
-        rates,
-        _control(profile, scenario, position, rows),
-        _references(profile, scenario, position, references),
-        exchange,
-    )
+    def _control(self, scenario: ScenarioEntry, position: int, rows: Sequence[Row]) -> Row | None:
+        """The row that runs twice: the first of `CONTROLLED` in its first style, or else the first. None: no control.
+
+        A climb of thousands of connections is not made twice where its rungs could not be told apart anyway.
+        """
+        profile = self.profile
+        if climbs(scenario):
+            wanted = profile.climb.generations * profile.climb_slices >= ROUNDS_TO_SEPARATE
+        else:
+            wanted = not position or profile.controls_everywhere
+        first = {row.adapter: row for row in reversed(rows)}
+        return next((first[name] for name in CONTROLLED if name in first), rows[0]) if wanted else None
+
+    def _references(self, scenario: ScenarioEntry, position: int) -> tuple[Row, ...]:
+        able = [one for one in self.references if takes_references(scenario, one)]
+        every = self.profile.references_everywhere or not (position or self._briefly(scenario))
+        return tuple(Row(one, STYLE) for one in (able if every else able[:1]))
 
 
 def _takes_rates(scenario: ScenarioEntry, parameters: Mapping[str, Any], exchange: Exchange | None) -> bool:
@@ -231,29 +237,6 @@ def _takes_rates(scenario: ScenarioEntry, parameters: Mapping[str, Any], exchang
     if scenario.about.drive != "exchange" or exchange is None or "rate" in parameters:
         return False
     return exchange.in_flight == 1 and not exchange.greedy
-
-
-def _control(profile: Profile, scenario: ScenarioEntry, position: int, rows: Sequence[Row]) -> Row | None:
-    """The row that runs twice: the first of `CONTROLLED` in its first style, or else the first row. None: no control.
-
-    A climb of thousands of connections is not made twice where its rungs could not be told apart anyway.
-    """
-    if climbs(scenario):
-        if profile.climb.generations * profile.climb_slices < ROUNDS_TO_SEPARATE:
-            return None
-    elif position and not profile.controls_everywhere:
-        return None
-    first = {row.adapter: row for row in reversed(rows)}
-    return next((first[name] for name in CONTROLLED if name in first), rows[0])
-
-
-def _references(
-    profile: Profile, scenario: ScenarioEntry, position: int, references: Sequence[str]
-) -> tuple[Row, ...]:
-    able = [one for one in references if takes_references(scenario, one)]
-    short = profile.brief_rounds and scenario.about.brief
-    every = profile.references_everywhere or not (position or short)
-    return tuple(Row(one, STYLE) for one in (able if every else able[:1]))
 
 
 def _libraries(probed: Sequence[Probed]) -> dict[str, str]:
@@ -281,13 +264,3 @@ def _styles(one: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:
     return Unsupported(
         f"{one.entry.id} offers {', '.join(one.levels) or 'no level'}; this needs {' or '.join(levels)}"
     )
-
-
-def _excluded(
-    scenario: ScenarioEntry, sets: Sequence[Mapping[str, Any]], probed: Sequence[Probed]
-) -> Iterator[Excluded]:
-    for one in probed:
-        styles = _styles(one, scenario)
-        if not isinstance(styles, tuple):
-            for parameters in sets:
-                yield Excluded(Row(one.entry.id, ""), scenario.id, parameters, styles)

@@ -76,20 +76,13 @@ class ProgressView:
         return took_s / (self._done - self._begin) * (self._total - self._done)
 
 
-class PlanView(Watch):
+class PlanView(ProgressView, Watch):
     """The view of a plan whose stages take *planned_s*, by kind."""
 
     def __init__(self, planned_s: Mapping[str, float], slices: int, done: int = 0):
         self._time = TimeLeft(planned_s)
-        self._view = ProgressView(slices, done, left_s=self._time.left_s)
         self._text = ""
-
-    def __enter__(self) -> Self:
-        self._view.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._view.__exit__(*error)
+        super().__init__(slices, done, left_s=self._time.left_s)
 
     def begin(self, kind: str, planned_s: float) -> None:
         """As `Watch` says."""
@@ -98,12 +91,12 @@ class PlanView(Watch):
     def tell(self, text: str) -> None:
         """As `Watch` says."""
         self._text = text
-        self._view.advance(text, 0)
+        self.advance(text, 0)
 
     def done(self, planned_s: float, slices: int = 0) -> None:
         """As `Watch` says."""
         self._time.done(planned_s)
-        self._view.advance(self._text, slices)
+        self.advance(self._text, slices)
 
     def end(self) -> None:
         """As `Watch` says."""
