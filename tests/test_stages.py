@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from crossloop.api import ScenarioAbout, Transport
+from crossloop.bench.evidence import subject
 from crossloop.bench.header import cpus
 from crossloop.bench.plan import make_plan
 from crossloop.bench.profiles import PROFILES, Pace, parameter_sets
@@ -137,6 +138,20 @@ def test_a_brief_scenario_spreads_its_rounds_over_the_generations_that_it_shares
     whole, brief = entry("whole", serves="echo"), entry("brief", serves="echo", brief=True)
     (stage,) = planned("quick", [whole, brief], probed(whole, brief)).stages
     assert (stage.pace.generations, [one.rounds for one in stage.comparisons]) == (3, [5, 2])
+
+
+def test_evidence_is_taken_of_an_echo_that_is_not_brief_whatever_stands_first() -> None:
+    scenarios = [
+        entry("another"),
+        entry("brief", serves="echo", brief=True),
+        entry("climb", serves="echo", ladder="connections", sets=(("smoke", {"connections": 1, "rate": 9}),)),
+        entry("plain", serves="echo"),
+    ]
+    for wanted, name in ((scenarios, "plain"), (scenarios[:3], "another"), (scenarios[1:3], "brief")):
+        found = subject(planned("quick", wanted, probed(*wanted)))
+        assert found is not None
+        assert found[1].scenario.id == name
+    assert subject(planned("quick", scenarios[2:3], probed(*scenarios))) is None
 
 
 # Rooms

@@ -1,10 +1,10 @@
 """The evidence pass: how each row does what it does, after everything that is timed.
 
-Of one comparison only, the first of the first scenario that is served over connections and is no ladder. Each row
-gets two fresh servers. The first says how long it takes to be there, and what idle connections hold. The second
-is asked from its first message on, until it is warm, how much CPU a message takes; then how often it sleeps; then,
-under strace, which system calls it makes. Nothing here is interleaved with other rows, and nothing is compared by
-intervals: it explains figures and is none of them. What cannot be had is None, with its reason.
+Of one comparison only, on connections that stay and of no ladder (`subject`). Each row gets two fresh servers. The first
+says how long it takes to be there, and what idle connections hold. The second is asked from its first message on,
+until it is warm, how much CPU a message takes; then how often it sleeps; then, under strace, which system calls it
+makes. Nothing is compared by intervals: it explains figures and is none of them. What cannot be had is None, with its
+reason.
 """
 
 import contextlib
@@ -72,12 +72,16 @@ class NoFigureError(Exception):
 
 
 def subject(plan: Plan) -> tuple[Stage, Comparison] | None:
-    """The comparison that the pass is made of; None for a plan without one."""
-    for stage in plan.stages:
-        for comparison in stage.comparisons:
-            if stage.lasting and comparison.scenario.about.drive == "exchange":
-                return stage, comparison
-    return None
+    """The comparison that the pass is made of: the first of an echo that is not brief, or else the first; or None."""
+    able = [
+        (stage, one)
+        for stage in plan.stages
+        for one in stage.comparisons
+        if stage.lasting and one.scenario.about.drive == "exchange"
+    ]
+    return min(
+        able, key=lambda pair: (pair[1].scenario.about.brief, not pair[1].scenario.about.serves), default=None
+    )
 
 
 def seconds(plan: Plan) -> float:
