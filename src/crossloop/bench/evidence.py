@@ -1,7 +1,7 @@
 """The evidence pass: how each row does what it does, after everything that is timed.
 
-Of one comparison only, on connections that stay and of no ladder (`subject`). Each row gets two fresh servers. The first
-says how long it takes to be there, and what idle connections hold. The second is asked from its first message on,
+Of one comparison only, on connections that stay and of no ladder (`subject`). Each row gets two fresh servers. The
+first says how long it takes to be there, and what idle connections hold. The second is asked from its first message on,
 until it is warm, how much CPU a message takes; then how often it sleeps; then, under strace, which system calls it
 makes. Nothing is compared by intervals: it explains figures and is none of them. What cannot be had is None, with its
 reason.
