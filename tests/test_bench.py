@@ -168,7 +168,7 @@ def test_references_run_beside_and_are_counted_with_nobody(
     assert cells(out)["asyncio", "timers"]["figures"]["of_native"] is None
     page = (out / "README.md").read_text()
     assert "**Headroom certificate**" in page
-    assert "Native references: the same echo in C" in page
+    assert "Native references: the same server in C" in page
 
 
 def test_references_can_be_left_out() -> None:
