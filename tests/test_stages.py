@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,7 @@ def test_a_room_is_visited_over_each_transport_and_leaves_nothing(transport: Tra
     if transport == "unix" and os.name == "nt":
         pytest.skip("Python has no unix sockets on Windows")
     stage = staged(transport, level, "asyncio", "select")
+    others = psutil.Process().children(recursive=True)  # of other tests in this process
     with Site(SUITE, Conditions(*cpus())) as site:
         with open_room(site, stage) as room:
             assert room.start(stage.rows) == {}
@@ -185,22 +187,25 @@ def test_a_room_is_visited_over_each_transport_and_leaves_nothing(transport: Tra
         assert certificate.is_file()
     assert not folder.exists()
     assert not certificate.exists()
-    assert not psutil.Process().children(recursive=True)
+    assert not set(psutil.Process().children(recursive=True)) - set(others)
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processes are moved where they are pinned")
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are moved where they are pinned")
 def test_processes_that_were_started_side_by_side_are_on_the_servers_cpu() -> None:
     server, load = cpus()
     if server is None:
         pytest.skip("this machine cannot pin")
     stage = staged("tcp", "StreamServer", "asyncio", "select", "epoll", "threads")
+    others = psutil.Process().children()  # of other tests in this process
     with Site(SUITE, Conditions(server, load)) as site, open_room(site, stage) as room:
         assert room.start(stage.rows) == {}
-        workers = [one for one in psutil.Process().children() if "crossloop.worker" in one.cmdline()]
+        ours = set(psutil.Process().children()) - set(others)
+        workers = [one for one in ours if "crossloop.worker" in one.cmdline()]
         assert len(workers) == len(stage.rows)
         for worker in workers:
             for thread in worker.threads():
-                assert os.sched_getaffinity(thread.id) == {server}
+                if sys.platform == "linux":
+                    assert os.sched_getaffinity(thread.id) == {server}
             assert worker.status() == psutil.STATUS_STOPPED
 
 
