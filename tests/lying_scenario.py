@@ -1,6 +1,6 @@
 """A scenario whose application lies once: the worker serves it as any other, and the load must not believe it.
 
-`of` among the parameters names the module of the honest one, `level` its level, `lie` what becomes of the 50th thing
+`of` among the parameters names the module of the honest one, `level` its level, `lie` what becomes of the 20th thing
 that it sends; of pushes the 1,000th, for the load first pushes until every connection has joined.
 """
 
@@ -54,7 +54,7 @@ class Scenario(ServedScenario):
     def __init__(self, parameters: Parameters):
         super().__init__(parameters)
         self._honest: ServedScenario = importlib.import_module(parameters["of"]).Scenario(parameters)
-        self._is_it = nth(1000 if parameters["level"] == "PushServer" else 50)
+        self._is_it = nth(1000 if parameters["level"] == "PushServer" else 20)
 
     def application(self) -> StreamApplication | PushApplication | DatagramApplication:
         honest: Any = self._honest.application()
