@@ -8,8 +8,8 @@ nor certificate, and the secret is agreed upon anew (psk_dhe_ke). What is left o
 how many turns of the loop, reads and writes they need for the flights of a handshake, and what objects they make.
 
 **What a resumed row needs.** The load takes a session from a connection before, and says how many of its connections
-were resumed (the counter `resumed`): as many as operations. Tickets are the context's matter in every library here; a
-server that gives none has 0 there, and its row is one of full handshakes.
+were resumed (the counter `resumed`): as many as operations, and the few that a slice's end left under way. Tickets are
+the context's matter in every library here; a server that gives none has 0 there, and its row is of full handshakes.
 
 The message makes sure that the server did finish the handshake: a client of TLS 1.3 is done one flight before it.
 
