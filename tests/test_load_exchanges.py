@@ -442,13 +442,18 @@ def test_a_line_that_is_cut_is_a_lost_connection(transport: Transport, drive: Dr
 
 
 def test_an_answer_before_its_request_is_all_sent_is_named(engine: Engine) -> None:
+    named = threading.Event()
+
     def hasty(sock: socket.socket, _number: int) -> None:
         sock.sendall(bad.exactly(sock, 16))
-        bad.silent(sock, 0) if sock.recv(1, socket.MSG_PEEK) else None
+        named.wait(10)  # a server that read on could take all of the request before its answer is seen
 
     large = Exchange(request=Content(stamp="binary", own_filler=32 << 20), answer=Content(stamp="binary"))
     with standing(hasty, "tcp") as address:
-        text = caught(address, large, engine, VerificationError, connections=1)
+        try:
+            text = caught(address, large, engine, VerificationError, connections=1)
+        finally:
+            named.set()
     assert "the answer came before all of its request was sent" in text
 
 

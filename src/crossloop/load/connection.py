@@ -75,6 +75,15 @@ class Connection:
         self.flights.extend((sequence, now) for sequence in sequences)
         self.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
+    def request_next(self, sequence: int, now: int) -> None:
+        """As `request`, of one where nothing is in flight, on a stream."""
+        script = self.script
+        self.expected = request = script.request(self.sender, sequence)
+        if script.answer is not script.request:
+            self.expected = script.answer(self.sender, sequence)
+        self.flights.append((sequence, now))
+        self.write(request)
+
     def expect(self, sequence: int, answer: bytes, now: int) -> None:
         """Be sent *answer*, which another connection's request makes the server do."""
         self.flights.append((sequence, now))

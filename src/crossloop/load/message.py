@@ -21,6 +21,7 @@ from crossloop.api.exchange import STAMP_BYTES, as_letters
 MAGIC = b"CLM\x02"
 HEADER = struct.Struct("=4sIQ")
 """A binary stamp."""
+_pack = HEADER.pack
 MAX_SIZE = 64 * 1024 * 1024
 EXCERPT = 16
 """Bytes shown of either side of a mismatch."""
@@ -56,18 +57,21 @@ class Composer:
         content = self.content
         self.after = fixed_filler(content.fixed_filler) + content.after
         self.size = content.size
-        self._view = memoryview(self.pattern)
         self._before, self._own = content.before, content.own_filler
+        self._is_message = content.stamp == "binary" and not (self._before or self.after)
+        """A binary stamp and its filler alone, as an echo's; it is made at half the price."""
         self._stamp: Callable[[int, int], bytes] = {
             "none": lambda _connection, _sequence: b"",
-            "binary": lambda connection, sequence: HEADER.pack(MAGIC, connection, sequence),
+            "binary": lambda connection, sequence: _pack(MAGIC, connection, sequence),
             "hex": lambda connection, sequence: b"%08x%016x" % (connection, sequence),
         }[content.stamp]
 
     def __call__(self, connection: int, sequence: int) -> bytes:
         """The content's bytes."""
         place = (connection * CONNECTION_STEP + sequence * SEQUENCE_STEP) % PLACES + HEADER.size
-        filler = self._view[place : place + self._own]
+        filler = self.pattern[place : place + self._own]
+        if self._is_message:
+            return _pack(MAGIC, connection, sequence) + filler
         return b"".join((self._before, self._stamp(connection, sequence), filler, self.after))
 
     def stamp_in(self, content: bytes | bytearray) -> tuple[int, int] | None:

@@ -213,7 +213,11 @@ class PythonTurns:
         """As `Turns.closed`."""
         self._latencies = polite, greedy = array("q"), array("q")
         poll, table, clock, spin = self.poller.poll, self.target.by_descriptor, perf_counter_ns, self.spin
-        follow, limit = self._follow, self._limit
+        follow, limit, target = self._follow, self._limit, self.target
+        exchange = target.script.exchange
+        single = target.drive == "exchange" and not (
+            target.datagrams or exchange.greedy or exchange.in_flight > 1
+        )
         waiting = False
         now = clock()
         while now < until_ns:
@@ -229,7 +233,12 @@ class PythonTurns:
                     connection = table[descriptor]
                     answered = connection.take()
                     now = clock()
-                    if answered:
+                    if single and answered:
+                        polite.append(now - answered[0])
+                        connection.answered += 1
+                        target.sent += 1
+                        connection.request_next(target.sent, now)
+                    elif answered:
                         latencies = greedy if connection.greedy else polite
                         for sent_ns in answered:
                             latencies.append(now - sent_ns)
