@@ -44,8 +44,8 @@ ABOUT = ScenarioAbout(
     unit="exchange",
     sets=(
         ("smoke", {"direction": "down", "connections": 4}),
-        ("quick", {"direction": "up", "connections": 4}),
         ("quick", {"direction": "slow", "connections": 4}),
+        ("standard", {"direction": "up", "connections": 4}),
         ("standard", {"direction": "down", "connections": 1}),
         ("standard", {"direction": "up", "connections": 1}),
         ("full", {"direction": "down", "connections": 100}),

@@ -51,7 +51,7 @@ ABOUT = ScenarioAbout(
     sets=(
         ("smoke", {"names": 300, "in_flight": 100, "kind": "plain"}),
         ("quick", {"names": 100, "in_flight": 1, "kind": "plain"}),
-        ("quick", {"names": 200, "in_flight": 100, "kind": "mixed"}),
+        ("standard", {"names": 200, "in_flight": 100, "kind": "mixed"}),
         ("standard", {"names": 40, "in_flight": 1, "kind": "mixed"}),
         ("standard", {"names": 100, "in_flight": 100, "kind": "lossy"}),
         ("full", {"names": 300, "in_flight": 10, "kind": "plain"}),

@@ -38,7 +38,7 @@ ABOUT = ScenarioAbout(
     unit="message",
     sets=(
         ("smoke", {"greedy": 10, "connections": 20}),
-        ("quick", {"greedy": 0, "connections": 20}),
+        ("standard", {"greedy": 0, "connections": 20}),
         ("standard", {"greedy": 1, "connections": 20}),
         ("full", {"greedy": 10, "connections": 100}),
         ("full", {"greedy": 50, "connections": 100}),

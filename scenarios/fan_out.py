@@ -27,7 +27,7 @@ ABOUT = ScenarioAbout(
     unit="delivery",
     sets=(
         ("smoke", {"connections": 100}),
-        ("quick", {"connections": 10}),
+        ("standard", {"connections": 10}),
         ("standard", {"connections": 1000}),
         ("full", {"connections": 4000}),
     ),

@@ -56,6 +56,7 @@ ABOUT = ScenarioAbout(
     limits={"connections": (1, 10000)},
     requires=("httptools>=0.6",),
     primary_styles_only_beyond=1,
+    brief=True,
 )
 
 _BODY_BYTES: Mapping[str, int] = {"plaintext": 32, "body-10k": 10240, "pieces": 10240}

@@ -27,7 +27,7 @@ ABOUT = ScenarioAbout(
     unit="line",
     sets=(
         ("smoke", {"in_flight": 16, "connections": 10}),
-        ("quick", {"in_flight": 1, "connections": 10}),
+        ("standard", {"in_flight": 1, "connections": 10}),
         ("standard", {"in_flight": 1, "connections": 100}),
         ("full", {"in_flight": 16, "connections": 100}),
         ("full", {"in_flight": 1, "connections": 1}),

@@ -48,7 +48,7 @@ ABOUT = ScenarioAbout(
     unit="hop",
     sets=(
         ("smoke", {"tasks": 10, "messages": 1}),
-        ("quick", {"tasks": 100, "messages": 10}),
+        ("standard", {"tasks": 100, "messages": 10}),
         ("standard", {"tasks": 100, "messages": 1}),
         ("standard", {"tasks": 100, "messages": 100}),
         ("full", {"tasks": 400, "messages": 1}),

@@ -29,7 +29,7 @@ ABOUT = ScenarioAbout(
     unit="message",
     sets=(
         ("smoke", {"size": 1024, "connections": 10}),
-        ("quick", {"size": 102400, "connections": 10}),
+        ("standard", {"size": 102400, "connections": 10}),
         ("standard", {"size": 1024, "connections": 100}),
         ("standard", {"size": 16384, "connections": 10}),
         ("full", {"size": 1024, "connections": 1}),

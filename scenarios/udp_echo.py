@@ -30,7 +30,7 @@ ABOUT = ScenarioAbout(
     unit="datagram",
     sets=(
         ("smoke", {"size": 64, "connections": 10}),
-        ("quick", {"size": 1400, "connections": 10}),
+        ("standard", {"size": 1400, "connections": 10}),
         ("standard", {"size": 64, "connections": 1}),
         ("standard", {"size": 64, "connections": 100}),
         ("full", {"size": 1400, "connections": 100}),

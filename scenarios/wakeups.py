@@ -46,7 +46,7 @@ ABOUT = ScenarioAbout(
     sets=(
         ("smoke", {"threads": 1, "mode": "throughput"}),
         ("quick", {"threads": 1, "mode": "latency"}),
-        ("quick", {"threads": 4, "mode": "throughput"}),
+        ("standard", {"threads": 4, "mode": "throughput"}),
         ("standard", {"threads": 2, "mode": "throughput"}),
         ("standard", {"threads": 2, "mode": "latency"}),
         ("standard", {"threads": 4, "mode": "latency"}),

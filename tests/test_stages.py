@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,9 @@ def test_processes_that_were_started_side_by_side_are_on_the_servers_cpu() -> No
             for thread in worker.threads():
                 if sys.platform == "linux":
                     assert os.sched_getaffinity(thread.id) == {server}
-            assert worker.status() == psutil.STATUS_STOPPED
+            limit = time.monotonic() + 10  # a signal is heard when the process gets the CPU
+            while worker.status() != psutil.STATUS_STOPPED:
+                assert time.monotonic() < limit
 
 
 def test_one_that_fails_at_its_start_costs_the_others_nothing() -> None:

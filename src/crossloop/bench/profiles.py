@@ -94,7 +94,7 @@ PROFILES: Mapping[str, Profile] = {
             rates=(),
             brief_generations=1,
             brief_rounds=ROUNDS_TO_SEPARATE,
-            climb=Pace(generations=1, slice_ms=300, run_in_ms=30),
+            climb=Pace(generations=1, slice_ms=200, run_in_ms=30),
             climb_slices=2,
         ),
         Profile(
