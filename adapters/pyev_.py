@@ -76,6 +76,7 @@ from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
+from crossloop.idioms.pushing import READ_BYTES, Pushing, without_application
 
 ABOUT = AdapterAbout(
     family="libev",
@@ -88,7 +89,6 @@ ABOUT = AdapterAbout(
     homepage="https://pypi.org/project/pyev-static/",
 )
 
-READ_BYTES = 65536
 FIRST_PRUNING = 1024
 
 _BACKENDS = {
@@ -387,7 +387,7 @@ class _Connection:
         self.socket.close()
 
 
-class _PushConnection(_Connection):
+class _PushConnection(Pushing, _Connection):
     """One whose application sends when it likes; what waits already goes first."""
 
     __slots__ = ("ended", "queue")
@@ -401,53 +401,22 @@ class _PushConnection(_Connection):
     ) -> None:
         self.ended = False
         self.queue: list[bytes] = []
-        super().__init__(loop, connection, _without_application, connections)
+        super().__init__(loop, connection, without_application, connections)
         self.receive = application(self.push)
 
-    def readable(self, _watcher: pyev.Io, _events: int) -> None:
-        try:
-            data = self.recv(READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if data:
-            self.push(self.receive(data))
-        else:
-            self.close()
-
-    def push(self, data: bytes) -> None:
-        if self.ended or not data:
-            return
-        if self.unsent:
-            self.queue.append(data)
-            return
-        try:
-            sent = self.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return  # see "Pushing"
-        if sent < len(data):
-            self.unsent = memoryview(data)[sent:]
-            self.turn(pyev.EV_WRITE, self.writable)
+    def hold(self, left: memoryview) -> None:
+        self.unsent = left
+        self.turn(pyev.EV_WRITE, self.writable)
 
     def writable(self, watcher: pyev.Io, events: int) -> None:
         super().writable(watcher, events)
-        if self.queue and not self.unsent:
-            data = b"".join(self.queue)
-            self.queue.clear()
-            self.push(data)
+        self.push_queue()
 
     def close(self) -> None:
         if not self.ended:
             self.ended = True
             super().close()
             self.receive(b"")
-
-
-def _without_application(_data: bytes) -> bytes:
-    return b""
 
 
 def _once(timer: pyev.Timer, events: int) -> None:

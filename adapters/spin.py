@@ -49,6 +49,7 @@ from crossloop.api import (
 from crossloop.idioms.accepting import ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
+from crossloop.idioms.pushing import Pushing, without_application
 
 ABOUT = AdapterAbout(
     family="model",
@@ -94,7 +95,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
         self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
     ) -> None:
         def connect(peer: socket.socket, buffer: memoryview) -> _Connection:
-            connection = _PushConnection(peer, buffer, _ended)
+            connection = _PushConnection(peer, buffer, without_application)
             connection.receive = application(connection.push)
             return connection
 
@@ -178,7 +179,7 @@ class _Connection:
         return False
 
 
-class _PushConnection(_Connection):
+class _PushConnection(Pushing, _Connection):
     """One whose application sends when it likes; its answers are sent as everything else is."""
 
     __slots__ = ("ended", "queue")
@@ -186,23 +187,10 @@ class _PushConnection(_Connection):
     def __init__(self, connection: socket.socket, buffer: memoryview, receive: Receive) -> None:
         super().__init__(connection, buffer, receive)
         self.queue: list[bytes] = []
-        """What waits behind `unsent`."""
         self.ended = False
 
-    def push(self, data: bytes) -> None:
-        if self.ended or not data:
-            return
-        if self.unsent:
-            self.queue.append(data)
-            return
-        try:
-            sent = self.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:  # reset by the peer, which the next `recv_into` says
-            return
-        if sent < len(data):
-            self.unsent = memoryview(data)[sent:]
+    def hold(self, left: memoryview) -> None:
+        self.unsent = left
 
     def turn(self) -> bool:
         try:
@@ -228,11 +216,6 @@ class _PushConnection(_Connection):
             self.socket.close()
             self.receive(b"")
         return False
-
-
-def _ended(_data: bytes) -> bytes:
-    """What a connection receives with before it has an application."""
-    return b""
 
 
 def _readable(sock: socket.socket) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from crossloop.api.about import AdapterAbout, ScenarioAbout
 from crossloop.api.levels import LEVEL_NAMES
 from crossloop.journal.parameters import parameters_key
-from crossloop.journal.records import Name, Parameters
+from crossloop.journal.records import Parameters
 from crossloop.plain_text import printable, shown
 from crossloop.worker.serving import TRANSPORTS
 
@@ -163,13 +163,6 @@ def parameters_with(about: ScenarioAbout, words: Mapping[str, str]) -> dict[str,
             raise ValueError(f"{name} is {shown(word)}: {error}") from error
     _refuse_set(about, parameters)
     return parameters
-
-
-def _refuse_name(what: str, name: str) -> None:
-    try:
-        msgspec.convert(name, Name)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{what}: {shown(name)} is no name: {error}") from error
 
 
 def _refuse_set(about: ScenarioAbout, parameters: Mapping[str, object]) -> None:

@@ -40,7 +40,7 @@ from crossloop.journal import (
     set_key,
 )
 from crossloop.journal.records import EVIDENCE
-from crossloop.outcomes import outcome_reason, outcome_stderr
+from crossloop.outcomes import Outcome, outcome_reason, outcome_stderr
 from crossloop.references import REFERENCES
 from crossloop.statistics import noise_floor, precise
 from crossloop.suite import Suite
@@ -180,11 +180,11 @@ class Bench:
             self._journal.write(one)
 
     def _references(
-        self, comparison: Comparison, slices: Sequence[SliceRecord], failures: Mapping[Row, object]
+        self, comparison: Comparison, slices: Sequence[SliceRecord], failures: Mapping[Row, Outcome]
     ) -> list[CellRecord]:
         """The cells of native references, which are ranked apart."""
         apart = replace(comparison, rows=comparison.references, control=None, references=())
-        return cells_of(apart, slices, failures, self._seed)  # type: ignore[arg-type]
+        return cells_of(apart, slices, failures, self._seed)
 
     def _write_cell(self, cell: CellRecord) -> None:
         try:

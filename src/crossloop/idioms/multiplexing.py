@@ -76,11 +76,8 @@ from crossloop.api import (
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
+from crossloop.idioms.pushing import READ_BYTES, Pushing, without_application
 from crossloop.idioms.timer_heap import Timer, TimerHeap
-
-READ_BYTES = 65536
-"""Most that one `recv` takes. Below 128 KiB: beyond it malloc may map the buffer and unmap it again for each
-message (mallopt(3), M_MMAP_THRESHOLD); a `recv(262144)` of 1 KiB took 25 µs so, a `recv(65536)` 4.4."""
 
 
 @dataclass(frozen=True)
@@ -379,7 +376,7 @@ class _Connection:
         self.server.connections.discard(self)
 
 
-class _PushConnection(_Connection):
+class _PushConnection(Pushing, _Connection):
     """One whose application sends when it likes; its answers are sent as everything else is."""
 
     __slots__ = ("ended", "queue")
@@ -387,55 +384,22 @@ class _PushConnection(_Connection):
     def __init__(self, server: _Server, loop: Multiplexing, peer: socket.socket) -> None:
         super().__init__(server, loop, peer)
         self.queue: list[bytes] = []
-        """What waits behind `unsent`."""
-        self.receive = _ended
+        self.receive = without_application
         self.ended = False
 
-    def readable(self) -> None:
-        try:
-            data = self.recv(READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:  # reset by the peer
-            data = b""
-        if data:
-            self.push(self.receive(data))
-        else:
-            self.close()
-
-    def push(self, data: bytes) -> None:
-        if self.ended or not data:
-            return
-        if self.unsent:
-            self.queue.append(data)
-            return
-        try:
-            sent = self.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return  # see "Pushing"
-        if sent < len(data):
-            self.unsent = memoryview(data)[sent:]
-            self.turn(self.loop.watched.readers, self.loop.watched.writers, self.writable)
+    def hold(self, left: memoryview) -> None:
+        self.unsent = left
+        self.turn(self.loop.watched.readers, self.loop.watched.writers, self.writable)
 
     def writable(self) -> None:
         super().writable()
-        if self.queue and not self.unsent:
-            data = b"".join(self.queue)
-            self.queue.clear()
-            self.push(data)
+        self.push_queue()
 
     def close(self) -> None:
         if not self.ended:
             self.ended = True
             super().close()
             self.receive(b"")
-
-
-def _ended(_data: bytes) -> bytes:
-    """What a connection receives with that never had an application."""
-    return b""
 
 
 @contextlib.contextmanager
