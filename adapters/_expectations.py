@@ -1,10 +1,10 @@
 """Where an adapter of this suite must not work, and why: each entry has a condition, a reason and a link.
 
 A failure without an entry is an error, and so is an entry whose check succeeds. This file is read, not run
-(`crossloop.conformance.known_limits`): constants and `Expectation(…)`, no code.
+(`crossloop.contract.known_limits`): constants and `Expectation(…)`, no code.
 """
 
-from crossloop.conformance.expectations import ALWAYS, LINUX, MUSL, WINDOWS, WINE, Expectation
+from crossloop.contract.expectations import ALWAYS, LINUX, MUSL, WINDOWS, WINE, Expectation
 
 ASYNCIO_PLATFORMS = "https://docs.python.org/3/library/asyncio-platforms.html"
 ASYNCIO_TLS = "https://github.com/python/cpython/blob/v3.13.0/Lib/asyncio/sslproto.py"

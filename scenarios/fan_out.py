@@ -13,7 +13,7 @@ The next message goes in when all have the last one: one is under way in the who
 delivery, from the sender's write to the member's read; the slowest hundredth are those who are served last.
 
 What this does not say: what a member that does not read does to the others. Every `PushServer` must keep serving them
-(conformance asks for that); how much it holds back for the slow one is the library's affair. Nor is it a broadcast of
+(the contract asks for that); how much it holds back for the slow one is the library's affair. Nor is it a broadcast of
 the network's: the kernel copies once for each connection.
 """
 

@@ -15,7 +15,7 @@ each once and in order, which is what the level promises. One that is lost ends 
 seconds, and the cell with it.
 
 Threads are started once and wait between repetitions. They are let go by the loop's first callback, so that
-all wake-ups find a loop that runs; what happens to those made before `run` is for conformance to ask.
+all wake-ups find a loop that runs; what happens to those made before `run` is for the contract to ask.
 
 Timed region: from entering the loop until the last wake-up has run and the loop has returned.
 """

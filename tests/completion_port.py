@@ -1,8 +1,8 @@
 """A stand-in for `_overlapped` and `_winapi`: completion ports over io_uring, for machines that are not Windows.
 
 It lets `adapters.iocp` serve real connections here, so that its own logic (what is under way, in which order
-things end, what is kept alive) is tested by all behaviours of a stream server. It says nothing of Windows:
-that is for the conformance tests on Windows, which use the real module.
+things end, what is kept alive) is tested by all promises of a stream server. It says nothing of Windows:
+that is for the the contract tests on Windows, which use the real module.
 """
 
 import contextlib

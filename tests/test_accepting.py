@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from crossloop.api import Echo, UnsupportedError
-from crossloop.conformance.behaviour import Subject
-from crossloop.conformance.peer import Server, echo, serve
+from crossloop.contract.peer import Server, echo, serve
+from crossloop.contract.promise import Subject
 from crossloop.idioms.accepting import AcceptFailure, accept_failure, must_rest
 from crossloop.idioms.asyncio_ import StandardLoop
 from crossloop.worker.channel import stop_pair

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from crossloop.conformance.behaviours import LEVELS
-from crossloop.conformance.checking import OPENS, check_adapter
-from tests.test_conformance import EXPECTATIONS, SUITE, described
+from crossloop.contract.checking import OPENS, check_adapter
+from crossloop.contract.promises import LEVELS
+from tests.test_contract import EXPECTATIONS, SUITE, described
 
 CASES = list(itertools.product(SUITE.adapters, (level.name for level in LEVELS)))
 

@@ -41,8 +41,8 @@ import adapters.aio
 from adapters.aio import Adapter
 from crossloop.api import Echo
 from crossloop.bindings.posix_aio import native_threads
-from crossloop.conformance.behaviour import Subject
-from crossloop.conformance.peer import echo, expect_end, serve
+from crossloop.contract.promise import Subject
+from crossloop.contract.peer import echo, expect_end, serve
 def tell(**said):
     print(json.dumps(said), flush=True)
 def held(before=None):

@@ -13,9 +13,9 @@ from crossloop.plain_text import shown
 from crossloop.supervise.answers import (
     Answer,
     AnswerError,
-    Behaved,
     Described,
     LoadFaultError,
+    PromiseAnswer,
     RefusedError,
     RowsGiven,
     Serving,
@@ -88,7 +88,7 @@ REFUSED: dict[str, tuple[type[Answer], Mapping[str, Any], str]] = {
     "no-time": (SliceAnswer, {**SLICE, "elapsed_ns": 0}, "elapsed_ns = 0: expected `int` >= 1"),
     "pairs": (SliceAnswer, {**SLICE, "latency": [[1, 2], [1]]}, "latency[1] = [1]"),
     "not-json": (SliceAnswer, {**SLICE, "cpu_ns": {"not JSON": "b'x'"}}, "cpu_ns = b'x'"),
-    "outcome": (Behaved, {"outcome": "fine", "expected": "", "actual": "", "reason": ""}, "outcome = 'fine'"),
+    "outcome": (PromiseAnswer, {"outcome": "fine", "expected": "", "actual": "", "reason": ""}, "outcome = 'fine'"),
     "refusal": (Described, {"outcome": "fine", "reason": ""}, "outcome = 'fine'"),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """threads, processes, spin: what they leave behind, how they meet a limit, and how a failure comes out.
 
-What all stream servers share is in the conformance suite.
+What all stream servers share is in the contract.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ SERVER = """
 import ctypes, importlib, json, os, sys, threading
 from dataclasses import asdict
 from crossloop.api import Echo
-from crossloop.conformance.behaviours.adapter import open_descriptors
+from crossloop.contract.promises.adapter import open_descriptors
 from crossloop.worker.channel import stop_pair
 from crossloop.worker.serving import open_listener, tell
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from crossloop.api import styles_of
-from crossloop.conformance.behaviour import Subject
-from crossloop.conformance.peer import Server, echo, serve
+from crossloop.contract.peer import Server, echo, serve
+from crossloop.contract.promise import Subject
 
 FEW = 5
 BOUNDED = ("tornado_", "gevent_libev")

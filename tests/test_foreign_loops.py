@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from crossloop.conformance.behaviour import Subject
-from crossloop.conformance.behaviours import BEHAVIOURS
-from crossloop.conformance.checking import check_adapter
-from crossloop.conformance.peer import Server, echo, serve
+from crossloop.contract.checking import check_adapter
+from crossloop.contract.peer import Server, echo, serve
+from crossloop.contract.promise import Subject
+from crossloop.contract.promises import PROMISES
 from crossloop.idioms.asyncio_ import StandardLoop
 from crossloop.suite import load_suite
 
@@ -74,9 +74,9 @@ RLOOPS_OWN = {
     "push-raises-at-end": "likewise",
     "datagrams-raises": "likewise",
     "datagrams-stop": "an endpoint that is aborted keeps its socket",
-    **{one.id: "create_server takes no `ssl`" for one in BEHAVIOURS if one.id.startswith("tls-")},
+    **{one.id: "create_server takes no `ssl`" for one in PROMISES if one.id.startswith("tls-")},
 }
-"""Behaviours that rloop 0.5.0 fails by itself, as tried by hand on Linux and CPython 3.11: they are not asked for."""
+"""Promises that rloop 0.5.0 fails by itself, as tried by hand on Linux and CPython 3.11: they are not asked for."""
 
 LEVELS = ("StreamServer", "Readiness", "Tasks", "NameResolution", "Adapter")
 """What it is asked for: it has no TLS yet (NotImplementedError), and errors of its protocols end elsewhere."""
@@ -89,15 +89,15 @@ LEVELS = ("StreamServer", "Readiness", "Tasks", "NameResolution", "Adapter")
 def test_rloop_serves_through_an_adapter_of_a_few_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """54 of 101 behaviours failed when its listener was used after it had been handed over."""
+    """54 of 101 promises failed when its listener was used after it had been handed over."""
     suite = load_suite([Path(__file__).parent / "foreign_suite"])
     (requirement,) = suite.adapters["rloop"].about.requires
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path)]
     done = subprocess.run([*pip, requirement], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    behaviours = [one.id for one in BEHAVIOURS if one.id not in RLOOPS_OWN]
-    records = list(check_adapter("rloop", suite=suite, levels=LEVELS, behaviours=behaviours))
+    promises = [one.id for one in PROMISES if one.id not in RLOOPS_OWN]
+    records = list(check_adapter("rloop", suite=suite, levels=LEVELS, promises=promises))
     failed = {f"{one.behaviour}: {one.actual}" for one in records if one.outcome != "measured"}
     assert failed == set()
     assert sum(one.behaviour.startswith("stream-") for one in records) > 30

@@ -1,4 +1,4 @@
-"""What is particular to gevent's loops; what all adapters share is in the conformance suite."""
+"""What is particular to gevent's loops; what all adapters share is in the contract."""
 
 import asyncio
 import json

@@ -1,6 +1,6 @@
 """Completion ports: the adapter's own logic over a stand-in for the port, and what is said elsewhere.
 
-On Windows the conformance tests run it on the real module.
+On Windows the the contract tests run it on the real module.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ import pytest
 from adapters.asyncio_proactor import Adapter as ProactorAdapter
 from crossloop.api import Echo, Receive, UnsupportedError
 from crossloop.bindings.io_uring import Ring
-from crossloop.conformance.behaviour import Behaviour, Subject
-from crossloop.conformance.behaviours.adapter import open_descriptors
-from crossloop.conformance.behaviours.datagrams import DATAGRAMS
-from crossloop.conformance.behaviours.push_server import PUSH_SERVER
-from crossloop.conformance.behaviours.stream_server import STREAM_SERVER
-from crossloop.conformance.behaviours.tls_server import TLS_SERVER
-from crossloop.conformance.peer import Server, echo, expect_end, serve, serve_by
+from crossloop.contract.peer import Server, echo, expect_end, serve, serve_by
+from crossloop.contract.promise import Promise, Subject
+from crossloop.contract.promises.adapter import open_descriptors
+from crossloop.contract.promises.datagrams import DATAGRAMS
+from crossloop.contract.promises.push_server import PUSH_SERVER
+from crossloop.contract.promises.stream_server import STREAM_SERVER
+from crossloop.contract.promises.tls_server import TLS_SERVER
 from crossloop.supervise.certificates import certificates
 from crossloop.worker.serving import open_datagrams
 from tests import completion_port
@@ -69,12 +69,12 @@ def files() -> Iterator[tuple[str, str]]:
 
 @needs_io_uring
 @pytest.mark.parametrize(
-    "behaviour",
-    [one for level in (STREAM_SERVER, TLS_SERVER, PUSH_SERVER, DATAGRAMS) for one in level.behaviours],
-    ids=lambda behaviour: behaviour.id,
+    "promise",
+    [one for level in (STREAM_SERVER, TLS_SERVER, PUSH_SERVER, DATAGRAMS) for one in level.promises],
+    ids=lambda promise: promise.id,
 )
-def test_it_behaves_as_a_server(adapter: Any, behaviour: Behaviour, files: tuple[str, str]) -> None:
-    behaviour.run(Subject(adapter, "native", *files))
+def test_it_behaves_as_a_server(adapter: Any, promise: Promise, files: tuple[str, str]) -> None:
+    promise.run(Subject(adapter, "native", *files))
 
 
 @needs_io_uring

@@ -1,6 +1,6 @@
 """io_uring: what older kernels lack, what runs out, who is not allowed, and what is left behind.
 
-What all stream servers and readiness loops share is in the conformance suite.
+What all stream servers and readiness loops share is in the the contract suite.
 """
 
 import contextlib
@@ -22,12 +22,12 @@ import pytest
 from adapters import iouring
 from crossloop.api import Echo, Receive, UnsupportedError
 from crossloop.bindings import io_uring
-from crossloop.conformance.behaviour import WAIT_S, Aside, Behaviour, Subject
-from crossloop.conformance.behaviours.adapter import open_descriptors
-from crossloop.conformance.behaviours.datagrams import DATAGRAMS
-from crossloop.conformance.behaviours.push_server import PUSH_SERVER
-from crossloop.conformance.behaviours.stream_server import STREAM_SERVER
-from crossloop.conformance.peer import Server, compare, echo, exchange, expect_end, pattern, serve
+from crossloop.contract.peer import Server, compare, echo, exchange, expect_end, pattern, serve
+from crossloop.contract.promise import WAIT_S, Aside, Promise, Subject
+from crossloop.contract.promises.adapter import open_descriptors
+from crossloop.contract.promises.datagrams import DATAGRAMS
+from crossloop.contract.promises.push_server import PUSH_SERVER
+from crossloop.contract.promises.stream_server import STREAM_SERVER
 from crossloop.worker.channel import stop_pair
 from crossloop.worker.serving import open_listener, tell
 
@@ -45,7 +45,7 @@ def refused_here() -> str:
 
 
 needs_io_uring = pytest.mark.skipif(bool(refused_here()), reason=refused_here() or "io_uring")
-BEHAVIOURS = {behaviour.id: behaviour for behaviour in STREAM_SERVER.behaviours}
+PROMISES = {promise.id: promise for promise in STREAM_SERVER.promises}
 
 
 @contextlib.contextmanager
@@ -60,11 +60,11 @@ def opened() -> Iterator[iouring.Adapter]:
     assert not open_descriptors() - before
 
 
-def run(adapter: iouring.Adapter, *behaviours: Behaviour) -> None:
-    """Run behaviours of a stream server; afterwards nothing may be under way but what listens for wake-ups."""
-    for behaviour in behaviours:
-        behaviour.run(Subject(adapter, "native"))
-        assert len(adapter.loop.handlers) == 1, behaviour.id
+def run(adapter: iouring.Adapter, *promises: Promise) -> None:
+    """Run promises of a stream server; afterwards nothing may be under way but what listens for wake-ups."""
+    for promise in promises:
+        promise.run(Subject(adapter, "native"))
+        assert len(adapter.loop.handlers) == 1, promise.id
 
 
 # Older kernels
@@ -80,7 +80,7 @@ def test_it_serves_by_what_an_older_kernel_has(
     with opened() as adapter:
         adapter.loop.multishot = multishot
         assert setup[0] in adapter.facts().library_version
-        run(adapter, *STREAM_SERVER.behaviours, *PUSH_SERVER.behaviours, *DATAGRAMS.behaviours)
+        run(adapter, *STREAM_SERVER.promises, *PUSH_SERVER.promises, *DATAGRAMS.promises)
 
 
 @needs_io_uring
@@ -112,9 +112,9 @@ def test_what_does_not_fit_waits(
     # Megabytes that are taken in by 64 bytes last for seconds: the server has something to do, and is not idle. And a
     # thousand receives that share a buffer or two are made again some 500,000 times: long on a busy machine.
     left_out = {"stream-idle", "stream-1000-connections"} if buffers < 3 else {"stream-idle"}
-    behaviours = [one for one in STREAM_SERVER.behaviours if one.id not in left_out]
+    promises = [one for one in STREAM_SERVER.promises if one.id not in left_out]
     with opened() as adapter:
-        run(adapter, *behaviours, *PUSH_SERVER.behaviours, *DATAGRAMS.behaviours)
+        run(adapter, *promises, *PUSH_SERVER.promises, *DATAGRAMS.promises)
 
 
 @needs_io_uring
@@ -122,7 +122,7 @@ def test_short_sends_are_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without MSG_WAITALL a send takes what fits the socket's buffer; an older kernel may do so with it."""
     monkeypatch.setattr(io_uring, "_MSG_WAITALL", 0)
     with opened() as adapter:
-        run(adapter, BEHAVIOURS["stream-large-answer"], BEHAVIOURS["stream-half-close-queue"])
+        run(adapter, PROMISES["stream-large-answer"], PROMISES["stream-half-close-queue"])
         serve(Subject(adapter, "native"), exchange_much)
 
 
@@ -204,7 +204,7 @@ def test_an_exception_of_the_application_is_raised_and_leaves_nothing(where: str
     with opened() as adapter:
         with pytest.raises(TypeError if where == "answer" else OurOwnError):
             serve(Subject(adapter, "native"), client, failing)
-        run(adapter, BEHAVIOURS["stream-one-byte"], BEHAVIOURS["stream-stop-connected"])
+        run(adapter, PROMISES["stream-one-byte"], PROMISES["stream-stop-connected"])
 
 
 @needs_io_uring
@@ -321,7 +321,7 @@ assert libc.prctl(38, 1, 0, 0, 0) == 0     # PR_SET_NO_NEW_PRIVS
 assert libc.prctl(22, 2, head, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
 from adapters import iouring
 from crossloop.api import UnsupportedError
-from crossloop.conformance.behaviours.adapter import open_descriptors
+from crossloop.contract.promises.adapter import open_descriptors
 before = open_descriptors()
 try:
     iouring.Adapter()

@@ -13,7 +13,7 @@ from tests.documents import ROOT
 ENGINE = ROOT / "src" / "crossloop"
 WORKER_HALF = ("api", "worker", "idioms", "bindings")
 READERS = ("report", "compare", "claims", "export")
-MAKERS = ("bench", "cli", "conformance", "load", "supervise", "suite")
+MAKERS = ("bench", "cli", "contract", "load", "supervise", "suite")
 BINDINGS_OF = {
     "idioms/gevent_.py": {"gevent"},
     "idioms/gevent_names.py": {"gevent"},

@@ -1,4 +1,4 @@
-"""What is particular to select, poll, epoll and kqueue and to their common loop; the rest is conformance."""
+"""What is particular to select, poll, epoll and kqueue and to their common loop; the rest is in the contract."""
 
 import errno
 import importlib
@@ -19,8 +19,8 @@ import pytest
 from adapters.kqueue_ import Changes, raise_refusal
 from crossloop.api import Echo, Receive, StreamServer, UnsupportedError
 from crossloop.bench.visits import beyond_bound
-from crossloop.conformance.behaviour import Subject
-from crossloop.conformance.peer import Server, echo, expect_end, serve
+from crossloop.contract.peer import Server, echo, expect_end, serve
+from crossloop.contract.promise import Subject
 from crossloop.idioms.select_size import set_size
 from crossloop.idioms.timer_heap import FIRST_SWEEP, LONGEST_WAIT_S, Timer, TimerHeap
 from crossloop.outcomes import Unsupported

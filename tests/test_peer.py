@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from crossloop.api import Facts, StreamApplication, StreamServer
-from crossloop.conformance.behaviour import WAIT_S, Subject
-from crossloop.conformance.peer import Server, expect_end, serve
+from crossloop.contract.peer import Server, expect_end, serve
+from crossloop.contract.promise import WAIT_S, Subject
 
 
 class Failing(StreamServer):

@@ -157,7 +157,7 @@ def load() -> Iterator[LoadClient]:
 @pytest.mark.parametrize("scenario", SERVED, ids=lambda entry: entry.id)
 @pytest.mark.parametrize("adapter_id", ["asyncio", "select", "threads"])
 def test_served_scenarios_under_load(adapter_id: str, scenario: ScenarioEntry, load: LoadClient) -> None:
-    """Three ways to wait. That every adapter serves each level right is for conformance to show."""
+    """Three ways to wait. That every adapter serves each level right is for contract to show."""
     chosen, parameters = SUITE.adapters[adapter_id], smoke_set(scenario)
     if not style_of(chosen, scenario.about.levels[0]):
         pytest.skip(f"{adapter_id} offers no {scenario.about.levels[0]}")

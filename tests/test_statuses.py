@@ -13,7 +13,7 @@ import click
 import pytest
 
 from crossloop.cli.commands import cli
-from crossloop.conformance.checking import check_adapter
+from crossloop.contract.checking import check_adapter
 from crossloop.outcomes import Failed, outcome_reason
 from tests.documents import ROOT
 from tests.misbehaving import changing, serving
@@ -140,7 +140,7 @@ def test_noise_of_the_environment_is_no_adapters_fault(
 ) -> None:
     monkeypatch.setenv(name, value)
     wanted = ["readiness-exceptions", "readiness-stop-twice"]
-    records = list(check_adapter("asyncio-select", behaviours=wanted))
+    records = list(check_adapter("asyncio-select", promises=wanted))
     assert [one.outcome for one in records] == ["measured"] * 3, records
 
 

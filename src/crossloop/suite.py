@@ -75,7 +75,7 @@ class Suite:
     scenarios: Mapping[str, ScenarioEntry]
     problems: tuple[str, ...]
     expectations: tuple[Path, ...] = ()
-    """Files of known limits (`crossloop.conformance.known_limits`), not read yet."""
+    """Files of known limits (`crossloop.contract.known_limits`), not read yet."""
 
 
 def own_folder() -> Path:

@@ -1,4 +1,4 @@
-"""`crossloop check`: conformance of every adapter, behaviour by behaviour."""
+"""`crossloop check`: the contract of every adapter, promise by promise."""
 
 import contextlib
 import itertools
@@ -15,9 +15,9 @@ from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import ProgressView
 from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, require_ports
-from crossloop.conformance.checking import check_adapter
-from crossloop.conformance.expectations import Expectation
-from crossloop.conformance.known_limits import known_limits
+from crossloop.contract.checking import check_adapter
+from crossloop.contract.expectations import Expectation
+from crossloop.contract.known_limits import known_limits
 from crossloop.journal import CheckRecord, JournalWriter, checks_path
 from crossloop.suite import Suite, SuiteError
 from crossloop.supervise.family import kill_all
@@ -27,7 +27,7 @@ AT_A_TIME = 4
 PORTS = 4096
 """A thousand connections for each adapter that is checked at a time, and those that wait for their end (TIME_WAIT)."""
 DESCRIPTORS = 512
-"""What the behaviours need but for the one with 1,000 connections, which says so itself when it lacks them."""
+"""What the promises need but for the one with 1,000 connections, which says so itself when it lacks them."""
 
 
 def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectations: Path | None) -> int:

@@ -292,7 +292,7 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 )
 @click.pass_obj
 def check(suites: tuple[Path, ...], adapters: str | None, out: Path | None, expectations: Path | None) -> int:
-    """Conformance: every adapter, behaviour by behaviour."""
+    """The contract: every adapter, promise by promise."""
     from crossloop.cli import checking
 
     return checking.run(suites, adapters, out, expectations)

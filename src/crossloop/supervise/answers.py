@@ -19,7 +19,7 @@ from crossloop.outcomes import Failed, NotInstalled, Outcome, Unsupported
 from crossloop.plain_text import MAX_SHOWN, printable, shown
 
 MAX_STYLE = 40
-"""Longest style: a behaviour's name and the style that it was checked in are one name of the journal."""
+"""Longest style: a promise's name and the style that it was checked in are one name of the journal."""
 _MAX_INT = 2**63 - 1
 
 Count = Annotated[int, Meta(ge=0, le=_MAX_INT)]
@@ -158,8 +158,8 @@ class EngineTaken(Answer, frozen=True):
     reason: Text
 
 
-class Behaved(Answer, frozen=True):
-    """What became of one behaviour in a checking process."""
+class PromiseAnswer(Answer, frozen=True):
+    """What became of one promise in a checking process."""
 
     outcome: Literal["measured", "unsupported", "failed"]
     expected: str

@@ -1,6 +1,6 @@
 """asyncio's adapter with one thing broken, named by CROSSLOOP_MUTATION.
 
-Each mutation is a defect that a real adapter could have; the tests show that a behaviour notices it.
+Each mutation is a defect that a real adapter could have; the tests show that a promise notices it.
 Without a mutation it works.
 """
 

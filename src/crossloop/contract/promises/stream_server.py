@@ -1,4 +1,4 @@
-"""Behaviours of `StreamServer`, run for each style that an adapter offers.
+"""Promises of `StreamServer`, run for each style that an adapter offers.
 
 Half-close is where libraries differ, so the requirement is stated here: what arrived before the peer's
 end of file is answered, and then the server ends the connection. A server that drops the answer
@@ -8,9 +8,7 @@ breaks every client that says `shutdown(SHUT_WR)`; one that stays open leaks con
 import socket
 
 from crossloop.api import Receive, StreamServer, UnsupportedError
-from crossloop.conformance.behaviour import Behaviour, Level, Subject, require
-from crossloop.conformance.behaviours.stream_endurance import ENDURANCE
-from crossloop.conformance.peer import (
+from crossloop.contract.peer import (
     Server,
     compare,
     echo,
@@ -23,6 +21,8 @@ from crossloop.conformance.peer import (
     send_until_blocked,
     serve,
 )
+from crossloop.contract.promise import Level, Promise, Subject, require
+from crossloop.contract.promises.stream_endurance import ENDURANCE
 
 MANY = 1000
 KIB = 1024
@@ -273,50 +273,48 @@ _STOP = "once `stop` is readable, close all and return"
 STREAM_SERVER = Level(
     "StreamServer",
     (
-        Behaviour("stream-one-byte", one_byte, "messages of one byte", _ECHOED),
-        Behaviour("stream-100-kib", hundred_kib, "messages larger than one read", _ECHOED),
-        Behaviour("stream-byte-by-byte", byte_by_byte, "messages that arrive in single bytes", _ECHOED),
-        Behaviour("stream-pipelined", pipelined, "two messages and a half in one piece", _ECHOED),
-        Behaviour(
+        Promise("stream-one-byte", one_byte, "messages of one byte", _ECHOED),
+        Promise("stream-100-kib", hundred_kib, "messages larger than one read", _ECHOED),
+        Promise("stream-byte-by-byte", byte_by_byte, "messages that arrive in single bytes", _ECHOED),
+        Promise("stream-pipelined", pipelined, "two messages and a half in one piece", _ECHOED),
+        Promise(
             "stream-state-per-connection",
             state_per_connection,
             "two connections to an application that counts",
             "the application's factory is called once per connection",
         ),
-        Behaviour("stream-large-answer", large_answer, "answers of a MiB to a byte", _ECHOED),
-        Behaviour(
-            "stream-100-interleaved", hundred_interleaved, "100 connections, each its own data", _ECHOED
-        ),
-        Behaviour(
+        Promise("stream-large-answer", large_answer, "answers of a MiB to a byte", _ECHOED),
+        Promise("stream-100-interleaved", hundred_interleaved, "100 connections, each its own data", _ECHOED),
+        Promise(
             "stream-1000-connections",
             thousand_connections,
             f"{MANY} connections at once",
             _ECHOED,
             limit_s=40.0,  # a thousand processes, on a machine that does other things
         ),
-        Behaviour("stream-coming-and-going", coming_and_going, "200 connections one after another", _ECHOED),
-        Behaviour("stream-half-close", half_close, "the peer says SHUT_WR after its message", _HALF),
-        Behaviour(
+        Promise("stream-coming-and-going", coming_and_going, "200 connections one after another", _ECHOED),
+        Promise("stream-half-close", half_close, "the peer says SHUT_WR after its message", _HALF),
+        Promise(
             "stream-half-close-queue", half_close_with_a_queue, "SHUT_WR while 8 MiB of answers wait", _HALF
         ),
-        Behaviour("stream-end-without-a-word", end_without_a_word, "the peer says SHUT_WR at once", _HALF),
-        Behaviour(
+        Promise("stream-end-without-a-word", end_without_a_word, "the peer says SHUT_WR at once", _HALF),
+        Promise(
             "stream-resets",
             resets,
             "peers reset at once, after sending, and with answers unread",
             "a peer's reset ends its connection and nothing else; nothing is written to stderr",
         ),
-        Behaviour(
+        Promise(
             "stream-slow-reader",
             slow_reader,
             "a peer sends without reading until its sending blocks, then reads it all",
             "backpressure: when a peer does not read, its connection is not read from either",
         ),
         *ENDURANCE,
-        Behaviour("stream-stop-idle", stop_without_clients, "stop without any client", _STOP),
-        Behaviour("stream-stop-connected", stop_with_clients, "stop with 20 clients connected", _STOP),
-        Behaviour("stream-stop-queue", stop_with_a_queue, "stop while a peer leaves 64 MiB unread", _STOP),
-        Behaviour("stream-refuses-after-stop", refuses_after_stop, "connect after the stop", _STOP),
+        Promise("stream-stop-idle", stop_without_clients, "stop without any client", _STOP),
+        Promise("stream-stop-connected", stop_with_clients, "stop with 20 clients connected", _STOP),
+        Promise("stream-stop-queue", stop_with_a_queue, "stop while a peer leaves 64 MiB unread", _STOP),
+        Promise("stream-refuses-after-stop", refuses_after_stop, "connect after the stop", _STOP),
     ),
     per_style=True,
 )

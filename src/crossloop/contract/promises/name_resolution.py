@@ -1,4 +1,4 @@
-"""Behaviours of `NameResolution`, run for each of an adapter's resolvers.
+"""Promises of `NameResolution`, run for each of an adapter's resolvers.
 
 The server is a thread of this file that answers A records over UDP and remembers what it saw (RFC 1035, 4.1). It is so
 small that nothing has to be installed beside the adapter, which the companion of the scenario `dns` would need.
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from crossloop.api import NameResolution
 from crossloop.companions.dns_zone import address_of, name_of
-from crossloop.conformance.behaviour import Aside, Behaviour, Level, Subject, require, require_equal
+from crossloop.contract.promise import Aside, Level, Promise, Subject, require, require_equal
 from crossloop.worker.channel import stop_pair
 from crossloop.worker.serving import tell
 
@@ -190,17 +190,17 @@ _RESOLVED = "name → addresses as text, or the error number of its failure"
 NAME_RESOLUTION = Level(
     "NameResolution",
     (
-        Behaviour("names-addresses", addresses, "ten names, one after the other", _RESOLVED),
-        Behaviour("names-missing", no_such_name, "five that exist, five that do not", _RESOLVED),
-        Behaviour("names-failing", failures, "three that the server fails on, three that it knows", _RESOLVED),
-        Behaviour("names-order", any_order, "answers in the reverse order of the questions", _RESOLVED),
-        Behaviour(
+        Promise("names-addresses", addresses, "ten names, one after the other", _RESOLVED),
+        Promise("names-missing", no_such_name, "five that exist, five that do not", _RESOLVED),
+        Promise("names-failing", failures, "three that the server fails on, three that it knows", _RESOLVED),
+        Promise("names-order", any_order, "answers in the reverse order of the questions", _RESOLVED),
+        Promise(
             "names-in-flight", bound_in_flight, f"{2 * IN_FLIGHT} names, counted at the server",
             "at most *in_flight* at a time, and as many as that",
         ),
-        Behaviour("names-many", many, f"{MANY} names, 50 at a time", _RESOLVED),
-        Behaviour("names-lost", lost, "the first question for each name is lost", _RESOLVED),
-        Behaviour("names-no-server", no_server, "nobody listens at the server's port", _RESOLVED),
+        Promise("names-many", many, f"{MANY} names, 50 at a time", _RESOLVED),
+        Promise("names-lost", lost, "the first question for each name is lost", _RESOLVED),
+        Promise("names-no-server", no_server, "nobody listens at the server's port", _RESOLVED),
     ),
     per_style=True,
 )  # fmt: skip

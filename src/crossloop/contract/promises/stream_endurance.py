@@ -1,4 +1,4 @@
-"""Behaviours of `StreamServer` that show only after a while, or in many connections and messages.
+"""Promises of `StreamServer` that show only after a while, or in many connections and messages.
 
 A fault of one in some thousand answers is invisible in a dozen of them, and so is one that costs a little each second.
 What these take is bounded: a few seconds for each style.
@@ -8,9 +8,8 @@ import selectors
 import socket
 import time
 
-from crossloop.conformance.behaviour import QUIET_S, WAIT_S, Behaviour, Subject, ViolationError, require
-from crossloop.conformance.observing import BusyTime, descriptors
-from crossloop.conformance.peer import (
+from crossloop.contract.observing import BusyTime, descriptors
+from crossloop.contract.peer import (
     Server,
     compare,
     echo,
@@ -19,7 +18,8 @@ from crossloop.conformance.peer import (
     send_until_blocked,
     serve,
 )
-from crossloop.conformance.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
+from crossloop.contract.promise import QUIET_S, WAIT_S, Promise, Subject, ViolationError, require
+from crossloop.contract.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
 
 MANY_MESSAGES = 20_000
 """One answer in 5,000 that is lost or doubled shows in these; a server that is slow to give them is left in peace after
@@ -174,16 +174,14 @@ class _Conversation:
 _ENDED = "at a peer's end of file what came before is answered, then the connection is closed"
 
 ENDURANCE = (
-    Behaviour(
-        "stream-released", released, "40 connections end in four ways; look at the descriptors", _ENDED
-    ),
-    Behaviour(
+    Promise("stream-released", released, "40 connections end in four ways; look at the descriptors", _ENDED),
+    Promise(
         "stream-idle",
         idle,
         "one connection is silent, one closed, one half closed, one does not read",
         "serving waits: a server with nothing to do uses no CPU",
     ),
-    Behaviour(
+    Promise(
         "stream-steady",
         steady,
         f"{MANY_MESSAGES:,} messages on 8 connections, for {WINDOW_S:g} s",

@@ -15,8 +15,8 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable
 
-from crossloop.conformance.behaviour import ViolationError
-from crossloop.conformance.observing import QueuedTime
+from crossloop.contract.observing import QueuedTime
+from crossloop.contract.promise import ViolationError
 
 WINDOW_S = 2.2
 """Two stalls of a server that stops once a second fall into it, wherever it begins. With one it is twice as long: on a

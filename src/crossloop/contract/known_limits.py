@@ -3,7 +3,7 @@
 A suite folder may hold `adapters/_expectations.py`, and a distribution may announce such a module by the entry-point
 group `crossloop.expectations`. The file is Python for its editor and its reader, and data for us: constants of text,
 and `EXPECTATIONS = (Expectation(…), …)`, whose arguments are literals, such constants, and the conditions of
-`crossloop.conformance.expectations`. It is a stranger's file as an adapter is, and it is read in the supervisor, so
+`crossloop.contract.expectations`. It is a stranger's file as an adapter is, and it is read in the supervisor, so
 nothing in it is called but what `_CALLS` names.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crossloop.conformance import expectations
-from crossloop.conformance.expectations import Condition, Expectation
+from crossloop.contract import expectations
+from crossloop.contract.expectations import Condition, Expectation
 from crossloop.suite import Suite, SuiteError, parsed_file
 
 NAME = "EXPECTATIONS"
@@ -93,5 +93,5 @@ def _condition(path: Path, node: ast.expr, names: Mapping[str, Any]) -> Conditio
 def _refused(path: Path, node: ast.stmt | ast.expr, what: str) -> SuiteError:
     return SuiteError(
         f"{path}: line {node.lineno}: {what[:200]}: expected data, as in "
-        f"`{NAME} = (Expectation('adapter', 'behaviour', ALWAYS, 'reason', 'https://…'),)`; it is read, not run"
+        f"`{NAME} = (Expectation('adapter', 'promise', ALWAYS, 'reason', 'https://…'),)`; it is read, not run"
     )

@@ -1,4 +1,4 @@
-"""One behaviour: what a level promises, in words and as a check that can fail.
+"""One promise: what a level promises, in words and as a check that can fail.
 
 A case says what it does, what the contract requires and how it runs; a failure says what was expected,
 then what was seen (the habit of h2spec).
@@ -26,7 +26,7 @@ within one step of the clock (15.6 ms on Windows up to Python 3.12) as due."""
 
 
 class ViolationError(Exception):
-    """A behaviour was not as required."""
+    """A promise was not as required."""
 
     def __init__(self, expected: object, actual: object):
         super().__init__(f"expected {expected}; was {actual}")
@@ -53,7 +53,7 @@ def _short(value: object) -> str:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a behaviour runs against: an adapter that is open in this process, and a style of the level."""
+    """What a promise runs against: an adapter that is open in this process, and a style of the level."""
 
     adapter: Adapter
     style: str = ""
@@ -67,7 +67,7 @@ Check: TypeAlias = Callable[[Subject], None]
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class Promise:
     """A named check. `run` raises `ViolationError`, `UnsupportedError`, or whatever the adapter raised."""
 
     id: str
@@ -77,16 +77,16 @@ class Behaviour:
     requirement: str
     """What the contract of the level (`crossloop.api.levels`) says about it."""
     limit_s: float = 20.0
-    """After this time in one process the behaviour has hung."""
+    """After this time in one process the promise has hung."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """The behaviours of one level, in the order in which they run."""
+    """The promises of one level, in the order in which they run."""
 
     name: str
     """Class in `crossloop.api.levels`."""
-    behaviours: tuple[Behaviour, ...]
+    promises: tuple[Promise, ...]
     per_style: bool = False
     """Its methods take a style: every style that the adapter has for it runs all of them, and is named in the row."""
 

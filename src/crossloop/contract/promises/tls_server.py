@@ -1,4 +1,4 @@
-"""Behaviours of `TlsServer`, run for each style that an adapter offers.
+"""Promises of `TlsServer`, run for each style that an adapter offers.
 
 TLS ends a stream by a message of its own, close_notify (RFC 8446, 6.1), and a connection by an alert; the transport's
 end may follow at once or be left to the peer, and both are right here.
@@ -10,16 +10,7 @@ import ssl
 from collections.abc import Callable
 
 from crossloop.api import Echo, Receive, StreamApplication
-from crossloop.conformance.behaviour import (
-    QUIET_S,
-    WAIT_S,
-    Behaviour,
-    Level,
-    Subject,
-    ViolationError,
-    require,
-)
-from crossloop.conformance.peer import (
+from crossloop.contract.peer import (
     Server,
     echo,
     expect_answer,
@@ -28,6 +19,15 @@ from crossloop.conformance.peer import (
     pattern,
     reset,
     serve_by,
+)
+from crossloop.contract.promise import (
+    QUIET_S,
+    WAIT_S,
+    Level,
+    Promise,
+    Subject,
+    ViolationError,
+    require,
 )
 from crossloop.worker.serving import entry, open_listener
 
@@ -54,7 +54,7 @@ class TlsPeers:
 def serve(
     subject: Subject, client: Callable[[TlsPeers], None], application: StreamApplication = Echo
 ) -> None:
-    """Have the subject serve *application* and *client* use it; see `crossloop.conformance.peer.serve_by`."""
+    """Have the subject serve *application* and *client* use it; see `crossloop.contract.peer.serve_by`."""
     enter = entry(subject.adapter, "TlsServer", application, subject.style, subject.certificate)
     serve_by(enter, open_listener("127.0.0.1", 0), lambda server: client(TlsPeers(server, subject.authority)))
 
@@ -251,26 +251,26 @@ _FAILED = "a handshake that fails, or a record that is no record, ends its conne
 TLS_SERVER = Level(
     "TlsServer",
     (
-        Behaviour("tls-echo", handshake, "two connections, up to 40 KiB", _PLAIN),
-        Behaviour("tls-large", large, "2 MiB down, 2 MiB up", _PLAIN),
-        Behaviour(
+        Promise("tls-echo", handshake, "two connections, up to 40 KiB", _PLAIN),
+        Promise("tls-large", large, "2 MiB down, 2 MiB up", _PLAIN),
+        Promise(
             "tls-close-notify", close_notify, "the peer's close_notify comes with its last message",
             "at a peer's close_notify what came before is answered, then the server's own is sent",
         ),
-        Behaviour("tls-garbage", garbage, "garbage for a handshake, and for a record", _FAILED),
-        Behaviour("tls-untrusting", untrusting, "clients that do not trust the certificate", _FAILED),
-        Behaviour(
+        Promise("tls-garbage", garbage, "garbage for a handshake, and for a record", _FAILED),
+        Promise("tls-untrusting", untrusting, "clients that do not trust the certificate", _FAILED),
+        Promise(
             "tls-resumption", resumption, "three connections, each with the session of the one before",
             "the context is the server's: it hands out tickets and takes them (RFC 8446, 2.2)",
         ),
-        Behaviour(
+        Promise(
             "tls-slow-reader", slow_reader, "a peer sends without reading until its sending blocks",
             "backpressure: when a peer does not read, its connection is not read from either",
         ),
-        Behaviour(
+        Promise(
             "tls-raises", raises, "an application that raises", "an exception of the application is raised"
         ),
-        Behaviour(
+        Promise(
             "tls-stop", stops, "stop when idle, in a handshake, and with 8 MiB unread",
             "once `stop` is readable, close all and return",
         ),

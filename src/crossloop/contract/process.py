@@ -1,13 +1,13 @@
-"""Entry of a checking process: `python -m crossloop.conformance.process`, spoken to over `Channel`.
+"""Entry of a checking process: `python -m crossloop.contract.process`, spoken to over `Channel`.
 
 First request: `{"module", "paths", "mark"}`; the answer is that of `crossloop.worker.opening.describe` or
-`{"outcome", "reason"}`. Then any number of `{"behaviour", "style", "limit_s", "mark"}`, for TLS also `"certificate"`
+`{"outcome", "reason"}`. Then any number of `{"promise", "style", "limit_s", "mark"}`, for TLS also `"certificate"`
 and `"authority"`, each answered by `{"outcome", "expected", "actual", "reason"}` once it has run. The adapter is made
 once and serves all; what it enters once in a process raises the second time.
 
 Before each answer the mark goes to standard error, so that the supervisor knows which output belongs
-to which behaviour, and which to the start: the system's loader and the interpreter may have complained there.
-A behaviour that hangs has its threads' stacks written there by faulthandler, from a thread of C that needs no
+to which promise, and which to the start: the system's loader and the interpreter may have complained there.
+A promise that hangs has its threads' stacks written there by faulthandler, from a thread of C that needs no
 interpreter lock, before the supervisor ends the process.
 """
 
@@ -18,8 +18,8 @@ import traceback
 from typing import Any
 
 from crossloop.api import Adapter, UnsupportedError
-from crossloop.conformance.behaviour import Behaviour, Subject, ViolationError
-from crossloop.conformance.behaviours import BEHAVIOURS
+from crossloop.contract.promise import Promise, Subject, ViolationError
+from crossloop.contract.promises import PROMISES
 from crossloop.worker.channel import Channel
 from crossloop.worker.opening import describe, open_adapter, refusal_of
 from crossloop.worker.process import settle
@@ -32,7 +32,7 @@ ENTRIES = {
 
 
 def main() -> int:
-    """Open the adapter that the first request names, then run behaviours until the channel ends."""
+    """Open the adapter that the first request names, then run promises until the channel ends."""
     channel = Channel()
     channel.start()
     request = channel.receive()
@@ -49,11 +49,11 @@ def main() -> int:
         return 1
     for level, why in type(adapter).entered_once.items():
         _enter_once(adapter, level, why)
-    known = {behaviour.id: behaviour for behaviour in BEHAVIOURS}
+    known = {promise.id: promise for promise in PROMISES}
     while (request := channel.receive()) is not None:
-        behaviour = known[request["behaviour"]]
+        promise = known[request["promise"]]
         files = request.get("certificate", ""), request.get("authority", "")
-        answer = run(behaviour, Subject(adapter, request["style"], *files), request["limit_s"])
+        answer = run(promise, Subject(adapter, request["style"], *files), request["limit_s"])
         _write_mark(request["mark"])
         channel.answer(answer)
     return 0
@@ -80,19 +80,19 @@ def _write_mark(mark: str) -> None:
     os.write(2, mark.encode())
 
 
-def run(behaviour: Behaviour, subject: Subject, limit_s: float) -> dict[str, Any]:
-    """Run one behaviour; every failure becomes an answer."""
+def run(promise: Promise, subject: Subject, limit_s: float) -> dict[str, Any]:
+    """Run one promise; every failure becomes an answer."""
     faulthandler.dump_traceback_later(limit_s)
     try:
-        behaviour.run(subject)
+        promise.run(subject)
     except UnsupportedError as error:
-        return _answer("unsupported", behaviour, "", str(error))
+        return _answer("unsupported", promise, "", str(error))
     except ViolationError as error:
         return {
             "outcome": "failed",
             "expected": error.expected,
             "actual": error.actual,
-            "reason": f"not as required: {behaviour.requirement}",
+            "reason": f"not as required: {promise.requirement}",
         }
     except BaseException as error:  # an adapter may raise anything, SystemExit included
         actual = "".join(traceback.format_exception_only(error)).strip()
@@ -100,14 +100,14 @@ def run(behaviour: Behaviour, subject: Subject, limit_s: float) -> dict[str, Any
             f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}"  # noqa: PTH119
             for frame in traceback.extract_tb(error.__traceback__)[-4:]
         )
-        return _answer("failed", behaviour, actual, f"raised at {where}")
+        return _answer("failed", promise, actual, f"raised at {where}")
     finally:
         faulthandler.cancel_dump_traceback_later()
-    return _answer("measured", behaviour, behaviour.requirement, "")
+    return _answer("measured", promise, promise.requirement, "")
 
 
-def _answer(outcome: str, behaviour: Behaviour, actual: str, reason: str) -> dict[str, Any]:
-    return {"outcome": outcome, "expected": behaviour.requirement, "actual": actual, "reason": reason}
+def _answer(outcome: str, promise: Promise, actual: str, reason: str) -> dict[str, Any]:
+    return {"outcome": outcome, "expected": promise.requirement, "actual": actual, "reason": reason}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Behaviours of `PushServer`, run for each style that an adapter offers.
+"""Promises of `PushServer`, run for each style that an adapter offers.
 
 The applications are rooms: what one connection says goes to all. A peer that does not read is where servers differ:
 one that waits for it keeps everybody waiting.
@@ -8,8 +8,7 @@ import socket
 from collections.abc import Callable
 
 from crossloop.api import PushApplication, Receive, Send
-from crossloop.conformance.behaviour import WAIT_S, Behaviour, Level, Subject, require_equal
-from crossloop.conformance.peer import (
+from crossloop.contract.peer import (
     Server,
     compare,
     echo,
@@ -22,6 +21,7 @@ from crossloop.conformance.peer import (
     reset,
     serve_by,
 )
+from crossloop.contract.promise import WAIT_S, Level, Promise, Subject, require_equal
 from crossloop.worker.serving import entry, open_listener
 
 KIB = 1024
@@ -67,7 +67,7 @@ class Room:
 
 
 def serve(subject: Subject, client: Callable[[Server], None], application: PushApplication) -> None:
-    """Have the subject serve *application* and *client* use it; see `crossloop.conformance.peer.serve_by`."""
+    """Have the subject serve *application* and *client* use it; see `crossloop.contract.peer.serve_by`."""
     enter = entry(subject.adapter, "PushServer", application, subject.style)
     serve_by(enter, open_listener("127.0.0.1", 0), client)
 
@@ -222,19 +222,19 @@ _END = "at its end a connection receives no bytes, once; what is sent on it afte
 PUSH_SERVER = Level(
     "PushServer",
     (
-        Behaviour("push-to-all", to_all_in_order, "10 connections, each of them speaks to all", _ORDER),
-        Behaviour("push-and-answer", answers_in_order, "two pushes and an answer to a byte", _ORDER),
-        Behaviour("push-slow-peer", slow_peer, "a peer leaves 6 MiB unread, then reads them", _SLOW),
-        Behaviour("push-ended", ended_ones, "connections closed, half closed, reset; pushes go on", _END),
-        Behaviour("push-half-close", half_close, "SHUT_WR while an answer of 2 MiB waits", _END),
-        Behaviour(
+        Promise("push-to-all", to_all_in_order, "10 connections, each of them speaks to all", _ORDER),
+        Promise("push-and-answer", answers_in_order, "two pushes and an answer to a byte", _ORDER),
+        Promise("push-slow-peer", slow_peer, "a peer leaves 6 MiB unread, then reads them", _SLOW),
+        Promise("push-ended", ended_ones, "connections closed, half closed, reset; pushes go on", _END),
+        Promise("push-half-close", half_close, "SHUT_WR while an answer of 2 MiB waits", _END),
+        Promise(
             "push-raises", raises, "an application that raises", "an exception of the application is raised"
         ),
-        Behaviour(
+        Promise(
             "push-raises-at-end", raises_at_an_end, "an application that raises when it is told of an end",
             "an exception of the application is raised, and all is closed",
         ),
-        Behaviour(
+        Promise(
             "push-stop", stops, "stop when idle, and with 6 MiB unread", "once `stop` is readable, close all and return"
         ),
     ),

@@ -1,4 +1,4 @@
-"""Behaviours of `Readiness`: timers. Lateness is measured elsewhere; here a timer must not be early."""
+"""Promises of `Readiness`: timers. Lateness is measured elsewhere; here a timer must not be early."""
 
 import math
 import threading
@@ -7,18 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from crossloop.api import Readiness
-from crossloop.conformance.behaviour import (
+from crossloop.contract.observing import BusyTime
+from crossloop.contract.promise import (
     EARLY_S,
     QUIET_S,
     WAIT_S,
     Aside,
-    Behaviour,
+    Promise,
     ViolationError,
     require,
     require_equal,
 )
-from crossloop.conformance.behaviours.readiness import on_loop, rest, turn
-from crossloop.conformance.observing import BusyTime
+from crossloop.contract.promises.readiness import on_loop, rest, turn
 
 FAR_S = (math.inf, 10.0**10, 2**31 / 1000 + 3600)
 """Never; what does not fit 64 bits of nanoseconds; what does not fit 31 of milliseconds, by an hour. The farthest
@@ -263,7 +263,7 @@ def every_from_outside(loop: Readiness) -> None:
 
 def far(loop: Readiness) -> None:
     """Nothing else runs, so that the far timer alone decides how long the loop asks the kernel to wait."""
-    for _ in range(1000):  # a heap full of cancelled timers is swept, and with them those of other behaviours
+    for _ in range(1000):  # a heap full of cancelled timers is swept, and with them those of other promises
         loop.cancel(loop.call_later(math.inf, loop.stop))
     for delay_s in FAR_S:
         fired: list[str] = []
@@ -309,20 +309,20 @@ _FAR = "a delay may be years, or infinite; the loop sleeps meanwhile"
 _EVERY = "call_every(interval_s, callback): a repeating timer, ended by cancel"
 
 TIMERS = (
-    Behaviour("timers-not-early", on_loop(not_early), "1, 7.5 and 40 ms, from outside the loop", _LATER),
-    Behaviour("timers-not-early-within", on_loop(not_early_within), "30 ms, late in a callback", _LATER),
-    Behaviour("timers-order", on_loop(order), "four delays, mixed", _LATER),
-    Behaviour("timers-zero", on_loop(zero), "a delay of zero, within a callback too", _LATER),
-    Behaviour(
+    Promise("timers-not-early", on_loop(not_early), "1, 7.5 and 40 ms, from outside the loop", _LATER),
+    Promise("timers-not-early-within", on_loop(not_early_within), "30 ms, late in a callback", _LATER),
+    Promise("timers-order", on_loop(order), "four delays, mixed", _LATER),
+    Promise("timers-zero", on_loop(zero), "a delay of zero, within a callback too", _LATER),
+    Promise(
         "timers-far", on_loop(far), "nothing but timers of 25 days, of 300 years, and infinite ones", _FAR
     ),
-    Behaviour("timers-idle", on_loop(idle), "nothing but one timer", _LATER),
-    Behaviour("timers-cancel", on_loop(cancel), "before it fires, after it, and twice", _CANCEL),
-    Behaviour("timers-cancel-itself", on_loop(cancel_itself), "in its own callback", _CANCEL),
-    Behaviour("timers-cancel-another", on_loop(cancel_another), "when it is due already", _CANCEL),
-    Behaviour("timers-many", on_loop(many), "2000, every other one cancelled", _CANCEL),
-    Behaviour("timers-rearm", on_loop(rearm), "1001 times, after it fired, then cancelled", _REARM),
-    Behaviour("timers-rearm-itself", on_loop(rearm_itself), "in its own callback", _REARM),
-    Behaviour("timers-every", on_loop(every), "five times, ended in its own callback", _EVERY),
-    Behaviour("timers-every-cancel", on_loop(every_from_outside), "ended by another callback", _EVERY),
+    Promise("timers-idle", on_loop(idle), "nothing but one timer", _LATER),
+    Promise("timers-cancel", on_loop(cancel), "before it fires, after it, and twice", _CANCEL),
+    Promise("timers-cancel-itself", on_loop(cancel_itself), "in its own callback", _CANCEL),
+    Promise("timers-cancel-another", on_loop(cancel_another), "when it is due already", _CANCEL),
+    Promise("timers-many", on_loop(many), "2000, every other one cancelled", _CANCEL),
+    Promise("timers-rearm", on_loop(rearm), "1001 times, after it fired, then cancelled", _REARM),
+    Promise("timers-rearm-itself", on_loop(rearm_itself), "in its own callback", _REARM),
+    Promise("timers-every", on_loop(every), "five times, ended in its own callback", _EVERY),
+    Promise("timers-every-cancel", on_loop(every_from_outside), "ended by another callback", _EVERY),
 )

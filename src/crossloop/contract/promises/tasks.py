@@ -1,4 +1,4 @@
-"""Behaviours of `Tasks`. Sockets are non-blocking, as a scenario hands them over."""
+"""Promises of `Tasks`. Sockets are non-blocking, as a scenario hands them over."""
 
 import socket
 import time
@@ -6,19 +6,19 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from crossloop.api import Tasks
-from crossloop.conformance.behaviour import (
+from crossloop.contract.peer import compare, expect_end, pattern, receive_exactly
+from crossloop.contract.promise import (
     EARLY_S,
     Aside,
-    Behaviour,
     Check,
     Level,
+    Promise,
     Subject,
     ViolationError,
     require,
     require_equal,
 )
-from crossloop.conformance.behaviours.readiness import pair
-from crossloop.conformance.peer import compare, expect_end, pattern, receive_exactly
+from crossloop.contract.promises.readiness import pair
 
 
 def on_tasks(check: Callable[[Tasks], None]) -> Check:
@@ -208,20 +208,20 @@ _RUN = "run main and everything it spawned to completion; the first exception is
 TASKS = Level(
     "Tasks",
     (
-        Behaviour(
+        Promise(
             "tasks-echo-pair", on_tasks(echo_pair), "two tasks, 100 messages", "receive at most n; send all"
         ),
-        Behaviour("tasks-end-of-file", on_tasks(end_of_file), "the peer closes", "empty at end of file"),
-        Behaviour("tasks-sleep", on_tasks(sleeping), "three sleeps at a time", "await sleep(seconds)"),
-        Behaviour("tasks-many", on_tasks(many), "400 tasks on 200 pairs", _RUN),
-        Behaviour("tasks-nested", on_tasks(nested), "tasks that spawn tasks", _RUN),
-        Behaviour(
+        Promise("tasks-end-of-file", on_tasks(end_of_file), "the peer closes", "empty at end of file"),
+        Promise("tasks-sleep", on_tasks(sleeping), "three sleeps at a time", "await sleep(seconds)"),
+        Promise("tasks-many", on_tasks(many), "400 tasks on 200 pairs", _RUN),
+        Promise("tasks-nested", on_tasks(nested), "tasks that spawn tasks", _RUN),
+        Promise(
             "tasks-large-to-slow",
             on_tasks(large_to_slow),
             "8 MiB to a peer that does not read until other tasks had their turns",
             "all of data is handed to the kernel on return",
         ),
-        Behaviour("tasks-error-of-main", on_tasks(error_of_main), "main raises", _RUN),
-        Behaviour("tasks-error-of-spawned", on_tasks(error_of_spawned), "a spawned task raises", _RUN),
+        Promise("tasks-error-of-main", on_tasks(error_of_main), "main raises", _RUN),
+        Promise("tasks-error-of-spawned", on_tasks(error_of_spawned), "a spawned task raises", _RUN),
     ),
 )

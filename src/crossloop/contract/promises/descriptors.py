@@ -1,4 +1,4 @@
-"""Behaviours of `Readiness`: watching descriptors for reading and writing."""
+"""Promises of `Readiness`: watching descriptors for reading and writing."""
 
 import os
 import socket
@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 
 from crossloop.api import Readiness, UnsupportedError
-from crossloop.conformance.behaviour import Behaviour, require, require_equal
-from crossloop.conformance.behaviours.readiness import on_loop, pair, rest, turn
+from crossloop.contract.promise import Promise, require, require_equal
+from crossloop.contract.promises.readiness import on_loop, pair, rest, turn
 
 # Reading ------------------------------------------------------------------------------------------
 
@@ -380,38 +380,34 @@ _UNWATCH = "unwatch(fd): stop watching for reading"
 _WRITE = "as watch, for writability; both may be on for one descriptor"
 
 DESCRIPTORS = (
-    Behaviour("readiness-readable", on_loop(readable), "data arrives three times", _WATCH),
-    Behaviour("readiness-level-triggered", on_loop(level_triggered), "data left unread twice", _WATCH),
-    Behaviour("readiness-part-read", on_loop(part_read), "five bytes read one a call", _WATCH),
-    Behaviour("readiness-peer-closes", on_loop(peer_closes), "the peer closes", _WATCH),
-    Behaviour("readiness-pipe", on_loop(pipes), "a pipe instead of a socket", "fd is an int"),
-    Behaviour("readiness-100-descriptors", on_loop(hundred_descriptors), "100 ready at once", _WATCH),
-    Behaviour("readiness-unwatch", on_loop(unwatch), "unwatch with data pending, then watch again", _UNWATCH),
-    Behaviour(
+    Promise("readiness-readable", on_loop(readable), "data arrives three times", _WATCH),
+    Promise("readiness-level-triggered", on_loop(level_triggered), "data left unread twice", _WATCH),
+    Promise("readiness-part-read", on_loop(part_read), "five bytes read one a call", _WATCH),
+    Promise("readiness-peer-closes", on_loop(peer_closes), "the peer closes", _WATCH),
+    Promise("readiness-pipe", on_loop(pipes), "a pipe instead of a socket", "fd is an int"),
+    Promise("readiness-100-descriptors", on_loop(hundred_descriptors), "100 ready at once", _WATCH),
+    Promise("readiness-unwatch", on_loop(unwatch), "unwatch with data pending, then watch again", _UNWATCH),
+    Promise(
         "readiness-unwatch-in-vain",
         on_loop(unwatch_in_vain),
         "unwatch before watch, and twice; watch twice",
         "unwatch is harmless when it is not watched; watched again, it calls back the new one alone",
     ),
-    Behaviour("readiness-unwatch-itself", on_loop(unwatch_itself), "unwatch in its own callback", _UNWATCH),
-    Behaviour(
+    Promise("readiness-unwatch-itself", on_loop(unwatch_itself), "unwatch in its own callback", _UNWATCH),
+    Promise(
         "readiness-unwatch-another", on_loop(unwatch_another), "of two that are ready one ends both", _UNWATCH
     ),
-    Behaviour(
-        "readiness-number-reused", on_loop(reused_number), "unwatch, close, same number anew", _UNWATCH
-    ),
-    Behaviour(
+    Promise("readiness-number-reused", on_loop(reused_number), "unwatch, close, same number anew", _UNWATCH),
+    Promise(
         "readiness-number-reused-at-once",
         on_loop(reused_in_callback),
         "the same within one callback, with nothing polled between",
         _UNWATCH,
     ),
-    Behaviour("readiness-writable", on_loop(writable), "a socket with room", _WRITE),
-    Behaviour("readiness-writable-again", on_loop(writable_again), "a full socket is drained", _WRITE),
-    Behaviour(
-        "readiness-both-directions", on_loop(both_directions), "watch and watch_write on one fd", _WRITE
-    ),
-    Behaviour(
+    Promise("readiness-writable", on_loop(writable), "a socket with room", _WRITE),
+    Promise("readiness-writable-again", on_loop(writable_again), "a full socket is drained", _WRITE),
+    Promise("readiness-both-directions", on_loop(both_directions), "watch and watch_write on one fd", _WRITE),
+    Promise(
         "readiness-reading-ends-first", on_loop(reading_ends_first), "unwatch leaves watch_write on", _WRITE
     ),
 )

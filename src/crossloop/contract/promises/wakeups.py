@@ -1,12 +1,12 @@
-"""Behaviours of `Readiness`: wake-ups, the only member that other threads may call."""
+"""Promises of `Readiness`: wake-ups, the only member that other threads may call."""
 
 import threading
 import time
 
 from crossloop.api import Readiness
-from crossloop.conformance.behaviour import WAIT_S, Aside, Behaviour, require, require_equal
-from crossloop.conformance.behaviours.readiness import on_loop, rest, turn
-from crossloop.conformance.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
+from crossloop.contract.promise import WAIT_S, Aside, Promise, require, require_equal
+from crossloop.contract.promises.readiness import on_loop, rest, turn
+from crossloop.contract.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
 
 THREADS = 4
 EACH = 1000
@@ -141,11 +141,11 @@ def ping_pong(loop: Readiness) -> None:
 _WAKE = "thread-safe: every call leads to one run of its callback, in the loop's thread, in order per thread"
 
 WAKEUPS = (
-    Behaviour("wakeups-from-thread", on_loop(from_thread), "into a loop that has nothing else", _WAKE),
-    Behaviour("wakeups-exact", on_loop(exact), f"{THREADS} threads, {EACH} each", _WAKE),
-    Behaviour("wakeups-own-thread", on_loop(from_own_thread), "before run, and within a callback", _WAKE),
-    Behaviour("wakeups-same-callback", on_loop(same_callback), "one callback, 100 calls", _WAKE),
-    Behaviour(
+    Promise("wakeups-from-thread", on_loop(from_thread), "into a loop that has nothing else", _WAKE),
+    Promise("wakeups-exact", on_loop(exact), f"{THREADS} threads, {EACH} each", _WAKE),
+    Promise("wakeups-own-thread", on_loop(from_own_thread), "before run, and within a callback", _WAKE),
+    Promise("wakeups-same-callback", on_loop(same_callback), "one callback, 100 calls", _WAKE),
+    Promise(
         "wakeups-ping-pong",
         on_loop(ping_pong),
         f"{MANY:,} times there and back, for {WINDOW_S:g} s",

@@ -1,4 +1,4 @@
-"""That behaviours can fail, what becomes of one that does, and the data of known limits."""
+"""That promises can fail, what becomes of one that does, and the data of known limits."""
 
 import fnmatch
 import sys
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crossloop.conformance.behaviours import BEHAVIOURS
-from crossloop.conformance.checking import OPENS, check_adapter
-from crossloop.conformance.expectations import (
+from crossloop.contract.checking import OPENS, check_adapter
+from crossloop.contract.expectations import (
     ALWAYS,
     LINUX,
     MUSL,
@@ -22,7 +21,8 @@ from crossloop.conformance.expectations import (
     python_before,
     version_numbers,
 )
-from crossloop.conformance.known_limits import known_limits, read_expectations
+from crossloop.contract.known_limits import known_limits, read_expectations
+from crossloop.contract.promises import PROMISES
 from crossloop.journal import CheckRecord
 from crossloop.outcomes import Unsupported
 from crossloop.suite import SuiteError, load_suite
@@ -46,23 +46,23 @@ def described(record: CheckRecord) -> str:
 
 
 def test_ids_are_unique_and_words_complete() -> None:
-    ids = [behaviour.id for behaviour in BEHAVIOURS]
+    ids = [promise.id for promise in PROMISES]
     assert len(ids) == len(set(ids))
-    assert all(behaviour.description and behaviour.requirement for behaviour in BEHAVIOURS)
+    assert all(promise.description and promise.requirement for promise in PROMISES)
 
 
-# Behaviours notice what is broken
+# Promises notice what is broken
 
 
 def broken(
-    mutation: str, monkeypatch: pytest.MonkeyPatch, *behaviours: str, limit_s: float = 8.0
+    mutation: str, monkeypatch: pytest.MonkeyPatch, *promises: str, limit_s: float = 8.0
 ) -> list[CheckRecord]:
     monkeypatch.setenv("CROSSLOOP_MUTATION", mutation)
-    return list(check_adapter("mutant", suite=BROKEN, behaviours=behaviours, limit_s=limit_s))[1:]
+    return list(check_adapter("mutant", suite=BROKEN, promises=promises, limit_s=limit_s))[1:]
 
 
 @pytest.mark.parametrize(
-    ("mutation", "behaviour", "actual"),
+    ("mutation", "promise", "actual"),
     [
         ("losing", "stream-100-kib", "bytes, then nothing for 5 s"),
         ("losing", "stream-100-interleaved", "nothing for 5 s"),
@@ -108,18 +108,18 @@ def broken(
     ],
 )
 def test_behaviours_can_fail(
-    mutation: str, behaviour: str, actual: str, monkeypatch: pytest.MonkeyPatch
+    mutation: str, promise: str, actual: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (record,) = broken(mutation, monkeypatch, behaviour, limit_s=40)
+    (record,) = broken(mutation, monkeypatch, promise, limit_s=40)
     assert (record.outcome, record.as_expected) == ("failed", False), described(record)
     assert actual in record.actual
     assert record.expected
 
 
 def test_the_mutant_works_without_a_mutation(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = broken("", monkeypatch, *(behaviour.id for behaviour in BEHAVIOURS), limit_s=40)
+    records = broken("", monkeypatch, *(promise.id for promise in PROMISES), limit_s=40)
     assert [described(record) for record in records if record.outcome != "measured"] == []
-    assert len(records) == len(BEHAVIOURS)
+    assert len(records) == len(PROMISES)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_befalls_one_behaviour_spares_the_next(
 def test_a_style_that_fails_again_and_again_is_given_up_and_the_next_level_is_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A server that ignores its stop hangs in each of its behaviours."""
+    """A server that ignores its stop hangs in each of its promises."""
     monkeypatch.setenv("CROSSLOOP_MUTATION", "deaf")
     seen: list[tuple[str, int, int]] = []
     records = list(
@@ -179,7 +179,7 @@ def test_an_unsupported_member_is_unsupported_with_its_reason(monkeypatch: pytes
 
 def test_a_level_that_is_entered_once_has_a_fresh_process_for_each_behaviour() -> None:
     wanted = ["readiness-readable", "timers-zero", "readiness-runs-again"]
-    first, second, again = list(check_adapter("once", suite=BROKEN, behaviours=wanted))[1:]
+    first, second, again = list(check_adapter("once", suite=BROKEN, promises=wanted))[1:]
     assert {one.outcome for one in (first, second)} == {"measured"}, described(first) + described(second)
     assert (again.behaviour, again.outcome, again.as_expected) == (
         "readiness-runs-again",
@@ -293,7 +293,7 @@ def test_the_suites_known_limits_name_what_exists() -> None:
         assert one.link.startswith("https://")
         assert fnmatch.filter(SUITE.adapters, one.adapter), one.adapter
         prefix = one.behaviour.split("*")[0].split("@")[0]
-        assert any(behaviour.id.startswith(prefix) for behaviour in BEHAVIOURS), one.behaviour
+        assert any(promise.id.startswith(prefix) for promise in PROMISES), one.behaviour
 
 
 def test_a_suite_folder_brings_known_limits_of_its_own(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Behaviours of `Datagrams`, run for each style that an adapter offers.
+"""Promises of `Datagrams`, run for each style that an adapter offers.
 
 UDP may lose datagrams, and on loopback it does where a queue is full. What is sent here at a time fits any queue, so
 that nothing is sent twice: an answer that does not come is the server's doing.
@@ -9,15 +9,15 @@ import sys
 from collections.abc import Callable
 
 from crossloop.api import DatagramApplication
-from crossloop.conformance.behaviour import (
+from crossloop.contract.peer import Server, compare, expect_failure, fail, pattern, serve_by
+from crossloop.contract.promise import (
     QUIET_S,
     WAIT_S,
-    Behaviour,
     Level,
+    Promise,
     Subject,
     ViolationError,
 )
-from crossloop.conformance.peer import Server, compare, expect_failure, fail, pattern, serve_by
 from crossloop.worker.serving import entry, open_datagrams
 
 MANY = 200
@@ -28,7 +28,7 @@ LARGEST = 9216 if sys.platform == "darwin" else 65507
 def serve(
     subject: Subject, client: Callable[[Server], None], application: DatagramApplication = bytes.upper
 ) -> None:
-    """Have the subject serve *application* and *client* use it; see `crossloop.conformance.peer.serve_by`."""
+    """Have the subject serve *application* and *client* use it; see `crossloop.contract.peer.serve_by`."""
     enter = entry(subject.adapter, "Datagrams", application, subject.style)
     serve_by(enter, open_datagrams("127.0.0.1", 0), client)
 
@@ -160,16 +160,16 @@ _PEERS = "an error of one peer is no error of the others"
 DATAGRAMS = Level(
     "Datagrams",
     (
-        Behaviour("datagrams-to-sender", to_the_sender, "20 peers, each with its own datagrams", _ANSWERED),
-        Behaviour("datagrams-in-pieces", in_pieces_as_sent, "ten at once from one peer", _ANSWERED),
-        Behaviour("datagrams-sizes", sizes, f"of 0, 1, 1,472 and {LARGEST:,} bytes", _ANSWERED),
-        Behaviour("datagrams-no-answer", no_answer, "some that the application does not answer", _ANSWERED),
-        Behaviour("datagrams-gone", gone, "peers that close at once, beside one that stays", _PEERS),
-        Behaviour("datagrams-many-peers", many_peers, f"{MANY} peers, 100 at a time", _ANSWERED),
-        Behaviour(
+        Promise("datagrams-to-sender", to_the_sender, "20 peers, each with its own datagrams", _ANSWERED),
+        Promise("datagrams-in-pieces", in_pieces_as_sent, "ten at once from one peer", _ANSWERED),
+        Promise("datagrams-sizes", sizes, f"of 0, 1, 1,472 and {LARGEST:,} bytes", _ANSWERED),
+        Promise("datagrams-no-answer", no_answer, "some that the application does not answer", _ANSWERED),
+        Promise("datagrams-gone", gone, "peers that close at once, beside one that stays", _PEERS),
+        Promise("datagrams-many-peers", many_peers, f"{MANY} peers, 100 at a time", _ANSWERED),
+        Promise(
             "datagrams-raises", raises, "an application that raises", "an exception of the application is raised"
         ),
-        Behaviour(
+        Promise(
             "datagrams-stop", stops, "stop before the first datagram and after one",
             "once `stop` is readable, close and return",
         ),

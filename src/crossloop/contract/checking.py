@@ -1,7 +1,7 @@
-"""The supervisor's half of conformance: one process per level of an adapter, one record per behaviour.
+"""The supervisor's half of the contract: one process per level of an adapter, one record per promise.
 
-A behaviour that fails, crashes or hangs costs its process, for the loop in it can no longer be trusted;
-the remaining behaviours go on in a fresh one.
+A promise that fails, crashes or hangs costs its process, for the loop in it can no longer be trusted;
+the remaining promises go on in a fresh one.
 """
 
 import time
@@ -13,9 +13,9 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from crossloop.conformance.behaviour import Behaviour
-from crossloop.conformance.behaviours import LEVELS
-from crossloop.conformance.expectations import Expectation, Surroundings, judge, surroundings
+from crossloop.contract.expectations import Expectation, Surroundings, judge, surroundings
+from crossloop.contract.promise import Promise
+from crossloop.contract.promises import LEVELS
 from crossloop.journal import CheckRecord
 from crossloop.outcomes import (
     Failed,
@@ -27,25 +27,25 @@ from crossloop.outcomes import (
 )
 from crossloop.plain_text import without_folders
 from crossloop.suite import AdapterEntry, Suite, load_suite
-from crossloop.supervise.answers import Behaved, Described
+from crossloop.supervise.answers import Described, PromiseAnswer
 from crossloop.supervise.certificates import Certificates, certificates
 from crossloop.supervise.child import Child, ChildError, suite_paths
 
 OPEN_LIMIT_S = 30.0
 """For importing a binding and making its loop, on a cold disk."""
 GRACE_S = 2.0
-"""On top of a behaviour's own limit, within which the process writes its stacks."""
+"""On top of a promise's own limit, within which the process writes its stacks."""
 FAILING_S = 30.0
-"""What the behaviours of one level, in one style, may spend on failing: those that are left then are failed without
+"""What the promises of one level, in one style, may spend on failing: those that are left then are failed without
 being run. A server that ignores its stop would have each of them take its whole limit."""
 OPENS = "adapter-opens"
 Progress: TypeAlias = Callable[[str, int, int], object]
-"""Called before each behaviour: its name, how many were there before it, how many there are."""
+"""Called before each promise: its name, how many were there before it, how many there are."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What became of one behaviour, before it is judged."""
+    """What became of one promise, before it is judged."""
 
     outcome: Outcome
     expected: str
@@ -54,15 +54,15 @@ class Checked:
 
 @dataclass(frozen=True)
 class _Step:
-    """One behaviour of an adapter's plan."""
+    """One promise of an adapter's plan."""
 
     level: str
-    behaviour: Behaviour
+    promise: Promise
     style: str
 
     @property
     def name(self) -> str:
-        return f"{self.behaviour.id}@{self.style}" if self.style else self.behaviour.id
+        return f"{self.promise.id}@{self.style}" if self.style else self.promise.id
 
 
 @dataclass
@@ -78,13 +78,13 @@ class _Failures:
         self.names.append(record.behaviour)
         self.last = (record.reason or record.actual).partition("\n")[0]
 
-    def instead(self, behaviour: Behaviour) -> Checked:
-        """What becomes of a behaviour that is not run because of these."""
+    def instead(self, promise: Promise) -> Checked:
+        """What becomes of a promise that is not run because of these."""
         why = (
             f"not run: what failed before it ({len(self.names)}) took {self.spent_s:.0f} s; "
             f"the last was {self.names[-1]}: {self.last}"
         )
-        return Checked(Failed(why), behaviour.requirement, why)
+        return Checked(Failed(why), promise.requirement, why)
 
 
 def check_adapter(
@@ -92,7 +92,7 @@ def check_adapter(
     *,
     suite: Suite | None = None,
     levels: Collection[str] | None = None,
-    behaviours: Collection[str] | None = None,
+    promises: Collection[str] | None = None,
     limit_s: float | None = None,
     failing_s: float = FAILING_S,
     expectations: Iterable[Expectation] = (),
@@ -100,7 +100,7 @@ def check_adapter(
 ) -> Iterator[CheckRecord]:
     """Check one adapter, level by level. Nothing that the adapter does raises here.
 
-    *levels*, *behaviours*: names of those to check; None: all. *limit_s*: how long one behaviour may take;
+    *levels*, *promises*: names of those to check; None: all. *limit_s*: how long one promise may take;
     None: as each declares. *failing_s*: what one level, in one style, may spend on failing. An adapter that
     cannot be opened yields the one
     record `adapter-opens`. Raises KeyError for an id that the suite does not have.
@@ -121,15 +121,15 @@ def check_adapter(
         yield judge(_record(adapter, OPENS, opened), expected, here)
         if not isinstance(opened.outcome, Measured):
             return
-        plan = list(subject.plan(levels, behaviours))
+        plan = list(subject.plan(levels, promises))
         failures: defaultdict[tuple[str, str], _Failures] = defaultdict(_Failures)
         for number, step in enumerate(plan):
             progress(step.name, number, len(plan))
             before, begun = failures[step.level, step.style], time.monotonic()
             if before.spent_s < failing_s:
-                checked = subject.check(step, limit_s or step.behaviour.limit_s)
+                checked = subject.check(step, limit_s or step.promise.limit_s)
             else:
-                checked = before.instead(step.behaviour)
+                checked = before.instead(step.promise)
             record = judge(_record(adapter, step.name, checked), expected, here)
             if step.level in subject.entered_once and isinstance(checked.outcome, Unsupported):
                 record = msgspec.structs.replace(record, as_expected=True)
@@ -163,20 +163,20 @@ class _Subject:
         self._end()
         self._kept.close()
 
-    def plan(self, levels: Collection[str] | None, behaviours: Collection[str] | None) -> Iterator[_Step]:
-        """What is to be checked: behaviours of the levels that the adapter declares, in each style."""
+    def plan(self, levels: Collection[str] | None, promises: Collection[str] | None) -> Iterator[_Step]:
+        """What is to be checked: promises of the levels that the adapter declares, in each style."""
         for level in LEVELS:
             if level.name in (*self.styles, "Adapter") and (levels is None or level.name in levels):
                 for style in self.styles[level.name] if level.per_style else ("",):
-                    for behaviour in level.behaviours:
-                        if behaviours is None or behaviour.id in behaviours:
-                            yield _Step(level.name, behaviour, style)
+                    for promise in level.promises:
+                        if promises is None or promise.id in promises:
+                            yield _Step(level.name, promise, style)
 
     def open(self) -> Checked:
         """Start a fresh process and open the adapter in it."""
         self._end()
         expected = "the module imports and the adapter opens"
-        command = ["-m", "crossloop.conformance.process"]
+        command = ["-m", "crossloop.contract.process"]
         try:
             child = self._stack.enter_context(Child(command, name=self._entry.id))
             request = {"module": self._entry.module, "paths": self._paths, "mark": _mark(self._turn)}
@@ -191,8 +191,8 @@ class _Subject:
         return Checked(Measured(), expected, "")
 
     def check(self, step: _Step, limit_s: float) -> Checked:
-        """Run one behaviour, in a fresh process if the last one ended its own, or if its level is entered once."""
-        behaviour = step.behaviour
+        """Run one promise, in a fresh process if the last one ended its own, or if its level is entered once."""
+        promise = step.promise
         if self._child is None or step.level in self.entered_once:
             opened = self.open()
             if self._child is None:
@@ -200,17 +200,17 @@ class _Subject:
         child = self._child
         self._turn += 1
         request = {
-            "behaviour": behaviour.id,
+            "promise": promise.id,
             "style": step.style,
             "mark": _mark(self._turn),
             "limit_s": limit_s,
             **self._files(step.level),
         }
         try:
-            answer = child.ask(request, Behaved, limit_s + GRACE_S)
+            answer = child.ask(request, PromiseAnswer, limit_s + GRACE_S)
         except ChildError as error:
             self._end()
-            return _ended(error, behaviour.requirement)
+            return _ended(error, promise.requirement)
         checked = _checked(answer, _written(child, self._turn))
         if not isinstance(checked.outcome, Measured | Unsupported):
             self._end()
@@ -234,7 +234,7 @@ def _ended(error: ChildError, expected: str) -> Checked:
     return Checked(error.outcome, expected, outcome_reason(error.outcome))
 
 
-def _checked(answer: Behaved, written: str) -> Checked:
+def _checked(answer: PromiseAnswer, written: str) -> Checked:
     match answer.outcome:
         case "measured" if written:
             quiet = "nothing on standard error"
@@ -265,12 +265,12 @@ def _mark(turn: int) -> str:
     return f"crossloop: end of turn {turn}\n"
 
 
-def _record(adapter: str, behaviour: str, checked: Checked) -> CheckRecord:
+def _record(adapter: str, promise: str, checked: Checked) -> CheckRecord:
     reason = outcome_reason(checked.outcome)
     stderr = outcome_stderr(checked.outcome)
     return CheckRecord(
         adapter=adapter,
-        behaviour=behaviour,
+        behaviour=promise,
         outcome=checked.outcome.name,
         expected=checked.expected,
         actual=without_folders(checked.actual),

@@ -1,4 +1,4 @@
-"""Behaviours of every adapter, whatever its levels: facts and closing."""
+"""Promises of every adapter, whatever its levels: facts and closing."""
 
 import gc
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from crossloop.api import Adapter, Facts, gil_enabled, holds_io_uring
 from crossloop.api.facts import kernel_objects
-from crossloop.conformance.behaviour import Behaviour, Level, Subject, require, require_equal
-from crossloop.conformance.observing import descriptors
+from crossloop.contract.observing import descriptors
+from crossloop.contract.promise import Level, Promise, Subject, require, require_equal
 
 OPENINGS = 4
 
@@ -140,16 +140,16 @@ def _target(number: int) -> str:
 ADAPTER = Level(
     "Adapter",
     (
-        Behaviour(
+        Promise(
             "adapter-states-facts", states_facts, "ask for the facts, twice", "versions and mechanism, asked"
         ),
-        Behaviour(
+        Promise(
             "adapter-states-the-truth",
             states_the_truth,
             "hold the facts against the process: descriptors, loaded files, GIL",
             "nothing is remembered or assumed (crossloop.api.facts)",
         ),
-        Behaviour(
+        Promise(
             "adapter-close-releases",
             close_releases,
             "close; open and close a second one; look at the process's descriptors",

@@ -1,4 +1,4 @@
-"""Behaviours of `Readiness`: how it is run here, and stopping. Descriptors, timers and wake-ups are in modules
+"""Promises of `Readiness`: how it is run here, and stopping. Descriptors, timers and wake-ups are in modules
 of their own.
 
 Each runs the loop in the main thread; `turn` bounds it by a timer of the same loop, and where the loop
@@ -9,12 +9,12 @@ import socket
 from collections.abc import Callable
 
 from crossloop.api import Readiness
-from crossloop.conformance.behaviour import (
+from crossloop.contract.promise import (
     QUIET_S,
     WAIT_S,
-    Behaviour,
     Check,
     Level,
+    Promise,
     Subject,
     ViolationError,
     require_equal,
@@ -153,19 +153,19 @@ def exceptions(loop: Readiness) -> None:
 
 
 STOPPING = (
-    Behaviour(
+    Promise(
         "readiness-runs-again",
         on_loop(runs_again),
         "stop and run, five times",
         "run may be called again; what is watched stays watched",
     ),
-    Behaviour(
+    Promise(
         "readiness-stop-twice",
         on_loop(stops_add_up_to_one),
         "a callback that leaves its data unread stops twice; then another run",
         "let `run` return soon; run may be called again afterwards",
     ),
-    Behaviour(
+    Promise(
         "readiness-exceptions",
         on_loop(exceptions),
         "callbacks of watch, call_later and wake raise",
@@ -174,6 +174,6 @@ STOPPING = (
 )
 
 
-def readiness(*parts: tuple[Behaviour, ...]) -> Level:
+def readiness(*parts: tuple[Promise, ...]) -> Level:
     """The level, from the parts that its modules hold."""
-    return Level("Readiness", tuple(behaviour for part in parts for behaviour in part))
+    return Level("Readiness", tuple(promise for part in parts for promise in part))

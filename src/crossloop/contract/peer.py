@@ -1,6 +1,6 @@
 """The other end of a connection: plain sockets of the standard library, every wait bounded.
 
-Runs beside the adapter in a thread (`behaviour.Aside`), and shares no code with any adapter.
+Runs beside the adapter in a thread (`promise.Aside`), and shares no code with any adapter.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from crossloop.api import Echo, StreamApplication, UnsupportedError
-from crossloop.conformance.behaviour import WAIT_S, Aside, Subject, ViolationError, require
+from crossloop.contract.promise import WAIT_S, Aside, Subject, ViolationError, require
 from crossloop.worker.channel import stop_pair
 from crossloop.worker.serving import Enter, entry, open_listener, tell
 

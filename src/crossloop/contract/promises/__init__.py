@@ -1,0 +1,30 @@
+"""All promises by level: the whole of what `crossloop check` asks, in the order in which it asks.
+
+`Adapter` comes last, since its last promise closes the adapter.
+"""
+
+from crossloop.contract.promise import Level, Promise
+from crossloop.contract.promises.adapter import ADAPTER
+from crossloop.contract.promises.datagrams import DATAGRAMS
+from crossloop.contract.promises.descriptors import DESCRIPTORS
+from crossloop.contract.promises.name_resolution import NAME_RESOLUTION
+from crossloop.contract.promises.push_server import PUSH_SERVER
+from crossloop.contract.promises.readiness import STOPPING, readiness
+from crossloop.contract.promises.stream_server import STREAM_SERVER
+from crossloop.contract.promises.tasks import TASKS
+from crossloop.contract.promises.timers import TIMERS
+from crossloop.contract.promises.tls_server import TLS_SERVER
+from crossloop.contract.promises.wakeups import WAKEUPS
+
+LEVELS: tuple[Level, ...] = (
+    STREAM_SERVER,
+    TLS_SERVER,
+    PUSH_SERVER,
+    DATAGRAMS,
+    readiness(DESCRIPTORS, TIMERS, WAKEUPS, STOPPING),
+    TASKS,
+    NAME_RESOLUTION,
+    ADAPTER,
+)
+
+PROMISES: tuple[Promise, ...] = tuple(promise for level in LEVELS for promise in level.promises)
