@@ -91,6 +91,7 @@ ABOUT = AdapterAbout(
     platforms=("linux",),
     elsewhere="macOS takes no sockets in aio_read (ESPIPE), Windows has completion ports instead: use iocp there",
     homepage="https://man7.org/linux/man-pages/man7/aio.7.html",
+    asked_as="server",
 )
 
 READ_BYTES = 65536

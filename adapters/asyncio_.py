@@ -34,6 +34,8 @@ ABOUT = AdapterAbout(
     binding="asyncio",
     summary="The standard library's loop with the platform's default mechanism; the yardstick of the field.",
     homepage="https://docs.python.org/3/library/asyncio.html",
+    asked_as="asyncio",
+    loop="asyncio:new_event_loop",
 )
 
 

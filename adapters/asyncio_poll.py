@@ -21,6 +21,8 @@ ABOUT = AdapterAbout(
     mechanism="poll",
     elsewhere="Python has no select.poll on Windows; asyncio-select is the readiness loop there",
     homepage="https://docs.python.org/3/library/asyncio-platforms.html",
+    asked_as="asyncio",
+    loop="adapters.asyncio_poll:new_loop",
 )
 
 
@@ -28,7 +30,12 @@ class Adapter(StandardLoop):
     """asyncio's API on a SelectorEventLoop over poll. Raises `UnsupportedError` without `select.poll`."""
 
     def __init__(self) -> None:
-        selector = getattr(selectors, "PollSelector", None)
-        if selector is None:
-            raise UnsupportedError(ABOUT.elsewhere)
-        super().__init__(asyncio.SelectorEventLoop(selector()))
+        super().__init__(new_loop())
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The standard library's loop on poll. Raises `UnsupportedError` without `select.poll`."""
+    selector = getattr(selectors, "PollSelector", None)
+    if selector is None:
+        raise UnsupportedError(ABOUT.elsewhere)
+    return asyncio.SelectorEventLoop(selector())

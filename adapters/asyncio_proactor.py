@@ -24,6 +24,8 @@ ABOUT = AdapterAbout(
     platforms=("win32",),
     elsewhere="completion ports are part of Windows; asyncio takes epoll or kqueue elsewhere",
     homepage="https://docs.python.org/3/library/asyncio-platforms.html",
+    asked_as="asyncio",
+    loop="asyncio:ProactorEventLoop",
 )
 
 

@@ -24,6 +24,8 @@ ABOUT = AdapterAbout(
     binding="asyncio",
     summary="The standard library's loop on select: everywhere, for up to about a thousand descriptors.",
     homepage="https://docs.python.org/3/library/asyncio-platforms.html",
+    asked_as="asyncio",
+    loop="adapters.asyncio_select:new_loop",
 )
 
 
@@ -60,3 +62,8 @@ class SelectSelector(selectors.SelectSelector):
                 f"select cannot watch descriptor {key.fd}: FD_SETSIZE is {self.limit} and {trouble}"
             )
         return key
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The standard library's loop on select, as it is without the limit above."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())

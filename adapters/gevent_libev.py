@@ -40,6 +40,8 @@ ABOUT = AdapterAbout(
     summary="Greenlets on libev through gevent's compiled core: blocking style without threads.",
     requires=("gevent>=24.10", "dnspython>=2.6"),
     homepage="https://www.gevent.org/loop_impls.html",
+    asked_as="gevent",
+    loop="libev-cext",
 )
 
 WINDOWS_SOCKETS = 1024

@@ -30,6 +30,8 @@ ABOUT = AdapterAbout(
     platforms=("linux", "darwin", "bsd"),
     elsewhere="gevent's wheels for Windows have no cffi core for libev; gevent-libuv is the default there.",
     homepage="https://www.gevent.org/loop_impls.html",
+    asked_as="gevent",
+    loop="libev-cffi",
 )
 
 

@@ -34,6 +34,8 @@ ABOUT = AdapterAbout(
     platforms=("linux", "darwin", "bsd"),
     elsewhere="the loop was not tried on Windows, where gevent itself prefers gevent-libuv.",
     homepage="https://www.gevent.org/loop_impls.html",
+    asked_as="gevent",
+    loop="crossloop.bindings.gevent_libevent.loop",
 )
 
 

@@ -36,6 +36,8 @@ ABOUT = AdapterAbout(
     summary="Greenlets on libuv through cffi: gevent's default on Windows.",
     requires=("gevent>=24.10", "dnspython>=2.6"),
     homepage="https://www.gevent.org/loop_impls.html",
+    asked_as="gevent",
+    loop="libuv-cffi",
 )
 
 LONGEST_DELAY_S = 100 * 365 * 86_400.0

@@ -87,6 +87,7 @@ ABOUT = AdapterAbout(
     platforms=("win32",),
     elsewhere="completion ports are part of Windows; on Linux io_uring (iouring) is the same model",
     homepage="https://learn.microsoft.com/windows/win32/fileio/i-o-completion-ports",
+    asked_as="server",
 )
 
 RECEIVE_BYTES = 16384

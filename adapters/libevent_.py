@@ -110,6 +110,7 @@ ABOUT = AdapterAbout(
     requires=("cffi>=1.16",),
     recipe="libevent",
     homepage="https://libevent.org/",
+    asked_as="libevent",
 )
 
 RECEIVE_BYTES = 65536

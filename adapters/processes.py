@@ -87,6 +87,7 @@ ABOUT = AdapterAbout(
     platforms=("linux", "darwin", "bsd"),
     elsewhere="Windows has no fork: a process there starts from nothing instead of as a copy; use threads",
     homepage="https://docs.python.org/3/library/os.html#os.fork",
+    asked_as="server",
 )
 
 PROCESS = Need(name="process")

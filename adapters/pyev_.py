@@ -87,6 +87,7 @@ ABOUT = AdapterAbout(
     platforms=("linux", "darwin", "bsd"),
     elsewhere="pyev has no build for Windows since Python 3.2; use winloop or asyncio there",
     homepage="https://pypi.org/project/pyev-static/",
+    asked_as="pyev",
 )
 
 FIRST_PRUNING = 1024

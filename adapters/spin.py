@@ -57,6 +57,7 @@ ABOUT = AdapterAbout(
     binding="socket",
     summary="Non-blocking calls tried on every socket in turn, without ever waiting: lowest latency, a whole CPU.",
     homepage="https://docs.python.org/3/library/socket.html",
+    asked_as="server",
 )
 
 READ_BYTES = 65536

@@ -95,6 +95,7 @@ ABOUT = AdapterAbout(
     binding="threading",
     summary="Blocking calls, one thread for each connection: the program that reads like its protocol.",
     homepage="https://docs.python.org/3/library/threading.html",
+    asked_as="server",
 )
 
 STACK_BYTES = 512 * 1024

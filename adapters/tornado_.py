@@ -22,6 +22,8 @@ ABOUT = AdapterAbout(
     summary="tornado's IOLoop and IOStream over the standard library's loop.",
     requires=("tornado>=6.4",),
     homepage="https://www.tornadoweb.org/",
+    asked_as="tornado",
+    loop="asyncio:new_event_loop",
 )
 
 

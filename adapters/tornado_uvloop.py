@@ -20,6 +20,8 @@ ABOUT = AdapterAbout(
     platforms=("linux", "darwin", "bsd"),
     elsewhere="uvloop has no build for Windows; tornado runs on asyncio's loop there",
     homepage="https://www.tornadoweb.org/",
+    asked_as="tornado",
+    loop="uvloop:new_event_loop",
 )
 
 

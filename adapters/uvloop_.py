@@ -45,6 +45,8 @@ ABOUT = AdapterAbout(
     platforms=("linux", "darwin", "bsd"),
     elsewhere="uvloop has no build for Windows; winloop is its port there",
     homepage="https://github.com/MagicStack/uvloop",
+    asked_as="asyncio",
+    loop="uvloop:new_event_loop",
 )
 
 

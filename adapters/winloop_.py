@@ -20,6 +20,8 @@ ABOUT = AdapterAbout(
     platforms=("win32",),
     elsewhere="winloop is uvloop's port to Windows; here uvloop itself is measured",
     homepage="https://github.com/Vizonex/Winloop",
+    asked_as="asyncio",
+    loop="winloop:new_event_loop",
 )
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+AskedAs: TypeAlias = Literal["asyncio", "tornado", "gevent", "pyev", "libevent", "readiness", "server"]
+"""Family of libraries that are asked in the same words; see `crossloop.behaviours.families`."""
 _BSDS = ("freebsd", "openbsd", "netbsd", "dragonfly")
 
 
@@ -38,18 +40,20 @@ class AdapterAbout:
     elsewhere: str = ""
     """Why it is not on the other platforms, and what to use there; shown as the reason of the outcome."""
     homepage: str = ""
+    asked_as: AskedAs = "readiness"
+    """In which words `check` asks the library what it does; `readiness` and `server` are those of raw models."""
+    loop: str = ""
+    """What those words make a loop with: `module:factory` for `asyncio` and `tornado`, gevent's name of its loop."""
 
     def why_not_here(self) -> str:
         """Why it is not for this platform, by what is declared; empty where it is."""
-        if self.mechanism:
-            here = hasattr(select, self.mechanism)
-        else:
-            here = any(_is_on(name, sys.platform) for name in self.platforms)
+        here = hasattr(select, self.mechanism) if self.mechanism else is_on(self.platforms)
         return "" if here else self.elsewhere or f"not published for {sys.platform}"
 
 
-def _is_on(name: str, platform: str) -> bool:
-    return platform.startswith(_BSDS if name == "bsd" else name)
+def is_on(platforms: Sequence[str]) -> bool:
+    """Whether this platform is one of *platforms*, as `AdapterAbout.platforms` names them."""
+    return any(sys.platform.startswith(_BSDS if name == "bsd" else name) for name in platforms)
 
 
 Drive: TypeAlias = Literal["work", "exchange", "connect", "push"]

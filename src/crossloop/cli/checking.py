@@ -1,16 +1,19 @@
-"""`crossloop check`: the contract of every adapter, promise by promise."""
+"""`crossloop check`: the contract of every adapter, promise by promise; then what the libraries do."""
 
 import contextlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from crossloop.bench.header import run_header
+from crossloop.cli.asking import asked, show, wanted_behaviours
 from crossloop.cli.choosing import chosen, suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import ProgressView
@@ -18,8 +21,8 @@ from crossloop.cli.refusing import begun, holding, require_descriptors, require_
 from crossloop.contract.checking import check_adapter
 from crossloop.contract.expectations import Expectation
 from crossloop.contract.known_limits import known_limits
-from crossloop.journal import CheckRecord, JournalWriter, checks_path
-from crossloop.suite import Suite, SuiteError
+from crossloop.journal import CheckRecord, JournalWriter, Record, behaviours_path, checks_path
+from crossloop.suite import AdapterEntry, Suite, SuiteError
 from crossloop.supervise.family import kill_all
 
 AT_A_TIME = 4
@@ -30,10 +33,59 @@ DESCRIPTORS = 512
 """What the promises need but for the one with 1,000 connections, which says so itself when it lacks them."""
 
 
-def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectations: Path | None) -> int:
-    """Check, print one line per adapter and each surprise in full; exit 1 when there was one."""
+@dataclass(frozen=True)
+class Request:
+    """What was asked for."""
+
+    adapters: str | None
+    out: Path | None
+    expectations: Path | None
+    only: str | None
+    """`contract` or `behaviours`; None: both."""
+    behaviours: str | None
+
+
+def run(suites: Sequence[Path], request: Request) -> int:
+    """Check the contract, then ask for behaviours; exit 1 when an adapter does not keep its contract.
+
+    A behaviour is a fact about a library and fails nothing.
+    """
     suite = suite_or_stop(suites)
-    adapters = chosen("adapter", suite.adapters, wanted)
+    adapters = chosen("adapter", suite.adapters, request.adapters)
+    wanted = wanted_behaviours(request.behaviours)
+    status = DONE
+    if request.only != "behaviours" and request.behaviours is None:
+        status = _check_contract(suite, adapters, request)
+    if request.only != "contract":
+        status = max(status, _ask(suite, adapters, wanted, request.out))
+    return status
+
+
+def _ask(
+    suite: Suite, adapters: Mapping[str, AdapterEntry], wanted: Collection[str], out: Path | None
+) -> int:
+    usable = 0
+    with contextlib.ExitStack() as stack:
+        journal = (
+            stack.enter_context(_journal(behaviours_path(out), list(adapters))) if out is not None else None
+        )
+        for adapter, answers in asked(suite, adapters, wanted):
+            records: list[Record] = [adapter, *answers]
+            if journal is not None:
+                for record in records:
+                    journal.write(record, sync=False)
+            usable += adapter.usable
+            show(adapter, answers)
+    return DONE if usable else _nothing_usable()
+
+
+def _nothing_usable() -> NoReturn:
+    raise StopError("no adapter could be opened; `crossloop setup` brings bindings", NOTHING_MEASURED)
+
+
+def _check_contract(suite: Suite, adapters: Mapping[str, AdapterEntry], request: Request) -> int:
+    """Print one line per adapter and each surprise in full."""
+    out, expectations = request.out, request.expectations
     try:
         expected = known_limits(suite, [expectations] if expectations is not None else [])
     except SuiteError as error:
@@ -43,7 +95,7 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
     require_loopback("check", "run it where there is one")
     surprises = usable = 0
     with contextlib.ExitStack() as stack:
-        journal = stack.enter_context(_journal(out, list(adapters))) if out is not None else None
+        journal = stack.enter_context(_journal(checks_path(out), list(adapters))) if out is not None else None
         for adapter, records in _checked(suite, list(adapters), expected):
             for record in records:
                 if journal is not None:
@@ -52,7 +104,7 @@ def run(suites: Sequence[Path], wanted: str | None, out: Path | None, expectatio
             usable += any(one.outcome == "measured" for one in records)
             _print(adapter, records)
     if not usable:
-        raise StopError("no adapter could be opened; `crossloop setup` brings bindings", NOTHING_MEASURED)
+        _nothing_usable()
     return FALSE if surprises else DONE
 
 
@@ -100,7 +152,6 @@ def _print(adapter: str, records: Sequence[CheckRecord]) -> None:
 
 
 @contextlib.contextmanager
-def _journal(out: Path, adapters: list[str]) -> Iterator[JournalWriter]:
-    path = checks_path(out)
+def _journal(path: Path, adapters: list[str]) -> Iterator[JournalWriter]:
     with holding(path), begun(path, run_header("check", adapters, [], seed=0)) as journal:
         yield journal

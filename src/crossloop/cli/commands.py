@@ -284,18 +284,24 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 @cli.command()
 @_ADAPTERS
-@_out("Folder for checks.jsonl; default: print only.")
+@_out("Folder for checks.jsonl and behaviours.jsonl; default: print only.")
 @click.option(
     "--expectations",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="File of further known limits, beside adapters/_expectations.py of each suite.",
 )
+@click.option(
+    "--only",
+    type=click.Choice(["contract", "behaviours"]),
+    help="One half of the questions; default: both.",
+)
+@click.option("--behaviours", metavar="A,B", help="These behaviours alone, by id or prefix; no contract.")
 @click.pass_obj
-def check(suites: tuple[Path, ...], adapters: str | None, out: Path | None, expectations: Path | None) -> int:
-    """The contract: every adapter, promise by promise."""
+def check(suites: tuple[Path, ...], /, **options: Any) -> int:
+    """The contract: does each adapter keep it? Then the behaviours: what does each library do?"""
     from crossloop.cli import checking
 
-    return checking.run(suites, adapters, out, expectations)
+    return checking.run(suites, checking.Request(**options))
 
 
 @cli.command()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_JOURNAL, _CHECKS = "run.jsonl", "checks.jsonl"
+_JOURNAL, _CHECKS, _BEHAVIOURS = "run.jsonl", "checks.jsonl", "behaviours.jsonl"
 
 
 def journal_path(folder: Path) -> Path:
@@ -13,6 +13,11 @@ def journal_path(folder: Path) -> Path:
 def checks_path(folder: Path) -> Path:
     """Where `crossloop check --out` puts its records; a report of that folder shows them."""
     return folder / _CHECKS
+
+
+def behaviours_path(folder: Path) -> Path:
+    """Where `crossloop check --out` puts what the libraries do; a report of that folder shows it."""
+    return folder / _BEHAVIOURS
 
 
 def journal_at(path: Path) -> Path:

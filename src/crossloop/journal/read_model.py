@@ -11,6 +11,7 @@ from crossloop.journal.parameters import ParameterSet, parameters_key
 from crossloop.journal.phases import COMMON, MAIN_PHASES, phase_of
 from crossloop.journal.records import (
     AdapterRecord,
+    BehaviourRecord,
     CellRecord,
     CheckRecord,
     ComparisonRecord,
@@ -124,6 +125,7 @@ class Run:
     slices: Slices
     """Slices of main phases with an operation; of two of one turn the last. Empty where they were not read."""
     checks: tuple[CheckRecord, ...]
+    behaviours: tuple[BehaviourRecord, ...]
     warnings: tuple[WarningRecord, ...]
     evidence: tuple[EvidenceRecord, ...]
     end: EndRecord | None
@@ -164,6 +166,9 @@ class Run:
             slices=_slices(records),
             checks=tuple(
                 _latest(records, CheckRecord, lambda check: (check.adapter, check.behaviour)).values()
+            ),
+            behaviours=tuple(
+                _latest(records, BehaviourRecord, lambda one: (one.adapter, one.behaviour)).values()
             ),
             warnings=tuple(
                 _latest(records, WarningRecord, lambda warning: (warning.name, warning.cause)).values()

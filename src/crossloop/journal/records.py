@@ -24,6 +24,8 @@ __all__ = [
     "SUITES",
     "TICK_NS",
     "AdapterRecord",
+    "AnswerWord",
+    "BehaviourRecord",
     "CellRecord",
     "CheckRecord",
     "ComparisonRecord",
@@ -525,6 +527,24 @@ class CheckRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="check"):
     reason: Text = ""
 
 
+AnswerWord: TypeAlias = Literal["yes", "no", "differs", "crashed", "hangs", "not-there"]
+
+
+class BehaviourRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="behaviour"):
+    """What one library does, asked in its own words, by `crossloop check`. A fact: nothing passes or fails."""
+
+    adapter: Name
+    """With its version where that was asked for: `uvloop@0.21.0`."""
+    behaviour: Name
+    group: Name
+    answer: AnswerWord
+    """`yes`: as the rule has it."""
+    how: Text = ""
+    """What happens otherwise. The same on every run: answers are compared by `answer` and `how`."""
+    seen: Text = ""
+    """Evidence of this run, never compared."""
+
+
 class WarningRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="warning"):
     """Something that makes figures less sure, with its remedy."""
 
@@ -558,6 +578,7 @@ Record: TypeAlias = (
     | EvidenceRecord
     | DetectionRecord
     | CheckRecord
+    | BehaviourRecord
     | WarningRecord
     | EndRecord
 )

@@ -167,6 +167,14 @@ class PromiseAnswer(Answer, frozen=True):
     reason: str
 
 
+class BehaviourAnswer(Answer, frozen=True):
+    """What a library does, as a program of `crossloop.behaviours` found it."""
+
+    word: Literal["yes", "no", "differs", "not-there"]
+    how: str
+    seen: str
+
+
 class Imported(Answer, frozen=True):
     """What importing an adapter took, and the files that came with it (`crossloop.worker.importing`)."""
 

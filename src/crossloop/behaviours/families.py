@@ -1,0 +1,76 @@
+"""Families of libraries that are asked in the same words, and what a program of each is given.
+
+| family | program | is given |
+| --- | --- | --- |
+| `asyncio` | `on_asyncio` | `new_loop`: makes a new loop of the library, as its documentation does |
+| `tornado` | `on_tornado` | `io_loop`: a `tornado.ioloop.IOLoop` on a new asyncio loop, current in this thread |
+| `gevent` | `on_gevent` | nothing: `import gevent` gives the configured loop; nothing is monkey-patched |
+| `pyev` | `on_pyev` | nothing: `import pyev` |
+| `libevent` | `on_libevent` | nothing: `crossloop.bindings.libevent`, names and flags as in `event2/event.h` |
+| `readiness` | `on_readiness` | the adapter, open: a raw model (`select`, `epoll`, …) with the members of `Readiness` |
+| `server` | `on_server` | the adapter, open: a raw model that serves streams and nothing else (`threads`, `aio`, …) |
+
+Raw models have no library: what our adapter does is what there is.
+"""
+
+import importlib
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from crossloop.api import Adapter
+from crossloop.api.about import AskedAs
+
+NewLoop: TypeAlias = Callable[[], AbstractEventLoop]
+OpenAdapter: TypeAlias = Callable[[], Adapter]
+
+
+def program_name(family: AskedAs) -> str:
+    """Name of the function that asks *family*."""
+    return f"on_{family}"
+
+
+def given_to(family: AskedAs, loop: str, open_adapter: OpenAdapter) -> tuple[Any, ...]:
+    """The arguments of a program of *family*; *loop* as `AdapterAbout.loop`. Raises ImportError, AttributeError."""
+    return FAMILIES[family](loop, open_adapter)
+
+
+def _asyncio(loop: str, _open_adapter: OpenAdapter) -> tuple[NewLoop]:
+    module, _colon, factory = loop.partition(":")
+    new_loop: NewLoop = getattr(importlib.import_module(module), factory)
+    return (new_loop,)
+
+
+def _tornado(loop: str, _open_adapter: OpenAdapter) -> tuple[Any]:
+    from tornado.ioloop import IOLoop
+    from tornado.platform.asyncio import AsyncIOLoop
+
+    (new_loop,) = _asyncio(loop, _open_adapter)
+    io_loop: IOLoop = AsyncIOLoop(asyncio_loop=new_loop(), make_current=True)
+    return (io_loop,)
+
+
+def _gevent(loop: str, _open_adapter: OpenAdapter) -> tuple[()]:
+    import gevent
+
+    gevent.config.loop = loop
+    return ()
+
+
+def _nothing(_loop: str, _open_adapter: OpenAdapter) -> tuple[()]:
+    return ()
+
+
+def _adapter(_loop: str, open_adapter: OpenAdapter) -> tuple[Adapter]:
+    return (open_adapter(),)
+
+
+FAMILIES: Mapping[AskedAs, Callable[[str, OpenAdapter], tuple[Any, ...]]] = {
+    "asyncio": _asyncio,
+    "tornado": _tornado,
+    "gevent": _gevent,
+    "pyev": _nothing,
+    "libevent": _nothing,
+    "readiness": _adapter,
+    "server": _adapter,
+}

@@ -1,0 +1,80 @@
+"""Frames that programs share: running a coroutine, the other side of a connection, what a stretch of time costs."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from crossloop.behaviours.families import NewLoop
+
+_Result = TypeVar("_Result")
+QUIET_S = 0.1
+"""How long something that must not happen is given to happen."""
+WAIT_S = 3.0
+"""Longest wait for something that must happen; shorter than the limit of a behaviour."""
+
+
+def run(new_loop: NewLoop, main: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+    """The result of *main* on a new loop, as `asyncio.run` would have it; raises what it raises."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(main())
+
+
+@contextlib.contextmanager
+def pair(*, blocking: bool = False) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets, closed at the end."""
+    one, other = socket.socketpair()
+    with one, other:
+        one.setblocking(blocking)
+        other.setblocking(blocking)
+        yield one, other
+
+
+@contextlib.contextmanager
+def pipe() -> Iterator[tuple[int, int]]:
+    """(reading end, writing end), blocking as the system makes them; closed at the end if they are open still."""
+    ends = os.pipe()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            with contextlib.suppress(OSError):
+                os.close(end)
+
+
+def aside(work: Callable[[], _Result]) -> "Future[_Result]":
+    """*work* in a thread of its own, while the library has this one. The thread does not keep the process."""
+    result: Future[_Result] = Future()
+
+    def body() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:  # raised where the result is asked for
+            result.set_exception(error)
+
+    threading.Thread(target=body, daemon=True).start()
+    return result
+
+
+class Stretch:
+    """What a stretch of time costs this process: `elapsed_s` and `cpu_s`, when the block has ended."""
+
+    elapsed_s = cpu_s = 0.0
+
+    def __enter__(self) -> "Stretch":
+        self._begun = time.monotonic(), time.process_time()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        elapsed, cpu = self._begun
+        self.elapsed_s, self.cpu_s = time.monotonic() - elapsed, time.process_time() - cpu
+
+    @property
+    def busy(self) -> bool:
+        """Whether it took more than a third of a CPU: something spins that should wait."""
+        return self.cpu_s > self.elapsed_s / 3

@@ -1,0 +1,76 @@
+"""The behaviours of `crossloop check`: what each library does, asked in its own words."""
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import click
+
+from crossloop.behaviours.asking import ask, questions
+from crossloop.behaviours.catalogue import Entry, catalogue
+from crossloop.cli.choosing import chosen
+from crossloop.cli.measuring import adapter_record
+from crossloop.cli.progress import ProgressView
+from crossloop.installing import recorded_setup
+from crossloop.journal import AdapterRecord, BehaviourRecord
+from crossloop.suite import AdapterEntry, Suite
+from crossloop.supervise.family import kill_all
+from crossloop.supervise.probe import probe
+
+AT_A_TIME = 4
+"""Questions that are asked at a time, over all adapters: most of them wait more than they compute."""
+
+
+def wanted_behaviours(text: str | None) -> Collection[str]:
+    """Ids by ids or prefixes; all for None. Raises `StopError`."""
+    return chosen("behaviour", catalogue(), text)
+
+
+def asked(
+    suite: Suite, adapters: Mapping[str, AdapterEntry], wanted: Collection[str]
+) -> Iterator[tuple[AdapterRecord, list[BehaviourRecord]]]:
+    """Each adapter with its answers, in order; none from one that is not usable here."""
+    with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
+        try:
+            installed = recorded_setup()
+            probed = list(pool.map(lambda entry: probe(suite, entry, {}), adapters.values()))
+            asking = [questions(one.entry, wanted) if one.usable else [] for one in probed]
+            with ProgressView(sum(map(len, asking)), unit="questions") as view:
+                guard = threading.Lock()
+
+                def put(entry: AdapterEntry, question: Entry) -> BehaviourRecord:
+                    record = ask(suite, entry, question)
+                    with guard:
+                        view.advance(f"{entry.id}: {question.id}", 1)
+                    return record
+
+                answers = [
+                    [pool.submit(put, one.entry, question) for question in own]
+                    for one, own in zip(probed, asking, strict=True)
+                ]
+                for one, own in zip(probed, answers, strict=True):
+                    yield (
+                        adapter_record(one, installed.get(one.entry.id, "")),
+                        [answer.result() for answer in own],
+                    )
+        except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
+            pool.shutdown(wait=False, cancel_futures=True)
+            kill_all()
+            raise
+
+
+def show(adapter: AdapterRecord, answers: Sequence[BehaviourRecord]) -> None:
+    """One line for an adapter, then one for each answer that is not yes."""
+    if not answers:
+        click.echo(f"{adapter.adapter}: not asked: {adapter.reason or 'no behaviour is asked in its words'}")
+        return
+    counts = Counter(one.answer for one in answers)
+    words = ", ".join(f"{count} {word.replace('-', ' ')}" for word, count in counts.most_common())
+    click.echo(f"{adapter.adapter}: {len(answers)} behaviours: {words}")
+    for one in answers:
+        if one.answer != "yes":
+            how = ": ".join(filter(None, (one.answer.replace("-", " "), one.how)))
+            click.echo(
+                f"  {one.behaviour}: {how}" + (f" ({one.seen.partition(chr(10))[0]})" if one.seen else "")
+            )

@@ -1,0 +1,32 @@
+"""Behaviours: each sees its fault, and each file says what a page needs."""
+
+import pytest
+
+from crossloop.behaviours.catalogue import GROUPS, Entry, catalogue
+from tests.asking import answer_of, faulty_answer
+
+EXCEPTIONS: dict[str, tuple[str, str]] = {}
+"""Behaviour → (answer, how) of the standard library's loop on Linux, where it is not yes."""
+
+
+@pytest.mark.parametrize("behaviour", catalogue())
+def test_a_provoked_fault_is_seen(behaviour: str) -> None:
+    answer = faulty_answer(behaviour)
+    assert answer.answer != "yes", answer
+    assert (answer.answer, answer.how) != EXCEPTIONS.get(behaviour), answer
+
+
+@pytest.mark.parametrize("behaviour", [one.id for one in catalogue().values() if "asyncio" in one.families])
+def test_the_standard_librarys_loop_keeps_the_rules(behaviour: str) -> None:
+    answer = answer_of("asyncio", behaviour)
+    assert (answer.answer, answer.how) == EXCEPTIONS.get(behaviour, ("yes", "")), answer
+
+
+@pytest.mark.parametrize("entry", catalogue().values(), ids=lambda entry: entry.id)
+def test_each_says_what_its_page_needs(entry: Entry) -> None:
+    assert entry.group in GROUPS
+    assert entry.families
+    assert entry.about.question.endswith("?")
+    assert entry.about.rule.endswith(".")
+    assert entry.about.source.startswith("https://")
+    assert all(entry.program(family).startswith("def on_") for family in entry.families)
