@@ -7,6 +7,8 @@ from crossloop.journal import (
     LADDER_SLICE_MS,
     SCHEMA_VERSION,
     AdapterRecord,
+    AnswerWord,
+    BehaviourRecord,
     CellRecord,
     CheckRecord,
     ComparisonRecord,
@@ -533,3 +535,21 @@ def ladder_run() -> list[Record]:
         *ladder_cells(),
         EndRecord(elapsed_s=52, cells={"measured": 14, "unsupported": 2, "failed": 2, "timed-out": 1}),
     ]
+
+
+def asked_run(
+    python: str, *, uvloop: str = "uvloop", answers: tuple[AnswerWord, AnswerWord] = ("no", "yes")
+) -> list[Record]:
+    """A run of `check` in which two libraries were asked about two behaviours.
+
+    *uvloop*: name of the second, perhaps with a version; *answers*: what it says to each.
+    """
+    names = ("asyncio", uvloop)
+    run = run_record(msgspec.structs.replace(LINUX, python=python), adapters=names)
+    records: list[Record] = [msgspec.structs.replace(run, scenarios=[], profile="check")]
+    records += map(adapter_record, names)
+    for behaviour, answer in zip(("never-early", "far-future"), answers, strict=True):
+        how = "up to 2 ms early" if answer == "no" else ""
+        sound = BehaviourRecord("asyncio", behaviour, "timers", "yes", seen=f"{python} saw")
+        records += [sound, BehaviourRecord(uvloop, behaviour, "timers", answer, how, seen=f"{python} saw")]
+    return [*records, EndRecord(elapsed_s=3.0, cells={})]

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from crossloop.cli.refusing import begun, holding, require_descriptors, require_
 from crossloop.contract.checking import check_adapter
 from crossloop.contract.expectations import Expectation
 from crossloop.contract.known_limits import known_limits
-from crossloop.journal import CheckRecord, JournalWriter, Record, behaviours_path, checks_path
+from crossloop.journal import CheckRecord, EndRecord, JournalWriter, Record, behaviours_path, checks_path
 from crossloop.suite import AdapterEntry, Suite, SuiteError
 from crossloop.supervise.family import kill_all
 
@@ -153,5 +154,8 @@ def _print(adapter: str, records: Sequence[CheckRecord]) -> None:
 
 @contextlib.contextmanager
 def _journal(path: Path, adapters: list[str]) -> Iterator[JournalWriter]:
+    """A new journal, with its end record unless something ends the block before."""
+    begun_s = time.monotonic()
     with holding(path), begun(path, run_header("check", adapters, [], seed=0)) as journal:
         yield journal
+        journal.write(EndRecord(elapsed_s=time.monotonic() - begun_s, cells={}))

@@ -307,12 +307,18 @@ def check(suites: tuple[Path, ...], /, **options: Any) -> int:
 @cli.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_out("Where to write; default: the folder itself.")
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR",
+    help="An earlier run: what the libraries do otherwise since then comes first.",
+)
 @click.pass_obj
-def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None) -> int:
-    """Render again; several runs become one matrix."""
+def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None, since: Path | None) -> int:
+    """Render again; several runs become one matrix, what differs first."""
     from crossloop.cli import reporting
 
-    return reporting.run(suites, folders, out)
+    return reporting.run(suites, folders, out, since)
 
 
 @cli.command()

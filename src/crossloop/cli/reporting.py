@@ -6,24 +6,36 @@ from pathlib import Path
 
 import click
 
+from crossloop.behaviours.catalogue import GROUPS, catalogue
 from crossloop.cli.choosing import records_or_stop, suite_or_stop
 from crossloop.cli.exits import DONE, StopError
 from crossloop.cli.refusing import unwritable
-from crossloop.journal import CheckRecord, Record, checks_path, journal_at
-from crossloop.report import ScenarioTexts, render, render_matrix, write
+from crossloop.journal import (
+    AdapterRecord,
+    BehaviourRecord,
+    CellRecord,
+    CheckRecord,
+    Record,
+    behaviours_path,
+    checks_path,
+    journal_at,
+    journal_path,
+)
+from crossloop.report import BehaviourTexts, ScenarioTexts, render, render_matrix, write
 from crossloop.suite import Suite
 
 
-def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> int:
-    """Render one journal as its page, or several as one matrix."""
-    about = scenario_texts(suite_or_stop(suites))
+def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None, since: Path | None) -> int:
+    """Render one journal as its page, or several as one matrix; *since*: an earlier run, for what changed."""
+    about, questions = scenario_texts(suite_or_stop(suites)), behaviour_texts()
     labels = _labels(folders)
     journals = [(label, _records(folder)) for label, folder in zip(labels, folders, strict=True)]
-    if len(journals) == 1:
-        rendered = render(journals[0][1], about)
+    earlier = (str(since), _records(since)) if since is not None else None
+    if len(journals) == 1 and any(isinstance(one, CellRecord) for one in journals[0][1]):
+        rendered = render(journals[0][1], about, questions, since=earlier)
     else:
-        rendered = render_matrix(journals, about)
-        out = out if out is not None else Path("reports")
+        rendered = render_matrix(journals, about, questions, since=earlier)
+        out = out if out is not None or len(journals) == 1 else Path("reports")
     target = out if out is not None else _folder(folders[0])
     try:
         write(rendered, target)
@@ -31,6 +43,21 @@ def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None) -> in
         raise unwritable(target, error) from error
     click.echo(target / "README.md")
     return DONE
+
+
+def behaviour_texts() -> dict[str, BehaviourTexts]:
+    """What reports say about the behaviours."""
+    return {
+        id_: BehaviourTexts(
+            entry.about.question,
+            entry.about.rule,
+            entry.about.source,
+            entry.about.reports,
+            GROUPS[entry.group],
+            {family: entry.program(family) for family in entry.families},
+        )
+        for id_, entry in catalogue().items()
+    }
 
 
 def scenario_texts(suite: Suite) -> dict[str, ScenarioTexts]:
@@ -72,9 +99,21 @@ def _label(place: Path, others: Sequence[Path]) -> str:
 
 
 def _records(path: Path) -> list[Record]:
-    """A run's records, and the checks that lie beside it."""
-    records = records_or_stop(path, slices=False)
-    checks = checks_path(_folder(path))
-    if checks.is_file():
-        records += [one for one in records_or_stop(checks) if isinstance(one, CheckRecord)]
+    """A run's records: of what was measured, and of the checks and behaviours that lie beside it.
+
+    Each of the three may be missing, not all.
+    """
+    if path.is_file():
+        return records_or_stop(path, slices=False)
+    beside = [file for file in (checks_path(path), behaviours_path(path)) if file.is_file()]
+    first, *others = beside if beside and not journal_path(path).is_file() else [path, *beside]
+    records = records_or_stop(first, slices=False)
+    known = {one.adapter for one in records if isinstance(one, AdapterRecord)}
+    for file in others:
+        records += [
+            one
+            for one in records_or_stop(file)
+            if isinstance(one, CheckRecord | BehaviourRecord)
+            or (isinstance(one, AdapterRecord) and one.adapter not in known)
+        ]
     return records

@@ -70,6 +70,11 @@ def block(text: str, lines: int = 20) -> Markdown:
     return Markdown("<pre>\n" + "\n".join(_html(printable(line.expandtabs())) for line in kept) + "\n</pre>")
 
 
+def program_block(text: str) -> Markdown:
+    """*text*, a program of this package, as a block of Python. Not for a stranger's text: nothing is escaped."""
+    return Markdown(f"````python\n{text.rstrip()}\n````")
+
+
 def plot_text(text: str, limit: int = 60) -> str:
     """*text* as a label of a plot: one line, only characters that XML allows."""
     shown = printable(" ".join(text[: 4 * limit].split()))

@@ -2,7 +2,7 @@
 
 from crossloop.report.matrix import render_matrix
 from crossloop.report.page import METHOD_LINK, Rendered, render
-from crossloop.report.texts import ScenarioTexts
+from crossloop.report.texts import BehaviourTexts, ScenarioTexts
 from crossloop.report.writing import write
 
-__all__ = ["METHOD_LINK", "Rendered", "ScenarioTexts", "render", "render_matrix", "write"]
+__all__ = ["METHOD_LINK", "BehaviourTexts", "Rendered", "ScenarioTexts", "render", "render_matrix", "write"]

@@ -21,9 +21,11 @@ from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, file_stem, inline
 from crossloop.markup.tables import Column, Field, Table, listing, table, words
-from crossloop.report.page import METHOD_LINK, Rendered, environment, texts_for
+from crossloop.report import behaviours, portability
+from crossloop.report.behaviours import Asking
+from crossloop.report.page import METHOD_LINK, Rendered, behaviours_pages, environment, texts_for
 from crossloop.report.portability import Reasons, absent_text, outcomes_text
-from crossloop.report.texts import ScenarioTexts
+from crossloop.report.texts import BehaviourTexts, ScenarioTexts
 
 REFERENCE = "asyncio"
 """Adapter that the others are held against where every run of a comparison has it."""
@@ -51,6 +53,18 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What the libraries of one run do."""
+
+    heading: Markdown
+    count: str
+    between: Table
+    """What differs between its libraries."""
+    everything: tuple[tuple[str, Table], ...]
+    """Group and all its answers."""
+
+
+@dataclass(frozen=True)
 class Across:
     """One scenario over all runs."""
 
@@ -62,7 +76,9 @@ class Across:
 def render_matrix(
     runs: Sequence[tuple[str, Sequence[Record]]],
     about: Mapping[str, ScenarioTexts] | None = None,
+    questions: Mapping[str, BehaviourTexts] | None = None,
     *,
+    since: tuple[str, Sequence[Record]] | None = None,
     method_link: str = METHOD_LINK.removeprefix("../"),
 ) -> Rendered:
     """Render the index of several runs, each with the name of its folder.
@@ -75,36 +91,54 @@ def render_matrix(
     sides = [Labelled(label, Run.of(records)) for label, records in runs]
     scenarios = tuple(dict.fromkeys(name for side in sides for name in side.run.scenario_ids))
     texts = texts_for(scenarios, about or {})
+    askings = [Asking(side.label, side.run) for side in sides if side.run.behaviours]
+    asked = questions or {}
     markdown = (
         environment()
         .get_template("matrix.md.j2")
         .render(
             sides=sides,
             machines=_machines(sides),
-            works=_works(sides),
+            works=_works([side for side in sides if side.run.cells]),
+            since=since[0] if since else "",
+            since_then=behaviours.since(since, askings, asked),
+            changes=behaviours.changes(askings, asked),
+            askings=[
+                Asked(
+                    asking.heading,
+                    behaviours.count(asking.run),
+                    behaviours.between_libraries(asking, asked),
+                    tuple(behaviours.everything(asking, asked)),
+                )
+                for asking in askings
+            ],
+            contract=portability.contract([(side.heading, side.run) for side in sides if side.run.checks]),
             scenarios=[one for name in scenarios if (one := _across(sides, name, texts[name])).tables],
             method_link=Markdown(method_link),
         )
     )
-    return Rendered(markdown, {})
+    return Rendered(markdown, behaviours_pages(askings, asked))
 
 
 def _machines(sides: Sequence[Labelled]) -> Table:
     fields: list[Field[Labelled]] = [
         words("Run", lambda side: side.link),
         words("System", lambda side: side.run.place),
+        words("Known", lambda side: "ran under Wine" if side.run.wine else "ran there"),
         words("Processor", lambda side: side.run.record.machine.cpu),
         words("CPUs", lambda side: digits.integer(side.run.record.machine.cpus)),
         words("Python", lambda side: side.run.record.machine.python),
         words("Profile", lambda side: side.run.record.profile),
         words("Started", lambda side: f"{side.run.record.started} (UTC)"),
-        words("Cells measured", _measured),
+        words("Cells measured", _measured, optional=True),
         words("State", lambda side: "complete" if side.run.end else "incomplete: no end record"),
     ]
     return listing(sides, fields)
 
 
 def _measured(side: Labelled) -> str:
+    if not side.run.cells:
+        return digits.MISSING
     measured = sum(cell.figures is not None for cell in side.run.cells)
     return f"{digits.integer(measured)} of {digits.integer(len(side.run.cells))}"
 

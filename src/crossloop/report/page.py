@@ -7,9 +7,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossloop.journal import SPLIT_TICKS, TICK_NS, Record, Run
 from crossloop.markup import digits
-from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.escaping import Markdown, inline, program_block
 from crossloop.markup.tables import markdown_table
-from crossloop.report import portability, summary
+from crossloop.report import behaviours, portability, summary
+from crossloop.report.behaviours import Asking
 from crossloop.report.certainty import noise_floor, stopping_doubts
 from crossloop.report.evidence_section import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
@@ -17,7 +18,7 @@ from crossloop.report.plots import Curves, Plot, scenario_plots, stems
 from crossloop.report.references import certificate
 from crossloop.report.scenario import SetTables, set_tables
 from crossloop.report.tax import TaxPlot, tax_plot
-from crossloop.report.texts import ScenarioTexts
+from crossloop.report.texts import BehaviourTexts, ScenarioTexts
 from crossloop.report.unmeasured import incident_table, incidents
 
 METHOD_LINK = "../../docs/method.md"
@@ -73,6 +74,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     templates.filters["table"] = markdown_table
+    templates.filters["program"] = program_block
     return templates
 
 
@@ -88,13 +90,16 @@ def texts_for(run_scenarios: Sequence[str], about: Mapping[str, ScenarioTexts]) 
 def render(
     records: Sequence[Record],
     about: Mapping[str, ScenarioTexts] | None = None,
+    questions: Mapping[str, BehaviourTexts] | None = None,
     *,
+    since: tuple[str, Sequence[Record]] | None = None,
     method_link: str = METHOD_LINK,
 ) -> Rendered:
     """Render one journal. Raises ValueError when the records hold no run."""
     run = Run.of(records)
     texts = texts_for(run.scenario_ids, about or {})
     run = from_the_top(run, texts)
+    asking = Asking("", run)
     sections = _sections(run, texts)
     found = incidents(run)
     page = environment().get_template("run.md.j2")
@@ -107,6 +112,11 @@ def render(
         reproduction=summary.reproduction(run),
         short=summary.short(run, texts),
         portability=portability,
+        since=since[0] if since else "",
+        since_then=behaviours.since(since, [asking], questions or {}),
+        asked=behaviours.count(run),
+        between=behaviours.between_libraries(asking, questions or {}),
+        everything=behaviours.everything(asking, questions or {}),
         sections=sections,
         evidence=evidence_sections(run, texts),
         incidents=found,
@@ -119,6 +129,7 @@ def render(
         [plot for section in sections for plot in (*section.plots, section.tax_plot) if plot is not None]
     )
     files.update(_further_pages(run, sections, method_link))
+    files.update(behaviours_pages([asking], questions or {}))
     return Rendered(markdown, files)
 
 
@@ -128,6 +139,27 @@ def _pictures(plots: Sequence[Plot | Curves | TaxPlot]) -> dict[str, bytes]:
     from crossloop.report.drawing import draw  # imports matplotlib
 
     return draw(plots)
+
+
+def behaviours_pages(askings: Sequence[Asking], questions: Mapping[str, BehaviourTexts]) -> dict[str, bytes]:
+    """The page of each behaviour, and of each library as the last run found it that asked it."""
+    templates = environment()
+    behaviour, library = templates.get_template("behaviour.md.j2"), templates.get_template("library.md.j2")
+    pages = {
+        behaviours.page_of(page.id): behaviour.render(
+            page=page, source=Markdown(page.texts.source), reports=map(Markdown, page.texts.reports)
+        )
+        for page in behaviours.behaviour_pages(askings, questions)
+    }
+    for asking in askings:
+        heading = inline(
+            f"As it was in the run {asking.label}." if asking.label else "As it was in this run."
+        )
+        for one in behaviours.library_pages(asking, questions):
+            pages[behaviours.page_of_adapter(one.adapter)] = library.render(
+                page=one, heading=heading, yardstick=behaviours.YARDSTICK
+            )
+    return {name: text.encode() for name, text in pages.items()}
 
 
 def _further_pages(run: Run, sections: Sequence[ScenarioSection], method_link: str) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""What works where: the portability matrix, what the adapters state about themselves, and conformance."""
+"""What works where: the portability matrix, what the adapters state about themselves, and the contract."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from crossloop.journal import AdapterRecord, CellRecord, CheckRecord, Run
 from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.markup import digits
-from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, Field, Table, listing, table, words
 
 _MARKS_SHOWN = 3
@@ -111,35 +111,57 @@ def _yes_no(value: object, unknown: str) -> str:
     return unknown if value is None else {"True": "yes", "False": "no"}.get(str(value), str(value))
 
 
-def conformance(checks: Sequence[CheckRecord]) -> Table:
-    """How the checks went, by behaviour and adapter."""
-    adapters = list(dict.fromkeys(check.adapter for check in checks))
-    results = {(check.adapter, check.behaviour): check for check in checks}
+def contract(runs: Sequence[tuple[str, Run]]) -> Table:
+    """How many promises each adapter keeps in each run, and which it does not; *runs*: (heading, run)."""
+    checked = [(heading, _by_adapter(run.checks)) for heading, run in runs]
     reasons = Reasons()
     rows = [
-        (behaviour, *(_result(results.get((adapter, behaviour)), reasons) for adapter in adapters))
-        for behaviour in dict.fromkeys(check.behaviour for check in checks)
+        (adapter, *(_kept(by_adapter.get(adapter, ()), reasons) for _heading, by_adapter in checked))
+        for adapter in dict.fromkeys(name for _heading, by_adapter in checked for name in by_adapter)
     ]
-    passed = sum(check.outcome == "measured" for check in checks)
     caption = (
-        f"{digits.integer(passed)} of {digits.integer(len(checks))} checks passed. Bold: not as expected."
+        "Promises of the adapter's levels that it keeps. One that is known not to be kept is no error and has its "
+        "reason. Bold: not as expected."
     )
-    return table([Column("Behaviour"), *map(Column, adapters)], rows, caption, reasons.notes)
+    headings = [Column(heading if len(runs) > 1 else "Kept") for heading, _by_adapter in checked]
+    return table([Column("Adapter"), *headings], rows, caption, reasons.notes)
 
 
-def _result(check: CheckRecord | None, reasons: Reasons) -> Markdown:
-    if check is None:
+def _by_adapter(checks: Iterable[CheckRecord]) -> dict[str, list[CheckRecord]]:
+    found: dict[str, list[CheckRecord]] = {}
+    for check in checks:
+        found.setdefault(check.adapter, []).append(check)
+    return found
+
+
+def _kept(checks: Sequence[CheckRecord], reasons: Reasons) -> Markdown:
+    """`57 of 58; tls-close-notify@streams failed ¹`; one outcome alone where the adapter did not even open."""
+    if not checks:
         return Markdown(digits.MISSING)
-    word = Markdown("pass") if check.outcome == "measured" else inline(check.outcome)
-    marks = reasons.marks([check.reason]) if check.outcome != "measured" else ""
-    return Markdown(f"{word}{marks}" if check.as_expected else f"**{word}**{marks}")
+    others = [check for check in checks if check.outcome != "measured"]
+    if len(checks) == len(others) == 1:
+        return Markdown(f"{_outcome(others[0])}{reasons.marks([others[0].reason])}")
+    kept = f"{digits.integer(len(checks) - len(others))} of {digits.integer(len(checks))}"
+    alike: dict[tuple[Markdown, str], list[str]] = {}
+    for one in others:
+        alike.setdefault((_outcome(one), one.reason), []).append(one.behaviour)
+    words = [
+        f"{', '.join(map(code, names)) if len(names) <= _MARKS_SHOWN else len(names)} {word}{reasons.marks([reason])}"
+        for (word, reason), names in alike.items()
+    ]
+    return Markdown("; ".join([kept, *words]))
+
+
+def _outcome(check: CheckRecord) -> Markdown:
+    word = inline("works" if check.outcome == "measured" else check.outcome)
+    return word if check.as_expected else Markdown(f"**{word}**")
 
 
 def surprises(checks: Sequence[CheckRecord]) -> Table:
     """Checks that did not go as the suite's known limits say, either way."""
     fields: list[Field[CheckRecord]] = [
         words("Adapter", lambda check: check.adapter),
-        words("Behaviour", lambda check: check.behaviour),
+        words("Promise", lambda check: check.behaviour),
         words("Outcome", lambda check: "pass" if check.outcome == "measured" else check.outcome),
         words("Expected", lambda check: check.expected),
         words("Actual", lambda check: check.actual),

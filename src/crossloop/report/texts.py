@@ -1,4 +1,4 @@
-"""What a report says about a scenario; of `ScenarioAbout`, which a foreign journal does not carry."""
+"""What a report says about a scenario or a behaviour, which a journal does not carry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,3 +37,18 @@ class ScenarioTexts:
         if self.unit.endswith("y") and self.unit[-2:-1] not in set("aeiou"):
             return self.unit[:-1] + "ies"
         return self.unit + "s"
+
+
+@dataclass(frozen=True)
+class BehaviourTexts:
+    """Words about one behaviour."""
+
+    question: str
+    rule: str
+    source: str
+    """Address of who says so."""
+    reports: tuple[str, ...]
+    group: str
+    """Heading of its group."""
+    programs: Mapping[str, str]
+    """Family → source text of the program that asks it."""

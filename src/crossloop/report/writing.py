@@ -15,6 +15,7 @@ def write(rendered: Rendered, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in rendered.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         replace_file(folder / name, content)
     page = folder / PAGE
     replace_file(page, rendered.markdown.encode("utf-8"))

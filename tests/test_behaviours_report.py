@@ -1,0 +1,96 @@
+"""What the libraries do, as reports show it: differences first, and nothing that is the same."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossloop.journal import JournalWriter, Record, behaviours_path
+from crossloop.report import BehaviourTexts, render_matrix
+from tests import journals
+
+TEXTS = {
+    "never-early": BehaviourTexts(
+        "Is a timer never early?",
+        "It fires at its time or later.",
+        "https://docs.python.org/3/",
+        ("https://example.org/report",),
+        "Timers",
+        {"asyncio": "def on_asyncio(new_loop):\n    return yes()\n"},
+    ),
+}
+
+
+def section(page: str, heading: str) -> str:
+    """What stands under a heading, up to the next of its rank."""
+    return page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+def written(folder: Path, records: list[Record]) -> Path:
+    folder.mkdir(parents=True)
+    with JournalWriter(behaviours_path(folder)) as journal:
+        for record in records:
+            journal.write(record, sync=False)
+    return folder
+
+
+def crossloop(*words: object) -> str:
+    line = [sys.executable, "-m", "crossloop", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def test_what_differs_between_runs_comes_first_and_what_is_the_same_is_not_there() -> None:
+    runs = [
+        ("3.11", journals.asked_run("3.11")),
+        ("3.13", journals.asked_run("3.13")),
+        ("old", journals.asked_run("3.11", uvloop="uvloop@0.21.0", answers=("yes", "yes"))),
+    ]
+    rendered = render_matrix(runs, questions=TEXTS)
+    changes = section(rendered.markdown, "What differs between the runs")
+    rows = [line for line in changes.splitlines() if line.startswith(("| [", "| `"))]
+    assert rows == [
+        "| [Is a timer never early?](behaviours/never-early.md) | uvloop "
+        "| no: up to 2 ms early | no: up to 2 ms early | yes (0.21.0) |"
+    ]
+    assert "far-future" not in changes
+    headings = re.findall(r"^## (.+)$", rendered.markdown, re.MULTILINE)
+    assert headings[:2] == ["What differs between the runs", "What differs between the libraries"]
+
+
+def test_runs_that_agree_say_so() -> None:
+    rendered = render_matrix([(label, journals.asked_run("3.11")) for label in ("a", "b")], questions=TEXTS)
+    assert "Nothing: each library answers" in section(rendered.markdown, "What differs between the runs")
+
+
+def test_evidence_is_shown_and_never_compared() -> None:
+    runs = [("a", journals.asked_run("3.11")), ("b", journals.asked_run("3.13"))]
+    rendered = render_matrix(runs, questions=TEXTS)
+    page = rendered.files["behaviours/never-early.md"].decode()
+    assert "3.11 saw" in page
+    assert "3.13 saw" in page
+    assert "https://example.org/report" in page
+    assert "def on_asyncio(new_loop):" in page
+
+
+def test_a_librarys_page_says_what_one_gives_up_and_gains() -> None:
+    records = journals.asked_run("3.11", answers=("no", "yes"))
+    rendered = render_matrix([("a", records)], questions=TEXTS)
+    page = rendered.files["libraries/uvloop.md"].decode()
+    assert "up to 2 ms early" in section(page, "What you give up, against asyncio")
+    assert "Nothing that was asked about" in section(page, "What you gain, against asyncio")
+    assert "far-future" in page.partition("Rules that it keeps: 1")[2]
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_what_changed_since_an_earlier_run(tmp_path: Path, single: bool) -> None:
+    before = written(tmp_path / "before", journals.asked_run("3.11"))
+    now = [written(tmp_path / "now", journals.asked_run("3.11", answers=("yes", "yes")))]
+    if not single:
+        now.append(written(tmp_path / "other", journals.asked_run("3.11")))
+    crossloop("report", *now, "--since", before, "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "README.md").read_text("utf-8")
+    changed = page.partition("What changed since")[2].partition("\n## ")[0]
+    assert "| uvloop | no: up to 2 ms early | yes |" in changed
+    assert (tmp_path / "out" / "behaviours" / "never-early.md").is_file()
