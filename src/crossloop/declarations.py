@@ -5,6 +5,7 @@ this module meets it. Types are checked before (`crossloop.suite`), what a worke
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
@@ -17,6 +18,8 @@ from crossloop.journal.records import Parameters
 from crossloop.plain_text import printable, shown
 from crossloop.worker.serving import TRANSPORTS
 
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+"""Of an adapter or a scenario."""
 MAX_ID = 60
 """Longest id. Names of a journal hold 80: rows under another label, and settings, are longer than the id."""
 LONGEST: Mapping[str, int] = {

@@ -12,7 +12,6 @@ not to work of a folder's adapters is in `adapters/_expectations.py`, and the gr
 import ast
 import difflib
 import keyword
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -24,7 +23,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from crossloop.api.about import AdapterAbout, ScenarioAbout
-from crossloop.declarations import MAX_ID, refuse_odd
+from crossloop.declarations import ID, MAX_ID, refuse_odd
 from crossloop.plain_text import printable, shown
 
 About = TypeVar("About", AdapterAbout, ScenarioAbout)
@@ -38,7 +37,6 @@ REPLACED: Mapping[str, str] = {
     "resolver_styles": "styles = {'NameResolution': (…)}",
 }
 """What declarations once said → what stands in its place."""
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
 class SuiteError(Exception):
@@ -128,7 +126,7 @@ def _declared(
 
 
 def _refuse_id(id_: str, module: str, path: Path, seen: Mapping[str, Path]) -> None:
-    if not _ID.fullmatch(id_) or not _importable(module):
+    if not ID.fullmatch(id_) or not _importable(module):
         raise SuiteError(
             f"{path}: {id_!r} cannot be an id; expected a module name of letters, digits and underscores"
         )
