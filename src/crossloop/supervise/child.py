@@ -138,14 +138,24 @@ class Child:
             try:
                 line = self._answers.get(timeout=max(0.0, min(pause_s, left)))
             except queue.Empty:
-                self._look(limit_s, expired=left <= 0)
-                if beside is not None:
-                    # Thousands of processes take a while to look at, and that is work on a measured machine.
-                    pause_s = max(WATCH_S, 10 * self._look_beside(beside))
-                continue
+                line = self._under_way()
+                if line is None:
+                    self._look(limit_s, expired=left <= 0)
+                    if beside is not None:
+                        # Thousands of processes take a while to look at, and that is work on a measured machine.
+                        pause_s = max(WATCH_S, 10 * self._look_beside(beside))
+                    continue
             if line is None:
                 raise ChildError(self._gone())
             return self._read(line, kind)
+
+    def _under_way(self) -> bytes | None:
+        """The answer of a child that is gone, which was still on its way when the queue was looked at; else None."""
+        if not self._family.leads():
+            self._threads[0].join(1.0)  # what it forked may have the pipe open, and then its end never comes
+            with contextlib.suppress(queue.Empty):
+                return self._answers.get_nowait()
+        return None
 
     def _read(self, line: bytes, kind: type[Kind]) -> Kind:
         try:
