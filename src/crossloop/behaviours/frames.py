@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 
 from crossloop.behaviours.families import NewLoop
@@ -61,20 +62,42 @@ def aside(work: Callable[[], _Result]) -> "Future[_Result]":
     return result
 
 
+def descriptors_open() -> int:
+    """How many descriptors this process has open, by the system's own list; 0 where there is none (Windows)."""
+    listed = Path("/dev/fd")
+    return len(os.listdir(listed)) if listed.exists() else 0  # noqa: PTH208  (no object for each is wanted)
+
+
 class Stretch:
     """What a stretch of time costs this process: `elapsed_s` and `cpu_s`, when the block has ended."""
 
-    elapsed_s = cpu_s = 0.0
+    elapsed_s = cpu_s = waited_s = 0.0
+    """`waited_s`: what its threads were ready to run and had no CPU, which is known on Linux alone."""
 
     def __enter__(self) -> "Stretch":
-        self._begun = time.monotonic(), time.process_time()
+        self._begun = time.monotonic(), time.process_time(), _without_a_cpu_s()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        elapsed, cpu = self._begun
+        elapsed, cpu, waited = self._begun
         self.elapsed_s, self.cpu_s = time.monotonic() - elapsed, time.process_time() - cpu
+        self.waited_s = _without_a_cpu_s() - waited
 
     @property
     def busy(self) -> bool:
-        """Whether it took more than a third of a CPU: something spins that should wait."""
-        return self.cpu_s > self.elapsed_s / 3
+        """Whether it took more than a third of a CPU, or would have: something spins that should wait."""
+        return self.cpu_s + self.waited_s > self.elapsed_s / 3
+
+    def __str__(self) -> str:
+        return f"{1000 * self.cpu_s:.0f} of {1000 * self.elapsed_s:.0f} ms on a CPU"
+
+
+def _without_a_cpu_s() -> float:
+    """How long the threads of this process have waited for a CPU: the second number of /proc/PID/task/TID/schedstat."""
+    waited_ns = 0
+    for thread in Path("/proc/self/task").glob("*/schedstat"):
+        with contextlib.suppress(
+            OSError, IndexError
+        ):  # the thread has ended, or the kernel keeps no such figure
+            waited_ns += int(thread.read_text().split()[1])
+    return waited_ns / 1e9
