@@ -5,17 +5,21 @@ import operator
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crossloop.contract.checking import check_adapter
+from crossloop.behaviours.asking import ask
+from crossloop.behaviours.catalogue import catalogue
+from crossloop.contract.checking import OPENS, check_adapter
 from crossloop.contract.peer import Server, echo, serve
 from crossloop.contract.promise import Subject
 from crossloop.contract.promises import PROMISES
 from crossloop.idioms.asyncio_ import StandardLoop
-from crossloop.suite import load_suite
+from crossloop.suite import SuiteError, load_suite, with_loops
+from tests.documents import ROOT
 
 STYLES = StandardLoop.styles["StreamServer"]
 
@@ -53,6 +57,55 @@ def test_a_server_is_closed_with_everything_that_was_handed_over(style: str) -> 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(addresses[0], timeout=5)
     adapter.close()
+
+
+# Named on the command line
+
+
+class WithoutTls(asyncio.SelectorEventLoop):
+    """A loop that knows no `ssl`, as rloop 0.5.0 does not."""
+
+    async def create_server(self, *words: Any, **options: Any) -> asyncio.Server:
+        if options.get("ssl") is not None:
+            raise NotImplementedError("no TLS yet")
+        return await super().create_server(*words, **options)
+
+
+SUITE = load_suite()
+LACKING = with_loops(replace(SUITE, paths=(*SUITE.paths, ROOT)), {"mine": f"{__name__}:WithoutTls"})
+
+
+def test_a_loop_without_a_file_is_checked_as_any_adapter() -> None:
+    names = ["stream-half-close", "timers-order", "adapter-close-releases"]
+    records = list(check_adapter("mine", suite=LACKING, promises=names))
+    assert [one.outcome for one in records] == ["measured"] * len(records)
+    assert {one.behaviour.partition("@")[0] for one in records} == {OPENS, *names}
+
+
+def test_what_a_loop_lacks_is_unsupported_and_the_rest_goes_on() -> None:
+    records = list(check_adapter("mine", suite=LACKING, promises=["tls-echo", "stream-one-byte"]))
+    outcomes = {one.behaviour: one.outcome for one in records}
+    assert outcomes["tls-echo@protocol"] == "unsupported"
+    assert outcomes["stream-one-byte@protocol"] == "measured"
+    assert any("lacks what this needs: no TLS yet" in one.reason for one in records)
+
+
+def test_it_is_asked_what_it_does() -> None:
+    asked = ask(LACKING, LACKING.adapters["mine"], catalogue()["stop-ends-this-run"])
+    assert (asked.adapter, asked.answer) == ("mine", "yes")
+
+
+def test_a_name_that_is_taken_is_refused() -> None:
+    with pytest.raises(SuiteError, match="there is an adapter 'uvloop' already"):
+        with_loops(SUITE, {"uvloop": "asyncio:new_event_loop"})
+
+
+def test_the_command_takes_it() -> None:
+    words = ["check", "--loop", "mine=asyncio:new_event_loop", "--adapters", "mine", "--only", "behaviours"]
+    done = subprocess.run(
+        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.startswith("mine: ")
 
 
 # rloop

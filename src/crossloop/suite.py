@@ -14,7 +14,7 @@ import difflib
 import keyword
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -81,6 +81,30 @@ def own_folder() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "_suite"
     return installed if installed.is_dir() else package.parents[1]
+
+
+def with_loops(suite: Suite, loops: Mapping[str, str]) -> Suite:
+    """*suite* with an adapter for each of *loops* (name → `module:factory`): asyncio's API, without a file.
+
+    Raises `SuiteError` for a name that is there already.
+    """
+    adapters = dict(suite.adapters)
+    for name, factory in loops.items():
+        if name in adapters:
+            raise SuiteError(
+                f"--loop {name}={factory}: there is an adapter {name!r} already; choose another name"
+            )
+        about = AdapterAbout(
+            family="asyncio",
+            library="none",
+            binding=factory.partition(".")[0].partition(":")[0],
+            summary=f"{factory}, named on the command line.",
+            requires=(factory.partition(".")[0].partition(":")[0],),
+            asked_as="asyncio",
+            loop=factory,
+        )
+        adapters[name] = AdapterEntry(name, factory, Path(), about)
+    return replace(suite, adapters=adapters)
 
 
 def _expectations(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:

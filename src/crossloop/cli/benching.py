@@ -76,6 +76,7 @@ class Request:
     precision: float | None
     evidence: bool
     references: bool
+    loops: tuple[str, ...] = ()
     suites: tuple[Path, ...] = ()
     """Folders of `--suite`, which belongs to all commands."""
 
@@ -84,6 +85,7 @@ class Request:
         """What a command that measures the same has to say, by the option's name; defaults are left out."""
         given = {
             SUITES: shlex.join(map(str, self.suites)) or None,
+            "loop": ",".join(self.loops) or None,
             "adapters": self.adapters,
             "scenarios": self.scenarios,
             "limit": None if self.limit == SLICE_LIMIT_S else self.limit,
@@ -100,7 +102,7 @@ class Request:
 
 def run(request: Request) -> int:
     """Plan, measure, render. See the contract of exit statuses in docs/design.md."""
-    suite = suite_or_stop(request.suites)
+    suite = suite_or_stop(request.suites, request.loops)
     profile = _profile(request.profile)
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)

@@ -39,6 +39,7 @@ class Request:
     """What was asked for."""
 
     adapters: str | None
+    loops: tuple[str, ...]
     out: Path | None
     expectations: Path | None
     only: str | None
@@ -51,7 +52,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
 
     A behaviour is a fact about a library and fails nothing.
     """
-    suite = suite_or_stop(suites)
+    suite = suite_or_stop(suites, request.loops)
     adapters = chosen("adapter", suite.adapters, request.adapters)
     wanted = wanted_behaviours(request.behaviours)
     status = DONE

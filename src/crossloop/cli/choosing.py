@@ -10,7 +10,9 @@ import click
 from crossloop.cli.exits import StopError
 from crossloop.declarations import ID, MAX_ID
 from crossloop.journal import JournalError, Record, journal_at, read_journal
-from crossloop.suite import Entry, Suite, SuiteError, load_suite, select
+from crossloop.suite import Entry, Suite, SuiteError, load_suite, select, with_loops
+
+LOOP_FORM = "NAME=module:factory"
 
 LOOP_FORM = "NAME=module:factory"
 
@@ -25,10 +27,21 @@ class NamedLoop:
     """Attribute of *module*, dotted where it lies deeper; called without arguments, it returns a new loop."""
 
 
-def suite_or_stop(extra: Sequence[Path]) -> Suite:
-    """The suite; what could not be read of it is said on stderr and costs only itself."""
+@dataclass(frozen=True)
+class NamedLoop:
+    """An asyncio loop that no adapter stands for, as `--loop NAME=module:factory` names it."""
+
+    name: str
+    module: str
+    factory: str
+    """Attribute of *module*, dotted where it lies deeper; called without arguments, it returns a new loop."""
+
+
+def suite_or_stop(extra: Sequence[Path], loops: Sequence[str] = ()) -> Suite:
+    """The suite, with *loops* as adapters; what could not be read of it is said on stderr and costs only itself."""
+    named = {one.name: f"{one.module}:{one.factory}" for one in map(parse_loop, loops)}
     try:
-        suite = load_suite(extra)
+        suite = with_loops(load_suite(extra), named)
     except SuiteError as error:
         raise StopError(str(error)) from error
     for problem in suite.problems:

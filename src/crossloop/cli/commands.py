@@ -136,6 +136,13 @@ def cli(context: click.Context, suites: tuple[Path, ...]) -> None:
 
 
 _ADAPTERS = click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")
+_LOOPS = click.option(
+    "--loop",
+    "loops",
+    multiple=True,
+    metavar="NAME=module:factory",
+    help="A loop with asyncio's API as an adapter of that name; may be given several times.",
+)
 _SCENARIOS = click.option("--scenarios", metavar="X,Y", help="Ids or prefixes; default: all.")
 _SEED = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -197,6 +204,7 @@ def doctor(as_json: bool) -> int:
 @cli.command()
 @_SCENARIOS
 @_ADAPTERS
+@_LOOPS
 @_profile("quick")
 @_out("Folder of the report; default: reports/<platform>.")
 @_resume("run")
@@ -284,6 +292,7 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 @cli.command()
 @_ADAPTERS
+@_LOOPS
 @_out("Folder for checks.jsonl and behaviours.jsonl; default: print only.")
 @click.option(
     "--expectations",
@@ -343,6 +352,7 @@ def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None
     metavar="ID@A,ID@B",
     help="Instead of two runs: two builds of one binding (a version, a wheel, a folder), measured now.",
 )
+@_LOOPS
 @click.option(
     "--scenarios", default="tcp-echo", show_default=True, metavar="X,Y", help="Builds: ids or prefixes."
 )
@@ -419,6 +429,7 @@ def claims(suites: tuple[Path, ...], /, **options: Any) -> int:
 @cli.command()
 @click.argument("adapter")
 @click.argument("scenario")
+@_LOOPS
 @click.option("--style", help="One of the adapter's styles; default: its first.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one.")

@@ -38,6 +38,7 @@ class Request:
     """What was asked for."""
 
     adapters: str
+    loops: tuple[str, ...]
     scenarios: str
     profile: str
     threshold_percent: float
@@ -61,7 +62,7 @@ class Proven:
 
 def run(suites: Sequence[Path], request: Request) -> int:
     """Bring both builds, measure them beside a twin of the first, and give the verdict."""
-    suite = suite_or_stop(suites)
+    suite = suite_or_stop(suites, request.loops)
     wanted = _wanted(suite, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     if request.profile not in PROFILES:

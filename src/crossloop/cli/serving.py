@@ -50,6 +50,7 @@ def run(
     suites: Sequence[Path],
     adapter: str,
     scenario: str,
+    loops: Sequence[str],
     style: str | None,
     host: str,
     port: int,
@@ -57,7 +58,7 @@ def run(
     settings: Sequence[str],
 ) -> int:
     """Become the server (POSIX), or run it as the only child and pass its end on (Windows)."""
-    suite = suite_or_stop(suites)
+    suite = suite_or_stop(suites, loops)
     workload = _driven_from_outside(suite, scenario)
     about = workload.about
     parameters = _parameters(workload, settings)

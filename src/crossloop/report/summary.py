@@ -18,6 +18,7 @@ STEAL_NOTED = 0.01
 _NAMES_SHOWN = 4
 BENCH_OPTIONS = frozenset(
     [
+        "loop",
         "adapters",
         "scenarios",
         "limit",

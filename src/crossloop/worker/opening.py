@@ -48,7 +48,14 @@ def _words(error: BaseException) -> str:
 
 
 def open_adapter(module: str) -> Adapter:
-    """Import an adapter's module and open it. Raises ImportError, UnsupportedError, or what it raises."""
+    """Import an adapter's module and open it; `module:factory` is a loop with asyncio's API that has no file.
+
+    Raises ImportError, UnsupportedError, or what it raises.
+    """
+    if ":" in module:
+        from crossloop.idioms.foreign_loop import foreign  # imports asyncio
+
+        return foreign(module)()
     adapter = importlib.import_module(module).Adapter()
     if not isinstance(adapter, Adapter):
         raise TypeError(
