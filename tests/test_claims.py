@@ -1,6 +1,5 @@
 """`crossloop claims`: each rule in each direction, each claim on journals with a known truth, the page, the command."""
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -15,11 +14,12 @@ import pytest
 from crossloop.bench.ladder import Climb
 from crossloop.bench.profiles import PROFILES
 from crossloop.claims import (
-    CLAIMS,
+    Answer,
     Claim,
     Judgement,
     Sources,
     Verdict,
+    catalogue,
     claims_page,
     evaluate,
 )
@@ -41,6 +41,7 @@ from tests.documents import ROOT
 from tests.journals import LINUX, WINE, figures, latency, run_record
 from tests.plans import echoes
 
+CLAIMS = catalogue()
 BY_ID = {claim.id: claim for claim in CLAIMS}
 HOLDS, DOES_NOT, UNDECIDED = Verdict.HOLDS, Verdict.DOES_NOT, Verdict.UNDECIDED
 
@@ -263,7 +264,7 @@ def test_a_claim_is_judged_by_what_is_so(
 
 def test_every_claim_that_can_be_tested_is_seen_to_hold_and_not_to() -> None:
     seen = {(id_, verdict) for id_, verdict, _records, _programs in TRUTHS}
-    testable = [claim.id for claim in CLAIMS if claim.needs or claim.programs]
+    testable = [claim.id for claim in CLAIMS if claim.evidence.needs or isinstance(claim.evidence, Answer)]
     assert {(id_, verdict) for id_ in testable for verdict in (HOLDS, DOES_NOT)} <= seen
 
 
@@ -299,7 +300,7 @@ def test_a_rung_that_is_no_number_is_left_out() -> None:
 
 def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     suite = load_suite()
-    needs = [need for claim in CLAIMS for need in claim.needs]
+    needs = [need for claim in CLAIMS for need in claim.evidence.needs]
     scenarios = [suite.scenarios[name] for name in scenarios_of(needs)]
     probed = [
         Probed(
@@ -346,7 +347,7 @@ def test_the_page_is_this() -> None:
         [run_record(), *rows("tcp-echo", ECHO, {("tornado", "iostream"): 21, ("uvloop", "protocol"): 10})]
     )
     claims = [
-        dataclasses.replace(BY_ID["uvloop-twice-tornado"], caveat="a | caveat"),
+        msgspec.structs.replace(BY_ID["uvloop-twice-tornado"], caveat="a | caveat"),
         BY_ID["uvloop-twice-gevent"],
     ]
     page = claims_page(evaluate(claims, sources), sources.run)

@@ -1,18 +1,19 @@
 """Published claims about event libraries, tested: `crossloop claims`."""
 
-from crossloop.claims.catalogue import CLAIMS, Claim, Need
-from crossloop.claims.claims_page import claims_page, evaluate, summary
+from crossloop.claims.catalogue import Answer, Claim, Need, catalogue, evaluate
+from crossloop.claims.claims_page import claims_page, summary
 from crossloop.claims.judging import Judgement, NotMeasuredError, Verdict
 from crossloop.claims.sources import Sources
 
 __all__ = [
-    "CLAIMS",
+    "Answer",
     "Claim",
     "Judgement",
     "Need",
     "NotMeasuredError",
     "Sources",
     "Verdict",
+    "catalogue",
     "claims_page",
     "evaluate",
     "summary",

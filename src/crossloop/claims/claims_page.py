@@ -3,23 +3,10 @@
 from collections.abc import Sequence
 
 from crossloop.claims.catalogue import Claim
-from crossloop.claims.judging import Judgement, NotMeasuredError, Verdict
-from crossloop.claims.sources import Sources
+from crossloop.claims.judging import Judgement, Verdict
 from crossloop.journal import Run
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Field, listing, markdown_table, words
-
-
-def evaluate(claims: Sequence[Claim], sources: Sources) -> list[tuple[Claim, Judgement]]:
-    """What is found of each claim; what a claim lacks is its reason and costs only itself."""
-    found = []
-    for claim in claims:
-        try:
-            judgement = claim.find(sources)
-        except NotMeasuredError as error:
-            judgement = Judgement(Verdict.NOT_MEASURED, str(error))
-        found.append((claim, judgement))
-    return found
 
 
 def claims_page(found: Sequence[tuple[Claim, Judgement]], run: Run) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from crossloop.bench.loading import ask_exchanges
-from crossloop.claims import CLAIMS, Claim, Sources, Verdict, claims_page, evaluate, summary
+from crossloop.claims import Answer, Claim, Sources, Verdict, catalogue, claims_page, evaluate, summary
 from crossloop.cli.choosing import records_or_stop, suite_or_stop
 from crossloop.cli.claims_plan import adapters_of, claims_plan, scenarios_of
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
@@ -29,10 +29,6 @@ from crossloop.suite import Suite
 from crossloop.supervise.probe import probe_all
 from crossloop.worker.process import raise_descriptor_limit
 
-PROGRAMS: Mapping[str, str] = {
-    "watcher-sizes": "crossloop.probes.watcher_sizes",
-    "libuv-threads": "crossloop.probes.libuv_threads",
-}
 PROGRAM_LIMIT_S = 60.0
 DESCRIPTORS = 128
 
@@ -79,7 +75,7 @@ def run(
 
 
 def _chosen(ids: Sequence[str]) -> list[Claim]:
-    known = {claim.id: claim for claim in CLAIMS}
+    known = {claim.id: claim for claim in catalogue()}
     for one in ids:
         if one not in known:
             near = difflib.get_close_matches(one, known, n=1, cutoff=0.0)[0]
@@ -87,7 +83,7 @@ def _chosen(ids: Sequence[str]) -> list[Claim]:
                 f"unknown claim {one!r}; did you mean {near!r}? known: {', '.join(known)}; "
                 "`crossloop claims` tests them all"
             )
-    return [known[one] for one in dict.fromkeys(ids)] or list(CLAIMS)
+    return [known[one] for one in dict.fromkeys(ids)] or list(known.values())
 
 
 @contextmanager
@@ -104,7 +100,7 @@ def _measured(
     suite: Suite, claims: Sequence[Claim], folder: Path, budget_min: float, seed: int
 ) -> list[Record]:
     """Measure what the claims need, and no more, into a journal in *folder*."""
-    needs = [need for claim in claims for need in claim.needs]
+    needs = [need for claim in claims for need in claim.evidence.needs]
     require_descriptors("claims", DESCRIPTORS)
     require_loopback("claims", "test an earlier run with --from")
     raise_descriptor_limit()
@@ -133,7 +129,7 @@ def _measured(
 
 def _programs(claims: Sequence[Claim], record: Record) -> dict[str, Mapping[str, Any]]:
     """Answers of the programs that the claims need; none where the run is another machine's."""
-    wanted = dict.fromkeys(program for claim in claims for program in claim.programs)
+    wanted = dict.fromkeys(one.evidence.program for one in claims if isinstance(one.evidence, Answer))
     assert isinstance(record, RunRecord)
     here = machine()
     if (record.machine.platform, record.machine.architecture) != (here.platform, here.architecture):
@@ -141,7 +137,7 @@ def _programs(claims: Sequence[Claim], record: Record) -> dict[str, Mapping[str,
             name: {"error": "the run is of another machine, where no program can be run now"}
             for name in wanted
         }
-    return {name: _answer(PROGRAMS[name]) for name in wanted}
+    return {name: _answer(f"crossloop.probes.{name.replace('-', '_')}") for name in wanted}
 
 
 def _answer(module: str) -> Mapping[str, Any]:

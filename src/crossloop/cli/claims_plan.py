@@ -7,7 +7,7 @@ from crossloop.bench.plan import Exchanges, Plan, make_plan
 from crossloop.bench.profiles import PROFILES
 from crossloop.bench.stages import Comparison
 from crossloop.bench.variants import Twin
-from crossloop.claims.catalogue import Need
+from crossloop.claims import Need
 from crossloop.suite import ScenarioEntry
 from crossloop.supervise.probe import Probed
 
@@ -75,4 +75,4 @@ def _needed(one: Comparison, needs: Sequence[Need]) -> Comparison:
 def _wanted(need: Need, scenario: str, adapter: str, parameters: object) -> bool:
     if need.scenario != scenario or adapter not in need.adapters or not isinstance(parameters, dict):
         return False
-    return any(all(parameters.get(name) == value for name, value in one.items()) for one in need.parameters)
+    return all(parameters.get(name) == value for name, value in need.parameters.items())
