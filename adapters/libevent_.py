@@ -127,7 +127,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
     }
 
     def __init__(self) -> None:
-        self._base = base = EventBase(precise_timers=True, cached_time=False)
+        self._base = base = EventBase(precise_timers=True)
         self._wakeup = Wakeup(base)
         self._readers: dict[int, Event] = {}
         self._writers: dict[int, Event] = {}
@@ -159,7 +159,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
     ) -> None:
         answer_next = answering(endpoint, application)
-        with endpoint, EventBase(precise_timers=False, cached_time=False) as base:
+        with endpoint, EventBase(precise_timers=False) as base:
             IoEvent(base, endpoint.fileno(), READ | PERSIST, lambda *_: answer_next()).add()
             _run_until(base, stop)
 
@@ -232,7 +232,7 @@ class _Ends(Protocol):
 
 
 def _serve(listener: socket.socket, begin: _Begin, stop: socket.socket) -> None:
-    with EventBase(precise_timers=False, cached_time=False) as base:
+    with EventBase(precise_timers=False) as base:
         server = _Server(base, listener, begin)
         try:
             _run_until(base, stop)

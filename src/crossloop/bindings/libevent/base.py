@@ -12,8 +12,8 @@ from within.
 
 **Signals.** When a system call is interrupted, libevent waits again (`epoll_dispatch` and its like return
 0 on EINTR and the loop goes round), so the interpreter would run no signal handler until some event
-comes. `run` and `dispatch` therefore have the interpreter write to a socket that the base watches
-(`signal.set_wakeup_fd`), for as long as they run in the main thread: Ctrl-C ends an idle loop.
+comes. `run` therefore has the interpreter write to a socket that the base watches
+(`signal.set_wakeup_fd`), for as long as it runs in the main thread: Ctrl-C ends an idle loop.
 
 **Threads.** A base is used by one thread at a time: `libevent_core` brings no locks, so none are asked for
 (`EVENT_BASE_FLAG_NOLOCK`). The one thread-safe way in is `Wakeup`.
@@ -21,8 +21,7 @@ comes. `run` and `dispatch` therefore have the interpreter write to a socket tha
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
@@ -33,15 +32,13 @@ from crossloop.bindings.libevent.library import Library, load
 if TYPE_CHECKING:
     from crossloop.bindings.libevent.wakeup import PythonSignals
 
-# event2/event.h: enum event_base_config_flag, EVLOOP_*, EVENT_BASE_COUNT_*.
+# event2/event.h: enum event_base_config_flag, EVLOOP_*.
 FLAG_NOLOCK = 0x01
 FLAG_NO_CACHE_TIME = 0x08
 FLAG_PRECISE_TIMER = 0x20
 LOOP_ONCE = 0x01
 LOOP_NONBLOCK = 0x02
 LOOP_NO_EXIT_ON_EMPTY = 0x04
-COUNT_ACTIVE = 1
-COUNT_ADDED = 4
 
 
 class Attachment(Protocol):
@@ -59,23 +56,16 @@ class EventBase:
 
     *precise_timers*: wait by the fine monotonic clock; on epoll by a timerfd, which costs one
     `timerfd_settime` per wait. Without it timers have the step of the kernel's tick (4 ms at 250 Hz).
-    *cached_time*: libevent's own default, where a timer that is added within a callback counts from the
-    time at which the loop woke up, so it is early by what the callbacks before took. False, ours, asks
-    the clock each time (`EVENT_BASE_FLAG_NO_CACHE_TIME`).
-    *avoid*: methods not to use, of `Library.methods`. *priorities*: number of levels; the events of a
-    level run only when no more urgent one is active, and 0 is the most urgent.
+    *avoid*: methods not to use, of `Library.methods`.
+
+    The clock is asked each time that a timer is added (`EVENT_BASE_FLAG_NO_CACHE_TIME`). By libevent's default
+    one that is added within a callback counts from the time at which the loop woke up, so it is early by
+    what the callbacks before took.
 
     Raises `LibraryNotFoundError`, and `LibeventError` when no method remains.
     """
 
-    def __init__(
-        self,
-        *,
-        precise_timers: bool = True,
-        cached_time: bool = False,
-        avoid: Sequence[str] = (),
-        priorities: int = 1,
-    ) -> None:
+    def __init__(self, *, precise_timers: bool = True, avoid: Sequence[str] = ()) -> None:
         self.pointer: Any = None
         """The `event_base *`; None once closed. `opened()` is the checked way to it."""
         library = load()
@@ -89,12 +79,8 @@ class EventBase:
         """Function pointers that kinds of attachments have made for this base, one set for each kind."""
         self._error: BaseException | None = None
         self._running = False
-        self._broken = False
-        self._cached_time = cached_time
         self._signals: PythonSignals | None = None
-        flags = FLAG_NOLOCK
-        flags |= FLAG_PRECISE_TIMER if precise_timers else 0
-        flags |= 0 if cached_time else FLAG_NO_CACHE_TIME
+        flags = FLAG_NOLOCK | FLAG_NO_CACHE_TIME | (FLAG_PRECISE_TIMER if precise_timers else 0)
         self.pointer = _new_base(library, flags, avoid)
         self.event_memory: Callable[[], Any] = partial(library.ffi.new, library.event_memory)
         self.event_assign: Callable[..., int] = library.lib.event_assign
@@ -108,8 +94,6 @@ class EventBase:
         """What `Event.add` hands over, and libevent copies."""
         self.timeval_s: float = 0.0
         """The seconds that `timeval` holds."""
-        if priorities > 1 and library.lib.event_base_priority_init(self.pointer, priorities):
-            raise library.error("event_base_priority_init")
 
     def _trampolines(self) -> tuple[Any, Any]:
         """The two functions that libevent calls: for events that persist, and for those that end."""
@@ -157,16 +141,6 @@ class EventBase:
         """Mechanism in use (`event_base_get_method`): `epoll`, `kqueue`, `poll`, `select`, `win32`, …"""
         return str(self.library.ffi.string(self.library.lib.event_base_get_method(self.opened())).decode())
 
-    @property
-    def active(self) -> int:
-        """Events whose callbacks are due and have not run yet."""
-        return int(self.library.lib.event_base_get_num_events(self.opened(), COUNT_ACTIVE))
-
-    @property
-    def pending(self) -> int:
-        """Events added, as libevent counts them: its own (signals) included, active ones not."""
-        return int(self.library.lib.event_base_get_num_events(self.opened(), COUNT_ADDED))
-
     def loop(self, *, block: bool = True) -> bool:
         """One round: wait for something to become active (or only look), run it; False if nothing is pending.
 
@@ -177,23 +151,17 @@ class EventBase:
 
     def run(self) -> None:
         """Run until `loopbreak`, also while nothing is pending; raises what a callback raised."""
-        self._broken = False
-        with self._python_signals():
-            if self._cached_time:
-                # libevent computes how long to wait from the cached time, and forgets that only when the
-                # loop is entered: left alone, it sleeps longer by what the round's callbacks took.
-                while not self._broken:
-                    self._enter(LOOP_ONCE | LOOP_NO_EXIT_ON_EMPTY)
-            else:
-                # The rounds stay in C: a break ends them, and so does an exception, by a break of its own.
-                self._enter(LOOP_NO_EXIT_ON_EMPTY)
+        from crossloop.bindings.libevent.wakeup import PythonSignals  # it imports this module
 
-    def dispatch(self) -> None:
-        """Run until `loopbreak` or until nothing is pending; raises what a callback raised."""
-        self._broken = False
-        with self._python_signals() as watched:
-            while len(self.live) > watched and not self._broken:
-                self._enter(LOOP_ONCE)
+        self.opened()
+        signals = self._signals = self._signals or PythonSignals(self)
+        added = signals.add()
+        try:
+            # The rounds stay in C: a break ends them, and so does an exception, by a break of its own.
+            self._enter(LOOP_NO_EXIT_ON_EMPTY)
+        finally:
+            if added:
+                signals.delete()
 
     def _enter(self, flags: int) -> int:
         pointer = self.opened()
@@ -217,14 +185,8 @@ class EventBase:
 
         Outside of the loop it has no effect: libevent forgets it when the loop is entered.
         """
-        self._broken = True
         if self._loopbreak(self.opened()):
             raise self.library.error("event_base_loopbreak")
-
-    def update_cached_time(self) -> None:
-        """Let timers added from now on, within this callback, count from now."""
-        if self.library.lib.event_base_update_cache_time(self.opened()):
-            raise self.library.error("event_base_update_cache_time")
 
     def reinit(self) -> None:
         """In the child of a fork, before anything is added or deleted: make the kernel's objects anew.
@@ -254,20 +216,6 @@ class EventBase:
         # It deletes what is still added, so the events' memory, which `live` holds, goes after it.
         self.library.lib.event_base_free(pointer)
         self.live.clear()
-
-    @contextmanager
-    def _python_signals(self) -> Iterator[int]:
-        """Watch for the interpreter's signals; events that takes: none in threads, where Python runs no handlers."""
-        from crossloop.bindings.libevent.wakeup import PythonSignals  # it imports this module
-
-        self.opened()
-        signals = self._signals = self._signals or PythonSignals(self)
-        added = signals.add()
-        try:
-            yield int(added)
-        finally:
-            if added:
-                signals.delete()
 
     def __enter__(self) -> Self:
         return self

@@ -49,19 +49,13 @@ void *event_base_new_with_config(const void *config);
 void event_base_free(void *base);
 int event_reinit(void *base);
 const char *event_base_get_method(const void *base);
-int event_base_get_num_events(void *base, unsigned int kinds);
-int event_base_priority_init(void *base, int count);
 int event_base_loop(void *base, int flags);
 int event_base_loopbreak(void *base);
-int event_base_update_cache_time(void *base);
 
 /* event2/event.h: events */
 int event_assign(void *event, void *base, intptr_t fd, short what, event_callback, intptr_t key);
 int event_add(void *event, const struct timeval *timeout);
 int event_del(void *event);
-int event_remove_timer(void *event);
-void event_active(void *event, int what, short calls);
-int event_priority_set(void *event, int priority);
 
 /* event2/bufferevent.h, event2/buffer.h */
 typedef void (*bufferevent_data_callback)(void *buffered, intptr_t key);

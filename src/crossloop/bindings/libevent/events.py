@@ -86,27 +86,6 @@ class Event:
                 raise base.library.error("event_del")
             del base.live[self._key]
 
-    def activate(self, what: int) -> None:
-        """Have the callback run soon with *what*, whether or not the condition holds (`event_active`).
-
-        A persistent event must be added: nothing else would end it. Raises `LibeventError` otherwise.
-        """
-        base = self._base
-        if self._key not in base.live:
-            raise LibeventError("event_active", "the event is not added")
-        base.library.lib.event_active(self._memory, what, 1)
-
-    def remove_timeout(self) -> None:
-        """Forget the timeout that `add` set and keep waiting for the descriptor (`event_remove_timer`)."""
-        if self._key in self._base.live and self._base.library.lib.event_remove_timer(self._memory):
-            raise self._base.library.error("event_remove_timer")
-
-    def set_priority(self, priority: int) -> None:
-        """Level within the base's `priorities`, 0 the most urgent; not while it is active."""
-        self._base.opened()  # libevent looks at the base
-        if self._base.library.lib.event_priority_set(self._memory, priority):
-            raise self._base.library.error("event_priority_set")
-
     @property
     def pending(self) -> bool:
         """Whether its callback is still to come: added, or active."""

@@ -93,8 +93,8 @@ class Wakeup:
     """Calls from other threads: each `wake(callback)` leads to one `callback()` in the loop's thread.
 
     In order per calling thread. A callback that raises ends the loop with its exception; those behind it
-    run when the loop is entered again. Until `close`, it keeps `EventBase.dispatch` waiting. After a fork
-    the child has a copy of what was queued, as it has of all other events.
+    run when the loop is entered again. After a fork the child has a copy of what was queued, as it has of all
+    other events.
 
     *keep_lock*: ring without letting go of the interpreter's lock, so that the calling thread goes on, and the
     loop's has its turn when that one waits or its switch interval is over.
@@ -151,8 +151,8 @@ class PythonSignals:
     """Lets Python's signal handlers run while the loop waits (`signal.set_wakeup_fd`).
 
     Main thread only. The interpreter's C handler writes the number to a socket; that wakes the loop, whose
-    callback is Python code, and before Python code goes on the interpreter runs the handlers. `run` and
-    `dispatch` of a base have one of their own; who drives `EventBase.loop` by hand makes one. What a program
+    callback is Python code, and before Python code goes on the interpreter runs the handlers. `run`
+    of a base has one of its own; who drives `EventBase.loop` by hand makes one. What a program
     had given to `set_wakeup_fd` before is written to as well.
     """
 
