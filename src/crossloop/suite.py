@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields, replace
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -31,12 +31,6 @@ Entry = TypeVar("Entry")
 
 MAX_BYTES = 1024 * 1024
 """No file of content is larger; one that is, is not read."""
-REPLACED: Mapping[str, str] = {
-    "profiles": "sets=(('smoke', {…}), …), pairs of the smallest profile that runs a set and the set",
-    "stream_styles": "styles = {'StreamServer': (…)}",
-    "resolver_styles": "styles = {'NameResolution': (…)}",
-}
-"""What declarations once said → what stands in its place."""
 
 
 class SuiteError(Exception):
@@ -44,23 +38,17 @@ class SuiteError(Exception):
 
 
 @dataclass(frozen=True)
-class AdapterEntry:
-    """One adapter: its id, how a worker imports it, and what it declares."""
+class Content(Generic[About]):
+    """One adapter or scenario: its id, how a worker imports it, and what it declares."""
 
     id: str
     module: str
     path: Path
-    about: AdapterAbout
+    about: About
 
 
-@dataclass(frozen=True)
-class ScenarioEntry:
-    """One scenario: its id, how a worker imports it, and what it declares."""
-
-    id: str
-    module: str
-    path: Path
-    about: ScenarioAbout
+AdapterEntry: TypeAlias = Content[AdapterAbout]
+ScenarioEntry: TypeAlias = Content[ScenarioAbout]
 
 
 @dataclass(frozen=True)
@@ -125,26 +113,20 @@ def load_suite(extra: Sequence[Path] = ()) -> Suite:
             raise SuiteError(f"--suite {str(folder)!r}: expected a folder that holds adapters/ or scenarios/")
     paths = tuple(dict.fromkeys((own_folder(), *(folder.resolve() for folder in extra))))
     problems: list[str] = []
-    adapters = {
-        id_: AdapterEntry(id_, module, path, about)
-        for id_, module, path, about in _declared("adapters", paths, AdapterAbout, problems)
-    }
-    scenarios = {
-        id_: ScenarioEntry(id_, module, path, about)
-        for id_, module, path, about in _declared("scenarios", paths, ScenarioAbout, problems)
-    }
+    adapters = {one.id: one for one in _declared("adapters", paths, AdapterAbout, problems)}
+    scenarios = {one.id: one for one in _declared("scenarios", paths, ScenarioAbout, problems)}
     return Suite(paths, adapters, scenarios, tuple(problems), tuple(_expectations(paths, problems)))
 
 
 def _declared(
     kind: Literal["adapters", "scenarios"], paths: Sequence[Path], about: type[About], problems: list[str]
-) -> Iterator[tuple[str, str, Path, About]]:
+) -> Iterator[Content[About]]:
     seen: dict[str, Path] = {}
     for id_, module, path in (*_files(kind, paths), *_entry_points(kind, problems)):
         try:
             _refuse_id(id_, module, path, seen)
             seen[id_] = path
-            yield id_, module, path, read_declaration(path, about)
+            yield Content(id_, module, path, read_declaration(path, about))
         except SuiteError as error:
             problems.append(_one_line(str(error)))
 
@@ -207,30 +189,19 @@ def _located(point: EntryPoint) -> Path | None:
 def read_declaration(path: Path, about: type[About]) -> About:
     """The `ABOUT = …(…)` of a content file, from its syntax tree; literals only. Raises `SuiteError`."""
     wanted = about.__name__
-    tree = parsed_file(path)
-    _refuse_replaced(path, tree)
-    for node in tree.body:
+    for node in parsed_file(path).body:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id="ABOUT")],
                 value=ast.Call(func=ast.Name(id=name), args=[], keywords=words),
             ) if name == wanted:
-                return _sensible(path, _literal(path, words, about))
+                declared = _literal(path, words, about)
+                try:
+                    refuse_odd(declared)
+                except ValueError as error:
+                    raise SuiteError(f"{path}: ABOUT: {error}") from error
+                return declared
     raise SuiteError(f"{path}: expected `ABOUT = {wanted}(…)` at the top level; see docs/adding.md")
-
-
-def _refuse_replaced(path: Path, tree: ast.Module) -> None:
-    """Raise `SuiteError` where the class still declares what is read no more: nobody would notice otherwise."""
-    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Adapter"):
-        for node in kind.body:
-            match node:
-                case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                    if name in REPLACED:
-                        raise SuiteError(f"{path}: line {node.lineno}: {_replaced(name, 'Adapter')}")
-
-
-def _replaced(name: str, place: str) -> str:
-    return f"{name} of {place} is read no more; write {REPLACED[name]}"
 
 
 def parsed_file(path: Path) -> ast.Module:
@@ -256,8 +227,6 @@ def _literal(path: Path, words: Iterable[ast.keyword], about: type[About]) -> Ab
     values = {}
     for word in words:
         where = f"{path}: line {word.value.lineno}"
-        if word.arg in REPLACED and word.arg is not None:
-            raise SuiteError(f"{where}: {_replaced(word.arg, 'ABOUT')}")
         if word.arg not in known:
             raise SuiteError(f"{where}: {word.arg or '**'!r} of ABOUT is not one of {', '.join(known)}")
         try:
@@ -282,15 +251,6 @@ def _refuse_type(path: Path, name: str, value: object, kind: Any) -> None:
         literal = get_origin(kind) is Literal
         words = f"expected one of {', '.join(map(repr, get_args(kind)))}" if literal else str(error)
         raise SuiteError(f"{path}: ABOUT: {name} is {shown(value)}: {words}") from error
-
-
-def _sensible(path: Path, about: About) -> About:
-    """*about* itself, when a plan can be made of it. Raises `SuiteError`."""
-    try:
-        refuse_odd(about)
-    except ValueError as error:
-        raise SuiteError(f"{path}: ABOUT: {error}") from error
-    return about
 
 
 def select(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[str, Entry]:
