@@ -6,17 +6,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import click
+import msgspec
 
 from crossloop.behaviours.asking import ask, questions
 from crossloop.behaviours.catalogue import Entry, catalogue
+from crossloop.cli.builds import Target
 from crossloop.cli.choosing import chosen
+from crossloop.cli.exits import StopError
 from crossloop.cli.measuring import adapter_record
 from crossloop.cli.progress import ProgressView
 from crossloop.installing import recorded_setup
+from crossloop.installing.builds import BuildError, proven
 from crossloop.journal import AdapterRecord, BehaviourRecord
-from crossloop.suite import AdapterEntry, Suite
 from crossloop.supervise.family import kill_all
-from crossloop.supervise.probe import probe
+from crossloop.supervise.probe import Probed, probe
 
 AT_A_TIME = 4
 """Questions that are asked at a time, over all adapters: most of them wait more than they compute."""
@@ -28,36 +31,46 @@ def wanted_behaviours(text: str | None) -> Collection[str]:
 
 
 def asked(
-    suite: Suite, adapters: Mapping[str, AdapterEntry], wanted: Collection[str]
+    adapters: Mapping[str, Target], wanted: Collection[str]
 ) -> Iterator[tuple[AdapterRecord, list[BehaviourRecord]]]:
-    """Each adapter with its answers, in order; none from one that is not usable here."""
+    """Each adapter with its answers, in order; none from one that is not usable here. Raises `StopError`."""
     with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
         try:
             installed = recorded_setup()
-            probed = list(pool.map(lambda entry: probe(suite, entry, {}), adapters.values()))
+            probed = list(pool.map(_probed, adapters.values()))
             asking = [questions(one.entry, wanted) if one.usable else [] for one in probed]
             with ProgressView(sum(map(len, asking)), unit="questions") as view:
                 guard = threading.Lock()
 
-                def put(entry: AdapterEntry, question: Entry) -> BehaviourRecord:
-                    record = ask(suite, entry, question)
+                def put(target: Target, question: Entry) -> BehaviourRecord:
+                    record = ask(target.suite, target.entry, question, label=target.label)
                     with guard:
-                        view.advance(f"{entry.id}: {question.id}", 1)
+                        view.advance(f"{target.label}: {question.id}", 1)
                     return record
 
                 answers = [
-                    [pool.submit(put, one.entry, question) for question in own]
-                    for one, own in zip(probed, asking, strict=True)
+                    [pool.submit(put, target, question) for question in own]
+                    for target, own in zip(adapters.values(), asking, strict=True)
                 ]
-                for one, own in zip(probed, answers, strict=True):
-                    yield (
-                        adapter_record(one, installed.get(one.entry.id, "")),
-                        [answer.result() for answer in own],
-                    )
+                for target, one, own in zip(adapters.values(), probed, answers, strict=True):
+                    how = "" if target.brought else installed.get(one.entry.id, "")
+                    record = msgspec.structs.replace(adapter_record(one, how), adapter=target.label)
+                    yield record, [answer.result() for answer in own]
         except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
             pool.shutdown(wait=False, cancel_futures=True)
             kill_all()
             raise
+
+
+def _probed(target: Target) -> Probed:
+    """What the adapter says of itself; of a build, that it is the one that was loaded. Raises `StopError`."""
+    found = probe(target.suite, target.entry, {})
+    if target.brought is not None and found.usable:
+        try:
+            proven(target.brought, found.facts)
+        except BuildError as error:
+            raise StopError(str(error)) from error
+    return found
 
 
 def show(adapter: AdapterRecord, answers: Sequence[BehaviourRecord]) -> None:

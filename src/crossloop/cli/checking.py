@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+import msgspec
 
 from crossloop.bench.header import run_header
 from crossloop.cli.asking import asked, show, wanted_behaviours
-from crossloop.cli.choosing import chosen, suite_or_stop
+from crossloop.cli.builds import Target, targets
+from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import ProgressView
 from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, require_ports
@@ -23,7 +25,7 @@ from crossloop.contract.checking import check_adapter
 from crossloop.contract.expectations import Expectation
 from crossloop.contract.known_limits import known_limits
 from crossloop.journal import CheckRecord, EndRecord, JournalWriter, Record, behaviours_path, checks_path
-from crossloop.suite import AdapterEntry, Suite, SuiteError
+from crossloop.suite import Suite, SuiteError
 from crossloop.supervise.family import kill_all
 
 AT_A_TIME = 4
@@ -53,25 +55,23 @@ def run(suites: Sequence[Path], request: Request) -> int:
     A behaviour is a fact about a library and fails nothing.
     """
     suite = suite_or_stop(suites, request.loops)
-    adapters = chosen("adapter", suite.adapters, request.adapters)
     wanted = wanted_behaviours(request.behaviours)
     status = DONE
-    if request.only != "behaviours" and request.behaviours is None:
-        status = _check_contract(suite, adapters, request)
-    if request.only != "contract":
-        status = max(status, _ask(suite, adapters, wanted, request.out))
+    with targets(suite, request.adapters) as adapters:
+        if request.only != "behaviours" and request.behaviours is None:
+            status = _check_contract(suite, adapters, request)
+        if request.only != "contract":
+            status = max(status, _ask(adapters, wanted, request.out))
     return status
 
 
-def _ask(
-    suite: Suite, adapters: Mapping[str, AdapterEntry], wanted: Collection[str], out: Path | None
-) -> int:
+def _ask(adapters: Mapping[str, Target], wanted: Collection[str], out: Path | None) -> int:
     usable = 0
     with contextlib.ExitStack() as stack:
         journal = (
             stack.enter_context(_journal(behaviours_path(out), list(adapters))) if out is not None else None
         )
-        for adapter, answers in asked(suite, adapters, wanted):
+        for adapter, answers in asked(adapters, wanted):
             records: list[Record] = [adapter, *answers]
             if journal is not None:
                 for record in records:
@@ -85,7 +85,7 @@ def _nothing_usable() -> NoReturn:
     raise StopError("no adapter could be opened; `crossloop setup` brings bindings", NOTHING_MEASURED)
 
 
-def _check_contract(suite: Suite, adapters: Mapping[str, AdapterEntry], request: Request) -> int:
+def _check_contract(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
     """Print one line per adapter and each surprise in full."""
     out, expectations = request.out, request.expectations
     try:
@@ -98,7 +98,7 @@ def _check_contract(suite: Suite, adapters: Mapping[str, AdapterEntry], request:
     surprises = usable = 0
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(checks_path(out), list(adapters))) if out is not None else None
-        for adapter, records in _checked(suite, list(adapters), expected):
+        for adapter, records in _checked(adapters, expected):
             for record in records:
                 if journal is not None:
                     journal.write(record, sync=False)
@@ -111,21 +111,21 @@ def _check_contract(suite: Suite, adapters: Mapping[str, AdapterEntry], request:
 
 
 def _checked(
-    suite: Suite, adapters: Sequence[str], expected: Sequence[Expectation]
+    adapters: Mapping[str, Target], expected: Sequence[Expectation]
 ) -> Iterator[tuple[str, list[CheckRecord]]]:
     """Each adapter with its records, some at a time: no speed is judged here, and most of a check waits."""
     stopping = threading.Event()
 
-    def check(adapter: str) -> list[CheckRecord]:
+    def check(target: Target) -> list[CheckRecord]:
         def progress(behaviour: str, before: int, of: int) -> None:
             with guard:
-                view.advance(f"{adapter}: {behaviour}, {before + 1} of {of}", 0)
+                view.advance(f"{target.label}: {behaviour}, {before + 1} of {of}", 0)
 
-        found = check_adapter(adapter, suite=suite, expectations=expected, progress=progress)
+        found = check_adapter(target.entry.id, suite=target.suite, expectations=expected, progress=progress)
         records = list(itertools.takewhile(lambda _record: not stopping.is_set(), found))
         with guard:
-            view.advance(f"{adapter}: done", 1)
-        return records
+            view.advance(f"{target.label}: done", 1)
+        return [msgspec.structs.replace(one, adapter=target.label) for one in records]
 
     guard = threading.Lock()
     with (
@@ -133,7 +133,7 @@ def _checked(
         ThreadPoolExecutor(max_workers=AT_A_TIME) as pool,
     ):
         try:
-            yield from zip(adapters, pool.map(check, adapters), strict=True)
+            yield from zip(adapters, pool.map(check, adapters.values()), strict=True)
         except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
             stopping.set()
             kill_all()

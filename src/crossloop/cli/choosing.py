@@ -14,18 +14,6 @@ from crossloop.suite import Entry, Suite, SuiteError, load_suite, select, with_l
 
 LOOP_FORM = "NAME=module:factory"
 
-LOOP_FORM = "NAME=module:factory"
-
-
-@dataclass(frozen=True)
-class NamedLoop:
-    """An asyncio loop that no adapter stands for, as `--loop NAME=module:factory` names it."""
-
-    name: str
-    module: str
-    factory: str
-    """Attribute of *module*, dotted where it lies deeper; called without arguments, it returns a new loop."""
-
 
 @dataclass(frozen=True)
 class NamedLoop:

@@ -291,7 +291,11 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
-@_ADAPTERS
+@click.option(
+    "--adapters",
+    metavar="A,B@VERSION",
+    help="Ids or prefixes, or an id with a build of its binding; default: all.",
+)
 @_LOOPS
 @_out("Folder for checks.jsonl and behaviours.jsonl; default: print only.")
 @click.option(
