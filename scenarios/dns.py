@@ -88,6 +88,13 @@ Answer = Sequence[str] | int | None
 """Addresses, or the error of the resolver, or None: no answer."""
 
 
+def versions() -> Mapping[str, str]:
+    """The libraries that resolve, as they say themselves."""
+    import pycares
+
+    return {"pycares": pycares.__version__, "c-ares": pycares.ARES_VERSION}
+
+
 def companion(ready: Callable[[str, int], None], stop: socket.socket) -> None:
     """The DNS server; returns when *stop* is readable. Needs dnspython, which the client side does not."""
     from crossloop.companions.dns_server import serve

@@ -54,7 +54,9 @@ def asked(
                 ]
                 for target, one, own in zip(adapters.values(), probed, answers, strict=True):
                     how = "" if target.brought else installed.get(one.entry.id, "")
-                    record = msgspec.structs.replace(adapter_record(one, how), adapter=target.label)
+                    record = msgspec.structs.replace(
+                        adapter_record(one, how, target.first), adapter=target.label
+                    )
                     yield record, [answer.result() for answer in own]
         except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
             pool.shutdown(wait=False, cancel_futures=True)

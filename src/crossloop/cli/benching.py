@@ -26,6 +26,7 @@ from crossloop.cli.measuring import (
     adapter_record,
     carry_out,
     load_engine,
+    scenario_records,
     settings_of_profile,
     terminated_is_interrupted,
     write_head,
@@ -143,7 +144,9 @@ def run(request: Request) -> int:
                 journal, past = _opened(folder, header, resume=request.resume)
                 with journal:
                     if not past.cells and not past.slices:
-                        write_head(journal, _adapter_records(probed, references), header, engine)
+                        known = _adapter_records(probed, references)
+                        used = scenario_records(suite, scenarios.values())
+                        write_head(journal, [*known, *used], header, engine)
                     end = carry_out(suite, plan, journal, header, engine, bounds, past)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)

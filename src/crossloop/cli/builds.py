@@ -27,6 +27,11 @@ class Target:
     brought: Brought | None = None
     """None: as it is installed."""
 
+    @property
+    def first(self) -> list[Path]:
+        """The build's folder, where it is one."""
+        return [self.brought.folder] if self.brought is not None else []
+
 
 @contextlib.contextmanager
 def targets(suite: Suite, text: str | None) -> Iterator[Mapping[str, Target]]:

@@ -21,9 +21,10 @@ from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.progress import ProgressView
 from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, require_ports
-from crossloop.contract.checking import check_adapter
+from crossloop.contract.checking import OPENS, check_adapter
 from crossloop.contract.expectations import Expectation
 from crossloop.contract.known_limits import known_limits
+from crossloop.installing.versions import outside_range
 from crossloop.journal import CheckRecord, EndRecord, JournalWriter, Record, behaviours_path, checks_path
 from crossloop.suite import Suite, SuiteError
 from crossloop.supervise.family import kill_all
@@ -58,6 +59,9 @@ def run(suites: Sequence[Path], request: Request) -> int:
     wanted = wanted_behaviours(request.behaviours)
     status = DONE
     with targets(suite, request.adapters) as adapters:
+        for target in adapters.values():
+            for remark in outside_range(target.entry.about.requires, target.first):
+                click.echo(f"crossloop: {target.label}: {remark}", err=True)
         if request.only != "behaviours" and request.behaviours is None:
             status = _check_contract(suite, adapters, request)
         if request.only != "contract":
@@ -125,7 +129,7 @@ def _checked(
         records = list(itertools.takewhile(lambda _record: not stopping.is_set(), found))
         with guard:
             view.advance(f"{target.label}: done", 1)
-        return [msgspec.structs.replace(one, adapter=target.label) for one in records]
+        return [_named(one, target) for one in records]
 
     guard = threading.Lock()
     with (
@@ -138,6 +142,15 @@ def _checked(
             stopping.set()
             kill_all()
             raise
+
+
+def _named(record: CheckRecord, target: Target) -> CheckRecord:
+    """*record* under the target's label; where the adapter does not open, with the versions that may be why."""
+    remarks = outside_range(target.entry.about.requires, target.first)
+    if record.behaviour == OPENS and record.outcome != "measured" and remarks:
+        reason = "; ".join([record.reason, *remarks])
+        return msgspec.structs.replace(record, adapter=target.label, reason=reason, actual=reason)
+    return msgspec.structs.replace(record, adapter=target.label)
 
 
 def _print(adapter: str, records: Sequence[CheckRecord]) -> None:

@@ -208,7 +208,8 @@ def _tripled(one: Comparison, builds: Sequence[Proven], names: Sequence[str]) ->
 def _record(one: Proven) -> AdapterRecord:
     """What the journal keeps of a build."""
     facts = {**one.probed.facts, "loaded_from": _public(one)}
-    record = adapter_record(dataclasses.replace(one.probed, facts=facts), one.brought.version)
+    probed = dataclasses.replace(one.probed, facts=facts)
+    record = adapter_record(probed, one.brought.version, [one.brought.folder])
     return msgspec.structs.replace(record, adapter=one.name)
 
 

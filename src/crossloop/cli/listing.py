@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+import click
+
 from crossloop.bench.profiles import PROFILES, parameter_sets
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE
 from crossloop.cli.refusing import require_descriptors
 from crossloop.cli.streams import canvas, print_document
+from crossloop.installing.versions import outside_range
 from crossloop.outcomes import outcome_reason
 from crossloop.plain_text import printable
 from crossloop.suite import Suite
@@ -24,6 +27,9 @@ def run(suites: Sequence[Path], *, as_json: bool) -> int:
     suite = suite_or_stop(suites)
     require_descriptors("list", DESCRIPTORS)  # else each adapter is said not to start
     probed = list(probe_all(suite, suite.adapters, {}))
+    for one in probed:
+        for remark in outside_range(one.entry.about.requires):
+            click.echo(f"crossloop: {one.entry.id}: {remark}", err=True)
     if as_json:
         print_document(_document(suite, probed), indent=2)
     else:

@@ -22,6 +22,7 @@ from crossloop.cli.exits import NOTHING_MEASURED, StopError
 from crossloop.cli.progress import PlanView
 from crossloop.cli.refusing import begun, holding
 from crossloop.installing import recorded_setup
+from crossloop.installing.versions import installed_versions, outside_range
 from crossloop.journal import (
     LOAD_ENGINE,
     AdapterRecord,
@@ -29,6 +30,7 @@ from crossloop.journal import (
     JournalWriter,
     Record,
     RunRecord,
+    ScenarioRecord,
     WarningRecord,
     journal_path,
 )
@@ -36,7 +38,7 @@ from crossloop.native import LOAD_ENGINE as PART
 from crossloop.outcomes import outcome_reason
 from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.child import MEMORY_BYTES, ChildError
-from crossloop.supervise.probe import Probed
+from crossloop.supervise.probe import Probed, versions_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +151,28 @@ def write_head(
     journal: JournalWriter, adapters: Iterable[Record], header: RunRecord, engine: LoadEngine | None
 ) -> None:
     """What is known before anything is measured: *adapters*, native references among them, and warnings."""
-    for one in (*adapters, *warnings_of(header, engine, recorded_setup())):
-        journal.write(one, sync=False)
+    known = list(adapters)
+    remarks = [
+        WarningRecord(
+            "other-version", f"{one.adapter}: {one.reason}.", f"`crossloop setup {one.adapter}` brings it."
+        )
+        for one in known
+        if isinstance(one, AdapterRecord) and one.usable and one.reason
+    ]
+    for record in (*known, *warnings_of(header, engine, recorded_setup()), *remarks):
+        journal.write(record, sync=False)
 
 
-def adapter_record(one: Probed, installed: str) -> AdapterRecord:
-    """What a journal keeps of an adapter that was asked what it is."""
+def scenario_records(suite: Suite, scenarios: Iterable[ScenarioEntry]) -> Iterator[ScenarioRecord]:
+    """What the scenarios use beside the adapters; none of one that uses nothing."""
+    for one in scenarios:
+        if one.about.requires:
+            versions = installed_versions(one.about.requires) | dict(versions_of(suite, one))
+            yield ScenarioRecord(one.id, versions)
+
+
+def adapter_record(one: Probed, installed: str, first: Sequence[Path] = ()) -> AdapterRecord:
+    """What a journal keeps of an adapter that was asked what it is; *first*: folder of a build."""
     about = one.entry.about
     return AdapterRecord(
         adapter=one.entry.id,
@@ -163,11 +181,12 @@ def adapter_record(one: Probed, installed: str) -> AdapterRecord:
         binding=about.binding,
         usable=one.usable,
         outcome=one.outcome.name,
-        reason=outcome_reason(one.outcome),
+        reason="; ".join(filter(None, (outcome_reason(one.outcome), *outside_range(about.requires, first)))),
         facts=dict(one.facts),
         levels=list(one.levels),
         styles=list(one.levels.get("StreamServer", ())),
         installed=installed or ("" if about.requires or about.recipe else "standard library"),
+        distributions=installed_versions(about.requires, first),
     )
 
 

@@ -21,6 +21,7 @@ from crossloop.journal.records import (
     RateFigures,
     Record,
     RunRecord,
+    ScenarioRecord,
     SliceRecord,
     TaxRecord,
     WarningRecord,
@@ -126,6 +127,8 @@ class Run:
     """Slices of main phases with an operation; of two of one turn the last. Empty where they were not read."""
     checks: tuple[CheckRecord, ...]
     behaviours: tuple[BehaviourRecord, ...]
+    scenario_versions: Mapping[str, Mapping[str, str]]
+    """Scenario → what it uses beside the adapters, with versions."""
     warnings: tuple[WarningRecord, ...]
     evidence: tuple[EvidenceRecord, ...]
     end: EndRecord | None
@@ -167,6 +170,9 @@ class Run:
             checks=tuple(
                 _latest(records, CheckRecord, lambda check: (check.adapter, check.behaviour)).values()
             ),
+            scenario_versions={
+                one.scenario: one.versions for one in records if isinstance(one, ScenarioRecord)
+            },
             behaviours=tuple(
                 _latest(records, BehaviourRecord, lambda one: (one.adapter, one.behaviour)).values()
             ),

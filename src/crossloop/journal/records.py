@@ -50,6 +50,7 @@ __all__ = [
     "Record",
     "Regime",
     "RunRecord",
+    "ScenarioRecord",
     "SliceRecord",
     "SystemCalls",
     "TaxPart",
@@ -308,6 +309,16 @@ class AdapterRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="adapte
     styles: list[Style] = []
     installed: Phrase = ""
     """How `crossloop setup` brought it: `wheel`, `built from source in 14 s`, `standard library`, …"""
+    distributions: dict[Name, Phrase] = {}
+    """What it requires and what came with that → version, as the installed metadata say."""
+
+
+class ScenarioRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="scenario"):
+    """What a scenario uses beside the adapters."""
+
+    scenario: Name
+    versions: dict[Name, Phrase]
+    """Library → version: as it says itself (`c-ares`), else as the installed metadata say."""
 
 
 class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
@@ -571,6 +582,7 @@ class EndRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="end"):
 Record: TypeAlias = (
     RunRecord
     | AdapterRecord
+    | ScenarioRecord
     | SliceRecord
     | CellRecord
     | ComparisonRecord

@@ -93,10 +93,18 @@ def facts(run: Run) -> Table:
         words("io_uring", lambda one: _yes_no(one.facts.get("io_uring"), unknown="not visible here")),
         words("GIL", lambda one: _yes_no(one.facts.get("gil"), unknown=digits.MISSING), optional=True),
         words("How installed", lambda one: one.installed or digits.MISSING, optional=True),
+        words("Came with", _came_with, optional=True),
         words("Loaded from", lambda one: str(one.facts.get("loaded_from") or digits.MISSING), optional=True),
     ]
     caption = "Asked at run time, in a process of the adapter's own, from the library that is loaded."
     return listing(records, fields, caption)
+
+
+def _came_with(record: AdapterRecord) -> str:
+    """The distributions beside the binding's own."""
+    own = str(record.facts.get("binding") or record.binding).lower()
+    others = [f"{name} {version}" for name, version in record.distributions.items() if name != own]
+    return ", ".join(others) or digits.MISSING
 
 
 def _library(name: object, version: object) -> str:

@@ -47,6 +47,13 @@ def run_table(run: Run) -> Table:
             "Open files allowed",
             digits.integer(machine.descriptors) if machine.descriptors else digits.MISSING,
         ),
+        *(
+            (
+                f"Scenario {scenario} uses",
+                ", ".join(f"{name} {version}" for name, version in versions.items()),
+            )
+            for scenario, versions in run.scenario_versions.items()
+        ),
         ("Pinning", _pinning(record.server_cpu, record.load_cpu)),
         ("Run", f"crossloop {record.crossloop}, profile {record.profile}, seed {record.seed}"),
         ("Started", f"{record.started} (UTC)"),

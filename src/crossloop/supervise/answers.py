@@ -101,6 +101,12 @@ class ExchangesGiven(Answer, frozen=True):
     exchanges: Annotated[list[Exchange], Meta(max_length=1000)] = []
 
 
+class VersionsGiven(Answer, frozen=True):
+    """Libraries that a scenario uses, and their versions as they say themselves."""
+
+    versions: Annotated[dict[Name, Short], Meta(max_length=32)] = {}
+
+
 class Ready(Answer, frozen=True):
     """A worker that drives itself, before its first slice."""
 

@@ -15,7 +15,7 @@ import msgspec
 from crossloop.load.commands import Exchange
 from crossloop.outcomes import Failed, Measured, Outcome, TimedOut, Unsupported, at
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
-from crossloop.supervise.answers import Described, ExchangesGiven, RowsGiven, outcome_of
+from crossloop.supervise.answers import Described, ExchangesGiven, RowsGiven, VersionsGiven, outcome_of
 from crossloop.supervise.child import Child, ChildError, suite_paths, worker
 from crossloop.supervise.family import kill_all
 
@@ -82,6 +82,16 @@ def exchanges_of(
             Failed(f"{scenario.id} gave {len(given)} exchanges for {len(sets)} sets of parameters")
         )
     return given
+
+
+def versions_of(suite: Suite, scenario: ScenarioEntry) -> Mapping[str, str]:
+    """Libraries that *scenario* uses, as they say themselves, in a process of its own; none where that fails."""
+    request = {"do": "versions", "scenario": scenario.module, "paths": suite_paths(suite.paths)}
+    try:
+        with worker(scenario.id) as child:
+            return child.ask(request, VersionsGiven, SCENARIO_LIMIT_S).versions
+    except ChildError:
+        return {}
 
 
 class _Probing:

@@ -1,7 +1,7 @@
 """Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
 
-First request: `{"do": "describe" | "serve" | "work" | "companion" | "exchanges", "module", "scenario", "style",
-"paths", "cpu", "server", "parameters", "sets"}`; to serve also "level", and of `crossloop.worker.serving.Place`
+First request: `{"do": "describe" | "serve" | "work" | "companion" | "exchanges" | "versions", "module", "scenario",
+"style", "paths", "cpu", "server", "parameters", "sets"}`; to serve also "level", and of `worker.serving.Place`
 "transport", "host", "port", "path" and "certificate"; with "busy_iterations" for a slowed variant and "fresh" for one
 whose allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then
 takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that describes
@@ -114,6 +114,12 @@ def _exchanges(channel: Channel, request: dict[str, Any]) -> None:
     channel.answer({"exchanges": [kind(one).exchange().as_dict() for one in request["sets"]]})
 
 
+def _versions(channel: Channel, request: dict[str, Any]) -> None:
+    """What the scenario says of the libraries that it uses, where it says anything."""
+    versions = getattr(importlib.import_module(request["scenario"]), "versions", dict)
+    channel.answer({"versions": versions()})
+
+
 def _companion(channel: Channel, request: dict[str, Any]) -> None:
     readable, writing = stop_pair()
     channel.on_end = lambda: writing.send(b"s")
@@ -130,6 +136,7 @@ _ROLES = {
     "work": _work,
     "companion": _companion,
     "exchanges": _exchanges,
+    "versions": _versions,
 }
 
 if __name__ == "__main__":

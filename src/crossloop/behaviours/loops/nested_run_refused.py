@@ -81,8 +81,8 @@ def on_libevent() -> Answer:
         def within(*_: object) -> None:
             for one in (base, other):
                 Timer(one, lambda *_: None).add(0.001)
-            answers.append(verdict({"the same loop": base.dispatch, "another loop": other.dispatch}))
+            answers.append(verdict({"the same loop": base.run, "another loop": other.run}))
 
         Timer(base, within).add(0)
-        base.dispatch()
+        base.run()
     return answers[0]
