@@ -13,7 +13,7 @@ from tests.documents import ROOT
 ENGINE = ROOT / "src" / "crossloop"
 WORKER_HALF = ("api", "worker", "idioms", "bindings")
 READERS = ("report", "compare", "claims", "export")
-MAKERS = ("bench", "cli", "contract", "load", "supervise", "suite")
+MAKERS = ("behaviours", "bench", "cli", "contract", "load", "supervise", "suite")
 BINDINGS_OF = {
     "idioms/gevent_.py": {"gevent"},
     "idioms/gevent_names.py": {"gevent"},
@@ -63,6 +63,17 @@ def test_the_worker_half_imports_nothing_of_the_supervisors(half: str) -> None:
     for path in (ENGINE / half).rglob("*.py"):
         engine = {name.split(".")[1] for name in imported(path) if name.startswith("crossloop.")}
         assert engine <= set(WORKER_HALF), path.name
+
+
+def test_a_behaviour_knows_the_api_and_the_library_that_it_asks() -> None:
+    room = ENGINE / "behaviours"
+    known = {"api", "behaviours", "bindings"}
+    for path in (*room.glob("*/*.py"), room / "behaviour.py", room / "families.py", room / "frames.py"):
+        engine = {name.split(".")[1] for name in imported(path) if name.startswith("crossloop.")}
+        assert engine <= known, path.name
+        assert not {"crossloop.behaviours.asking", "crossloop.behaviours.catalogue"} & imported(path), (
+            path.name
+        )
 
 
 def test_a_probe_holds_nothing_but_the_library_that_it_asks() -> None:
