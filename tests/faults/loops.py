@@ -1,9 +1,12 @@
 """Faults of the group `loops`."""
 
 import asyncio
+import atexit
 import contextlib
+import contextvars
 import os
 import selectors
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -146,3 +149,31 @@ def time_moves_on() -> asyncio.AbstractEventLoop:
             self.seen = 0.0
 
     return CachesTime()
+
+
+def exit_with_open_loop() -> asyncio.AbstractEventLoop:
+    class Speaks(asyncio.SelectorEventLoop):
+        def __init__(self) -> None:
+            super().__init__()
+            atexit.register(lambda: print("loop left open", file=sys.stderr))
+
+    return Speaks()
+
+
+def context_kept() -> asyncio.AbstractEventLoop:
+    class Forgets(asyncio.SelectorEventLoop):
+        def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:
+            contextvars.Context().run(super().add_reader, fd, callback, *args)
+
+    return Forgets()
+
+
+def slow_callback_named() -> asyncio.AbstractEventLoop:
+    class Nameless(asyncio.SelectorEventLoop):
+        def call_soon(self, callback: Callable[..., object], *args: Any, **keywords: Any) -> asyncio.Handle:
+            def nameless(*args: Any) -> None:
+                callback(*args)
+
+            return super().call_soon(nameless, *args, **keywords)
+
+    return Nameless()

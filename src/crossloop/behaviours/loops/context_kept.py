@@ -1,0 +1,119 @@
+"""A callback runs in the context in which it was scheduled."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
+from typing import TYPE_CHECKING, Any
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import WAIT_S, pair
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="Does a callback see the context variables of whoever scheduled it?",
+    rule="Callbacks use the current context when no context is provided, and do not change it for others.",
+    source="https://docs.python.org/3/library/contextvars.html#asyncio-support",
+    reports=(
+        "https://github.com/MagicStack/uvloop/issues/305",
+        "https://github.com/MagicStack/uvloop/pull/348",
+    ),
+)
+WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
+
+
+def verdict(
+    ways: dict[str, Callable[[Callable[..., None]], Any]],
+    run: Callable[[], object],
+    stop: Callable[[], object],
+) -> Answer:
+    """Schedule a callback by each of *ways*, each in a context of its own, and run them all.
+
+    A callback sets the variable as well: what it sets must not be seen by another.
+    """
+    seen = dict[str, str]()
+
+    def callback(name: str) -> Callable[..., None]:
+        def body(*_: object) -> None:
+            seen.setdefault(name, WHO.get())
+            WHO.set("a callback")
+            if len(seen) == len(ways):
+                stop()
+
+        return body
+
+    def schedule(name: str) -> None:
+        WHO.set(name)
+        ways[name](callback(name))
+
+    for name in ways:
+        copy_context().run(schedule, name)
+    run()
+    lost = sorted(name for name in ways if seen.get(name) != name)
+    return answered(not lost, f"not with {', '.join(lost)}", f"{seen}")
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    loop = new_loop()
+
+    def when_connected(callback: Callable[..., None]) -> None:
+        class Told(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                callback()
+                transport.close()
+
+        async def main() -> None:
+            server = await loop.create_server(Told, "127.0.0.1", 0)
+            await loop.create_connection(asyncio.Protocol, *server.sockets[0].getsockname())
+
+        ended.append(loop.create_task(main()))
+
+    ended = list[asyncio.Task[None]]()
+    with pair() as (mine, peers):
+        peers.send(b"x")
+        ways: dict[str, Callable[[Callable[..., None]], Any]] = {
+            "call_soon": loop.call_soon,
+            "call_later": lambda callback: loop.call_later(0.001, callback),
+            "call_soon_threadsafe": loop.call_soon_threadsafe,
+            "add_reader": lambda callback: loop.add_reader(mine, callback),
+            "add_writer": lambda callback: loop.add_writer(mine, callback),
+            "add_done_callback": lambda callback: loop.create_task(asyncio.sleep(0)).add_done_callback(
+                callback
+            ),
+            "connection_made": when_connected,
+        }
+        if hasattr(signal, "SIGUSR1"):
+            ways["add_signal_handler"] = lambda callback: loop.add_signal_handler(signal.SIGUSR1, callback)
+            loop.call_soon(signal.raise_signal, signal.SIGUSR1)
+        loop.call_later(WAIT_S, loop.stop)
+        return verdict(ways, loop.run_forever, loop.stop)
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    with pair() as (mine, peers):
+        peers.send(b"x")
+        io_loop.call_later(WAIT_S, io_loop.stop)
+        return verdict(
+            {
+                "add_callback": io_loop.add_callback,
+                "call_later": lambda callback: io_loop.call_later(0.001, callback),
+                "add_handler": lambda callback: io_loop.add_handler(mine.fileno(), callback, io_loop.READ),
+            },
+            io_loop.start,
+            io_loop.stop,
+        )
+
+
+def on_gevent() -> Answer:
+    import gevent
+    from gevent.event import Event
+
+    over = Event()
+    return verdict(
+        {"spawn": gevent.spawn, "spawn_later": lambda callback: gevent.spawn_later(0.001, callback)},
+        lambda: over.wait(WAIT_S),
+        over.set,
+    )
