@@ -81,8 +81,8 @@ def on_libevent() -> Answer:
         def within(*_: object) -> None:
             for one in (base, other):
                 Timer(one, lambda *_: None).add(0.001)
-            answers.append(verdict({"the same loop": base.run, "another loop": other.run}))
+            answers.append(verdict({"the same loop": base.loop, "another loop": other.loop}))
 
         Timer(base, within).add(0)
-        base.run()
+        base.loop()
     return answers[0]
