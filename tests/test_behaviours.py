@@ -1,19 +1,24 @@
 """Behaviours: each sees its fault, and each file says what a page needs."""
 
+import sys
+
 import pytest
 
 from crossloop.behaviours.catalogue import GROUPS, Entry, catalogue
 from tests.asking import answer_of, faulty_answer
 
-EXCEPTIONS: dict[str, tuple[str, str]] = {}
-"""Behaviour → (answer, how) of the standard library's loop on Linux, where it is not yes."""
+EXCEPTIONS: dict[str, tuple[str, str]] = {
+    "answers-after-close-notify": ("no", "the answer is dropped"),
+    **({"empty-is-sent": ("no", "it is left out")} if sys.version_info < (3, 13) else {}),
+}
+"""Behaviour → (answer, how) of the standard library's loop on Linux, where it is not yes. Nothing else has to show there
+that the behaviour sees it."""
 
 
 @pytest.mark.parametrize("behaviour", catalogue())
 def test_a_provoked_fault_is_seen(behaviour: str) -> None:
     answer = faulty_answer(behaviour)
     assert answer.answer != "yes", answer
-    assert (answer.answer, answer.how) != EXCEPTIONS.get(behaviour), answer
 
 
 @pytest.mark.parametrize("behaviour", [one.id for one in catalogue().values() if "asyncio" in one.families])

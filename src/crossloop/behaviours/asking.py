@@ -1,6 +1,7 @@
 """The supervisor's half: one process for each behaviour of an adapter, one record for each answer."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 
 from crossloop.api.about import is_on
 from crossloop.behaviours.catalogue import Entry, catalogue
@@ -9,6 +10,7 @@ from crossloop.outcomes import Crashed, Outcome, OverLimit, TimedOut, outcome_re
 from crossloop.plain_text import without_folders
 from crossloop.suite import AdapterEntry, Suite
 from crossloop.supervise.answers import BehaviourAnswer
+from crossloop.supervise.certificates import certificates
 from crossloop.supervise.child import Child, ChildError, suite_paths
 
 GRACE_S = 3.0
@@ -39,6 +41,14 @@ def ask(suite: Suite, entry: AdapterEntry, behaviour: Entry, *, label: str = "")
 
     *label*: name of the adapter in the record, where it is not the id (`uvloop@0.21.0`).
     """
+    with certificates() if behaviour.group == "tls" else nullcontext() as made:
+        files = {"certificate": str(made.server), "authority": str(made.ca)} if made else {}
+        return _ask(suite, entry, behaviour, label or entry.id, files)
+
+
+def _ask(
+    suite: Suite, entry: AdapterEntry, behaviour: Entry, name: str, files: Mapping[str, str]
+) -> BehaviourRecord:
     request = {
         "program": behaviour.module,
         "asked_as": entry.about.asked_as,
@@ -46,8 +56,8 @@ def ask(suite: Suite, entry: AdapterEntry, behaviour: Entry, *, label: str = "")
         "adapter": entry.module,
         "paths": suite_paths(suite.paths),
         "limit_s": behaviour.about.limit_s,
+        **files,
     }
-    name = label or entry.id
     try:
         with Asked(["-m", "crossloop.behaviours.process"], name=f"{name}: {behaviour.id}") as child:
             answer = child.ask(request, BehaviourAnswer, behaviour.about.limit_s + GRACE_S)

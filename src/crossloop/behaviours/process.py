@@ -1,7 +1,8 @@
 """Entry of an asked process: `python -m crossloop.behaviours.process`, spoken to over `Channel`.
 
 One request: `{"program": module of the behaviour, "asked_as", "loop", "adapter": module of the adapter, "paths",
-"limit_s"}`. One answer: `{"word", "how", "seen"}`. Then the process ends at once, whatever the library left behind:
+"limit_s"}`; in the group `tls` also `"certificate"` and `"authority"`, files that the environment names.
+One answer: `{"word", "how", "seen"}`. Then the process ends at once, whatever the library left behind:
 what happens at an interpreter's exit is asked by behaviours of its own, in processes of theirs.
 
 A program that hangs has its threads' stacks written to standard error before the supervisor ends the process.
@@ -32,6 +33,8 @@ def main() -> None:
         die_with_parent()
         raise_descriptor_limit()
         sys.path[:0] = request["paths"]
+        for name in ("certificate", "authority"):
+            os.environ[f"CROSSLOOP_{name.upper()}"] = request.get(name, "")
         answer = ask(request)
         channel.answer({"word": answer.word, "how": answer.how, "seen": answer.seen})
     sys.stderr.flush()

@@ -1,0 +1,31 @@
+"""Datagrams on bare sockets: sock_sendto and sock_recvfrom."""
+
+import asyncio
+import socket
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import plain_peer
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import WAIT_S, run
+
+ABOUT = Behaviour(
+    question="Can a coroutine send and receive datagrams on a socket of its own?",
+    rule="loop.sock_sendto and loop.sock_recvfrom are there since Python 3.11.",
+    source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.sock_recvfrom",
+    reports=("https://github.com/MagicStack/uvloop/issues/561",),
+)
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own, plain_peer() as peer:
+            own.setblocking(False)
+            own.bind(("127.0.0.1", 0))
+            await loop.sock_sendto(own, b"question", peer.getsockname())
+            _data, address = peer.recvfrom(100)
+            peer.sendto(b"answer", address)
+            data, _address = await asyncio.wait_for(loop.sock_recvfrom(own, 100), WAIT_S)
+        return answered(data == b"answer", "another datagram arrives")
+
+    return run(new_loop, main)

@@ -1,0 +1,52 @@
+"""A connected endpoint learns that nobody listens, and goes on."""
+
+import asyncio
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import dead_address, endpoint
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+ABOUT = Behaviour(
+    question="Does a connected endpoint learn that nobody listens at the other port, and stay open?",
+    rule="The kernel's ECONNREFUSED (an ICMP port unreachable) is given to error_received; it ends nothing.",
+    source="https://man7.org/linux/man-pages/man7/udp.7.html",
+    reports=(
+        "https://github.com/python/cpython/issues/91227",
+        "https://github.com/python/cpython/issues/127057",
+    ),
+)
+SENDS = 20
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        transport, protocol = await endpoint(local_addr=None, remote_addr=dead_address())
+        for _ in range(SENDS):
+            if protocol.lost or transport.is_closing():
+                return answered(False, "the endpoint is closed")
+            transport.sendto(b"to nobody")
+            await asyncio.sleep(0.01)
+            if protocol.errors:
+                break
+        await asyncio.sleep(0.02)
+        if protocol.lost or transport.is_closing():
+            return answered(False, "the endpoint is closed")
+        refused = any(isinstance(one, ConnectionRefusedError) for one in protocol.errors)
+        return answered(refused, "nobody is told", f"told {[type(one).__name__ for one in protocol.errors]}")
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    from gevent import sleep, socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(dead_address())
+        for _ in range(SENDS):
+            try:
+                sender.send(b"to nobody")
+            except ConnectionRefusedError:
+                return answered(True, "")
+            sleep(0.01)
+        return answered(False, "nobody is told")

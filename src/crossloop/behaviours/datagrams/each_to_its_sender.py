@@ -1,0 +1,64 @@
+"""Answers go to who asked, when many ask at once."""
+
+import asyncio
+from typing import Any
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import Kept, plain_peer
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import aside, run
+
+ABOUT = Behaviour(
+    question="When many peers ask at once, does each get its own answer?",
+    rule="datagram_received is given the address of the sender, and sendto sends there.",
+    source="https://docs.python.org/3/library/asyncio-protocol.html#asyncio.DatagramProtocol.datagram_received",
+    reports=("https://github.com/MagicStack/uvloop/issues/645",),
+)
+PEERS = 100
+CROSSED = "answers are lost or crossed"
+
+
+class Echo(Kept):
+    """Sends each datagram back."""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.transport.sendto(data, addr)
+
+
+def ask(address: tuple[str, int]) -> int:
+    """How many of many peers get back what they sent."""
+    peers = [plain_peer() for _ in range(PEERS)]
+    for number, peer in enumerate(peers):
+        peer.sendto(b"%d" % number, address)
+    return sum(peer.recv(100) == b"%d" % number for number, peer in enumerate(peers))
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+
+        loop = asyncio.get_running_loop()
+        transport, _protocol = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+        right = await asyncio.wrap_future(aside(lambda: ask(transport.get_extra_info("sockname"))))
+        return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    import gevent
+    from gevent.server import DatagramServer
+
+    class EchoServer(DatagramServer):  # type: ignore[misc]  # gevent has no types
+        def handle(self, data: bytes, address: object) -> None:
+            self.sendto(data, address)
+
+    server = EchoServer("127.0.0.1:0")
+    server.start()
+    asking = aside(lambda: ask(server.address))
+    while not asking.done():
+        gevent.sleep(0.002)
+    right = asking.result()
+    return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")

@@ -1,0 +1,37 @@
+"""An empty datagram is a datagram."""
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import WAIT_S, run
+
+ABOUT = Behaviour(
+    question="Is an empty datagram passed on?",
+    rule="A datagram may be empty; recv returns zero then, which is no end of anything.",
+    source="https://man7.org/linux/man-pages/man2/recv.2.html",
+)
+LOST = "it is dropped"
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        transport, protocol = await endpoint()
+        with plain_peer() as peer:
+            for data in (b"", b"after"):
+                peer.sendto(data, transport.get_extra_info("sockname"))
+            return answered(await protocol.next() == b"", LOST)
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    from gevent import queue
+    from gevent.server import DatagramServer
+
+    arrived: queue.Queue[bytes] = queue.Queue()
+    server = DatagramServer("127.0.0.1:0", lambda data, _address: arrived.put(data))
+    server.start()
+    with plain_peer() as peer:
+        for data in (b"", b"after"):
+            peer.sendto(data, server.address)
+        return answered(arrived.get(timeout=WAIT_S) == b"", LOST)

@@ -1,0 +1,57 @@
+"""A send that fails costs that datagram, not the endpoint."""
+
+import asyncio
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+ABOUT = Behaviour(
+    question="After a send that fails, does a datagram endpoint go on?",
+    rule="An error of a send is given to error_received, or raised by the send; the endpoint stays open.",
+    source="https://docs.python.org/3/library/asyncio-protocol.html#asyncio.DatagramProtocol.error_received",
+    reports=(
+        "https://github.com/MagicStack/uvloop/issues/545",
+        "https://github.com/MagicStack/uvloop/issues/601",
+    ),
+)
+FORBIDDEN = ("255.255.255.255", 9)
+"""Broadcast, which a socket without SO_BROADCAST may not send to (EACCES, socket(7))."""
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        transport, protocol = await endpoint()
+        with plain_peer() as peer:
+            raised = ""
+            try:
+                transport.sendto(b"refused", FORBIDDEN)
+            except OSError as error:
+                raised = type(error).__name__
+            await asyncio.sleep(0.02)
+            if protocol.lost or transport.is_closing():
+                return answered(False, "the endpoint is closed")
+            transport.sendto(b"alive", peer.getsockname())
+            arrived = await asyncio.to_thread(peer.recv, 100)
+        told = [type(one).__name__ for one in protocol.errors]
+        return answered(
+            arrived == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}, told {told}"
+        )
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    from gevent import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+        raised = ""
+        try:
+            sender.sendto(b"refused", FORBIDDEN)
+        except OSError as error:
+            raised = type(error).__name__
+        sender.sendto(b"alive", peer.getsockname())
+        return answered(
+            peer.recv(100) == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}"
+        )

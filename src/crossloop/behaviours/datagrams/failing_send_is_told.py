@@ -1,0 +1,40 @@
+"""Who sends learns that a send failed."""
+
+import asyncio
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import endpoint
+from crossloop.behaviours.datagrams.failing_send_goes_on import FORBIDDEN
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+ABOUT = Behaviour(
+    question="Is a send that the system refuses told to who sends?",
+    rule="An OSError of a send is given to error_received, or raised by the send.",
+    source="https://docs.python.org/3/library/asyncio-protocol.html#asyncio.DatagramProtocol.error_received",
+)
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        transport, protocol = await endpoint()
+        try:
+            transport.sendto(b"refused", FORBIDDEN)
+        except OSError as error:
+            return answered(True, "", f"raised {type(error).__name__}")
+        await asyncio.sleep(0.05)
+        told = [type(one).__name__ for one in protocol.errors]
+        return answered(bool(told), "nobody is told", f"told {told}")
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    from gevent import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(b"refused", FORBIDDEN)
+        except OSError as error:
+            return answered(True, "", f"raised {type(error).__name__}")
+        return answered(False, "nobody is told")

@@ -1,0 +1,39 @@
+"""The largest datagram of UDP over IPv4 arrives whole."""
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import WAIT_S, run
+
+ABOUT = Behaviour(
+    question="Does a datagram of 65,507 bytes arrive whole?",
+    rule="UDP over IPv4 carries up to 65,507 bytes; what a receive has no room for is discarded without a word.",
+    source="https://man7.org/linux/man-pages/man7/udp.7.html",
+    platforms=("linux", "win32"),  # macOS and the BSDs send 9,216 bytes at most
+)
+LARGEST = bytes(range(256)) * 255 + bytes(65_507 - 256 * 255)
+CUT = "its end is cut off"
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        transport, protocol = await endpoint()
+        with plain_peer() as peer:
+            peer.sendto(LARGEST, transport.get_extra_info("sockname"))
+            arrived = await protocol.next()
+        return answered(arrived == LARGEST, CUT, f"{len(arrived)} bytes")
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    from gevent import event
+    from gevent.server import DatagramServer
+
+    arrived: event.AsyncResult[bytes] = event.AsyncResult()
+    server = DatagramServer("127.0.0.1:0", lambda data, _address: arrived.set(data))
+    server.start()
+    with plain_peer() as peer:
+        peer.sendto(LARGEST, server.address)
+        data = arrived.get(timeout=WAIT_S)
+    return answered(data == LARGEST, CUT, f"{len(data)} bytes")

@@ -1,0 +1,51 @@
+"""A datagram that is larger than UDP allows is refused, and the endpoint goes on."""
+
+import asyncio
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+ABOUT = Behaviour(
+    question="Is a datagram of 70,000 bytes refused with an error, and does the endpoint go on?",
+    rule="send(2) fails with EMSGSIZE: a message must fit into one datagram. The error is told, and ends nothing.",
+    source="https://man7.org/linux/man-pages/man2/send.2.html",
+)
+TOO_LARGE = bytes(70_000)
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        transport, protocol = await endpoint()
+        with plain_peer() as peer:
+            told = ""
+            try:
+                transport.sendto(TOO_LARGE, peer.getsockname())
+            except (OSError, ValueError) as error:
+                told = type(error).__name__
+            await asyncio.sleep(0.02)
+            told = told or ", ".join(type(one).__name__ for one in protocol.errors)
+            if protocol.lost or transport.is_closing():
+                return answered(False, "the endpoint is closed")
+            transport.sendto(b"alive", peer.getsockname())
+            alive = await asyncio.to_thread(peer.recv, 100) == b"alive"
+        return answered(
+            bool(told) and alive, "nobody is told" if alive else "the next datagram is lost", told
+        )
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    from gevent import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+        try:
+            sender.sendto(TOO_LARGE, peer.getsockname())
+        except OSError as error:
+            told = type(error).__name__
+        else:
+            return answered(False, "nobody is told")
+        sender.sendto(b"alive", peer.getsockname())
+        return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)

@@ -1,0 +1,37 @@
+"""A lookup that is cancelled gives up at once."""
+
+import asyncio
+import time
+from unittest import mock
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.names.loop_goes_on import slowly
+
+ABOUT = Behaviour(
+    question="Does who waits for a lookup come back at once when it is cancelled?",
+    rule="Cancelling the task raises CancelledError where it waits; the lookup itself may end later.",
+    source="https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancel",
+)
+LATE_S = 0.1
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    loop = new_loop()
+
+    async def main() -> Answer:
+        looking = asyncio.ensure_future(loop.getaddrinfo("localhost", 80))
+        await asyncio.sleep(0)
+        begun = time.monotonic()
+        looking.cancel()
+        try:
+            await looking
+        except asyncio.CancelledError:
+            took_s = time.monotonic() - begun
+            return answered(
+                took_s < LATE_S, "it comes back when the lookup has ended", f"{1000 * took_s:.1f} ms"
+            )
+        return answered(False, "it is not cancelled")
+
+    with mock.patch("_socket.getaddrinfo", slowly):
+        return loop.run_until_complete(main())

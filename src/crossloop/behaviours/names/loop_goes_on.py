@@ -1,0 +1,62 @@
+"""The loop goes on while a name is looked up."""
+
+import _socket
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+ABOUT = Behaviour(
+    question="Does the loop go on while a slow lookup is under way?",
+    rule="A lookup is done aside, by threads or a resolver of the library's own; it blocks nobody.",
+    source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.getaddrinfo",
+)
+SLOW_S = 0.15
+TICK_S = 0.01
+STANDS = "the loop stands still"
+
+
+def slowly(*question: Any, **options: Any) -> Any:
+    """The C library's lookup, of a slow server; libraries with resolvers of their own do not come by here."""
+    time.sleep(SLOW_S)
+    return PLAINLY(*question, **options)
+
+
+PLAINLY: Callable[..., Any] = _socket.getaddrinfo
+
+
+def verdict(ticks: int) -> Answer:
+    return answered(ticks >= 3, STANDS, f"{ticks} turns meanwhile")
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        loop, ticks = asyncio.get_running_loop(), 0
+        with mock.patch("_socket.getaddrinfo", slowly):
+            looking = asyncio.ensure_future(loop.getaddrinfo("localhost", 80))
+            until = time.monotonic() + SLOW_S
+            while not looking.done() or time.monotonic() < until:
+                await asyncio.sleep(TICK_S)
+                ticks += 1
+        return verdict(ticks)
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    import gevent
+    from gevent import socket as green
+
+    ticks = 0
+    with mock.patch("_socket.getaddrinfo", slowly):
+        looking = gevent.spawn(green.getaddrinfo, "localhost", 80)
+        until = time.monotonic() + SLOW_S
+        while not looking.ready() or time.monotonic() < until:
+            gevent.sleep(TICK_S)
+            ticks += 1
+    return verdict(ticks)

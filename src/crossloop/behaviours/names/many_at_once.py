@@ -1,0 +1,35 @@
+"""Many lookups at once all have their answer."""
+
+import asyncio
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+ABOUT = Behaviour(
+    question="Are 500 lookups at once all answered, each with its own address?",
+    rule="What cannot be looked up at once waits for its turn; nothing is lost or mixed up.",
+    source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.getaddrinfo",
+)
+HOSTS = [f"127.0.{number // 250}.{number % 250 + 1}" for number in range(500)]
+MIXED = "some are lost or mixed up"
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        loop = asyncio.get_running_loop()
+        found = await asyncio.gather(*(loop.getaddrinfo(host, 80) for host in HOSTS))
+        right = sum(one[0][4][0] == host for one, host in zip(found, HOSTS, strict=True))
+        return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    import gevent
+    from gevent import socket as green
+
+    looking = [gevent.spawn(green.getaddrinfo, host, 80) for host in HOSTS]
+    gevent.joinall(looking)
+    right = sum(one.value[0][4][0] == host for one, host in zip(looking, HOSTS, strict=True))
+    return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")

@@ -1,0 +1,61 @@
+"""Two MiB go through TLS and come back."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import aside, run
+from crossloop.behaviours.tls._contexts import (
+    connected,
+    gevent_serving,
+    received,
+    serving,
+    tornado_serving,
+    while_gevent_runs,
+)
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="Do two MiB go through a TLS server and come back as they were?",
+    rule="TLS carries a stream of bytes: all of it, in order.",
+    source="https://www.rfc-editor.org/rfc/rfc8446#section-5",
+    reports=("https://github.com/python/cpython/issues/109534",),
+)
+CONTENT = bytes(range(256)) * 8192
+
+
+def client(address: object) -> bytes:
+    with connected(address) as one:
+        sending = aside(lambda: one.sendall(CONTENT))
+        data = received(one, len(CONTENT))
+        sending.result()
+        return data
+
+
+def verdict(data: bytes) -> Answer:
+    return answered(data == CONTENT, "something else comes back", f"{len(data)} of {len(CONTENT)} bytes")
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        _server, address = await serving()
+        return verdict(await asyncio.wrap_future(aside(lambda: client(address))))
+
+    return run(new_loop, main)
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    async def main() -> Answer:
+        _server, address = tornado_serving()
+        return verdict(await asyncio.wrap_future(aside(lambda: client(address))))
+
+    answer: Answer = io_loop.run_sync(main)
+    return answer
+
+
+def on_gevent() -> Answer:
+    server = gevent_serving()
+    return verdict(while_gevent_runs(lambda: client(server.address)))
