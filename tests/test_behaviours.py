@@ -11,8 +11,10 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
     "answers-after-close-notify": ("no", "the answer is dropped"),
     **({"empty-is-sent": ("no", "it is left out")} if sys.version_info < (3, 13) else {}),
 }
-"""Behaviour → (answer, how) of the standard library's loop on Linux, where it is not yes. There nothing else has to show
-that the behaviour sees it."""
+"""Behaviour → (answer, how) of the standard library's loop on Linux, where it is not yes.
+
+A loop with a fault of its own need not answer otherwise there.
+"""
 
 
 @pytest.mark.parametrize("behaviour", catalogue())
