@@ -40,6 +40,7 @@ from crossloop.journal import (
     SliceRecord,
     UnfitRecordError,
 )
+from tests import journals
 from tests.documents import ROOT
 from tests.journals import LINUX, WINE, figures, run_record
 
@@ -382,6 +383,9 @@ def test_what_is_not_measured_any_more_is_a_regression_in_words() -> None:
     assert (found.verdict, found.reason) == ("regression", "was measured; NEW has no such cell")
     found = cell(compared(base, [one for one in lost if not isinstance(one, EndRecord)]), "uvloop")
     assert found.reason == "was measured; NEW has no such cell; its run is incomplete"
+    broken = [*lost, journals.adapter_record("uvloop", outcome="not-installed", reason="no libuv.so.9")]
+    found = cell(compared(base, broken), "uvloop")
+    assert (found.verdict, found.reason) == ("regression", "was measured; now not-installed: no libuv.so.9")
     assert cell(compared(lost, base), "uvloop").reason == "only NEW has it"
 
 

@@ -15,6 +15,7 @@ from crossloop.compare import (
     RunData,
     compare_page,
     compare_runs,
+    could_have_seen,
     differences,
     encoded,
     headline,
@@ -69,7 +70,7 @@ def deliver(document: CompareDocument, out: Path | None) -> int:
             replace_file(out / "compare.json", text)
         except OSError as error:
             raise unwritable(out, error) from error
-    click.echo(f"crossloop: {headline(document)}", err=True)
+    click.echo(f"crossloop: {headline(document)}. {could_have_seen(document)}".rstrip(), err=True)
     if document.regressed:
         return FALSE
     if not document.count("improvement") + document.count("tie"):

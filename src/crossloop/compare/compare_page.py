@@ -1,6 +1,7 @@
 """`compare.md`: a comparison as a page. Pure: the same document, the same bytes."""
 
 from collections.abc import Sequence
+from statistics import median
 
 from crossloop.compare.records import CellVerdict, CompareDocument, Side, Verdict
 from crossloop.journal import Estimate, row_label
@@ -22,6 +23,7 @@ def compare_page(document: CompareDocument) -> str:
     parts = [
         "# " + inline(headline(document)),
         _sides(document),
+        *([seen] if (seen := could_have_seen(document)) else []),
         *(f"- Warning: {inline(one)}." for one in document.warnings),
         _about(document),
         *([_ROWS, _table(document.rows, parameters=False)] if document.rows else []),
@@ -45,6 +47,26 @@ def headline(document: CompareDocument) -> str:
         names = [f"{row_label(one.adapter, one.style)} in {one.scenario}" for one in rows]
         text += f"; over all parameters, {verdict} of {' and '.join(names)}" if names else ""
     return text
+
+
+def could_have_seen(document: CompareDocument) -> str:
+    """From which change on the cells would have shown one; empty where no cell has a ratio.
+
+    A cell's smallest change is that of its threshold, or of the distance from its ratio to the end of its interval,
+    whichever is larger.
+    """
+    smallest = sorted(
+        max(one.threshold or 0.0, one.ratio.high / one.ratio.value - 1)
+        for one in document.cells
+        if one.ratio is not None
+    )
+    if not smallest:
+        return ""
+    half, all_ = median(smallest), smallest[-1]
+    return (
+        "A tie says that no change was seen, not that there is none: half of the cells would have shown one of "
+        f"{digits.percent(half)}, all of them one of {digits.percent(all_)}."
+    )
 
 
 def _sides(document: CompareDocument) -> Markdown:

@@ -184,6 +184,9 @@ def _gone(cell: CellRecord, now: CellRecord | None, base: RunData, new: RunData)
     other_profile = new.run.record.profile != base.run.record.profile
     if other_profile and set_key(cell) not in new.cells:
         return _in_words(cell, "not comparable", "NEW, of another profile, has no such parameters")
+    adapter = new.run.adapters.get(cell.adapter)
+    if adapter is not None and not adapter.usable:
+        return _in_words(cell, "regression", f"was measured; now {adapter.outcome}: {adapter.reason}")
     cut = "; its run is incomplete" if new.run.end is None else ""
     return _in_words(cell, "regression", f"was measured; NEW has no such cell{cut}")
 
