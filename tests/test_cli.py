@@ -89,7 +89,7 @@ REFUSED = {
     "group option typo": ("--sute x list", "--sute", "crossloop --help"),
     "option typo": ("list --jso", "'--jso'", "'--json'", "`crossloop list --help`"),
     "another option typo": ("bench --profil smoke", "'--profil'", "'--profile'"),
-    "unknown profile": ("bench --profile smok", "'smok'", "expected one of smoke, quick, standard, full"),
+    "unknown profile": ("bench --profile smok", "'smok' is not one of 'smoke', 'quick'", "`crossloop bench --help`"),
     "unknown adapter": ("bench --adapters uvlop", "unknown adapter 'uvlop'; did you mean 'uvloop'?"),
     "second adapter": ("bench --adapters asyncio,pyve", "unknown adapter 'pyve'; did you mean 'pyev'?"),
     "empty adapter": ("bench --adapters asyncio,", "unknown adapter ''; known: aio,", "crossloop list"),

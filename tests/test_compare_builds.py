@@ -233,7 +233,7 @@ def test_a_version_comes_from_the_index(tmp_path: Path) -> None:
         ("--adapters uvloop@1,uvloop@1", "both are one build; name two"),
         (
             "--adapters uvloop@1,uvloop@2 --profile smok",
-            "'smok': expected one of smoke, quick, standard, full",
+            "'smok' is not one of 'smoke', 'quick', 'standard', 'full'",
         ),
         ("a b --adapters uvloop@1,uvloop@2", "leave out BASE, NEW"),
         ("", "expected two runs, as `crossloop compare BASE NEW`, or --adapters ID@A,ID@B"),

@@ -132,7 +132,7 @@ def test_the_command_refuses_in_one_line(journal: Path, tmp_path: Path) -> None:
         (
             ("pyperv", str(journal)),
             2,
-            "unknown format 'pyperv'; expected one of pyperf, github-action-benchmark",
+            "'pyperv' is not one of 'pyperf', 'github-action-benchmark'",
         ),
         (("pyperf", "nowhere"), 2, "nowhere"),
         (("pyperf", str(empty)), 3, "has no slices of a measured cell"),

@@ -31,7 +31,7 @@ from crossloop.cli.measuring import (
     terminated_is_interrupted,
     write_head,
 )
-from crossloop.cli.refusing import begun, holding, require_loopback, unwritable
+from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, unwritable
 from crossloop.installing import recorded_setup
 from crossloop.journal import (
     LADDER_RUN_IN_MS,
@@ -104,7 +104,7 @@ class Request:
 def run(request: Request) -> int:
     """Plan, measure, render. See the contract of exit statuses in docs/design.md."""
     suite = suite_or_stop(request.suites, request.loops)
-    profile = _profile(request.profile)
+    profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
     adapters = chosen("adapter", suite.adapters, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
@@ -164,12 +164,6 @@ def default_folder() -> Path:
     """`reports/linux`, `reports/macos` or `reports/windows`, below the working folder."""
     names = {"darwin": "macos", "win32": "windows", "cygwin": "windows"}
     return Path("reports") / names.get(sys.platform, sys.platform)
-
-
-def _profile(name: str) -> Profile:
-    if name not in PROFILES:
-        raise StopError(f"--profile {name!r}: expected one of {', '.join(PROFILES)}")
-    return PROFILES[name].for_clock(clocks.cpu_step_ns())
 
 
 def _header(
@@ -286,15 +280,10 @@ def _refuse_no_loopback(scenarios: Mapping[str, ScenarioEntry]) -> None:
 
 def _refuse_unreachable(plan: Plan) -> None:
     """Say beforehand that the supervisor's own descriptors, its workers' pipes, will not do: both numbers."""
-    limit = raise_descriptor_limit()
-    # Three pipes each, of which those of a generation before are open until its processes have ended.
-    needs = {stage.name: 5 * len(stage.rows) + OWN_DESCRIPTORS for stage in plan.stages}
-    for name, wanted in {"a bench": LEAST_DESCRIPTORS, **needs}.items():
-        if limit and wanted > limit:
-            raise StopError(
-                f"{name} needs about {wanted} descriptors, the limit is {limit}; "
-                f"`ulimit -n {wanted}` as an administrator allows it, or choose other --scenarios"
-            )
+    require_descriptors("a bench", LEAST_DESCRIPTORS)
+    for stage in plan.stages:
+        # Three pipes each, of which those of a generation before are open until its processes have ended.
+        require_descriptors(stage.name, 5 * len(stage.rows) + OWN_DESCRIPTORS)
 
 
 def _say_forbidden(plan: Plan) -> None:

@@ -4,11 +4,11 @@ import difflib
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -27,7 +27,6 @@ from crossloop.machine import machine
 from crossloop.replacing import replace_file
 from crossloop.suite import Suite
 from crossloop.supervise.probe import probe_all
-from crossloop.worker.process import raise_descriptor_limit
 
 PROGRAM_LIMIT_S = 60.0
 DESCRIPTORS = 128
@@ -45,13 +44,15 @@ def run(
     claims = _chosen(ids)
     if out is not None:
         probe_writable(out)
-    with _journal_folder(out) as folder:
+    with (
+        nullcontext(str(out)) if out is not None else TemporaryDirectory(prefix="crossloop-claims-") as folder
+    ):
         if source is not None:
             records = records_or_stop(source)
         else:
             try:
                 with terminated_is_interrupted():
-                    records = _measured(suite_or_stop(suites), claims, folder, budget_min, seed)
+                    records = _measured(suite_or_stop(suites), claims, Path(folder), budget_min, seed)
             except KeyboardInterrupt:
                 click.echo("crossloop: interrupted; the claims begin anew", err=True)
                 return INTERRUPTED
@@ -86,16 +87,6 @@ def _chosen(ids: Sequence[str]) -> list[Claim]:
     return [known[one] for one in dict.fromkeys(ids)] or list(known.values())
 
 
-@contextmanager
-def _journal_folder(out: Path | None) -> Iterator[Path]:
-    """Where the journal goes: *out*, or a folder that is gone afterwards."""
-    if out is not None:
-        yield out
-        return
-    with tempfile.TemporaryDirectory(prefix="crossloop-claims-") as temporary:
-        yield Path(temporary)
-
-
 def _measured(
     suite: Suite, claims: Sequence[Claim], folder: Path, budget_min: float, seed: int
 ) -> list[Record]:
@@ -103,7 +94,6 @@ def _measured(
     needs = [need for claim in claims for need in claim.evidence.needs]
     require_descriptors("claims", DESCRIPTORS)
     require_loopback("claims", "test an earlier run with --from")
-    raise_descriptor_limit()
     scenarios = {id_: entry for id_, entry in suite.scenarios.items() if id_ in scenarios_of(needs)}
     click.echo("crossloop: asking each adapter what it is", err=True)
     entries = {id_: entry for id_, entry in suite.adapters.items() if id_ in adapters_of(needs)}

@@ -169,7 +169,8 @@ def _resume(what: str) -> Callable[[_Command], _Command]:
 
 
 def _profile(default: str) -> Callable[[_Command], _Command]:
-    return click.option("--profile", default=default, show_default=True, metavar="smoke|quick|standard|full")
+    names = ("smoke", "quick", "standard", "full")
+    return click.option("--profile", type=click.Choice(names), default=default, show_default=True)
 
 
 @cli.command("list")
@@ -391,7 +392,7 @@ def compare(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
-@click.argument("format_name", metavar="pyperf|github-action-benchmark")
+@click.argument("format_name", type=click.Choice(["pyperf", "github-action-benchmark"]))
 @click.argument("source", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[FILE]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_obj

@@ -1,9 +1,8 @@
 """`crossloop compare --adapters ID@A,ID@B`: two builds of one binding, measured in the same rounds."""
 
-import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from crossloop.cli.choosing import chosen, one_of, suite_or_stop
 from crossloop.cli.comparing import deliver, run_of
 from crossloop.cli.exits import INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.measuring import adapter_record, measure, terminated_is_interrupted
-from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
+from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback
 from crossloop.compare import BuildNames, compare_builds
 from crossloop.installing.builds import Brought, BuildError, Wanted, bring_build, proven, wanted_build
 from crossloop.journal import AdapterRecord
@@ -65,13 +64,14 @@ def run(suites: Sequence[Path], request: Request) -> int:
     suite = suite_or_stop(suites, request.loops)
     wanted = _wanted(suite, request.adapters)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
-    if request.profile not in PROFILES:
-        raise StopError(f"--profile {request.profile!r}: expected one of {', '.join(PROFILES)}")
-    if request.out is not None:
-        probe_writable(request.out)
+    for folder in (request.out, request.cache):
+        if folder is not None:
+            probe_writable(folder)
     require_descriptors("compare", DESCRIPTORS)
     require_loopback("compare", "run it where there is one")
-    with _places(request) as (cache, out):
+    with tempfile.TemporaryDirectory(prefix="crossloop-compare-") as temporary:
+        cache = request.cache.resolve() if request.cache is not None else Path(temporary)
+        out = request.out if request.out is not None else Path(temporary)
         builds = [_proven(suite, one, scenarios, cache) for one in wanted]
         names = BuildNames(wanted[0].adapter.id, builds[0].name, builds[1].name, builds[0].name + TWIN_SUFFIX)
         profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
@@ -113,22 +113,6 @@ def _wanted(suite: Suite, text: str) -> tuple[Wanted, Wanted]:
     if first.label == second.label:
         second = dataclasses.replace(second, label=f"{second.label[:35]}-new")
     return first, second
-
-
-@contextlib.contextmanager
-def _places(request: Request) -> Iterator[tuple[Path, Path]]:
-    """(where builds are brought, where the journal is written): folders that were named, or temporary ones."""
-    with tempfile.TemporaryDirectory(prefix="crossloop-compare-") as temporary:
-        cache, out = request.cache, request.out
-        for folder in (one for one in (cache, out) if one is not None):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(folder, error) from error
-        yield (
-            cache.resolve() if cache is not None else Path(temporary),
-            out if out is not None else Path(temporary),
-        )
 
 
 def _proven(suite: Suite, wanted: Wanted, scenarios: Mapping[str, ScenarioEntry], cache: Path) -> Proven:

@@ -21,8 +21,6 @@ FORMATS: Mapping[str, Callable[[Sequence[Record], Mapping[str, str]], Any]] = {
 
 def run(suites: Sequence[Path], format_name: str, source: Path, target: Path | None) -> int:
     """Write the run in *source* to *target*, or to stdout."""
-    if format_name not in FORMATS:
-        raise StopError(f"unknown format {format_name!r}; expected one of {', '.join(FORMATS)}")
     units = {id_: entry.about.unit for id_, entry in suite_or_stop(suites).scenarios.items()}
     try:
         document = FORMATS[format_name](records_or_stop(source), units)

@@ -1,6 +1,7 @@
 """`crossloop selftest`: known slowdowns, injected and looked for; what this machine and method can tell apart."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,8 +217,8 @@ class Session(Watch):
         self._injected = _injections_of(before)
         refuse_other(self._path, before, self._header())
         found = [one for one in records if isinstance(one, DetectionRecord)]
-        whole = {one.comparison for one in found if _count(found, one.comparison) == len(self._injected)}
-        self._records = [one for one in found if one.comparison in whole]
+        rows = Counter(one.comparison for one in found)
+        self._records = [one for one in found if rows[one.comparison] == len(self._injected)]
         generations = [one.generation for one in records if isinstance(one, SliceRecord)]
         self._test.begin_after(max(generations, default=-1))
 
@@ -241,10 +242,6 @@ class Session(Watch):
         """As `Watch` says; now and then."""
         if time.monotonic() - self._last_told >= PLAIN_EVERY_S:
             self._say(text)
-
-
-def _count(records: Sequence[DetectionRecord], comparison: int) -> int:
-    return sum(one.comparison == comparison for one in records)
 
 
 def _injections_of(header: RunRecord) -> list[Injection]:

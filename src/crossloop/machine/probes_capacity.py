@@ -13,7 +13,6 @@ from crossloop.machine.diagnosis import Diagnosis
 from crossloop.machine.facts import cpus_usable, descriptor_limits, file_text, virtualization
 from crossloop.worker.pinning import pinnable
 
-OLDEST_PYTHON = (3, 11)
 DESCRIPTORS_WANTED = 4096
 """A thousand connections, with room for pipes, lookups and what the libraries open."""
 MEMORY_WANTED_BYTES = 1 << 30
@@ -25,11 +24,9 @@ SLOW_CLOCKS = ("hpet", "acpi_pm", "jiffies")
 
 
 def python_version() -> Diagnosis:
-    """Interpreter: old enough to be refused, or built so that its speed is not its users'."""
+    """Interpreter, which may be built so that its speed is not its users'."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     detail = f"{sys.implementation.name} {version}, GIL {'on' if gil_enabled() else 'off'}"
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        return Diagnosis("problem", detail, "install Python 3.11 or newer")
     if hasattr(sys, "gettotalrefcount"):
         return Diagnosis("warning", f"{detail}, a debug build: slow", "a release build")
     return Diagnosis("ok", detail)
