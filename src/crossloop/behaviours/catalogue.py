@@ -10,7 +10,7 @@ from typing import get_args
 
 from crossloop.api.about import AskedAs
 from crossloop.behaviours.behaviour import Behaviour
-from crossloop.behaviours.families import program_name
+from crossloop.behaviours.families import program_of
 
 GROUPS: Mapping[str, str] = {
     "loops": "The loop: running, stopping, callbacks, what is left afterwards",
@@ -43,9 +43,14 @@ class Entry:
     """Those that it has a program for."""
 
     def program(self, family: AskedAs) -> str:
-        """Source text of the program that asks *family*, as the page of the behaviour shows it."""
-        module = importlib.import_module(self.module)
-        return inspect.getsource(getattr(module, program_name(family)))
+        """Source text of the program that asks *family*, as the page of the behaviour shows it.
+
+        Raises ValueError for a family that is not in `families`.
+        """
+        program = program_of(importlib.import_module(self.module), family)
+        if program is None:
+            raise ValueError(f"behaviour {self.id!r} has no program for {family!r}")
+        return inspect.getsource(program)
 
 
 @functools.cache
@@ -70,5 +75,5 @@ def _entry(group: str, stem: str) -> Entry:
         group=group,
         module=name,
         about=module.ABOUT,
-        families=tuple(family for family in families if hasattr(module, program_name(family))),
+        families=tuple(family for family in families if program_of(module, family)),
     )

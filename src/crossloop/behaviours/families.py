@@ -11,28 +11,38 @@
 | `server` | `on_server` | the adapter, open: a raw model that serves streams and nothing else (`threads`, `aio`, …) |
 
 Raw models have no library: what our adapter does is what there is.
+
+What is asked of every callback loop alike is one program, `on_loop`. It is given `loop`, a `plain_loop.PlainLoop`: the
+library's own calls under one set of names. It is for each family of the table above that has no program of its own and
+is not a `server`.
 """
 
 import importlib
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, TypeAlias
 
 from crossloop.api import Adapter
 from crossloop.api.about import AskedAs
+from crossloop.behaviours.behaviour import Program
+from crossloop.behaviours.plain_loop import PLAIN_LOOPS
 
 NewLoop: TypeAlias = Callable[[], AbstractEventLoop]
 OpenAdapter: TypeAlias = Callable[[], Adapter]
 
 
-def program_name(family: AskedAs) -> str:
-    """Name of the function that asks *family*."""
-    return f"on_{family}"
+def program_of(module: ModuleType, family: AskedAs) -> Program | None:
+    """The function of a behaviour's module that asks *family*; None: the question is not one for it."""
+    own: Program | None = getattr(module, f"on_{family}", None)
+    common: Program | None = getattr(module, "on_loop", None) if family in PLAIN_LOOPS else None
+    return own or common
 
 
-def given_to(family: AskedAs, loop: str, open_adapter: OpenAdapter) -> tuple[Any, ...]:
-    """The arguments of a program of *family*; *loop* as `AdapterAbout.loop`. Raises ImportError, AttributeError."""
-    return FAMILIES[family](loop, open_adapter)
+def given_to(program: Program, family: AskedAs, loop: str, open_adapter: OpenAdapter) -> tuple[Any, ...]:
+    """The arguments of a program for *family*; *loop* as `AdapterAbout.loop`. Raises ImportError, AttributeError."""
+    given = FAMILIES[family](loop, open_adapter)
+    return (PLAIN_LOOPS[family](*given),) if program.__name__ == "on_loop" else given
 
 
 def _asyncio(loop: str, _open_adapter: OpenAdapter) -> tuple[NewLoop]:

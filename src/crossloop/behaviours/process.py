@@ -16,8 +16,8 @@ import traceback
 from typing import Any
 
 from crossloop.api import UnsupportedError
-from crossloop.behaviours.behaviour import Answer, Program, differs, not_there
-from crossloop.behaviours.families import given_to, program_name
+from crossloop.behaviours.behaviour import Answer, differs, not_there
+from crossloop.behaviours.families import given_to, program_of
 from crossloop.worker.channel import Channel
 from crossloop.worker.opening import open_adapter
 from crossloop.worker.process import die_with_parent, raise_descriptor_limit
@@ -44,10 +44,14 @@ def main() -> None:
 def ask(request: dict[str, Any]) -> Answer:
     """Run the program; what it raises is an answer as well."""
     family = request["asked_as"]
-    program: Program = getattr(importlib.import_module(request["program"]), program_name(family))
+    program = program_of(importlib.import_module(request["program"]), family)
+    if program is None:
+        return not_there(f"there is no program for {family}")
     try:
-        return program(*given_to(family, request["loop"], lambda: open_adapter(request["adapter"])))
-    except (UnsupportedError, NotImplementedError) as error:
+        return program(*given_to(program, family, request["loop"], lambda: open_adapter(request["adapter"])))
+    except UnsupportedError as error:
+        return not_there(str(error))
+    except NotImplementedError as error:
         return not_there(_words(error))
     except BaseException as error:  # a library may raise anything, SystemExit included
         where = traceback.extract_tb(error.__traceback__)[-1:]
