@@ -9,6 +9,9 @@ from tests.asking import answer_of, faulty_answer
 
 EXCEPTIONS: dict[str, tuple[str, str]] = {
     "answers-after-close-notify": ("no", "the answer is dropped"),
+    "closed-and-given-out-again": ("no", "the other file is not heard"),
+    "duplicate-left-open": ("no", "the loop spins once the file is readable"),
+    "regular-file": ("differs", "raises PermissionError"),
     **({"empty-is-sent": ("no", "it is left out")} if sys.version_info < (3, 13) else {}),
 }
 """Behaviour → (answer, how) of the standard library's loop on Linux, where it is not yes.

@@ -92,6 +92,16 @@ class Stretch:
         return f"{1000 * self.cpu_s:.0f} of {1000 * self.elapsed_s:.0f} ms on a CPU"
 
 
+def spins(run: Callable[[], object]) -> bool:
+    """Whether *run*, which only waits, needs a CPU for that. Called three times: once it may have waited for one."""
+    for _ in range(3):
+        with Stretch() as stretch:
+            run()
+        if not stretch.busy:
+            return False
+    return True
+
+
 def _without_a_cpu_s() -> float:
     """How long the threads of this process have waited for a CPU: the second number of /proc/PID/task/TID/schedstat."""
     waited_ns = 0

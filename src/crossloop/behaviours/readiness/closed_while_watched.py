@@ -1,0 +1,24 @@
+"""A descriptor that is closed while it is watched does not disturb the loop."""
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.frames import pair, spins
+from crossloop.behaviours.plain_loop import PlainLoop
+
+ABOUT = Behaviour(
+    question="Does the loop go on, and sleep, when a descriptor is closed that it watches?",
+    rule="What is watched is to be unwatched before it is closed. A program that forgets that once is told so, or the "
+    "number is forgotten: no other descriptor suffers, and nothing spins.",
+    source="https://docs.python.org/3/library/selectors.html#selectors.BaseSelector.unregister",
+    reports=(
+        "https://github.com/gevent/gevent/issues/2100",
+        "https://github.com/joyent/libuv/issues/1191",
+    ),
+)
+
+
+def on_loop(loop: PlainLoop) -> Answer:
+    with pair() as (watched, _peer):
+        loop.watch(watched.fileno(), lambda: None)
+        loop.run_for(0.01)
+        watched.close()
+        return answered(not spins(lambda: loop.run_for(0.05)), "the loop spins")

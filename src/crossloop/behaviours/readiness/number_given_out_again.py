@@ -1,0 +1,34 @@
+"""A number that is unwatched, closed and given to another file is that other file's."""
+
+import os
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
+from crossloop.behaviours.frames import QUIET_S, pair
+from crossloop.behaviours.plain_loop import PlainLoop
+
+ABOUT = Behaviour(
+    question="When a number is unwatched, closed, given to another file and watched again, is the other file heard?",
+    rule="The lowest number that is free is given out next, so a server sees the same numbers again and again, often "
+    "within one turn. What the kernel keeps for a number ends with the file.",
+    source="https://man7.org/linux/man-pages/man7/epoll.7.html",
+    reports=("https://github.com/libuv/libuv/issues/1148",),
+    platforms=("linux", "darwin", "bsd"),
+)
+
+
+def on_loop(loop: PlainLoop) -> Answer:
+    heard = list[str]()
+    with pair() as (first, _peer), pair() as (second, writer):
+        number = first.fileno()
+        unwatch = loop.watch(number, lambda: heard.append("the first"))
+        loop.run_for(0.01)
+
+        unwatch()
+        first.close()
+        os.dup2(second.fileno(), number)
+        loop.watch(number, loop.then_stop(heard.append, "the second"))
+        writer.send(b"x")
+        loop.run_for(QUIET_S)
+    if "the first" in heard:
+        return no("the callback of the file before it is called")
+    return answered("the second" in heard, "the other file is not heard")
