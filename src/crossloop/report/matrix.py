@@ -46,8 +46,8 @@ class Labelled:
 
     @property
     def link(self) -> Markdown:
-        """The label, and a link to the run's own report when the label can be a folder's name."""
-        if self.label and self.label == file_stem(self.label):
+        """The label, and a link to the run's own report where it measured and the label can be a folder's name."""
+        if self.run.cells and self.label and self.label == file_stem(self.label):
             return Markdown(f"[{self.label}]({self.label}/README.md)")
         return inline(self.label)
 
