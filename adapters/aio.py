@@ -70,8 +70,6 @@ from crossloop.api import (
     Facts,
     Receive,
     StreamApplication,
-    gil_enabled,
-    holds_io_uring,
     module_file,
 )
 from crossloop.idioms.blocking import arrivals
@@ -126,8 +124,6 @@ class Adapter(MemoryBioTls):
             library="none",
             library_version="",
             mechanism="POSIX aio",
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(ctypes),
         )
 

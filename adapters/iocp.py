@@ -68,10 +68,8 @@ from crossloop.api import (
     PushServer,
     Receive,
     StreamApplication,
-    gil_enabled,
     module_file,
 )
-from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.memory_bio import MemoryBioTls
@@ -159,8 +157,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
             library=ABOUT.library,
             library_version="",
             mechanism="iocp",
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(_overlapped),
         )
 

@@ -98,10 +98,8 @@ from crossloop.api import (
     Receive,
     StreamApplication,
     UnsupportedError,
-    gil_enabled,
     module_file,
 )
-from crossloop.api.facts import holds_io_uring
 from crossloop.bindings import io_uring
 from crossloop.bindings.io_uring import CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, Buffers, Completion, Ring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
@@ -198,8 +196,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
             library=ABOUT.library,
             library_version=f"Linux {platform.release()}: {self.loop.ring.setup}, {multishot}",
             mechanism="io_uring",
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(io_uring),
         )
 

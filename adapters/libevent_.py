@@ -82,9 +82,7 @@ from crossloop.api import (
     Readiness,
     Receive,
     StreamApplication,
-    gil_enabled,
 )
-from crossloop.api.facts import holds_io_uring
 from crossloop.bindings.libevent import (
     EVENT_EOF,
     PERSIST,
@@ -173,8 +171,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
             library_version=library.version,
             # On Windows the method is named for the platform; it waits by select().
             mechanism="select" if method == "win32" else method,
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=library.path,
         )
 

@@ -66,8 +66,6 @@ from crossloop.api import (
     StreamApplication,
     StreamServer,
     TlsServer,
-    gil_enabled,
-    holds_io_uring,
     module_file,
 )
 from crossloop.idioms.blocking import arrivals, converse, converse_tls, secured
@@ -124,8 +122,6 @@ class Adapter(StreamServer, TlsServer):
             library="none",
             library_version="",
             mechanism="blocking",
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(os),
         )
 

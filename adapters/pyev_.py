@@ -69,10 +69,8 @@ from crossloop.api import (
     Readiness,
     Receive,
     StreamApplication,
-    gil_enabled,
     module_file,
 )
-from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
@@ -129,8 +127,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
             library="libev",
             library_version=f"{major}.{minor:02d}",
             mechanism=_BACKENDS.get(self.loop.backend, f"backend {self.loop.backend:#x}"),
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(_pyev),
         )
 

@@ -76,8 +76,6 @@ from crossloop.api import (
     Facts,
     Receive,
     StreamApplication,
-    gil_enabled,
-    holds_io_uring,
     module_file,
 )
 from crossloop.bindings.posix_signals import (
@@ -136,8 +134,6 @@ class Adapter(Multiplexing):
             library="none",
             library_version="",
             mechanism=self.mechanism.name,
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(ctypes),
         )
 

@@ -42,8 +42,6 @@ from crossloop.api import (
     PushServer,
     Receive,
     StreamApplication,
-    gil_enabled,
-    holds_io_uring,
     module_file,
 )
 from crossloop.idioms.accepting import ACCEPTS_PER_WAKE, must_rest
@@ -79,8 +77,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
             library="none",
             library_version="",
             mechanism="non-blocking polling",
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(socket),
         )
 

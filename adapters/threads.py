@@ -78,8 +78,6 @@ from crossloop.api import (
     Tasks,
     TlsServer,
     UnsupportedError,
-    gil_enabled,
-    holds_io_uring,
     module_file,
 )
 from crossloop.idioms.blocking import READ_BYTES, arrivals, converse, converse_tls, secured
@@ -131,8 +129,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
             library="none",
             library_version="",
             mechanism="blocking",
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(threading),
         )
 

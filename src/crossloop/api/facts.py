@@ -7,33 +7,10 @@ module or the process's memory map, kernel objects from the process's own descri
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """One adapter in one process, asked and not remembered."""
-
-    binding: str
-    binding_version: str
-    library: str
-    """`libevent`, `libev`, `libuv`, `none`."""
-    library_version: str
-    """Version of the library that is *linked*, as it says itself; empty for `none`."""
-    mechanism: str
-    """The kernel mechanism in use: `epoll`, `kqueue`, `poll`, `select`, `iocp`, `io_uring`."""
-    io_uring: bool | None
-    """Whether the process holds an io_uring; None where the platform has no way to tell."""
-    gil: bool
-    loaded_from: str
-    """File that the library's code came from."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready form."""
-        return asdict(self)
 
 
 def gil_enabled() -> bool:
@@ -66,21 +43,46 @@ def holds_io_uring() -> bool | None:
     return "io_uring" in kernel_objects() if sys.platform == "linux" else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """One adapter in one process, asked and not remembered."""
+
+    binding: str
+    binding_version: str
+    library: str
+    """`libevent`, `libev`, `libuv`, `none`."""
+    library_version: str
+    """Version of the library that is *linked*, as it says itself; empty for `none`."""
+    mechanism: str
+    """The kernel mechanism in use: `epoll`, `kqueue`, `poll`, `select`, `iocp`, `io_uring`."""
+    loaded_from: str
+    """File that the library's code came from."""
+    io_uring: bool | None = field(default_factory=holds_io_uring)
+    """Whether the process holds an io_uring, as it is when this is made; None where the platform has no way to tell."""
+    gil: bool = field(default_factory=gil_enabled)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return asdict(self)
+
+
 def module_file(module: ModuleType) -> str:
     """File that a module was loaded from, without the part that is private to this machine."""
     return _public(getattr(module, "__file__", None) or "built in")
 
 
+def mapped_files() -> tuple[Path, ...]:
+    """Files in this process's memory, in the order of /proc/self/maps (proc_pid_maps(5)); none without that."""
+    maps = Path("/proc/self/maps")
+    fields = (line.split(maxsplit=5) for line in maps.read_text().splitlines()) if maps.is_file() else ()
+    return tuple(
+        dict.fromkeys(Path(each[5]) for each in fields if len(each) == 6 and each[5].startswith("/"))
+    )
+
+
 def native_file(fragment: str) -> str:
     """Mapped shared object whose file name contains *fragment* (`libevent_core`); empty if none is seen."""
-    maps = Path("/proc/self/maps")
-    if not maps.is_file():
-        return ""
-    for line in maps.read_text().splitlines():
-        path = line.split(maxsplit=5)[-1] if line.count("/") else ""
-        if fragment in Path(path).name:
-            return _public(path)
-    return ""
+    return next((_public(str(path)) for path in mapped_files() if fragment in path.name), "")
 
 
 PUBLIC_MARKERS = ("site-packages", "dist-packages", "crossloop")

@@ -39,11 +39,9 @@ from crossloop.api import (
     Tasks,
     TlsServer,
     UnsupportedError,
-    gil_enabled,
     module_file,
     unsupported,
 )
-from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.asyncio_datagrams import DATAGRAM_SERVERS
 from crossloop.idioms.asyncio_streams import SERVERS, Serve
 from crossloop.idioms.glibc_resolver import point_this_thread_at
@@ -251,8 +249,6 @@ class StandardLoop(AsyncioLoop):
             library="none",
             library_version="",
             mechanism=selector_mechanism(self.loop),
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(asyncio),
         )
 

@@ -66,9 +66,7 @@ from crossloop.api import (
     Tasks,
     TlsServer,
     UnsupportedError,
-    gil_enabled,
 )
-from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.gevent_names import RESOLVERS, resolve_all
 
 if TYPE_CHECKING:  # who serves TLS only loads it
@@ -142,8 +140,6 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
             library=library,
             library_version=version.removeprefix(f"{library}-"),
             mechanism=mechanism,
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=loaded_from,
         )
 

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
-from crossloop.api import Facts, UnsupportedError, gil_enabled, kernel_objects, module_file
-from crossloop.api.facts import holds_io_uring
+from crossloop.api import Facts, UnsupportedError, kernel_objects, module_file
 from crossloop.idioms.asyncio_ import AsyncioLoop
 
 
@@ -40,8 +39,6 @@ class LibuvLoop(AsyncioLoop):
             library="libuv",
             library_version=linked_version(self.binding),
             mechanism=mechanism(),
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(self.binding.loop),
         )
 

@@ -69,8 +69,6 @@ from crossloop.api import (
     Receive,
     StreamApplication,
     UnsupportedError,
-    gil_enabled,
-    holds_io_uring,
     module_file,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
@@ -145,8 +143,6 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
             library="none",
             library_version="",
             mechanism=self.mechanism.name,
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(select),
         )
 

@@ -48,10 +48,8 @@ from crossloop.api import (
     Receive,
     Send,
     StreamApplication,
-    gil_enabled,
     module_file,
 )
-from crossloop.api.facts import holds_io_uring
 from crossloop.idioms.accepting import AcceptFailure, accept_failure
 from crossloop.idioms.asyncio_ import AsyncioLoop
 from crossloop.idioms.asyncio_streams import (
@@ -117,8 +115,6 @@ class TornadoLoop(AsyncioLoop):
             library=library,
             library_version=library_version,
             mechanism=mechanism,
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(tornado),
         )
 

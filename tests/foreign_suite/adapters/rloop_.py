@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import rloop
 
-from crossloop.api import AdapterAbout, Facts, gil_enabled, holds_io_uring, module_file
+from crossloop.api import AdapterAbout, Facts, module_file
 from crossloop.idioms.asyncio_ import AsyncioLoop
 
 ABOUT = AdapterAbout(
@@ -38,7 +38,5 @@ class Adapter(AsyncioLoop):
             library="none",
             library_version="",
             mechanism="epoll",
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(rloop),
         )
