@@ -37,7 +37,7 @@ SERVER = """
 import ctypes, importlib, json, os, sys, threading
 from dataclasses import asdict
 from crossloop.api import Echo
-from crossloop.contract.promises.adapter import open_descriptors
+from crossloop.contract.observing import descriptors
 from crossloop.worker.channel import stop_pair
 from crossloop.worker.serving import open_listener, tell
 
@@ -64,7 +64,7 @@ if "nobody" in sys.argv and os.getuid() == 0:  # whom RLIMIT_NPROC does not bind
     os.setgid(65534)
     os.setuid(65534)
     ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: may look at its own /proc/self/fd
-before = open_descriptors() - {listener.fileno()}
+before = {one for one in descriptors() if not one.startswith(f"{listener.fileno()} ")}
 print(json.dumps(listener.getsockname()[1]), flush=True)
 failure = ""
 try:
@@ -79,7 +79,7 @@ except (AttributeError, ChildProcessError):
     children = False
 refused = getattr(adapter, "refused", None)
 print(json.dumps({
-    "threads": threads, "children": children, "descriptors": sorted(open_descriptors() - before),
+    "threads": threads, "children": children, "descriptors": sorted(set(descriptors()) - before),
     "refused": asdict(refused) if refused else None, "failure": failure,
 }), flush=True)
 """

@@ -16,15 +16,15 @@ import pytest
 from adapters.asyncio_proactor import Adapter as ProactorAdapter
 from crossloop.api import Echo, Receive, UnsupportedError
 from crossloop.bindings.io_uring import Ring
-from crossloop.contract.peer import Server, echo, expect_end, serve, serve_by
+from crossloop.contract.observing import descriptors
+from crossloop.contract.peer import Server, echo, expect_end, serve
 from crossloop.contract.promise import Promise, Subject
-from crossloop.contract.promises.adapter import open_descriptors
 from crossloop.contract.promises.datagrams import DATAGRAMS
 from crossloop.contract.promises.push_server import PUSH_SERVER
+from crossloop.contract.promises.stream_endurance import STREAM_ENDURANCE
 from crossloop.contract.promises.stream_server import STREAM_SERVER
 from crossloop.contract.promises.tls_server import TLS_SERVER
 from crossloop.supervise.certificates import certificates
-from crossloop.worker.serving import open_datagrams
 from tests import completion_port
 
 
@@ -53,11 +53,11 @@ def iocp(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
 @pytest.fixture
 def adapter(iocp: ModuleType) -> Iterator[Any]:
-    before = open_descriptors()
+    before = set(descriptors() or ())
     adapter = iocp.Adapter()
     yield adapter
     adapter.close()
-    assert not open_descriptors() - before
+    assert not set(descriptors() or ()) - before
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def files() -> Iterator[tuple[str, str]]:
 @needs_io_uring
 @pytest.mark.parametrize(
     "promise",
-    [one for level in (STREAM_SERVER, TLS_SERVER, PUSH_SERVER, DATAGRAMS) for one in level.promises],
+    [*STREAM_SERVER, *STREAM_ENDURANCE, *TLS_SERVER, *PUSH_SERVER, *DATAGRAMS],
     ids=lambda promise: promise.id,
 )
 def test_it_behaves_as_a_server(adapter: Any, promise: Promise, files: tuple[str, str]) -> None:
@@ -90,11 +90,7 @@ def test_a_peer_that_is_gone_costs_no_other_datagram(adapter: Any, error: int) -
             assert peer.recv(100) == b"ANSWERED"
 
     completion_port.datagram_failures.append(error)
-    serve_by(
-        lambda endpoint, stop: adapter.serve_datagrams(endpoint, bytes.upper, "native", stop),
-        open_datagrams("127.0.0.1", 0),
-        client,
-    )
+    DATAGRAMS.serve(Subject(adapter, "native"), client)
     assert not completion_port.datagram_failures
 
 
@@ -107,11 +103,7 @@ def test_another_error_of_a_receive_is_raised(adapter: Any) -> None:
 
     completion_port.datagram_failures.append(10022)
     with pytest.raises(OSError, match="10022"):
-        serve_by(
-            lambda endpoint, stop: adapter.serve_datagrams(endpoint, bytes.upper, "native", stop),
-            open_datagrams("127.0.0.1", 0),
-            client,
-        )
+        DATAGRAMS.serve(Subject(adapter, "native"), client)
 
 
 @needs_io_uring

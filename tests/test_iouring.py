@@ -22,11 +22,12 @@ import pytest
 from adapters import iouring
 from crossloop.api import Echo, Receive, UnsupportedError
 from crossloop.bindings import io_uring
+from crossloop.contract.observing import descriptors
 from crossloop.contract.peer import Server, compare, echo, exchange, expect_end, pattern, serve
 from crossloop.contract.promise import WAIT_S, Aside, Promise, Subject
-from crossloop.contract.promises.adapter import open_descriptors
 from crossloop.contract.promises.datagrams import DATAGRAMS
 from crossloop.contract.promises.push_server import PUSH_SERVER
+from crossloop.contract.promises.stream_endurance import STREAM_ENDURANCE
 from crossloop.contract.promises.stream_server import STREAM_SERVER
 from crossloop.worker.channel import stop_pair
 from crossloop.worker.serving import open_listener, tell
@@ -45,19 +46,19 @@ def refused_here() -> str:
 
 
 needs_io_uring = pytest.mark.skipif(bool(refused_here()), reason=refused_here() or "io_uring")
-PROMISES = {promise.id: promise for promise in STREAM_SERVER.promises}
+PROMISES = {promise.id: promise for promise in (*STREAM_SERVER, *STREAM_ENDURANCE)}
 
 
 @contextlib.contextmanager
 def opened() -> Iterator[iouring.Adapter]:
     """An adapter, closed at the end; nothing must be left of it."""
-    before = open_descriptors()
+    before = set(descriptors() or ())
     adapter = iouring.Adapter()
     try:
         yield adapter
     finally:
         adapter.close()
-    assert not open_descriptors() - before
+    assert not set(descriptors() or ()) - before
 
 
 def run(adapter: iouring.Adapter, *promises: Promise) -> None:
@@ -80,7 +81,7 @@ def test_it_serves_by_what_an_older_kernel_has(
     with opened() as adapter:
         adapter.loop.multishot = multishot
         assert setup[0] in adapter.facts().library_version
-        run(adapter, *STREAM_SERVER.promises, *PUSH_SERVER.promises, *DATAGRAMS.promises)
+        run(adapter, *PROMISES.values(), *PUSH_SERVER, *DATAGRAMS)
 
 
 @needs_io_uring
@@ -112,9 +113,9 @@ def test_what_does_not_fit_waits(
     # Megabytes that are taken in by 64 bytes last for seconds: the server has something to do, and is not idle. And a
     # thousand receives that share a buffer or two are made again some 500,000 times: long on a busy machine.
     left_out = {"stream-idle", "stream-1000-connections"} if buffers < 3 else {"stream-idle"}
-    promises = [one for one in STREAM_SERVER.promises if one.id not in left_out]
+    promises = [one for name, one in PROMISES.items() if name not in left_out]
     with opened() as adapter:
-        run(adapter, *promises, *PUSH_SERVER.promises, *DATAGRAMS.promises)
+        run(adapter, *promises, *PUSH_SERVER, *DATAGRAMS)
 
 
 @needs_io_uring
@@ -144,7 +145,7 @@ if sys.platform != "win32":
                 ends.enter_context(socket.create_connection(listener.getsockname(), WAIT_S))
                 for _ in range(10)
             ]
-            taken = open_descriptors()
+            taken = {int(one.partition(" ")[0]) for one in descriptors() or ()}
             free = (number for number in itertools.count() if number not in taken)
             resource.setrlimit(resource.RLIMIT_NOFILE, (next(itertools.islice(free, 3, None)), hard))
 
@@ -321,12 +322,12 @@ assert libc.prctl(38, 1, 0, 0, 0) == 0     # PR_SET_NO_NEW_PRIVS
 assert libc.prctl(22, 2, head, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
 from adapters import iouring
 from crossloop.api import UnsupportedError
-from crossloop.contract.promises.adapter import open_descriptors
-before = open_descriptors()
+from crossloop.contract.observing import descriptors
+before = set(descriptors())
 try:
     iouring.Adapter()
 except UnsupportedError as refused:
-    print(json.dumps([str(refused), sorted(open_descriptors() - before)]))
+    print(json.dumps([str(refused), sorted(set(descriptors()) - before)]))
 """
 
 

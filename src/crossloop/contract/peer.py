@@ -4,6 +4,7 @@ Runs beside the adapter in a thread (`promise.Aside`), and shares no code with a
 """
 
 import contextlib
+import functools
 import random
 import selectors
 import socket
@@ -12,13 +13,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, Generic, NoReturn, TypeVar
 
-from crossloop.api import Echo, StreamApplication, UnsupportedError
-from crossloop.contract.promise import WAIT_S, Aside, Subject, ViolationError, require
+from crossloop.api import Echo, Receive, UnsupportedError
+from crossloop.contract.promise import (
+    LIMIT_S,
+    WAIT_S,
+    Aside,
+    Check,
+    Promises,
+    Subject,
+    ViolationError,
+    require,
+)
 from crossloop.worker.channel import stop_pair
-from crossloop.worker.serving import Enter, entry, open_listener, tell
+from crossloop.worker.serving import entry, open_listener, tell
 
+KIB = 1024
+MIB = 1024 * KIB
 PERIOD_BYTES = (1 << 16) + 1
 """An odd length: a piece that is lost, doubled or swapped cannot look like its neighbour."""
 
@@ -32,6 +44,11 @@ select(2)) are the server's, as they would be with the client in a process of it
 def pattern(size: int) -> bytes:
     """*size* bytes in which every place within `PERIOD_BYTES` is recognised."""
     return (_PATTERN * (size // PERIOD_BYTES + 1))[:size]
+
+
+def one_for_many() -> Receive:
+    """An application that answers every byte with a MiB."""
+    return lambda data: pattern(MIB) * len(data)
 
 
 class Server:
@@ -98,22 +115,20 @@ class Server:
                 client.shutdown(socket.SHUT_RDWR)
 
 
-def serve(subject: Subject, client: Callable[[Server], None], application: StreamApplication = Echo) -> None:
-    """Have the subject serve *application* in this thread and *client* use it from another one; see `serve_by`."""
-    enter = entry(subject.adapter, "StreamServer", application, subject.style)
-    serve_by(enter, open_listener("127.0.0.1", 0), client)
-
-
-def serve_by(
-    enter: Enter,
-    endpoint: socket.socket,
+def serve(
+    subject: Subject,
     client: Callable[[Server], None],
+    application: Any = Echo,
+    level: str = "StreamServer",
+    open_endpoint: Callable[[str, int], socket.socket] = open_listener,
 ) -> None:
-    """Have *enter* serve *endpoint* in this thread, until its second socket is readable; *client* runs in another one.
+    """Have the subject serve *application* in this thread, by its server of *level*; *client* runs in another one.
 
     Raises what the server raised, else what the client raised. Either way the client's thread has ended, and
     its sockets are closed, so that what is open afterwards is the server's.
     """
+    enter = entry(subject.adapter, level, application, subject.style, subject.certificate)
+    endpoint = open_endpoint("127.0.0.1", 0)
     readable, writing = stop_pair()
     with endpoint, readable, writing:
         server = Server(endpoint, writing)
@@ -155,6 +170,55 @@ def expect_failure(serving: Callable[[], None]) -> None:
     with contextlib.suppress(FromApplicationError):
         serving()
         raise ViolationError("serving raises what the application raised", "it returned")
+
+
+Peers = TypeVar("Peers")
+
+
+class ServerPromises(Promises[Subject], Generic[Peers]):
+    """Promises of a level that serves. Most are clients of one server, and run in the client's thread."""
+
+    def __init__(
+        self,
+        level: str,
+        application: Any,
+        peers: Callable[[Server, Subject], Peers],
+        open_endpoint: Callable[[str, int], socket.socket] = open_listener,
+    ) -> None:
+        """*application*: where a promise names no other. *peers*: makes of a server what a client is given."""
+        super().__init__(lambda subject: subject)
+        self._serve = functools.partial(serve, level=level, open_endpoint=open_endpoint)
+        self._application, self._peers = application, peers
+
+    def serve(self, subject: Subject, client: Check[Peers], application: Any = None) -> None:
+        """Have the subject serve *application* in this thread, and *client* use it from another one."""
+        self._serve(
+            subject, lambda server: client(self._peers(server, subject)), application or self._application
+        )
+
+    def client(
+        self, name: str, description: str, requirement: str, application: Any = None, limit_s: float = LIMIT_S
+    ) -> Callable[[Check[Peers]], Check[Peers]]:
+        """Make the client that is decorated a promise about a server of *application*; see `Promise`."""
+
+        def add(client: Check[Peers]) -> Check[Peers]:
+            self.promise(name, description, requirement, limit_s)(
+                lambda subject: self.serve(subject, client, application)
+            )
+            return client
+
+        return add
+
+    def raising(self, name: str, application: Any, connect: Callable[[Peers], socket.socket]) -> None:
+        """Promise that what *application*, one that calls `fail`, raises for the first bytes ends the serving."""
+
+        @self.promise(name, "an application that raises", "an exception of the application is raised")
+        def run(subject: Subject) -> None:
+            def client(server: Server) -> None:
+                connect(self._peers(server, subject)).send(b"raise")
+                server.returned.wait(WAIT_S)
+
+            expect_failure(lambda: self._serve(subject, client, application))
 
 
 def receive_exactly(client: socket.socket, size: int) -> bytes:

@@ -7,9 +7,9 @@ then what was seen (the habit of h2spec).
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from crossloop.api import Adapter
 
@@ -19,6 +19,9 @@ nothing; what never happens costs this once."""
 
 QUIET_S = 0.03
 """How long something that must not happen is given to happen: a dozen turns of a loop."""
+
+LIMIT_S = 20.0
+"""After this time in one process a promise has hung, unless it says otherwise."""
 
 EARLY_S = 0.0015 + time.get_clock_info("monotonic").resolution
 """How much before its time a timer may fire. Libraries round to milliseconds, and asyncio takes what is due
@@ -63,7 +66,8 @@ class Subject:
     """File with the certificate of who signed it."""
 
 
-Check: TypeAlias = Callable[[Subject], None]
+Given = TypeVar("Given")
+Check: TypeAlias = Callable[[Given], None]
 
 
 @dataclass(frozen=True)
@@ -71,22 +75,45 @@ class Promise:
     """A named check. `run` raises `ViolationError`, `UnsupportedError`, or whatever the adapter raised."""
 
     id: str
-    run: Check
+    run: Check[Subject]
     description: str
     """What is done."""
     requirement: str
     """What the contract of the level (`crossloop.api.levels`) says about it."""
-    limit_s: float = 20.0
+    limit_s: float
     """After this time in one process the promise has hung."""
+
+
+class Promises(list[Promise], Generic[Given]):
+    """Promises of a level, or of a part of one, in the order in which they run: that of the module that states them."""
+
+    def __init__(self, given: Callable[[Subject], Given]) -> None:
+        """*given*: makes of a subject what the checks are given."""
+        super().__init__()
+        self._given = given
+
+    def promise(
+        self, name: str, description: str, requirement: str, limit_s: float = LIMIT_S
+    ) -> Callable[[Check[Given]], Check[Given]]:
+        """Make the check that is decorated a promise; see `Promise`."""
+
+        def add(check: Check[Given]) -> Check[Given]:
+            def run(subject: Subject) -> None:
+                check(self._given(subject))
+
+            self.append(Promise(name, run, description, requirement, limit_s))
+            return check
+
+        return add
 
 
 @dataclass(frozen=True)
 class Level:
-    """The promises of one level, in the order in which they run."""
+    """The promises of one level."""
 
     name: str
     """Class in `crossloop.api.levels`."""
-    promises: tuple[Promise, ...]
+    promises: Sequence[Promise]
     per_style: bool = False
     """Its methods take a style: every style that the adapter has for it runs all of them, and is named in the row."""
 

@@ -9,22 +9,23 @@ from crossloop.contract.promises.datagrams import DATAGRAMS
 from crossloop.contract.promises.descriptors import DESCRIPTORS
 from crossloop.contract.promises.name_resolution import NAME_RESOLUTION
 from crossloop.contract.promises.push_server import PUSH_SERVER
-from crossloop.contract.promises.readiness import STOPPING, readiness
+from crossloop.contract.promises.readiness import STOPPING
+from crossloop.contract.promises.stream_endurance import STREAM_ENDURANCE
 from crossloop.contract.promises.stream_server import STREAM_SERVER
 from crossloop.contract.promises.tasks import TASKS
 from crossloop.contract.promises.timers import TIMERS
 from crossloop.contract.promises.tls_server import TLS_SERVER
 from crossloop.contract.promises.wakeups import WAKEUPS
 
-LEVELS: tuple[Level, ...] = (
-    STREAM_SERVER,
-    TLS_SERVER,
-    PUSH_SERVER,
-    DATAGRAMS,
-    readiness(DESCRIPTORS, TIMERS, WAKEUPS, STOPPING),
-    TASKS,
-    NAME_RESOLUTION,
-    ADAPTER,
+LEVELS = (
+    Level("StreamServer", (*STREAM_SERVER, *STREAM_ENDURANCE), per_style=True),
+    Level("TlsServer", TLS_SERVER, per_style=True),
+    Level("PushServer", PUSH_SERVER, per_style=True),
+    Level("Datagrams", DATAGRAMS, per_style=True),
+    Level("Readiness", (*DESCRIPTORS, *TIMERS, *WAKEUPS, *STOPPING)),
+    Level("Tasks", TASKS),
+    Level("NameResolution", NAME_RESOLUTION, per_style=True),
+    Level("Adapter", ADAPTER),
 )
 
 PROMISES: tuple[Promise, ...] = tuple(promise for level in LEVELS for promise in level.promises)

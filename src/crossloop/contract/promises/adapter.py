@@ -9,15 +9,17 @@ from itertools import pairwise
 from pathlib import Path
 
 from crossloop.api import Adapter, Facts, gil_enabled, holds_io_uring
-from crossloop.api.facts import kernel_objects
+from crossloop.api.facts import kernel_objects, mapped_files
 from crossloop.contract.observing import descriptors
-from crossloop.contract.promise import Level, Promise, Subject, require, require_equal
+from crossloop.contract.promise import Promises, require, require_equal
 
+ADAPTER = Promises(lambda subject: subject.adapter)
 OPENINGS = 4
 
 
-def states_facts(subject: Subject) -> None:
-    facts = subject.adapter.facts()
+@ADAPTER.promise("adapter-states-facts", "ask for the facts, twice", "versions and mechanism, asked")
+def states_facts(adapter: Adapter) -> None:
+    facts = adapter.facts()
     for name in ("binding", "binding_version", "library", "mechanism", "loaded_from"):
         require(bool(getattr(facts, name)), f"{name} stated", f"{name} is {getattr(facts, name)!r}")
     require(
@@ -25,19 +27,24 @@ def states_facts(subject: Subject) -> None:
         f"the version of the linked {facts.library}",
         repr(facts.library_version),
     )
-    require_equal(subject.adapter.facts(), facts, "facts asked a second time")
+    require_equal(adapter.facts(), facts, "facts asked a second time")
 
 
 KERNEL_OBJECTS: Mapping[str, str] = {"epoll": "eventpoll", "io_uring": "io_uring"}
 """Mechanisms that a process holds a descriptor of, as `/proc/self/fd` names it."""
 
 
-def states_the_truth(subject: Subject) -> None:
+@ADAPTER.promise(
+    "adapter-states-the-truth",
+    "hold the facts against the process: descriptors, loaded files, GIL",
+    "nothing is remembered or assumed (crossloop.api.facts)",
+)
+def states_the_truth(adapter: Adapter) -> None:
     """What the process, its descriptors and its memory map can confirm or deny; Linux shows all of it.
 
     The types of the facts are asked for already where they arrive (`crossloop.supervise.answers`).
     """
-    facts = subject.adapter.facts()
+    facts = adapter.facts()
     require_equal(facts.gil, gil_enabled(), "whether the GIL is on")
     require_equal(facts.io_uring, holds_io_uring(), "whether the process holds an io_uring")
     if facts.binding in sys.stdlib_module_names:
@@ -55,7 +62,9 @@ def states_the_truth(subject: Subject) -> None:
 
 def _require_loaded(facts: Facts) -> None:
     """`loaded_from` is the end of the path of a file that is loaded, and so is some file with the library in it."""
-    mapped = _mapped_files()
+    # Wine shows Linux's files, in which no DLL is a library.
+    native = [path for path in mapped_files() if ".so" in path.name and path.is_file()]
+    mapped = native if sys.platform == "linux" else []
     modules = {str(getattr(module, "__file__", None) or "built in") for module in tuple(sys.modules.values())}
     ends = {f"/{path.replace(os.sep, '/')}" for path in (*map(str, mapped), *modules)}
     place = f"/{facts.loaded_from}"
@@ -73,31 +82,26 @@ def _require_loaded(facts: Facts) -> None:
         )
 
 
-def _mapped_files() -> list[Path]:
-    """Native files in this process's memory (proc_pid_maps(5)); none where the platform does not show them."""
-    maps = Path("/proc/self/maps")
-    if sys.platform != "linux" or not maps.is_file():  # Wine shows Linux's, in which no DLL is a library
-        return []
-    fields = (line.split(maxsplit=5) for line in maps.read_text().splitlines())
-    files = {Path(each[5]) for each in fields if len(each) == 6 and each[5].startswith("/")}
-    return sorted(path for path in files if ".so" in path.name and path.is_file())
-
-
-def close_releases(subject: Subject) -> None:
+@ADAPTER.promise(
+    "adapter-close-releases",
+    "close; open and close a second one; look at the process's descriptors",
+    "release the loop and everything the adapter opened",
+)
+def close_releases(adapter: Adapter) -> None:
     """Runs last, for it closes the adapter; then a second one lives and ends, and must leave nothing.
 
     The first one's descriptors prove nothing: libuv, for one, opens a pipe for signals once in a process
     and keeps it (`uv__signal_global_init`), and what the first one holds lives on in our own references.
     """
-    subject.adapter.close()
+    adapter.close()
     if sys.platform != "linux":
-        _closes_what_is_counted(type(subject.adapter))
+        _closes_what_is_counted(type(adapter))
         return
-    before = open_descriptors()
-    type(subject.adapter)().close()
+    before = set(descriptors() or ())
+    type(adapter)().close()
     gc.collect()
-    left = open_descriptors() - before
-    require(not left, "no descriptor left open", ", ".join(sorted(_target(number) for number in left)))
+    left = set(descriptors() or ()) - before
+    require(not left, "no descriptor left open", ", ".join(sorted(left)))
 
 
 def _closes_what_is_counted(kind: Callable[[], Adapter]) -> None:
@@ -112,48 +116,3 @@ def _closes_what_is_counted(kind: Callable[[], Adapter]) -> None:
         "nothing left open",
         f"more after each of {OPENINGS} openings: {', '.join(map(str, counts))}",
     )
-
-
-def open_descriptors() -> set[int]:
-    """Numbers of this process's open descriptors; empty where the platform does not show them."""
-    if sys.platform != "linux":
-        return set()
-    listed = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
-    return {number for number in listed if _alive(number)}
-
-
-def _alive(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:  # the descriptor that the listing itself used
-        return False
-    return True
-
-
-def _target(number: int) -> str:
-    try:
-        return f"{number} is {os.readlink(f'/proc/self/fd/{number}')}"  # noqa: PTH115  (no Path for a magic link)
-    except OSError:
-        return f"{number}"
-
-
-ADAPTER = Level(
-    "Adapter",
-    (
-        Promise(
-            "adapter-states-facts", states_facts, "ask for the facts, twice", "versions and mechanism, asked"
-        ),
-        Promise(
-            "adapter-states-the-truth",
-            states_the_truth,
-            "hold the facts against the process: descriptors, loaded files, GIL",
-            "nothing is remembered or assumed (crossloop.api.facts)",
-        ),
-        Promise(
-            "adapter-close-releases",
-            close_releases,
-            "close; open and close a second one; look at the process's descriptors",
-            "release the loop and everything the adapter opened",
-        ),
-    ),
-)

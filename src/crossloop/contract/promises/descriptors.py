@@ -1,125 +1,108 @@
 """Promises of `Readiness`: watching descriptors for reading and writing."""
 
+import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable
 
 from crossloop.api import Readiness, UnsupportedError
-from crossloop.contract.promise import Promise, require, require_equal
-from crossloop.contract.promises.readiness import on_loop, pair, rest, turn
+from crossloop.contract.promise import Promises, require, require_equal
+from crossloop.contract.promises.readiness import Calls, loop_of, on_pair, pair, rest, turn
+
+DESCRIPTORS = Promises(loop_of)
+_WATCH = "call back whenever the descriptor is readable, level-triggered, until unwatch"
+_UNWATCH = "unwatch(fd): stop watching for reading"
+_WRITE = "as watch, for writability; both may be on for one descriptor"
 
 # Reading ------------------------------------------------------------------------------------------
 
 
-def readable(loop: Readiness) -> None:
-    ours, theirs = pair()
-    seen = []
+@DESCRIPTORS.promise("readiness-readable", "data arrives three times", _WATCH)
+@on_pair
+def readable(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    def read() -> bytes:
+        data = ours.recv(100)
+        if data != b"2":
+            theirs.send(b"%d" % (int(data) + 1))
+        return data
 
-    def read(*_: object) -> None:
-        seen.append(ours.recv(100))
-        if len(seen) == 3:
-            loop.stop()
-        else:
-            theirs.send(b"%d" % len(seen))
+    reads = Calls(loop, 3, read)
+    loop.watch(ours.fileno(), reads)
+    loop.call_later(0.005, lambda *_: theirs.send(b"0"))
+    turn(loop)
+    require_equal(reads.seen, [b"0", b"1", b"2"], "data of the callbacks")
 
-    with ours, theirs:
-        loop.watch(ours.fileno(), read)
-        loop.call_later(0.005, lambda *_: theirs.send(b"0"))
-        turn(loop)
+
+@DESCRIPTORS.promise("readiness-level-triggered", "data left unread twice", _WATCH)
+@on_pair
+def level_triggered(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    looks = Calls(loop, 3, lambda: ours.recv(100) if len(looks.seen) == 2 else b"")
+    loop.watch(ours.fileno(), looks)
+    theirs.send(b"unread twice")
+    turn(loop)
+    rest(loop)
+    require_equal(looks.seen, [b"", b"", b"unread twice"], "calls, of which the third reads")
+
+
+@DESCRIPTORS.promise("readiness-part-read", "five bytes read one a call", _WATCH)
+@on_pair
+def part_read(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    reads = Calls(loop, 5, lambda: ours.recv(1))
+    theirs.send(b"12345")
+    loop.watch(ours.fileno(), reads)
+    turn(loop)
+    require_equal(b"".join(reads.seen), b"12345", "bytes read one a call")
+
+
+@DESCRIPTORS.promise("readiness-peer-closes", "the peer closes", _WATCH)
+@on_pair
+def peer_closes(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    def read() -> bytes:
         loop.unwatch(ours.fileno())
-    require_equal(seen, [b"0", b"1", b"2"], "data of the callbacks")
+        return ours.recv(100)
+
+    reads = Calls(loop, 1, read)
+    loop.watch(ours.fileno(), reads)
+    loop.call_later(0.005, lambda *_: theirs.close())
+    turn(loop)
+    require_equal(reads.seen, [b""], "data after the peer closed")
 
 
-def level_triggered(loop: Readiness) -> None:
-    ours, theirs = pair()
-    calls = 0
-
-    def look(*_: object) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            ours.recv(100)
-            loop.stop()
-
-    with ours, theirs:
-        loop.watch(ours.fileno(), look)
-        theirs.send(b"unread twice")
-        turn(loop)
-        rest(loop)
-        loop.unwatch(ours.fileno())
-    require_equal(calls, 3, "calls, of which the third reads")
-
-
-def part_read(loop: Readiness) -> None:
-    ours, theirs = pair()
-    seen = []
-
-    def read_one(*_: object) -> None:
-        seen.append(ours.recv(1))
-        if len(seen) == 5:
-            loop.stop()
-
-    with ours, theirs:
-        theirs.send(b"12345")
-        loop.watch(ours.fileno(), read_one)
-        turn(loop)
-        loop.unwatch(ours.fileno())
-    require_equal(b"".join(seen), b"12345", "bytes read one a call")
-
-
-def peer_closes(loop: Readiness) -> None:
-    ours, theirs = pair()
-    seen = []
-
-    def read(*_: object) -> None:
-        seen.append(ours.recv(100))
-        loop.unwatch(ours.fileno())
-        loop.stop()
-
-    with ours:
-        loop.watch(ours.fileno(), read)
-        loop.call_later(0.005, lambda *_: theirs.close())
-        turn(loop)
-    require_equal(seen, [b""], "data after the peer closed")
-
-
+@DESCRIPTORS.promise("readiness-pipe", "a pipe instead of a socket", "fd is an int")
 def pipes(loop: Readiness) -> None:
     if sys.platform == "win32":
         raise UnsupportedError("Windows reports readiness of sockets alone; a pipe is none")
     reading, writing = os.pipe()
-    seen = []
 
-    def read(*_: object) -> None:
-        seen.append(os.read(reading, 100))
-        if seen[-1]:
+    def read() -> bytes:
+        data = os.read(reading, 100)
+        if data:
             os.close(writing)
         else:
             loop.unwatch(reading)
-            loop.stop()
+        return data
 
+    reads = Calls(loop, 2, read)
     os.set_blocking(reading, False)
-    loop.watch(reading, read)
+    loop.watch(reading, reads)
     os.write(writing, b"through a pipe")
     turn(loop)
     os.close(reading)
-    require_equal(seen, [b"through a pipe", b""], "data of the callbacks")
+    require_equal(reads.seen, [b"through a pipe", b""], "data of the callbacks")
 
 
+@DESCRIPTORS.promise("readiness-100-descriptors", "100 ready at once", _WATCH)
 def hundred_descriptors(loop: Readiness) -> None:
     pairs = [pair() for _ in range(100)]
     seen: list[int] = []
+    for number, (ours, theirs) in enumerate(pairs):
 
-    def reader(number: int) -> Callable[..., None]:
-        def read(*_: object) -> None:
-            seen.append(int(pairs[number][0].recv(100)))
+        def read(*_: object, ours: socket.socket = ours) -> None:
+            seen.append(int(ours.recv(100)))
             if len(seen) == len(pairs):
                 loop.stop()
 
-        return read
-
-    for number, (ours, theirs) in enumerate(pairs):
-        loop.watch(ours.fileno(), reader(number))
+        loop.watch(ours.fileno(), read)
         theirs.send(b"%d" % number)
     turn(loop)
     for ours, theirs in pairs:
@@ -132,82 +115,66 @@ def hundred_descriptors(loop: Readiness) -> None:
 # Unwatching ---------------------------------------------------------------------------------------
 
 
-def unwatch(loop: Readiness) -> None:
-    ours, theirs = pair()
-    calls = []
-    with ours, theirs:
-        theirs.send(b"pending")
-        loop.watch(ours.fileno(), lambda *_: calls.append(1))
-        loop.unwatch(ours.fileno())
-        rest(loop)
-        require_equal(len(calls), 0, "calls after unwatch")
-
-        def read(*_: object) -> None:
-            ours.recv(100)
-            loop.stop()
-
-        loop.watch(ours.fileno(), read)
-        turn(loop)
-        loop.unwatch(ours.fileno())
+@DESCRIPTORS.promise("readiness-unwatch", "unwatch with data pending, then watch again", _UNWATCH)
+@on_pair
+def unwatch(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    calls = Calls(loop, 0)
+    theirs.send(b"pending")
+    loop.watch(ours.fileno(), calls)
+    loop.unwatch(ours.fileno())
+    rest(loop)
+    require_equal(len(calls.seen), 0, "calls after unwatch")
+    loop.watch(ours.fileno(), Calls(loop, 1, lambda: ours.recv(100)))
+    turn(loop)
 
 
-def unwatch_in_vain(loop: Readiness) -> None:
-    ours, theirs = pair()
-    seen: list[str] = []
+@DESCRIPTORS.promise(
+    "readiness-unwatch-in-vain",
+    "unwatch before watch, and twice; watch twice",
+    "unwatch is harmless when it is not watched; watched again, it calls back the new one alone",
+)
+@on_pair
+def unwatch_in_vain(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    def reads() -> Calls:
+        return Calls(loop, 1, lambda: ours.recv(100))
 
-    def read(name: str) -> Callable[..., None]:
-        def reading(*_: object) -> None:
-            ours.recv(100)
-            seen.append(name)
-            loop.stop()
-
-        return reading
-
-    with ours, theirs:
-        fd = ours.fileno()
-        for _ in range(2):  # before anything of it was watched, and after
-            loop.unwatch(fd)
-            loop.unwatch_write(fd)
-            loop.watch(fd, read("first"))
-            loop.unwatch_write(fd)
-            theirs.send(b"ready")
-            turn(loop)
-            loop.unwatch(fd)
-            loop.unwatch(fd)
-        loop.watch(fd, read("replaced"))
-        loop.watch(fd, read("second"))
+    fd = ours.fileno()
+    for _ in range(2):  # before anything of it was watched, and after
+        loop.unwatch(fd)
+        loop.unwatch_write(fd)
+        first = reads()
+        loop.watch(fd, first)
+        loop.unwatch_write(fd)
         theirs.send(b"ready")
         turn(loop)
+        require_equal(first.seen, [b"ready"], "data of the first callback")
         loop.unwatch(fd)
-        theirs.send(b"never read")
-        rest(loop)
-    require_equal(seen, ["first", "first", "second"], "callbacks that read")
+        loop.unwatch(fd)
+    replaced, second = reads(), reads()
+    loop.watch(fd, replaced)
+    loop.watch(fd, second)
+    theirs.send(b"ready")
+    turn(loop)
+    loop.unwatch(fd)
+    theirs.send(b"never read")
+    rest(loop)
+    require_equal((replaced.seen, second.seen), ([], [b"ready"]), "data of the callbacks, replaced and new")
 
 
-def unwatch_itself(loop: Readiness) -> None:
-    ours, theirs = pair()
-    calls = []
-
-    def leave(*_: object) -> None:
-        calls.append(1)
-        loop.unwatch(ours.fileno())
-
-    with ours, theirs:
-        theirs.send(b"never read")
-        loop.watch(ours.fileno(), leave)
-        rest(loop)
-    require_equal(len(calls), 1, "calls of a callback that unwatches itself")
+@DESCRIPTORS.promise("readiness-unwatch-itself", "unwatch in its own callback", _UNWATCH)
+@on_pair
+def unwatch_itself(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    calls = Calls(loop, 0, lambda: loop.unwatch(ours.fileno()))
+    theirs.send(b"never read")
+    loop.watch(ours.fileno(), calls)
+    rest(loop)
+    require_equal(len(calls.seen), 1, "calls of a callback that unwatches itself")
 
 
+@DESCRIPTORS.promise("readiness-unwatch-another", "of two that are ready one ends both", _UNWATCH)
 def unwatch_another(loop: Readiness) -> None:
     pairs = [pair(), pair()]
-    calls = []
-
-    def leave_both(*_: object) -> None:
-        calls.append(1)
-        for ours, _theirs in pairs:
-            loop.unwatch(ours.fileno())
-
+    leave_both = Calls(loop, 0, lambda: [loop.unwatch(ours.fileno()) for ours, _theirs in pairs])
     for ours, theirs in pairs:
         loop.watch(ours.fileno(), leave_both)
         theirs.send(b"both are ready at once")
@@ -215,9 +182,10 @@ def unwatch_another(loop: Readiness) -> None:
     for ours, theirs in pairs:
         ours.close()
         theirs.close()
-    require_equal(len(calls), 1, "calls when the first ends both watches")
+    require_equal(len(leave_both.seen), 1, "calls when the first ends both watches")
 
 
+@DESCRIPTORS.promise("readiness-number-reused", "unwatch, close, same number anew", _UNWATCH)
 def reused_number(loop: Readiness) -> None:
     seen: list[tuple[int, bytes]] = []
     numbers: set[int] = set()
@@ -243,6 +211,11 @@ def reused_number(loop: Readiness) -> None:
     )
 
 
+@DESCRIPTORS.promise(
+    "readiness-number-reused-at-once",
+    "the same within one callback, with nothing polled between",
+    _UNWATCH,
+)
 def reused_in_callback(loop: Readiness) -> None:
     """The old watch ends and the number is watched again, for another file, within one callback."""
     first = pair()
@@ -277,57 +250,45 @@ def reused_in_callback(loop: Readiness) -> None:
 # Writing ------------------------------------------------------------------------------------------
 
 
-def writable(loop: Readiness) -> None:
-    ours, theirs = pair()
-    calls = []
-
-    def write(*_: object) -> None:
-        calls.append(1)
+@DESCRIPTORS.promise("readiness-writable", "a socket with room", _WRITE)
+@on_pair
+def writable(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    def write() -> None:
         loop.unwatch_write(ours.fileno())
         ours.send(b"now")
-        loop.stop()
 
-    with ours, theirs:
-        loop.watch_write(ours.fileno(), write)
-        turn(loop)
-        rest(loop)
-        require_equal(theirs.recv(100), b"now", "data written from the callback")
-    require_equal(len(calls), 1, "calls of a callback that unwatches itself")
+    writes = Calls(loop, 1, write)
+    loop.watch_write(ours.fileno(), writes)
+    turn(loop)
+    rest(loop)
+    require_equal(theirs.recv(100), b"now", "data written from the callback")
+    require_equal(len(writes.seen), 1, "calls of a callback that unwatches itself")
 
 
-def writable_again(loop: Readiness) -> None:
-    ours, theirs = pair()
-    with ours, theirs:
-        try:
-            while True:
-                ours.send(bytes(65536))
-        except BlockingIOError:
-            pass
-        calls = []
+@DESCRIPTORS.promise("readiness-writable-again", "a full socket is drained", _WRITE)
+@on_pair
+def writable_again(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            ours.send(bytes(65536))
+    calls = Calls(loop, 1, lambda: loop.unwatch_write(ours.fileno()))
+    loop.watch_write(ours.fileno(), calls)
+    rest(loop)
+    require_equal(len(calls.seen), 0, "calls while the buffer is full")
 
-        def room(*_: object) -> None:
-            calls.append(1)
-            loop.unwatch_write(ours.fileno())
-            loop.stop()
-
-        loop.watch_write(ours.fileno(), room)
-        rest(loop)
-        require_equal(len(calls), 0, "calls while the buffer is full")
-
-        def drain(*_: object) -> None:
-            try:
-                while theirs.recv(1 << 20):
-                    pass
-            except BlockingIOError:
+    def drain(*_: object) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while theirs.recv(1 << 20):
                 pass
 
-        loop.call_later(0, drain)
-        turn(loop)
-    require_equal(len(calls), 1, "calls once there is room")
+    loop.call_later(0, drain)
+    turn(loop)
+    require_equal(len(calls.seen), 1, "calls once there is room")
 
 
-def both_directions(loop: Readiness) -> None:
-    ours, theirs = pair()
+@DESCRIPTORS.promise("readiness-both-directions", "watch and watch_write on one fd", _WRITE)
+@on_pair
+def both_directions(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
     seen = []
 
     def write(*_: object) -> None:
@@ -348,16 +309,15 @@ def both_directions(loop: Readiness) -> None:
         loop.unwatch_write(ours.fileno())
         theirs.send(b"and reading goes on")
 
-    with ours, theirs:
-        loop.watch(ours.fileno(), read)
-        loop.watch_write(ours.fileno(), write)
-        turn(loop)
-        loop.unwatch(ours.fileno())
+    loop.watch(ours.fileno(), read)
+    loop.watch_write(ours.fileno(), write)
+    turn(loop)
     require_equal(seen, ["write", "read", "again", "read"], "order of the callbacks")
 
 
-def reading_ends_first(loop: Readiness) -> None:
-    ours, theirs = pair()
+@DESCRIPTORS.promise("readiness-reading-ends-first", "unwatch leaves watch_write on", _WRITE)
+@on_pair
+def reading_ends_first(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
     seen = []
 
     def write(*_: object) -> None:
@@ -366,48 +326,9 @@ def reading_ends_first(loop: Readiness) -> None:
             loop.unwatch_write(ours.fileno())
             loop.stop()
 
-    with ours, theirs:
-        theirs.send(b"pending")
-        loop.watch(ours.fileno(), lambda *_: seen.append("read"))
-        loop.watch_write(ours.fileno(), write)
-        loop.unwatch(ours.fileno())
-        turn(loop)
+    theirs.send(b"pending")
+    loop.watch(ours.fileno(), lambda *_: seen.append("read"))
+    loop.watch_write(ours.fileno(), write)
+    loop.unwatch(ours.fileno())
+    turn(loop)
     require_equal(seen, ["write"] * 3, "callbacks once reading is not watched any more")
-
-
-_WATCH = "call back whenever the descriptor is readable, level-triggered, until unwatch"
-_UNWATCH = "unwatch(fd): stop watching for reading"
-_WRITE = "as watch, for writability; both may be on for one descriptor"
-
-DESCRIPTORS = (
-    Promise("readiness-readable", on_loop(readable), "data arrives three times", _WATCH),
-    Promise("readiness-level-triggered", on_loop(level_triggered), "data left unread twice", _WATCH),
-    Promise("readiness-part-read", on_loop(part_read), "five bytes read one a call", _WATCH),
-    Promise("readiness-peer-closes", on_loop(peer_closes), "the peer closes", _WATCH),
-    Promise("readiness-pipe", on_loop(pipes), "a pipe instead of a socket", "fd is an int"),
-    Promise("readiness-100-descriptors", on_loop(hundred_descriptors), "100 ready at once", _WATCH),
-    Promise("readiness-unwatch", on_loop(unwatch), "unwatch with data pending, then watch again", _UNWATCH),
-    Promise(
-        "readiness-unwatch-in-vain",
-        on_loop(unwatch_in_vain),
-        "unwatch before watch, and twice; watch twice",
-        "unwatch is harmless when it is not watched; watched again, it calls back the new one alone",
-    ),
-    Promise("readiness-unwatch-itself", on_loop(unwatch_itself), "unwatch in its own callback", _UNWATCH),
-    Promise(
-        "readiness-unwatch-another", on_loop(unwatch_another), "of two that are ready one ends both", _UNWATCH
-    ),
-    Promise("readiness-number-reused", on_loop(reused_number), "unwatch, close, same number anew", _UNWATCH),
-    Promise(
-        "readiness-number-reused-at-once",
-        on_loop(reused_in_callback),
-        "the same within one callback, with nothing polled between",
-        _UNWATCH,
-    ),
-    Promise("readiness-writable", on_loop(writable), "a socket with room", _WRITE),
-    Promise("readiness-writable-again", on_loop(writable_again), "a full socket is drained", _WRITE),
-    Promise("readiness-both-directions", on_loop(both_directions), "watch and watch_write on one fd", _WRITE),
-    Promise(
-        "readiness-reading-ends-first", on_loop(reading_ends_first), "unwatch leaves watch_write on", _WRITE
-    ),
-)

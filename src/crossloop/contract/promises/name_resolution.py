@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 
 from crossloop.api import NameResolution
 from crossloop.companions.dns_zone import address_of, name_of
-from crossloop.contract.promise import Aside, Level, Promise, Subject, require, require_equal
+from crossloop.contract.promise import Aside, Promises, Subject, require, require_equal
 from crossloop.worker.channel import stop_pair
 from crossloop.worker.serving import tell
 
+NAME_RESOLUTION: Promises[Subject] = Promises(lambda subject: subject)
+_RESOLVED = "name → addresses as text, or the error number of its failure"
 IN_FLIGHT = 5
 HELD_S = 0.05
 """How long an answer is kept back at most, so that others can join it in flight."""
@@ -124,12 +126,27 @@ def labelled(label: str, count: int) -> list[str]:
     return [name_of(f"{label}{number}", "plain") for number in range(count)]
 
 
-def addresses(subject: Subject) -> None:
-    with serving(Names()) as names:
-        asked = labelled("one", 10)
-        require_addresses(resolve(subject, names, asked, in_flight=1), asked)
+def promise_addresses(
+    promise: str, description: str, label: str, count: int, *, in_flight: int = IN_FLIGHT, held: int = 1
+) -> None:
+    """Promise that *count* names with *label* have their addresses, from a server that keeps back *held* answers."""
+
+    @NAME_RESOLUTION.promise(promise, description, _RESOLVED)
+    def check(subject: Subject) -> None:
+        asked = labelled(label, count)
+        with serving(Names(held)) as names:
+            require_addresses(resolve(subject, names, asked, in_flight), asked)
 
 
+promise_addresses("names-addresses", "ten names, one after the other", "one", 10, in_flight=1)
+promise_addresses(
+    "names-order", "answers in the reverse order of the questions", "order", 5 * IN_FLIGHT, held=IN_FLIGHT
+)
+promise_addresses("names-many", f"{MANY} names, 50 at a time", "many", MANY, in_flight=50)
+promise_addresses("names-lost", "the first question for each name is lost", "lost", IN_FLIGHT)
+
+
+@NAME_RESOLUTION.promise("names-missing", "five that exist, five that do not", _RESOLVED)
 def no_such_name(subject: Subject) -> None:
     with serving(Names()) as names:
         there, missing = labelled("there", 5), labelled("nx", 5)
@@ -141,6 +158,7 @@ def no_such_name(subject: Subject) -> None:
         require_equal(answers[name], int(socket.EAI_NONAME), f"error number of {name}, which does not exist")
 
 
+@NAME_RESOLUTION.promise("names-failing", "three that the server fails on, three that it knows", _RESOLVED)
 def failures(subject: Subject) -> None:
     with serving(Names()) as names:
         there, failing = labelled("there", 3), labelled("fail", 3)
@@ -149,12 +167,11 @@ def failures(subject: Subject) -> None:
     require_failures(answers, failing)
 
 
-def any_order(subject: Subject) -> None:
-    with serving(Names(held=IN_FLIGHT)) as names:
-        asked = labelled("order", 5 * IN_FLIGHT)
-        require_addresses(resolve(subject, names, asked), asked)
-
-
+@NAME_RESOLUTION.promise(
+    "names-in-flight",
+    f"{2 * IN_FLIGHT} names, counted at the server",
+    "at most *in_flight* at a time, and as many as that",
+)
 def bound_in_flight(subject: Subject) -> None:
     """The server holds each answer back until one more than allowed is there, or no further one comes."""
     with serving(Names(held=IN_FLIGHT + 1)) as names:
@@ -163,18 +180,7 @@ def bound_in_flight(subject: Subject) -> None:
         require_equal(names.most_in_flight, IN_FLIGHT, "most questions in flight at a time")
 
 
-def many(subject: Subject) -> None:
-    with serving(Names()) as names:
-        asked = labelled("many", MANY)
-        require_addresses(resolve(subject, names, asked, in_flight=50), asked)
-
-
-def lost(subject: Subject) -> None:
-    with serving(Names()) as names:
-        asked = labelled("lost", IN_FLIGHT)
-        require_addresses(resolve(subject, names, asked), asked)
-
-
+@NAME_RESOLUTION.promise("names-no-server", "nobody listens at the server's port", _RESOLVED)
 def no_server(subject: Subject) -> None:
     names = Names()
     readable, writing = stop_pair()
@@ -183,24 +189,3 @@ def no_server(subject: Subject) -> None:
         names.serve(readable)  # which closes the port at once
     asked = labelled("nobody", 2)
     require_failures(resolve(subject, names, asked), asked)
-
-
-_RESOLVED = "name → addresses as text, or the error number of its failure"
-
-NAME_RESOLUTION = Level(
-    "NameResolution",
-    (
-        Promise("names-addresses", addresses, "ten names, one after the other", _RESOLVED),
-        Promise("names-missing", no_such_name, "five that exist, five that do not", _RESOLVED),
-        Promise("names-failing", failures, "three that the server fails on, three that it knows", _RESOLVED),
-        Promise("names-order", any_order, "answers in the reverse order of the questions", _RESOLVED),
-        Promise(
-            "names-in-flight", bound_in_flight, f"{2 * IN_FLIGHT} names, counted at the server",
-            "at most *in_flight* at a time, and as many as that",
-        ),
-        Promise("names-many", many, f"{MANY} names, 50 at a time", _RESOLVED),
-        Promise("names-lost", lost, "the first question for each name is lost", _RESOLVED),
-        Promise("names-no-server", no_server, "nobody listens at the server's port", _RESOLVED),
-    ),
-    per_style=True,
-)  # fmt: skip

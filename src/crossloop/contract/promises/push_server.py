@@ -7,9 +7,12 @@ one that waits for it keeps everybody waiting.
 import socket
 from collections.abc import Callable
 
-from crossloop.api import PushApplication, Receive, Send
+from crossloop.api import Echo, Receive, Send
 from crossloop.contract.peer import (
+    KIB,
+    MIB,
     Server,
+    ServerPromises,
     compare,
     echo,
     expect_answer,
@@ -19,12 +22,13 @@ from crossloop.contract.peer import (
     pattern,
     receive_exactly,
     reset,
-    serve_by,
 )
-from crossloop.contract.promise import WAIT_S, Level, Promise, Subject, require_equal
-from crossloop.worker.serving import entry, open_listener
+from crossloop.contract.promise import Check, Subject, require_equal
 
-KIB = 1024
+PUSH_SERVER = ServerPromises("PushServer", lambda _send: Echo(), lambda server, _subject: server)
+_ORDER = "what is sent on a connection goes out in order, answers included"
+_SLOW = "a peer that does not read does not keep the others waiting"
+_END = "at its end a connection receives no bytes, once; what is sent on it afterwards is dropped"
 PIECE = 64 * KIB
 PIECES = 100
 """More than the kernel holds for a peer that does not read."""
@@ -60,16 +64,22 @@ class Room:
 
         return receive
 
-    def require_ends(self, connections: int) -> None:
-        """Each of so many connections was told its end once, and received nothing after it."""
-        require_equal(self.ends, [1] * connections, "times that each connection was told its end")
-        require_equal(self.after, [], "received after the end")
 
+def in_room(
+    connections: int, answer: Callable[[bytes], bytes] = lambda data: data
+) -> Callable[[Callable[[Server, Room], None]], Check[Subject]]:
+    """Have the function below be the client of a new room, each of whose *connections* is told its end once."""
 
-def serve(subject: Subject, client: Callable[[Server], None], application: PushApplication) -> None:
-    """Have the subject serve *application* and *client* use it; see `crossloop.contract.peer.serve_by`."""
-    enter = entry(subject.adapter, "PushServer", application, subject.style)
-    serve_by(enter, open_listener("127.0.0.1", 0), client)
+    def check_of(client: Callable[[Server, Room], None]) -> Check[Subject]:
+        def check(subject: Subject) -> None:
+            room = Room(answer)
+            PUSH_SERVER.serve(subject, lambda server: client(server, room), room)
+            require_equal(room.ends, [1] * connections, "times that each connection was told its end")
+            require_equal(room.after, [], "received after the end")
+
+        return check
+
+    return check_of
 
 
 def joined(server: Server, room: Room, count: int, receive_buffer: int = 0) -> list[socket.socket]:
@@ -84,103 +94,89 @@ def joined(server: Server, room: Room, count: int, receive_buffer: int = 0) -> l
     return peers
 
 
-def to_all_in_order(subject: Subject) -> None:
-    room = Room()
-
-    def client(server: Server) -> None:
-        peers = joined(server, room, 10)
-        for turn in range(5):
-            for number, peer in enumerate(peers):
-                peer.sendall(b"%d says %d;" % (number, turn))
-        size = sum(len(b"%d says %d;" % (number, turn)) for number in range(10) for turn in range(5))
-        heard = [receive_exactly(peer, size) for peer in peers]
-        for said in heard[1:]:
-            compare(said, heard[0])
-        for number in range(10):
-            wanted = [b"%d says %d" % (number, turn) for turn in range(5)]
-            require_equal(
-                [each for each in heard[0].split(b";") if each.startswith(b"%d says" % number)],
-                wanted,
-                f"what {number} said, in order",
-            )
-
-    serve(subject, client, room)
-    room.require_ends(10)
+@PUSH_SERVER.promise("push-to-all", "10 connections, each of them speaks to all", _ORDER)
+@in_room(10)
+def to_all_in_order(server: Server, room: Room) -> None:
+    peers = joined(server, room, 10)
+    for turn in range(5):
+        for number, peer in enumerate(peers):
+            peer.sendall(b"%d says %d;" % (number, turn))
+    size = sum(len(b"%d says %d;" % (number, turn)) for number in range(10) for turn in range(5))
+    heard = [receive_exactly(peer, size) for peer in peers]
+    for said in heard[1:]:
+        compare(said, heard[0])
+    for number in range(10):
+        wanted = [b"%d says %d" % (number, turn) for turn in range(5)]
+        require_equal(
+            [each for each in heard[0].split(b";") if each.startswith(b"%d says" % number)],
+            wanted,
+            f"what {number} said, in order",
+        )
 
 
-def answers_in_order(subject: Subject) -> None:
-    def application(send: Send) -> Receive:
-        def receive(data: bytes) -> bytes:
-            for _ in bytes(data):
-                send(b"first ")
-                send(pattern(300 * KIB))
-            return b"last" if data else b""
+def said_and_answered(send: Send) -> Receive:
+    """An application that says two things to each byte, and answers."""
 
-        return receive
+    def receive(data: bytes) -> bytes:
+        for _ in bytes(data):
+            send(b"first ")
+            send(pattern(300 * KIB))
+        return b"last" if data else b""
 
-    def client(server: Server) -> None:
-        peer = server.connect()
-        for _ in range(3):
-            peer.sendall(b"x")
-            expect_answer(peer, b"first " + pattern(300 * KIB) + b"last")
-
-    serve(subject, client, application)
+    return receive
 
 
-def slow_peer(subject: Subject) -> None:
-    room = Room(lambda data: pattern(PIECE) if data == b"x" else data)
-
-    def client(server: Server) -> None:
-        slow, steady = joined(server, room, 2, receive_buffer=64 * KIB)
-        for _ in range(PIECES):
-            steady.sendall(b"x")
-            expect_answer(steady, pattern(PIECE))
-        for _ in range(PIECES):
-            expect_answer(slow, pattern(PIECE))
-
-    serve(subject, client, room)
+@PUSH_SERVER.client("push-and-answer", "two pushes and an answer to a byte", _ORDER, said_and_answered)
+def answers_in_order(server: Server) -> None:
+    peer = server.connect()
+    for _ in range(3):
+        peer.sendall(b"x")
+        expect_answer(peer, b"first " + pattern(300 * KIB) + b"last")
 
 
-def ended_ones(subject: Subject) -> None:
+@PUSH_SERVER.promise("push-slow-peer", "a peer leaves 6 MiB unread, then reads them", _SLOW)
+@in_room(2, lambda data: pattern(PIECE) if data == b"x" else data)
+def slow_peer(server: Server, room: Room) -> None:
+    slow, steady = joined(server, room, 2, receive_buffer=64 * KIB)
+    for _ in range(PIECES):
+        steady.sendall(b"x")
+        expect_answer(steady, pattern(PIECE))
+    for _ in range(PIECES):
+        expect_answer(slow, pattern(PIECE))
+
+
+@PUSH_SERVER.promise("push-ended", "connections closed, half closed, reset; pushes go on", _END)
+@in_room(4)
+def ended_ones(server: Server, room: Room) -> None:
     """Closed, half-closed and reset connections: the room goes on sending to all of them."""
-    room = Room()
-
-    def client(server: Server) -> None:
-        steady, closed, halved, broken = joined(server, room, 4)
-        closed.close()
-        halved.shutdown(socket.SHUT_WR)
-        expect_end(halved)
-        reset(broken)
-        for number in range(20):
-            steady.sendall(b"still here %02d" % number)
-            expect_answer(steady, b"still here %02d" % number)
-
-    serve(subject, client, room)
-    room.require_ends(4)
+    steady, closed, halved, broken = joined(server, room, 4)
+    closed.close()
+    halved.shutdown(socket.SHUT_WR)
+    expect_end(halved)
+    reset(broken)
+    for number in range(20):
+        steady.sendall(b"still here %02d" % number)
+        expect_answer(steady, b"still here %02d" % number)
 
 
-def half_close(subject: Subject) -> None:
-    room = Room(lambda _data: pattern(2 << 20))
-
-    def client(server: Server) -> None:
-        peer = server.connect(receive_buffer=64 * KIB)
-        peer.sendall(b"the last word")
-        peer.shutdown(socket.SHUT_WR)
-        expect_answer(peer, pattern(2 << 20))
-        expect_end(peer)
-
-    serve(subject, client, room)
-    room.require_ends(1)
+@PUSH_SERVER.promise("push-half-close", "SHUT_WR while an answer of 2 MiB waits", _END)
+@in_room(1, lambda _data: pattern(2 * MIB))
+def half_close(server: Server, room: Room) -> None:
+    peer = server.connect(receive_buffer=64 * KIB)
+    peer.sendall(b"the last word")
+    peer.shutdown(socket.SHUT_WR)
+    expect_answer(peer, pattern(2 * MIB))
+    expect_end(peer)
 
 
-def raises(subject: Subject) -> None:
-    def client(server: Server) -> None:
-        server.connect().sendall(b"raise")
-        server.returned.wait(WAIT_S)
-
-    expect_failure(lambda: serve(subject, client, lambda _send: lambda data: fail() if data else b""))
+PUSH_SERVER.raising("push-raises", lambda _send: lambda data: fail() if data else b"", Server.connect)
 
 
+@PUSH_SERVER.promise(
+    "push-raises-at-end",
+    "an application that raises when it is told of an end",
+    "an exception of the application is raised, and all is closed",
+)
 def raises_at_an_end(subject: Subject) -> None:
     """At the stop, of three connections: the others are closed, and told so, all the same."""
     ended: list[bytes] = []
@@ -196,47 +192,22 @@ def raises_at_an_end(subject: Subject) -> None:
             echo(server.connect(), b"here")
         server.stop_promptly()
 
-    expect_failure(lambda: serve(subject, client, lambda _send: receive))
+    expect_failure(lambda: PUSH_SERVER.serve(subject, client, lambda _send: receive))
     require_equal(len(ended), 3, "connections that were told their end")
 
 
+@PUSH_SERVER.promise(
+    "push-stop", "stop when idle, and with 6 MiB unread", "once `stop` is readable, close all and return"
+)
 def stops(subject: Subject) -> None:
+    PUSH_SERVER.serve(subject, Server.stop_promptly)
+    stops_unread(subject)
+
+
+@in_room(5, lambda data: pattern(PIECE * PIECES) if data == b"x" else data)
+def stops_unread(server: Server, room: Room) -> None:
     """With connections that are idle, and one that leaves more unread than the kernel holds."""
-    room = Room(lambda data: pattern(PIECE * PIECES) if data == b"x" else data)
-
-    def client(server: Server) -> None:
-        peers = joined(server, room, 5, receive_buffer=64 * KIB)
-        peers[0].sendall(b"x")
-        receive_exactly(peers[0], 1)
-        server.stop_promptly()
-
-    serve(subject, Server.stop_promptly, room)
-    serve(subject, client, room)
-    room.require_ends(5)
-
-
-_ORDER = "what is sent on a connection goes out in order, answers included"
-_SLOW = "a peer that does not read does not keep the others waiting"
-_END = "at its end a connection receives no bytes, once; what is sent on it afterwards is dropped"
-
-PUSH_SERVER = Level(
-    "PushServer",
-    (
-        Promise("push-to-all", to_all_in_order, "10 connections, each of them speaks to all", _ORDER),
-        Promise("push-and-answer", answers_in_order, "two pushes and an answer to a byte", _ORDER),
-        Promise("push-slow-peer", slow_peer, "a peer leaves 6 MiB unread, then reads them", _SLOW),
-        Promise("push-ended", ended_ones, "connections closed, half closed, reset; pushes go on", _END),
-        Promise("push-half-close", half_close, "SHUT_WR while an answer of 2 MiB waits", _END),
-        Promise(
-            "push-raises", raises, "an application that raises", "an exception of the application is raised"
-        ),
-        Promise(
-            "push-raises-at-end", raises_at_an_end, "an application that raises when it is told of an end",
-            "an exception of the application is raised, and all is closed",
-        ),
-        Promise(
-            "push-stop", stops, "stop when idle, and with 6 MiB unread", "once `stop` is readable, close all and return"
-        ),
-    ),
-    per_style=True,
-)  # fmt: skip
+    peers = joined(server, room, 5, receive_buffer=64 * KIB)
+    peers[0].sendall(b"x")
+    receive_exactly(peers[0], 1)
+    server.stop_promptly()

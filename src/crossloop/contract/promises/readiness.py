@@ -6,45 +6,56 @@ must be otherwise idle the process's own limit does.
 """
 
 import socket
+import threading
+import time
 from collections.abc import Callable
+from typing import Any, cast
 
-from crossloop.api import Readiness
+from crossloop.api import Callback, Readiness
 from crossloop.contract.promise import (
     QUIET_S,
     WAIT_S,
+    Aside,
     Check,
-    Level,
-    Promise,
+    Promises,
     Subject,
     ViolationError,
+    require,
     require_equal,
 )
 
 
-def on_loop(check: Callable[[Readiness], None]) -> Check:
-    """A check of a `Readiness` as a check of a subject."""
+def loop_of(subject: Subject) -> Readiness:
+    """What the promises of `Readiness` are given."""
+    return cast(Readiness, subject.adapter)
 
-    def run(subject: Subject) -> None:
-        assert isinstance(subject.adapter, Readiness)
-        check(subject.adapter)
 
-    return run
+STOPPING = Promises(loop_of)
+
+
+class Calls:
+    """A callback that keeps what *take* returns at each call. From the call number *last* on it stops the loop."""
+
+    def __init__(self, loop: Readiness, last: int = 1, take: Callable[[], Any] = time.monotonic) -> None:
+        """*last*: counted from 1; 0: it never stops the loop."""
+        self.seen: list[Any] = []
+        self._loop, self._last, self._take = loop, last, take
+
+    def __call__(self, *_: object) -> None:
+        self.seen.append(self._take())
+        if 0 < self._last <= len(self.seen):
+            self._loop.stop()
 
 
 def turn(loop: Readiness, limit_s: float = WAIT_S) -> None:
     """Run until a callback stops the loop. Raises ViolationError when none does within *limit_s*."""
-    expired = []
-
-    def expire(*_: object) -> None:
-        expired.append(True)
-        loop.stop()
-
-    guard = loop.call_later(limit_s, expire)
+    expired = Calls(loop)
+    guard = loop.call_later(limit_s, expired)
     try:
         loop.run()
     finally:
         loop.cancel(guard)
-    if expired:
+    if expired.seen:
         raise ViolationError(f"what stops the loop happened within {limit_s:g} s", "it never did")
 
 
@@ -52,6 +63,22 @@ def rest(loop: Readiness, duration_s: float = QUIET_S) -> None:
     """Run for a while, so that what must not happen could."""
     loop.call_later(duration_s, lambda *_: loop.stop())
     loop.run()
+
+
+def woken_by_thread(loop: Readiness, callback: Callback, after_s: float = 0.0) -> None:
+    """Run without a timer until *callback* stops the loop: another thread wakes it, *after_s* after it has begun."""
+    running = threading.Event()
+
+    def wake() -> None:
+        require(running.wait(WAIT_S), "the loop running", "it never ran its first callback")
+        time.sleep(after_s)
+        loop.wake(callback)
+
+    aside = Aside(wake, "waker")
+    aside.start()
+    loop.call_later(0, lambda *_: running.set())
+    loop.run()
+    aside.join()
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -62,56 +89,75 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return one, other
 
 
+def on_pair(check: Callable[[Readiness, socket.socket, socket.socket], None]) -> Check[Readiness]:
+    """A check that is given two connected sockets as well. In the end the first is unwatched, and both are closed."""
+
+    def run(loop: Readiness) -> None:
+        ours, theirs = pair()
+        with ours, theirs:
+            check(loop, ours, theirs)
+            loop.unwatch(ours.fileno())
+
+    return run
+
+
 # Stopping -----------------------------------------------------------------------------------------
 
 
-def runs_again(loop: Readiness) -> None:
-    ours, theirs = pair()
+@STOPPING.promise(
+    "readiness-runs-again",
+    "stop and run, five times",
+    "run may be called again; what is watched stays watched",
+)
+@on_pair
+def runs_again(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
     seen = []
 
     def read(*_: object) -> None:
         seen.append(ours.recv(100))
         loop.stop()
 
-    with ours, theirs:
-        loop.watch(ours.fileno(), read)
-        for number in range(5):
-            theirs.send(b"%d" % number)
-            turn(loop)
-        loop.unwatch(ours.fileno())
+    loop.watch(ours.fileno(), read)
+    for number in range(5):
+        theirs.send(b"%d" % number)
+        turn(loop)
     require_equal(seen, [b"%d" % number for number in range(5)], "data, one run each")
 
 
-def stops_add_up_to_one(loop: Readiness) -> None:
+@STOPPING.promise(
+    "readiness-stop-twice",
+    "a callback that leaves its data unread stops twice; then another run",
+    "let `run` return soon; run may be called again afterwards",
+)
+@on_pair
+def stops_add_up_to_one(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
     """A stop that is left over ends the next run before anything happened in it.
 
     Stops come twice from one callback, and from a level-triggered callback that leaves its data unread and
     so may be called again in the loop's last turn.
     """
-    ours, theirs = pair()
-    seen: list[int] = []
 
     def stop_twice(*_: object) -> None:
         loop.stop()
         loop.stop()
 
-    def late(*_: object) -> None:
-        seen.append(1)
-        loop.stop()
-
-    with ours, theirs:
-        theirs.send(b"left unread")
-        loop.watch(ours.fileno(), stop_twice)
-        turn(loop)
-        loop.unwatch(ours.fileno())
+    theirs.send(b"left unread")
+    loop.watch(ours.fileno(), stop_twice)
+    turn(loop)
+    loop.unwatch(ours.fileno())
+    late = Calls(loop)
     loop.call_later(0.02, late)
     loop.run()
-    require_equal(len(seen), 1, "callbacks that stop the second run")
+    require_equal(len(late.seen), 1, "callbacks that stop the second run")
 
 
-def exceptions(loop: Readiness) -> None:
-    ours, theirs = pair()
-
+@STOPPING.promise(
+    "readiness-exceptions",
+    "callbacks of watch, call_later and wake raise",
+    "the exception reaches the caller of run, unchanged; nothing goes to stderr; the loop runs again",
+)
+@on_pair
+def exceptions(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> None:
     class OurOwnError(Exception):
         pass
 
@@ -126,54 +172,20 @@ def exceptions(loop: Readiness) -> None:
         theirs.send(b"ready")
         loop.watch(ours.fileno(), read_and_fail)
 
-    with ours, theirs:
-        for name, arm in (
-            ("watch", arm_watch),
-            ("call_later", lambda: loop.call_later(0.001, fail)),
-            ("wake", lambda: loop.wake(fail)),
-        ):
-            arm()
-            try:
-                turn(loop)
-            except OurOwnError as error:
-                require_equal(str(error), "from a callback", f"message of the error in {name}")
-            else:
-                raise ViolationError(f"run() raises the error of a callback of {name}", "run() returned")
-            if name == "watch":
-                loop.unwatch(ours.fileno())
-    after: list[int] = []
-
-    def fire(*_: object) -> None:
-        after.append(1)
-        loop.stop()
-
-    loop.call_later(0.001, fire)
+    for name, arm in (
+        ("watch", arm_watch),
+        ("call_later", lambda: loop.call_later(0.001, fail)),
+        ("wake", lambda: loop.wake(fail)),
+    ):
+        arm()
+        try:
+            turn(loop)
+        except OurOwnError as error:
+            require_equal(str(error), "from a callback", f"message of the error in {name}")
+        else:
+            raise ViolationError(f"run() raises the error of a callback of {name}", "run() returned")
+        loop.unwatch(ours.fileno())
+    after = Calls(loop)
+    loop.call_later(0.001, after)
     turn(loop)
-    require_equal(len(after), 1, "timers that fire in a run after the errors")
-
-
-STOPPING = (
-    Promise(
-        "readiness-runs-again",
-        on_loop(runs_again),
-        "stop and run, five times",
-        "run may be called again; what is watched stays watched",
-    ),
-    Promise(
-        "readiness-stop-twice",
-        on_loop(stops_add_up_to_one),
-        "a callback that leaves its data unread stops twice; then another run",
-        "let `run` return soon; run may be called again afterwards",
-    ),
-    Promise(
-        "readiness-exceptions",
-        on_loop(exceptions),
-        "callbacks of watch, call_later and wake raise",
-        "the exception reaches the caller of run, unchanged; nothing goes to stderr; the loop runs again",
-    ),
-)
-
-
-def readiness(*parts: tuple[Promise, ...]) -> Level:
-    """The level, from the parts that its modules hold."""
-    return Level("Readiness", tuple(promise for part in parts for promise in part))
+    require_equal(len(after.seen), 1, "timers that fire in a run after the errors")

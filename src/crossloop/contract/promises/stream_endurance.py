@@ -8,19 +8,22 @@ import selectors
 import socket
 import time
 
+from crossloop.api import Echo
 from crossloop.contract.observing import BusyTime, descriptors
 from crossloop.contract.peer import (
+    MIB,
     Server,
+    ServerPromises,
     compare,
     echo,
     expect_end,
     reset,
     send_until_blocked,
-    serve,
 )
-from crossloop.contract.promise import QUIET_S, WAIT_S, Promise, Subject, ViolationError, require
+from crossloop.contract.promise import QUIET_S, WAIT_S, ViolationError, require
 from crossloop.contract.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
 
+STREAM_ENDURANCE = ServerPromises("StreamServer", Echo, lambda server, _subject: server)
 MANY_MESSAGES = 20_000
 """One answer in 5,000 that is lost or doubled shows in these; a server that is slow to give them is left in peace after
 `LONGEST_S`, for no speed is judged here."""
@@ -37,22 +40,24 @@ IDLE_WINDOWS = 5
 # Descriptors --------------------------------------------------------------------------------------
 
 
-def released(subject: Subject) -> None:
-    def client(server: Server) -> None:
-        _come_and_go(server)  # what a library opens once in a process is open now
-        before = descriptors()
-        for _ in range(10):
-            _come_and_go(server)
-        deadline = time.monotonic() + WAIT_S
-        while before is not None and len(left := descriptors() or []) > len(before) + SPARE_DESCRIPTORS:
-            require(
-                time.monotonic() < deadline,
-                f"{len(before)} descriptors open, as before 40 connections came and went",
-                f"{len(left)}: {', '.join(sorted(set(left) - set(before)))[:400]}",
-            )
-            time.sleep(QUIET_S)
-
-    serve(subject, client)
+@STREAM_ENDURANCE.client(
+    "stream-released",
+    "40 connections end in four ways; look at the descriptors",
+    "at a peer's end of file what came before is answered, then the connection is closed",
+)
+def released(server: Server) -> None:
+    _come_and_go(server)  # what a library opens once in a process is open now
+    before = descriptors()
+    for _ in range(10):
+        _come_and_go(server)
+    deadline = time.monotonic() + WAIT_S
+    while before is not None and len(left := descriptors() or []) > len(before) + SPARE_DESCRIPTORS:
+        require(
+            time.monotonic() < deadline,
+            f"{len(before)} descriptors open, as before 40 connections came and went",
+            f"{len(left)}: {', '.join(sorted(set(left) - set(before)))[:400]}",
+        )
+        time.sleep(QUIET_S)
 
 
 def _come_and_go(server: Server) -> None:
@@ -72,42 +77,46 @@ def _come_and_go(server: Server) -> None:
 # Idling -------------------------------------------------------------------------------------------
 
 
-def idle(subject: Subject) -> None:
+@STREAM_ENDURANCE.client(
+    "stream-idle",
+    "one connection is silent, one closed, one half closed, one does not read",
+    "serving waits: a server with nothing to do uses no CPU",
+)
+def idle(server: Server) -> None:
     """Idle are a connection that says nothing, one that ended, one that is half closed and one that does not read."""
-
-    def client(server: Server) -> None:
-        quiet, gone, halved, full = (server.connect(), server.connect(), server.connect(), server.connect())
-        for peer in (quiet, gone, halved):
-            echo(peer, b"here")
-        gone.close()
-        halved.shutdown(socket.SHUT_WR)
-        expect_end(halved)
-        send_until_blocked(full, 64 << 20, quiet_s=0.1)
-        busy = BusyTime()
-        shares = []
-        for _ in range(IDLE_WINDOWS):
-            begun, used = time.monotonic(), busy.read_s()
-            time.sleep(IDLE_S)
-            shares.append((busy.read_s() - used) / (time.monotonic() - begun))
-            if shares[-1] <= IDLE_SHARE:
-                return
-        raise ViolationError(
-            f"at most {IDLE_SHARE:.0%} of an idle time on a CPU, or waiting for one",
-            ", ".join(f"{share:.0%}" for share in shares),
-        )
-
-    serve(subject, client)
+    quiet, gone, halved, full = (server.connect(), server.connect(), server.connect(), server.connect())
+    for peer in (quiet, gone, halved):
+        echo(peer, b"here")
+    gone.close()
+    halved.shutdown(socket.SHUT_WR)
+    expect_end(halved)
+    send_until_blocked(full, 64 * MIB, quiet_s=0.1)
+    busy = BusyTime()
+    shares = []
+    for _ in range(IDLE_WINDOWS):
+        begun, used = time.monotonic(), busy.read_s()
+        time.sleep(IDLE_S)
+        shares.append((busy.read_s() - used) / (time.monotonic() - begun))
+        if shares[-1] <= IDLE_SHARE:
+            return
+    raise ViolationError(
+        f"at most {IDLE_SHARE:.0%} of an idle time on a CPU, or waiting for one",
+        ", ".join(f"{share:.0%}" for share in shares),
+    )
 
 
 # Many messages ------------------------------------------------------------------------------------
 
 
-def steady(subject: Subject) -> None:
-    def client(server: Server) -> None:
-        conversation = _Conversation(server, connections=8)
-        require_no_stalls(conversation.go_on)
-
-    serve(subject, client)
+@STREAM_ENDURANCE.client(
+    "stream-steady",
+    f"{MANY_MESSAGES:,} messages on 8 connections, for {WINDOW_S:g} s",
+    "every message is answered once and at once, also after thousands",
+    limit_s=40.0,
+)
+def steady(server: Server) -> None:
+    conversation = _Conversation(server, connections=8)
+    require_no_stalls(conversation.go_on)
 
 
 class _Conversation:
@@ -169,23 +178,3 @@ class _Conversation:
             f"an answer to each of {self._count} messages",
             f"nothing for {WAIT_S:g} s after {self._expected[lost]!r}",
         )
-
-
-_ENDED = "at a peer's end of file what came before is answered, then the connection is closed"
-
-ENDURANCE = (
-    Promise("stream-released", released, "40 connections end in four ways; look at the descriptors", _ENDED),
-    Promise(
-        "stream-idle",
-        idle,
-        "one connection is silent, one closed, one half closed, one does not read",
-        "serving waits: a server with nothing to do uses no CPU",
-    ),
-    Promise(
-        "stream-steady",
-        steady,
-        f"{MANY_MESSAGES:,} messages on 8 connections, for {WINDOW_S:g} s",
-        "every message is answered once and at once, also after thousands",
-        limit_s=40.0,
-    ),
-)

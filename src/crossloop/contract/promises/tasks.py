@@ -2,33 +2,23 @@
 
 import socket
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, cast
 
 from crossloop.api import Tasks
 from crossloop.contract.peer import compare, expect_end, pattern, receive_exactly
 from crossloop.contract.promise import (
     EARLY_S,
     Aside,
-    Check,
-    Level,
-    Promise,
-    Subject,
+    Promises,
     ViolationError,
     require,
     require_equal,
 )
 from crossloop.contract.promises.readiness import pair
 
-
-def on_tasks(check: Callable[[Tasks], None]) -> Check:
-    """A check of `Tasks` as a check of a subject."""
-
-    def run(subject: Subject) -> None:
-        assert isinstance(subject.adapter, Tasks)
-        check(subject.adapter)
-
-    return run
+TASKS = Promises(lambda subject: cast(Tasks, subject.adapter))
+_RUN = "run main and everything it spawned to completion; the first exception is raised"
 
 
 async def echo_until_end(tasks: Tasks, connection: socket.socket) -> None:
@@ -46,6 +36,7 @@ async def receive_all(tasks: Tasks, connection: socket.socket, size: int) -> byt
     return bytes(data)
 
 
+@TASKS.promise("tasks-echo-pair", "two tasks, 100 messages", "receive at most n; send all")
 def echo_pair(tasks: Tasks) -> None:
     ours, theirs = pair()
     seen: list[bytes] = []
@@ -61,6 +52,7 @@ def echo_pair(tasks: Tasks) -> None:
     require_equal(seen, [b"%03d" % number for number in range(100)], "answers")
 
 
+@TASKS.promise("tasks-end-of-file", "the peer closes", "empty at end of file")
 def end_of_file(tasks: Tasks) -> None:
     ours, theirs = pair()
     seen: list[bytes] = []
@@ -79,6 +71,7 @@ def end_of_file(tasks: Tasks) -> None:
     require_equal(seen, [b"", b""], "data at end of file, twice")
 
 
+@TASKS.promise("tasks-sleep", "three sleeps at a time", "await sleep(seconds)")
 def sleeping(tasks: Tasks) -> None:
     woke: list[str] = []
     begun = time.monotonic()
@@ -99,6 +92,7 @@ def sleeping(tasks: Tasks) -> None:
     require_equal(woke, ["short", "middle", "long"], "order of waking; main ends first of all")
 
 
+@TASKS.promise("tasks-many", "400 tasks on 200 pairs", _RUN)
 def many(tasks: Tasks) -> None:
     pairs = [pair() for _ in range(200)]
     seen: set[bytes] = set()
@@ -120,6 +114,7 @@ def many(tasks: Tasks) -> None:
     require_equal(len(seen), len(pairs), "tasks answered, with main ended before them")
 
 
+@TASKS.promise("tasks-nested", "tasks that spawn tasks", _RUN)
 def nested(tasks: Tasks) -> None:
     seen: list[int] = []
 
@@ -134,6 +129,11 @@ def nested(tasks: Tasks) -> None:
     require_equal(len(seen), 63, "tasks run of a binary tree six levels deep")
 
 
+@TASKS.promise(
+    "tasks-large-to-slow",
+    "8 MiB to a peer that does not read until other tasks had their turns",
+    "all of data is handed to the kernel on return",
+)
 def large_to_slow(tasks: Tasks) -> None:
     ours, theirs = pair()
     data = pattern(8 << 20)
@@ -166,6 +166,7 @@ def large_to_slow(tasks: Tasks) -> None:
     compare(bytes(received), data)
 
 
+@TASKS.promise("tasks-error-of-main", "main raises", _RUN)
 def error_of_main(tasks: Tasks) -> None:
     async def main() -> None:
         await tasks.sleep(0.001)
@@ -182,6 +183,7 @@ def error_of_main(tasks: Tasks) -> None:
     require_equal(len(fine), 1, "tasks run after the error")
 
 
+@TASKS.promise("tasks-error-of-spawned", "a spawned task raises", _RUN)
 def error_of_spawned(tasks: Tasks) -> None:
     async def fail() -> None:
         await tasks.sleep(0.001)
@@ -201,27 +203,3 @@ def _expect_error(tasks: Tasks, main: Coroutine[Any, Any, None], message: str) -
         require_equal(error.args, (message,), "arguments of the error")
     else:
         raise ViolationError(f"run_main raises KeyError({message!r})", "run_main returned")
-
-
-_RUN = "run main and everything it spawned to completion; the first exception is raised"
-
-TASKS = Level(
-    "Tasks",
-    (
-        Promise(
-            "tasks-echo-pair", on_tasks(echo_pair), "two tasks, 100 messages", "receive at most n; send all"
-        ),
-        Promise("tasks-end-of-file", on_tasks(end_of_file), "the peer closes", "empty at end of file"),
-        Promise("tasks-sleep", on_tasks(sleeping), "three sleeps at a time", "await sleep(seconds)"),
-        Promise("tasks-many", on_tasks(many), "400 tasks on 200 pairs", _RUN),
-        Promise("tasks-nested", on_tasks(nested), "tasks that spawn tasks", _RUN),
-        Promise(
-            "tasks-large-to-slow",
-            on_tasks(large_to_slow),
-            "8 MiB to a peer that does not read until other tasks had their turns",
-            "all of data is handed to the kernel on return",
-        ),
-        Promise("tasks-error-of-main", on_tasks(error_of_main), "main raises", _RUN),
-        Promise("tasks-error-of-spawned", on_tasks(error_of_spawned), "a spawned task raises", _RUN),
-    ),
-)

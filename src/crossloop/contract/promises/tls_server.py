@@ -9,54 +9,42 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from crossloop.api import Echo, Receive, StreamApplication
+from crossloop.api import Echo, Receive
 from crossloop.contract.peer import (
+    KIB,
+    MIB,
     Server,
+    ServerPromises,
     echo,
     expect_answer,
-    expect_failure,
     fail,
+    one_for_many,
     pattern,
     reset,
-    serve_by,
 )
-from crossloop.contract.promise import (
-    QUIET_S,
-    WAIT_S,
-    Level,
-    Promise,
-    Subject,
-    ViolationError,
-    require,
-)
-from crossloop.worker.serving import entry, open_listener
+from crossloop.contract.promise import QUIET_S, WAIT_S, Subject, ViolationError, require
 
-KIB = 1024
-MIB = 1024 * KIB
+_PLAIN = "the application gets and gives plain bytes"
+_FAILED = "a handshake that fails, or a record that is no record, ends its connection and nothing else"
 TLS_PLAIN = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class TlsPeers:
     """Clients of one server that trust its certificate."""
 
-    def __init__(self, server: Server, authority: str) -> None:
+    def __init__(self, server: Server, subject: Subject) -> None:
         self.server = server
-        self._context = ssl.create_default_context(cafile=authority)
+        self.context = ssl.create_default_context(cafile=subject.authority)
 
     def connect(self, session: ssl.SSLSession | None = None, receive_buffer: int = 0) -> ssl.SSLSocket:
         """A connection after its handshake. Raises OSError."""
         plain = self.server.connect(receive_buffer=receive_buffer)
-        secure = self._context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
+        secure = self.context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
         self.server.adopt(secure)
         return secure
 
 
-def serve(
-    subject: Subject, client: Callable[[TlsPeers], None], application: StreamApplication = Echo
-) -> None:
-    """Have the subject serve *application* and *client* use it; see `crossloop.contract.peer.serve_by`."""
-    enter = entry(subject.adapter, "TlsServer", application, subject.style, subject.certificate)
-    serve_by(enter, open_listener("127.0.0.1", 0), lambda server: client(TlsPeers(server, subject.authority)))
+TLS_SERVER = ServerPromises("TlsServer", Echo, TlsPeers)
 
 
 def counting() -> Receive:
@@ -71,22 +59,16 @@ def counting() -> Receive:
     return receive
 
 
-def one_for_many() -> Receive:
-    """Answers every byte with a MiB."""
-    return lambda data: pattern(MIB) * len(data)
+@TLS_SERVER.client("tls-echo", "two connections, up to 40 KiB", _PLAIN)
+def handshake(peers: TlsPeers) -> None:
+    first, second = peers.connect(), peers.connect()
+    for size in (1, 100, 16 * KIB, 40 * KIB):
+        echo(first, pattern(size))
+        echo(second, pattern(size)[::-1])
+    require(first.version() == "TLSv1.3", "TLS 1.3", first.version())
 
 
-def handshake(subject: Subject) -> None:
-    def client(peers: TlsPeers) -> None:
-        first, second = peers.connect(), peers.connect()
-        for size in (1, 100, 16 * KIB, 40 * KIB):
-            echo(first, pattern(size))
-            echo(second, pattern(size)[::-1])
-        require(first.version() == "TLSv1.3", "TLS 1.3", first.version())
-
-    serve(subject, client)
-
-
+@TLS_SERVER.promise("tls-large", "2 MiB down, 2 MiB up", _PLAIN)
 def large(subject: Subject) -> None:
     def down(peers: TlsPeers) -> None:
         peer = peers.connect()
@@ -98,30 +80,30 @@ def large(subject: Subject) -> None:
         peer.sendall(b"x" * (2 * MIB - 1) + b"\n")
         expect_answer(peer, b"%08d" % (2 * MIB))
 
-    serve(subject, down, one_for_many)
-    serve(subject, up, counting)
+    TLS_SERVER.serve(subject, down, one_for_many)
+    TLS_SERVER.serve(subject, up, counting)
 
 
-def close_notify(subject: Subject) -> None:
+@TLS_SERVER.client(
+    "tls-close-notify",
+    "the peer's close_notify comes with its last message",
+    "at a peer's close_notify what came before is answered, then the server's own is sent",
+)
+def close_notify(peers: TlsPeers) -> None:
     """The client's close_notify leaves with its last message, before the answer to that could come."""
-
-    def client(peers: TlsPeers) -> None:
-        plain = peers.server.connect()
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl.create_default_context(cafile=subject.authority)
-        tls = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
-        _until(tls.do_handshake, plain, incoming, outgoing)
-        tls.write(b"the last word")
-        with contextlib.suppress(ssl.SSLWantReadError):
-            tls.unwrap()
-        plain.sendall(outgoing.read())
-        heard = b""
-        with contextlib.suppress(ssl.SSLZeroReturnError):  # both have sent close_notify
-            while piece := _until(lambda: tls.read(100), plain, incoming, outgoing):
-                heard += piece
-        require(heard == b"the last word", "the answer, then close_notify", heard)
-
-    serve(subject, client)
+    plain = peers.server.connect()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = peers.context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    _until(tls.do_handshake, plain, incoming, outgoing)
+    tls.write(b"the last word")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.unwrap()
+    plain.sendall(outgoing.read())
+    heard = b""
+    with contextlib.suppress(ssl.SSLZeroReturnError):  # both have sent close_notify
+        while piece := _until(lambda: tls.read(100), plain, incoming, outgoing):
+            heard += piece
+    require(heard == b"the last word", "the answer, then close_notify", heard)
 
 
 def _until(
@@ -142,25 +124,22 @@ def _until(
             return done if isinstance(done, bytes) else b""
 
 
-def garbage(subject: Subject) -> None:
+@TLS_SERVER.client("tls-garbage", "garbage for a handshake, and for a record", _FAILED)
+def garbage(peers: TlsPeers) -> None:
     """Instead of a handshake, and in the place of a record."""
-
-    def client(peers: TlsPeers) -> None:
-        steady = peers.connect()
-        for said in (TLS_PLAIN, b"\x16\x03\x01\x00\x05hello", b"\x00" * 5000):
-            plain = peers.server.connect()
-            plain.sendall(said)
-            _expect_alert_at_most(plain)
-            echo(steady, b"still here")
-        broken = peers.connect()
-        echo(broken, b"whole records")
-        socket.socket.sendall(broken, b"\x17\x03\x03\x00\x20" + b"no record of this connection....")
-        with contextlib.suppress(ssl.SSLError, ConnectionError):  # the alert, or the end of the transport
-            data = broken.recv(100)
-            require(not data, "an alert or the end", data)
-        echo(steady, b"and here")
-
-    serve(subject, client)
+    steady = peers.connect()
+    for said in (TLS_PLAIN, b"\x16\x03\x01\x00\x05hello", b"\x00" * 5000):
+        plain = peers.server.connect()
+        plain.sendall(said)
+        _expect_alert_at_most(plain)
+        echo(steady, b"still here")
+    broken = peers.connect()
+    echo(broken, b"whole records")
+    socket.socket.sendall(broken, b"\x17\x03\x03\x00\x20" + b"no record of this connection....")
+    with contextlib.suppress(ssl.SSLError, ConnectionError):  # the alert, or the end of the transport
+        data = broken.recv(100)
+        require(not data, "an alert or the end", data)
+    echo(steady, b"and here")
 
 
 def _expect_alert_at_most(plain: socket.socket) -> None:
@@ -174,63 +153,65 @@ def _expect_alert_at_most(plain: socket.socket) -> None:
     require(not said or (said[:1] == b"\x15" and len(said) < 64), "an alert at most", said)
 
 
-def untrusting(subject: Subject) -> None:
-    def client(peers: TlsPeers) -> None:
-        steady = peers.connect()
-        strict = ssl.create_default_context()
-        for _ in range(5):
-            plain = peers.server.connect()
-            try:
-                peers.server.adopt(strict.wrap_socket(plain, server_hostname="127.0.0.1"))
-            except ssl.SSLCertVerificationError:
-                plain.close()
-            else:
-                raise ViolationError("a certificate that nobody here trusts", "trusted")
-            echo(steady, b"still here")
-
-    serve(subject, client)
+@TLS_SERVER.client("tls-untrusting", "clients that do not trust the certificate", _FAILED)
+def untrusting(peers: TlsPeers) -> None:
+    steady = peers.connect()
+    strict = ssl.create_default_context()
+    for _ in range(5):
+        plain = peers.server.connect()
+        try:
+            peers.server.adopt(strict.wrap_socket(plain, server_hostname="127.0.0.1"))
+        except ssl.SSLCertVerificationError:
+            plain.close()
+        else:
+            raise ViolationError("a certificate that nobody here trusts", "trusted")
+        echo(steady, b"still here")
 
 
-def resumption(subject: Subject) -> None:
-    def client(peers: TlsPeers) -> None:
-        session = None
-        for number in range(3):
-            peer = peers.connect(session)
-            echo(peer, b"tickets have come with this")
-            require(
-                peer.session_reused == (number > 0),
-                "each connection after the first resumes the one before",
-                f"connection {number}: session_reused is {peer.session_reused}",
-            )
-            session = peer.session
-            peer.close()
-
-    serve(subject, client)
-
-
-def slow_reader(subject: Subject) -> None:
-    def client(peers: TlsPeers) -> None:
-        peer, other = peers.connect(receive_buffer=64 * KIB), peers.connect()
-        peer.settimeout(0.3)
-        with contextlib.suppress(TimeoutError, ssl.SSLWantWriteError):
-            for _ in range(64 * 16):
-                peer.sendall(pattern(64 * KIB))
-            raise ViolationError("the sender blocked before 64 MiB, since nobody reads", "64 MiB taken in")
-        echo(other, b"others are served meanwhile")
-        reset(peer)
-        echo(other, b"and after it")
-
-    serve(subject, client)
+@TLS_SERVER.client(
+    "tls-resumption",
+    "three connections, each with the session of the one before",
+    "the context is the server's: it hands out tickets and takes them (RFC 8446, 2.2)",
+)
+def resumption(peers: TlsPeers) -> None:
+    session = None
+    for number in range(3):
+        peer = peers.connect(session)
+        echo(peer, b"tickets have come with this")
+        require(
+            peer.session_reused == (number > 0),
+            "each connection after the first resumes the one before",
+            f"connection {number}: session_reused is {peer.session_reused}",
+        )
+        session = peer.session
+        peer.close()
 
 
-def raises(subject: Subject) -> None:
-    def client(peers: TlsPeers) -> None:
-        peers.connect().sendall(b"raise")
-        peers.server.returned.wait(WAIT_S)
+@TLS_SERVER.client(
+    "tls-slow-reader",
+    "a peer sends without reading until its sending blocks",
+    "backpressure: when a peer does not read, its connection is not read from either",
+)
+def slow_reader(peers: TlsPeers) -> None:
+    peer, other = peers.connect(receive_buffer=64 * KIB), peers.connect()
+    peer.settimeout(0.3)
+    with contextlib.suppress(TimeoutError, ssl.SSLWantWriteError):
+        for _ in range(64 * 16):
+            peer.sendall(pattern(64 * KIB))
+        raise ViolationError("the sender blocked before 64 MiB, since nobody reads", "64 MiB taken in")
+    echo(other, b"others are served meanwhile")
+    reset(peer)
+    echo(other, b"and after it")
 
-    expect_failure(lambda: serve(subject, client, lambda: fail))
+
+TLS_SERVER.raising("tls-raises", lambda: fail, TlsPeers.connect)
 
 
+@TLS_SERVER.promise(
+    "tls-stop",
+    "stop when idle, in a handshake, and with 8 MiB unread",
+    "once `stop` is readable, close all and return",
+)
 def stops(subject: Subject) -> None:
     """With a connection that says nothing, one before its handshake, and one that leaves 8 MiB unread."""
 
@@ -241,39 +222,5 @@ def stops(subject: Subject) -> None:
         full.recv(1)
         peers.server.stop_promptly()
 
-    serve(subject, lambda peers: peers.server.stop_promptly())
-    serve(subject, client, one_for_many)
-
-
-_PLAIN = "the application gets and gives plain bytes"
-_FAILED = "a handshake that fails, or a record that is no record, ends its connection and nothing else"
-
-TLS_SERVER = Level(
-    "TlsServer",
-    (
-        Promise("tls-echo", handshake, "two connections, up to 40 KiB", _PLAIN),
-        Promise("tls-large", large, "2 MiB down, 2 MiB up", _PLAIN),
-        Promise(
-            "tls-close-notify", close_notify, "the peer's close_notify comes with its last message",
-            "at a peer's close_notify what came before is answered, then the server's own is sent",
-        ),
-        Promise("tls-garbage", garbage, "garbage for a handshake, and for a record", _FAILED),
-        Promise("tls-untrusting", untrusting, "clients that do not trust the certificate", _FAILED),
-        Promise(
-            "tls-resumption", resumption, "three connections, each with the session of the one before",
-            "the context is the server's: it hands out tickets and takes them (RFC 8446, 2.2)",
-        ),
-        Promise(
-            "tls-slow-reader", slow_reader, "a peer sends without reading until its sending blocks",
-            "backpressure: when a peer does not read, its connection is not read from either",
-        ),
-        Promise(
-            "tls-raises", raises, "an application that raises", "an exception of the application is raised"
-        ),
-        Promise(
-            "tls-stop", stops, "stop when idle, in a handshake, and with 8 MiB unread",
-            "once `stop` is readable, close all and return",
-        ),
-    ),
-    per_style=True,
-)  # fmt: skip
+    TLS_SERVER.serve(subject, lambda peers: peers.server.stop_promptly())
+    TLS_SERVER.serve(subject, client, one_for_many)

@@ -1,62 +1,48 @@
 """Promises of `Readiness`: wake-ups, the only member that other threads may call."""
 
+import functools
 import threading
 import time
 
 from crossloop.api import Readiness
-from crossloop.contract.promise import WAIT_S, Aside, Promise, require, require_equal
-from crossloop.contract.promises.readiness import on_loop, rest, turn
+from crossloop.contract.promise import WAIT_S, Aside, Promises, require, require_equal
+from crossloop.contract.promises.readiness import Calls, loop_of, rest, turn, woken_by_thread
 from crossloop.contract.stalls import PAUSE_S, WINDOW_S, StallWatch, require_no_stalls
 
+WAKEUPS = Promises(loop_of)
 THREADS = 4
 EACH = 1000
 MANY = 25_000
 """One wake-up lost in 20,000 shows; a loop that is slower is left in peace after `LONGEST_S`."""
 LONGEST_S = 8.0
+_WAKE = "thread-safe: every call leads to one run of its callback, in the loop's thread, in order per thread"
 
 
+@WAKEUPS.promise("wakeups-from-thread", "into a loop that has nothing else", _WAKE)
 def from_thread(loop: Readiness) -> None:
     """No timer is running, so that only the wake-up can end the loop's sleep."""
-    running = threading.Event()
-    seen: list[int] = []
-
-    def woken(*_: object) -> None:
-        seen.append(threading.get_ident())
-        loop.stop()
-
-    def wake() -> None:
-        require(running.wait(WAIT_S), "the loop running", "it never ran its first callback")
-        loop.wake(woken)
-
-    aside = Aside(wake, "waker")
-    aside.start()
-    loop.call_later(0, lambda *_: running.set())
-    loop.run()
-    aside.join()
-    require_equal(seen, [threading.get_ident()], "threads in which the callback ran")
+    woken = Calls(loop, 1, threading.get_ident)
+    woken_by_thread(loop, woken)
+    require_equal(woken.seen, [threading.get_ident()], "threads in which the callback ran")
 
 
+@WAKEUPS.promise("wakeups-exact", f"{THREADS} threads, {EACH} each", _WAKE)
 def exact(loop: Readiness) -> None:
     seen: list[tuple[int, int]] = []
     start = threading.Barrier(THREADS, timeout=WAIT_S)
 
-    def waker(thread: int) -> Aside:
-        def callback(number: int) -> object:
-            def woken(*_: object) -> None:
+    def wake(thread: int) -> None:
+        start.wait()
+        for number in range(EACH):
+
+            def woken(*_: object, number: int = number) -> None:
                 seen.append((thread, number))
                 if len(seen) == THREADS * EACH:
                     loop.stop()
 
-            return woken
+            loop.wake(woken)
 
-        def wake() -> None:
-            start.wait()
-            for number in range(EACH):
-                loop.wake(callback(number))  # type: ignore[arg-type]  # a function, made above
-
-        return Aside(wake, f"waker-{thread}")
-
-    wakers = [waker(thread) for thread in range(THREADS)]
+    wakers = [Aside(functools.partial(wake, thread), f"waker-{thread}") for thread in range(THREADS)]
     for one in wakers:
         one.start()
     turn(loop)
@@ -69,6 +55,7 @@ def exact(loop: Readiness) -> None:
         require_equal(numbers, list(range(EACH)), f"order of the callbacks from thread {thread}")
 
 
+@WAKEUPS.promise("wakeups-own-thread", "before run, and within a callback", _WAKE)
 def from_own_thread(loop: Readiness) -> None:
     seen: list[str] = []
 
@@ -86,21 +73,19 @@ def from_own_thread(loop: Readiness) -> None:
     require_equal(seen, ["before run", "wake does not call", "within"], "order of the callbacks")
 
 
+@WAKEUPS.promise("wakeups-same-callback", "one callback, 100 calls", _WAKE)
 def same_callback(loop: Readiness) -> None:
-    calls: list[int] = []
-
-    def woken(*_: object) -> None:
-        calls.append(1)
-        if len(calls) == 100:
-            loop.stop()
-
+    woken = Calls(loop, 100)
     for _ in range(100):
         loop.wake(woken)
     turn(loop)
     rest(loop)
-    require_equal(len(calls), 100, "calls of one callback for 100 wake-ups")
+    require_equal(len(woken.seen), 100, "calls of one callback for 100 wake-ups")
 
 
+@WAKEUPS.promise(
+    "wakeups-ping-pong", f"{MANY:,} times there and back, for {WINDOW_S:g} s", _WAKE, limit_s=40.0
+)
 def ping_pong(loop: Readiness) -> None:
     """A wake-up and its answer: none may be lost on the edge between checking and sleeping, nor be late."""
     answered = threading.Semaphore(0)
@@ -136,20 +121,3 @@ def ping_pong(loop: Readiness) -> None:
         aside.join()
 
     require_no_stalls(window)
-
-
-_WAKE = "thread-safe: every call leads to one run of its callback, in the loop's thread, in order per thread"
-
-WAKEUPS = (
-    Promise("wakeups-from-thread", on_loop(from_thread), "into a loop that has nothing else", _WAKE),
-    Promise("wakeups-exact", on_loop(exact), f"{THREADS} threads, {EACH} each", _WAKE),
-    Promise("wakeups-own-thread", on_loop(from_own_thread), "before run, and within a callback", _WAKE),
-    Promise("wakeups-same-callback", on_loop(same_callback), "one callback, 100 calls", _WAKE),
-    Promise(
-        "wakeups-ping-pong",
-        on_loop(ping_pong),
-        f"{MANY:,} times there and back, for {WINDOW_S:g} s",
-        _WAKE,
-        limit_s=40.0,
-    ),
-)
