@@ -58,16 +58,16 @@ class Adapter(GeventHub):
             loaded_from=module_file(gevent.libuv._corecffi),
         )
 
-    def _call_later(self, delay_s: float, callback: Callback) -> Any:
+    def call_later(self, delay_s: float, callback: Callback) -> Any:
         timer = self.loop.timer(_whole_ms(delay_s))
         timer.start(_close_and_call, timer, callback, update=True)
         return timer
 
-    def _call_every(self, interval_s: float, callback: Callback) -> Any:
-        return super()._call_every(_whole_ms(interval_s), callback)
+    def call_every(self, interval_s: float, callback: Callback) -> Any:
+        return super().call_every(_whole_ms(interval_s), callback)
 
-    def _rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
-        return super()._rearm(handle, _whole_ms(delay_s), callback)
+    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+        return super().rearm(handle, _whole_ms(delay_s), callback)
 
 
 def _close_and_call(timer: Any, callback: Callback) -> None:

@@ -20,25 +20,20 @@ import operator
 import platform
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from crossloop.api import (
     Callback,
-    DatagramApplication,
     Datagrams,
     Facts,
     NameResolution,
-    PushApplication,
     PushServer,
     Readiness,
-    StreamApplication,
     StreamServer,
     Tasks,
     TlsServer,
-    UnsupportedError,
     module_file,
     unsupported,
 )
@@ -87,37 +82,12 @@ class AsyncioLoop(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tas
         self.send_all = loop.sock_sendall
         self.sleep = asyncio.sleep
 
-    def serve_streams(
-        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
-    ) -> None:
-        self._serve("StreamServer", style, listener, application, stop)
-
-    def serve_tls(
-        self,
-        listener: socket.socket,
-        application: StreamApplication,
-        style: str,
-        stop: socket.socket,
-        context: ssl.SSLContext,
-    ) -> None:
-        self._serve("TlsServer", style, listener, application, stop, context)
-
-    def serve_push(
-        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
-    ) -> None:
-        self._serve("PushServer", style, listener, application, stop)
-
-    def serve_datagrams(
-        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
-    ) -> None:
-        self._serve("Datagrams", style, endpoint, application, stop)
-
     def _serve(
         self,
         level: str,
-        style: str,
         endpoint: socket.socket,
         application: object,
+        style: str,
         stop: socket.socket,
         *context: ssl.SSLContext,
     ) -> None:
@@ -127,6 +97,11 @@ class AsyncioLoop(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tas
         finally:
             self._serving = False
             endpoint.close()
+
+    serve_streams = functools.partialmethod(_serve, "StreamServer")
+    serve_tls = functools.partialmethod(_serve, "TlsServer")
+    serve_push = functools.partialmethod(_serve, "PushServer")
+    serve_datagrams = functools.partialmethod(_serve, "Datagrams")
 
     def spawn(self, task: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         spawned = self.loop.create_task(task)
@@ -208,19 +183,8 @@ class AsyncioLoop(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tas
 
         An initializer that raises would be logged and break the pool, hence the trial in a thread of its own.
         """
-        trouble: list[BaseException] = []
-
-        def attempt() -> None:
-            try:
-                point_this_thread_at(*server)
-            except UnsupportedError as error:
-                trouble.append(error)
-
-        trial = threading.Thread(target=attempt)
-        trial.start()
-        trial.join()
-        if trouble:
-            raise trouble[0]
+        with ThreadPoolExecutor(1) as trial:
+            trial.submit(point_this_thread_at, *server).result()
         if self._executor is not None:
             self._executor.shutdown()
         self._executor = ThreadPoolExecutor(threads, "resolver", point_this_thread_at, server)

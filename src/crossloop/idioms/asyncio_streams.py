@@ -46,6 +46,46 @@ Serve: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 """Called with a level's endpoint and application, the stop socket and a `Spawn`; for TLS with the context, too."""
 
 
+Begin: TypeAlias = Callable[[Any], Receive]
+"""Makes what answers a connection, of what the library gives to write to it."""
+End: TypeAlias = Callable[[Receive], object] | None
+"""Tells it the end of its connection."""
+
+
+def answering_server(serve: Callable[..., Coroutine[Any, Any, None]]) -> Serve:
+    """*serve* for an application that only answers. Its parameters: listener, `Begin`, `End`, stop, context."""
+
+    def serve_streams(
+        listener: socket.socket,
+        application: StreamApplication,
+        stop: socket.socket,
+        _spawn: Spawn,
+        context: ssl.SSLContext | None = None,
+    ) -> Coroutine[Any, Any, None]:
+        return serve(listener, lambda _connection: application(), None, stop, context)
+
+    return serve_streams
+
+
+def pushing_server(
+    serve: Callable[..., Coroutine[Any, Any, None]], sending_on: Callable[[Any], Send]
+) -> Serve:
+    """*serve*, as in `answering_server`, for one that sends at any time, by what *sending_on* makes of a connection."""
+
+    def serve_push(
+        listener: socket.socket, application: PushApplication, stop: socket.socket, _spawn: Spawn
+    ) -> Coroutine[Any, Any, None]:
+        return serve(
+            listener,
+            lambda connection: application(sending_on(connection)),
+            lambda receive: receive(b""),
+            stop,
+            None,
+        )
+
+    return serve_push
+
+
 class _Transports:
     """The transports that are open now; once aborted, later arrivals are aborted as they come."""
 
@@ -79,16 +119,18 @@ class _Transports:
 class _Connection(asyncio.Protocol):
     """One connection in the style `protocol`."""
 
-    __slots__ = ("_receive", "_transport", "_transports", "_write")
+    __slots__ = ("_begin", "_end", "_receive", "_transport", "_transports", "_write")
 
-    def __init__(self, receive: Receive, transports: _Transports) -> None:
-        self._receive = receive
+    def __init__(self, begin: Begin, end: End, transports: _Transports) -> None:
+        self._begin = begin
+        self._end = end
         self._transports = transports
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._write = self._transport.write
         self._transports.add(self._transport)
+        self._receive = self._begin(self._transport)
 
     def data_received(self, data: bytes) -> None:
         answer = self._receive(data)
@@ -103,24 +145,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transports.remove(self._transport)
-
-
-class _PushConnection(_Connection):
-    """One connection in the style `protocol` whose application sends at any time."""
-
-    __slots__ = ("_application",)
-
-    def __init__(self, application: PushApplication, transports: _Transports) -> None:
-        self._application = application
-        self._transports = transports
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._receive = self._application(_sending_on(self._transport))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._receive(b"")
+        if self._end:
+            self._end(self._receive)
 
 
 def _sending_on(transport: asyncio.WriteTransport) -> Send:
@@ -155,72 +181,26 @@ async def _serve_on(
         await transports.abort(handshakes())
 
 
-async def serve_protocol(
-    listener: socket.socket,
-    application: StreamApplication,
-    stop: socket.socket,
-    _spawn: Spawn,
-    context: ssl.SSLContext | None = None,
+async def _serve_protocol(
+    listener: socket.socket, begin: Begin, end: End, stop: socket.socket, context: ssl.SSLContext | None
 ) -> None:
     """`asyncio.Protocol` under `loop.create_server`: callbacks, the transport buffers and writes."""
+    loop = asyncio.get_running_loop()
     transports = _Transports()
+    protocol = functools.partial(_Connection, begin, end, transports)
     await _serve_on(
         listener,
-        _creating(lambda: _Connection(application(), transports), context),
+        lambda duplicate: loop.create_server(protocol, sock=duplicate, ssl=context),
         stop,
         transports,
         set if context is None else _other_tasks,
     )
 
 
-async def push_protocol(
-    listener: socket.socket, application: PushApplication, stop: socket.socket, _spawn: Spawn
-) -> None:
-    """As `serve_protocol`; what is sent meanwhile is written to the transport as well."""
-    transports = _Transports()
-    await _serve_on(
-        listener, _creating(lambda: _PushConnection(application, transports), None), stop, transports
-    )
-
-
-def _creating(
-    protocol: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None
-) -> Callable[[socket.socket], Coroutine[Any, Any, asyncio.Server]]:
-    loop = asyncio.get_running_loop()
-    return lambda duplicate: loop.create_server(protocol, sock=duplicate, ssl=context)
-
-
-async def serve_stream_pairs(
-    listener: socket.socket,
-    application: StreamApplication,
-    stop: socket.socket,
-    _spawn: Spawn,
-    context: ssl.SSLContext | None = None,
+async def _serve_pairs(
+    listener: socket.socket, begin: Begin, end: End, stop: socket.socket, context: ssl.SSLContext | None
 ) -> None:
     """`asyncio.start_server`: a coroutine per connection with a `StreamReader` and a `StreamWriter`."""
-    await _serve_pairs(listener, lambda _transport: application(), lambda _receive: None, stop, context)
-
-
-async def push_stream_pairs(
-    listener: socket.socket, application: PushApplication, stop: socket.socket, _spawn: Spawn
-) -> None:
-    """As `serve_stream_pairs`; what is sent meanwhile is written to the `StreamWriter` as well."""
-    await _serve_pairs(
-        listener,
-        lambda transport: application(_sending_on(transport)),
-        lambda receive: receive(b""),
-        stop,
-        None,
-    )
-
-
-async def _serve_pairs(
-    listener: socket.socket,
-    begin: Callable[[asyncio.WriteTransport], Receive],
-    end: Callable[[Receive], object],
-    stop: socket.socket,
-    context: ssl.SSLContext | None,
-) -> None:
     transports = _Transports()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -242,7 +222,8 @@ async def _serve_pairs(
         finally:
             transport.abort()  # nothing to do after an orderly close
             transports.remove(transport)
-            end(receive)
+            if end:
+                end(receive)
 
     def handshakes() -> set[asyncio.Task[Any]]:
         # A task of `connected` that is cancelled before its first step would not close its connection.
@@ -261,7 +242,7 @@ def _runs(task: asyncio.Task[Any], function: Callable[..., object]) -> bool:
     return getattr(task.get_coro(), "cr_code", None) is getattr(function, "__code__", function)
 
 
-async def serve_sockets(
+async def _serve_sockets(
     listener: socket.socket, application: StreamApplication, stop: socket.socket, spawn: Spawn
 ) -> None:
     """`loop.sock_accept`, `sock_recv`, `sock_sendall`: coroutines on bare sockets, no transport."""
@@ -326,8 +307,15 @@ async def readable(stop: socket.socket) -> None:
 
 
 SERVERS: Mapping[str, Mapping[str, Serve]] = {
-    "StreamServer": {"protocol": serve_protocol, "streams": serve_stream_pairs, "sockets": serve_sockets},
-    "TlsServer": {"protocol": serve_protocol, "streams": serve_stream_pairs},
-    "PushServer": {"protocol": push_protocol, "streams": push_stream_pairs},
+    "StreamServer": {
+        "protocol": answering_server(_serve_protocol),
+        "streams": answering_server(_serve_pairs),
+        "sockets": _serve_sockets,
+    },
+    "TlsServer": {"protocol": answering_server(_serve_protocol), "streams": answering_server(_serve_pairs)},
+    "PushServer": {
+        "protocol": pushing_server(_serve_protocol, _sending_on),
+        "streams": pushing_server(_serve_pairs, _sending_on),
+    },
 }
 """Level → style → server, the one that asyncio's documentation recommends for performance first."""

@@ -34,6 +34,8 @@ there is one row, `streamserver`.
 """
 
 import contextlib
+import functools
+import operator
 import socket
 import weakref
 from collections import deque
@@ -117,20 +119,11 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
         self._not_started: set[Coroutine[Any, Any, None]] = set()
         self._task_watchers: dict[int, _TaskWatchers] = {}
 
-        self.watch = self._watch
-        self.unwatch = self._unwatch
-        self.watch_write = self._watch_write
-        self.unwatch_write = self._unwatch_write
-        self.call_later = self._call_later
-        self.cancel = self._cancel
-        self.rearm = self._rearm
-        self.call_every = self._call_every
-        self.wake = self._wake
-        self.run = self._run
-        self.stop = self._stop
-        self.receive = self._receive
-        self.send_all = self._send_all
-        self.sleep = _sleep
+        self.watch = functools.partial(self._start_watcher, self._readers, _READ)
+        self.unwatch = functools.partial(self._close_watcher, self._readers)
+        self.watch_write = functools.partial(self._start_watcher, self._writers, _WRITE)
+        self.unwatch_write = functools.partial(self._close_watcher, self._writers)
+        self.cancel = operator.methodcaller("close")
 
     def facts_of(self, *, library: str, mechanism: str, version: str, loaded_from: str) -> Facts:
         """Facts with what is the same for every loop; *version* as `get_version()` says it (`libev-4.33`)."""
@@ -221,19 +214,7 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
 
     # Readiness
 
-    def _watch(self, fd: int, callback: Callback) -> None:
-        self._start_watcher(self._readers, fd, _READ, callback)
-
-    def _unwatch(self, fd: int) -> None:
-        self._close_watcher(self._readers, fd)
-
-    def _watch_write(self, fd: int, callback: Callback) -> None:
-        self._start_watcher(self._writers, fd, _WRITE, callback)
-
-    def _unwatch_write(self, fd: int) -> None:
-        self._close_watcher(self._writers, fd)
-
-    def _start_watcher(self, watchers: dict[int, Any], fd: int, events: int, callback: Callback) -> None:
+    def _start_watcher(self, watchers: dict[int, Any], events: int, fd: int, callback: Callback) -> None:
         if fd in watchers:
             self._close_watcher(watchers, fd)
         watcher = watchers[fd] = self.loop.io(fd, events)
@@ -245,21 +226,18 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
         if watcher is not None:
             watcher.close()
 
-    def _call_later(self, delay_s: float, callback: Callback) -> Any:
+    def call_later(self, delay_s: float, callback: Callback) -> Any:
         # `update`: the loop's clock stands still while callbacks run and while the loop does not.
         timer = self.loop.timer(delay_s)
         timer.start(callback, update=True)
         return timer
 
-    def _call_every(self, interval_s: float, callback: Callback) -> Any:
+    def call_every(self, interval_s: float, callback: Callback) -> Any:
         timer = self.loop.timer(interval_s, interval_s)
         timer.start(callback, update=True)
         return timer
 
-    def _cancel(self, handle: Any) -> None:
-        handle.close()
-
-    def _rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
         """`ev_timer_again` or `uv_timer_again` when *delay_s* stays the same, else a new timer.
 
         `again` restarts a timer by its repeat interval, fixed when it was made, and costs a third to a half
@@ -271,7 +249,7 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
         handle.watcher.again(handle.fire, callback, update=True)
         return handle
 
-    def _wake(self, callback: Callback) -> None:
+    def wake(self, callback: Callback) -> None:
         self._calls.append(callback)
         self._waker.send()
 
@@ -286,7 +264,7 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
         if calls:
             self._waker.send()
 
-    def _run(self) -> None:
+    def run(self) -> None:
         waiter = self._running = Waiter(self.hub)
         with self._failures_raised():
             try:
@@ -294,7 +272,7 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
             finally:
                 self._running = None
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         # Not `waiter.switch()` at once: it would leave the callback that called, half done, in the hub.
         waiter, self._running = self._running, None
         if waiter is not None:
@@ -329,20 +307,23 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
 
     # Tasks
 
-    async def _receive(self, sock: socket.socket, n: int) -> bytes:
+    async def receive(self, sock: socket.socket, n: int) -> bytes:
         while True:
             try:
                 return sock.recv(n)
             except BlockingIOError:
                 self.hub.wait(self._watchers_of(sock).read)
 
-    async def _send_all(self, sock: socket.socket, data: bytes) -> None:
+    async def send_all(self, sock: socket.socket, data: bytes) -> None:
         left = memoryview(data)
         while left:
             try:
                 left = left[sock.send(left) :]
             except BlockingIOError:
                 self.hub.wait(self._watchers_of(sock).write)
+
+    async def sleep(self, seconds: float) -> None:
+        gevent.sleep(seconds)
 
     def _watchers_of(self, sock: socket.socket) -> "_TaskWatchers":
         fd = sock.fileno()
@@ -465,7 +446,3 @@ class _TaskWatchers:
     def close(self) -> None:
         self.read.close()
         self.write.close()
-
-
-async def _sleep(seconds: float) -> None:
-    gevent.sleep(seconds)

@@ -128,8 +128,6 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
         self._hearer.setblocking(False)
         self._teller.setblocking(False)
         self._running = False
-        self.run = self._run
-        self.stop = self._stop
         try:
             self.wake = self._waking()
         except BaseException:
@@ -167,8 +165,8 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
         with listener:
             try:
                 server.open()
-                self.watch(stop.fileno(), self._stop)
-                self._run()
+                self.watch(stop.fileno(), self.stop)
+                self.run()
             finally:
                 self.unwatch(stop.fileno())
                 server.close()
@@ -179,8 +177,8 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
         with endpoint:
             try:
                 self.watch(endpoint.fileno(), answering(endpoint, application))
-                self.watch(stop.fileno(), self._stop)
-                self._run()
+                self.watch(stop.fileno(), self.stop)
+                self.run()
             finally:
                 self.unwatch(stop.fileno())
                 self.unwatch(endpoint.fileno())
@@ -242,7 +240,7 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
         self.watch(self._hearer.fileno(), hear)
         return wake
 
-    def _run(self) -> None:
+    def run(self) -> None:
         ask, fire, wait_s, timers = (
             self.mechanism.ask,
             self._timers.fire,
@@ -256,7 +254,7 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
                 if timers:
                     fire()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         self._running = False
 
 

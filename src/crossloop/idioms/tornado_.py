@@ -26,6 +26,7 @@ and every callback goes through one more frame of Python. What is tornado's:
 """
 
 import asyncio
+import functools
 import logging
 import socket
 import ssl
@@ -44,10 +45,7 @@ from crossloop.api import (
     Callback,
     DatagramApplication,
     Facts,
-    PushApplication,
-    Receive,
     Send,
-    StreamApplication,
     module_file,
 )
 from crossloop.idioms.accepting import AcceptFailure, accept_failure
@@ -55,8 +53,12 @@ from crossloop.idioms.asyncio_ import AsyncioLoop
 from crossloop.idioms.asyncio_streams import (
     ACCEPT_PAUSE_S,
     READ_BYTES,
+    Begin,
+    End,
     Spawn,
+    answering_server,
     others_ended,
+    pushing_server,
     readable,
 )
 from crossloop.idioms.datagrams import answering
@@ -83,19 +85,19 @@ class TornadoLoop(AsyncioLoop):
         asyncio.set_event_loop(loop)
         self.io_loop = io_loop = IOLoop(make_current=False, asyncio_loop=loop)
         self.servers = {
-            "StreamServer": {"iostream": self._serve_streams},
-            "TlsServer": {"iostream": self._serve_streams},
-            "PushServer": {"iostream": self._serve_push},
+            "StreamServer": {"iostream": answering_server(self._serve_iostreams)},
+            "TlsServer": {"iostream": answering_server(self._serve_iostreams)},
+            "PushServer": {"iostream": pushing_server(self._serve_iostreams, _sending_on)},
             "Datagrams": {"add_handler": self._serve_datagrams},
         }
         self._failures = _Failures(self.trouble)
         for log in (app_log, gen_log):
             log.addHandler(self._failures)
         handlers = _Handlers(io_loop)
-        self.watch = handlers.watch
-        self.unwatch = handlers.unwatch
-        self.watch_write = handlers.watch_write
-        self.unwatch_write = handlers.unwatch_write
+        self.watch = functools.partial(handlers.start, handlers.reading)
+        self.unwatch = functools.partial(handlers.end, handlers.reading)
+        self.watch_write = functools.partial(handlers.start, handlers.writing)
+        self.unwatch_write = functools.partial(handlers.end, handlers.writing)
         self.call_later = io_loop.call_later
         self.cancel = io_loop.remove_timeout
         self.rearm = self._rearm
@@ -144,35 +146,17 @@ class TornadoLoop(AsyncioLoop):
         self.io_loop.remove_timeout(handle)
         return self.io_loop.call_later(delay_s, callback)
 
-    async def _serve_streams(
+    async def _serve_iostreams(
         self,
         listener: socket.socket,
-        application: StreamApplication,
+        begin: Begin,
+        end: End,
         stop: socket.socket,
-        _spawn: Spawn,
-        context: ssl.SSLContext | None = None,
+        context: ssl.SSLContext | None,
     ) -> None:
         """`TCPServer` with a native coroutine for each `IOStream`."""
-        await self._serve_until(
-            stop, _Server(listener, lambda _stream: application(), self._most(), ssl_options=context)
-        )
-
-    async def _serve_push(
-        self, listener: socket.socket, application: PushApplication, stop: socket.socket, _spawn: Spawn
-    ) -> None:
-        """As `_serve_streams`; what is sent meanwhile is written to the stream as well."""
-        await self._serve_until(
-            stop,
-            _Server(
-                listener,
-                lambda stream: application(_sending_on(stream)),
-                self._most(),
-                end=lambda receive: receive(b""),
-            ),
-        )
-
-    async def _serve_until(self, stop: socket.socket, server: "_Server") -> None:
-        self._server = server
+        most = self.most_connections()
+        self._server = server = _Server(listener, begin, end, most[0] if most else None, context)
         try:
             await readable(stop)
         finally:
@@ -193,10 +177,6 @@ class TornadoLoop(AsyncioLoop):
         finally:
             self.io_loop.remove_handler(endpoint)
 
-    def _most(self) -> int | None:
-        bound = self.most_connections()
-        return bound[0] if bound else None
-
 
 class _Server(TCPServer):
     """Serves on *listener* from the moment it is made, inside the running loop."""
@@ -204,13 +184,13 @@ class _Server(TCPServer):
     def __init__(
         self,
         listener: socket.socket,
-        begin: Callable[[IOStream], Receive],
+        begin: Begin,
+        end: End,
         most: int | None,
-        ssl_options: ssl.SSLContext | None = None,
-        end: Callable[[Receive], object] = lambda _receive: None,
+        context: ssl.SSLContext | None,
     ) -> None:
-        """*begin*: makes what a stream is answered by, which *end* gets. *most*: connections at once."""
-        super().__init__(ssl_options=ssl_options)
+        """*most*: connections at once."""
+        super().__init__(ssl_options=context)
         self._most = most
         self._end = end
         self.streams: set[IOStream] = set()
@@ -236,7 +216,8 @@ class _Server(TCPServer):
         finally:
             stream.close()
             self.streams.discard(stream)
-            self._end(receive)
+            if self._end:
+                self._end(receive)
 
     def rest(self, io_loop: IOLoop) -> None:
         """Accept nothing for `ACCEPT_PAUSE_S` seconds."""
@@ -261,27 +242,21 @@ class _Handlers:
 
     def __init__(self, io_loop: IOLoop) -> None:
         self._io_loop = io_loop
-        self._reading: dict[int, Callable[..., None]] = {}
-        self._writing: dict[int, Callable[..., None]] = {}
+        self.reading: dict[int, Callable[..., Any]] = {}
+        self.writing: dict[int, Callable[..., Any]] = {}
 
-    def watch(self, fd: int, callback: Callable[..., Any]) -> None:
-        self._reading[fd] = callback
+    def start(self, callbacks: dict[int, Callable[..., Any]], fd: int, callback: Callable[..., Any]) -> None:
+        """Have *callback* as that of *fd* in *callbacks*, one of the two above."""
+        callbacks[fd] = callback
         self._register(fd)
 
-    def unwatch(self, fd: int) -> None:
-        if self._reading.pop(fd, None) is not None:
-            self._register(fd)
-
-    def watch_write(self, fd: int, callback: Callable[..., Any]) -> None:
-        self._writing[fd] = callback
-        self._register(fd)
-
-    def unwatch_write(self, fd: int) -> None:
-        if self._writing.pop(fd, None) is not None:
+    def end(self, callbacks: dict[int, Callable[..., Any]], fd: int) -> None:
+        """Have none for it there."""
+        if callbacks.pop(fd, None) is not None:
             self._register(fd)
 
     def _register(self, fd: int) -> None:
-        read, write = self._reading.get(fd), self._writing.get(fd)
+        read, write = self.reading.get(fd), self.writing.get(fd)
         self._io_loop.remove_handler(fd)
         if read is not None and write is not None:
             self._io_loop.add_handler(fd, _both(read, write), IOLoop.READ | IOLoop.WRITE)
@@ -291,7 +266,7 @@ class _Handlers:
             self._io_loop.add_handler(fd, write, IOLoop.WRITE)
 
 
-def _both(read: Callable[..., None], write: Callable[..., None]) -> Callable[[int, int], None]:
+def _both(read: Callable[..., Any], write: Callable[..., Any]) -> Callable[[int, int], None]:
     """One handler out of two callbacks."""
 
     def handle(fd: int, events: int) -> None:
