@@ -4,17 +4,3 @@ from crossloop.claims.catalogue import Answer, Claim, Need, catalogue, evaluate
 from crossloop.claims.claims_page import claims_page, summary
 from crossloop.claims.judging import Judgement, NotMeasuredError, Verdict
 from crossloop.claims.sources import Sources
-
-__all__ = [
-    "Answer",
-    "Claim",
-    "Judgement",
-    "Need",
-    "NotMeasuredError",
-    "Sources",
-    "Verdict",
-    "catalogue",
-    "claims_page",
-    "evaluate",
-    "summary",
-]

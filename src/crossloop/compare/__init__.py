@@ -5,22 +5,3 @@ from crossloop.compare.compare_page import compare_page, could_have_seen, headli
 from crossloop.compare.records import CellVerdict, CompareDocument, decoded, encoded
 from crossloop.compare.runs import NoRunError, RunData, run_data
 from crossloop.compare.verdicts import DEFAULT_THRESHOLD, AnchorError, compare_runs, differences
-
-__all__ = [
-    "DEFAULT_THRESHOLD",
-    "AnchorError",
-    "BuildNames",
-    "CellVerdict",
-    "CompareDocument",
-    "NoRunError",
-    "RunData",
-    "compare_builds",
-    "compare_page",
-    "compare_runs",
-    "could_have_seen",
-    "decoded",
-    "differences",
-    "encoded",
-    "headline",
-    "run_data",
-]

@@ -1,6 +1,5 @@
 """The journal, `run.jsonl`: what happened, append-only; every report is derived from it."""
 
-from crossloop.journal import records
 from crossloop.journal.bounds import fitted
 from crossloop.journal.counters import KNOWN_COUNTERS, KnownCounter, combined
 from crossloop.journal.errors import JournalError, UnfitRecordError
@@ -12,40 +11,3 @@ from crossloop.journal.phases import COMMON, MAIN_PHASES, Phase, PlainPhase, Rat
 from crossloop.journal.places import behaviours_path, checks_path, journal_at, journal_path
 from crossloop.journal.read_model import MeasuredRow, MeasuredSet, RowKey, Run, SetKey, Turn, row_key, set_key
 from crossloop.journal.records import *  # noqa: F403  (its `__all__` is public here as well)
-
-__all__ = [
-    "COMMON",
-    "KNOWN_COUNTERS",
-    "MAIN_PHASES",
-    "JournalError",
-    "JournalWriter",
-    "KnownCounter",
-    "MeasuredRow",
-    "MeasuredSet",
-    "ParameterSet",
-    "Phase",
-    "PlainPhase",
-    "RatePhase",
-    "RowKey",
-    "Run",
-    "SetKey",
-    "Turn",
-    "UnfitRecordError",
-    "adapter_of",
-    "begin_journal",
-    "behaviours_path",
-    "checks_path",
-    "combined",
-    "fitted",
-    "held",
-    "is_variant",
-    "journal_at",
-    "journal_path",
-    "parameters_key",
-    "phase_of",
-    "read_journal",
-    "row_key",
-    "row_label",
-    "set_key",
-]
-__all__ += records.__all__

@@ -10,17 +10,3 @@ from crossloop.load.errors import (
 )
 from crossloop.load.loops import Hooks, Stretch, closed_loop, open_loop
 from crossloop.load.target import Target
-
-__all__ = [
-    "ConnectionLostError",
-    "DescriptorsError",
-    "Hooks",
-    "LoadError",
-    "LoadUsageError",
-    "SilentServerError",
-    "Stretch",
-    "Target",
-    "VerificationError",
-    "closed_loop",
-    "open_loop",
-]

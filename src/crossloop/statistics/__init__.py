@@ -28,37 +28,3 @@ from crossloop.statistics.estimates import (
 )
 from crossloop.statistics.variances import MOST_FREEDOM, Variance, adjusted, moderated, quantile, two_sided
 from crossloop.statistics.warmup import LEAST_STRETCHES, LEVEL_STRETCHES, Steady, Stretch, steady
-
-__all__ = [
-    "GENERATIONS_TO_STOP",
-    "LEAST_STRETCHES",
-    "LEVEL_STRETCHES",
-    "MOST_FREEDOM",
-    "RESAMPLES",
-    "ROUNDS_TO_SEPARATE",
-    "Floats",
-    "Slices",
-    "Standing",
-    "Steady",
-    "Stretch",
-    "Variance",
-    "adjusted",
-    "costlier",
-    "estimate",
-    "half_width",
-    "inverse",
-    "joint_medians",
-    "log_slope",
-    "moderated",
-    "modes",
-    "noise_floor",
-    "paired_ratio",
-    "polished",
-    "precise",
-    "quantile",
-    "sampled_share",
-    "steady",
-    "tiers",
-    "two_sided",
-    "wilson",
-]
