@@ -11,8 +11,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from crossloop.api import Facts, UnsupportedError, gil_enabled, kernel_objects, module_file
-from crossloop.api.facts import holds_io_uring
+from crossloop.api import Facts, UnsupportedError, kernel_objects, module_file
 from crossloop.idioms.asyncio_ import AsyncioLoop
 
 
@@ -33,8 +32,6 @@ class ForeignLoop(AsyncioLoop):
             library="none",
             library_version="",
             mechanism="epoll" if "eventpoll" in kernel_objects() else sys.platform,
-            io_uring=holds_io_uring(),
-            gil=gil_enabled(),
             loaded_from=module_file(self.binding),
         )
 
