@@ -440,20 +440,21 @@ def test_shapes_that_make_no_sense_are_refused(connections: int, size: int, port
 
 def test_messages_differ_by_connection_in_header_and_filler() -> None:
     script = Script(echo(SIZE), seed=3)
-    one, two = script.request(1, 7), script.request(2, 7)
+    one, two = script.request.of(1)(7), script.request.of(2)(7)
     assert len(one) == len(two) == SIZE
     assert HEADER.unpack_from(one) == (MAGIC, 1, 7)
     assert one[16:] != two[16:]
-    assert one == Script(echo(SIZE), seed=3).answer(1, 7)
+    assert one == Script(echo(SIZE), seed=3).answer.of(1)(7)
 
 
 @given(st.integers(0, 2**31), st.integers(0, 2**48), st.integers(1, message.PLACES - 1))
 def test_a_filler_comes_again_on_its_connection_after_as_many_messages_as_there_are_places(
     connection: int, sequence: int, later: int
 ) -> None:
-    place = message.place_of(connection, sequence)
-    assert message.place_of(connection, sequence + later) != place
-    assert message.place_of(connection, sequence + message.PLACES) == place
+    compose = Script(echo(SIZE), seed=3).request.of(connection)
+    filler = compose(sequence)[HEADER.size :]
+    assert compose(sequence + later)[HEADER.size :] != filler
+    assert compose(sequence + message.PLACES)[HEADER.size :] == filler
 
 
 def test_a_message_stays_verified_over_many_random_sizes(engine: Engine) -> None:

@@ -27,7 +27,7 @@ from crossloop.load.errors import DescriptorsError, LoadError, PortsError, Silen
 from crossloop.load.histogram import pairs_of
 from crossloop.load.loops import Hooks, Stretch, measuring
 from crossloop.load.target import Target
-from crossloop.load.turns import LOOK_NS, send_next
+from crossloop.load.turns import LOOK_NS
 
 AT_ONCE = 100
 STALL_NS = 5_000_000_000
@@ -94,7 +94,7 @@ def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Str
             connection = target.add(
                 min(until_ns, now + STALL_NS), sources[len(target.connections) % len(sources)]
             )
-            send_next(target, connection, now)
+            connection.request(now)
             waiting += 1
         idle = waiting == AT_ONCE or len(target.connections) == target.count
         events = poll(0 if spin or not idle else 0.01, AT_ONCE)

@@ -8,7 +8,8 @@ import contextlib
 import errno
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import TypeAlias
 
 from crossloop.load.errors import ConnectionLostError, VerificationError
@@ -31,89 +32,111 @@ class Connection:
     """A stream and its requests in flight. Answers come in order."""
 
     __slots__ = (
-        "_plain", "_poller", "_room", "_unsent", "answered", "before", "depth", "descriptor", "due_ns",
-        "expected", "flights", "greedy", "index", "link", "number", "reader", "receive", "script", "sender", "sock",
+        "_at_once", "_poller", "_room", "_unsent", "answer", "answered", "ask", "before", "depth", "descriptor",
+        "due_ns", "expected", "greedy", "index", "later", "link", "number", "reader", "receive", "record", "script",
+        "send", "sender", "sent_ns", "sequence", "sock",
     )  # fmt: skip
 
-    def __init__(self, number: int, script: Script, poller: Poller, depth: int):
-        self.number = self.sender = number
-        """Its id, and the id that its requests and answers are stamped with."""
+    def __init__(self, number: int, script: Script, poller: Poller, depth: int, sender: int | None = None):
+        self.number = number
+        """Its id."""
+        self.sender = number if sender is None else sender
+        """The id that its requests and answers are stamped with."""
         self.script = script
+        self.ask = self.answer = script.request.of(self.sender)
+        """What make its requests and answers."""
+        if depth > 1 or script.answer is not script.request:
+            self.answer = script.answer.of(self.sender)
         self.depth = depth
         """Requests that it keeps in flight in the closed loop."""
         self.greedy = False
-        self.flights: deque[tuple[int, int]] = deque()
-        """Sequence and time of sending of each request that is not answered, the oldest first."""
-        self.expected: bytes | None = None
+        self.sequence = 0
+        """Of its oldest request in flight, or of the one that was when there was one."""
+        self.sent_ns = 0
+        """When that was sent; 0: nothing is in flight."""
+        self.later: deque[tuple[int, int]] = deque()
+        """Sequence and time of sending of the other requests in flight, the oldest first."""
+        self.expected: bytes | bytearray | None = None
         """The answer to the oldest."""
         self.before = 0
-        """Sequence of the request that was answered last."""
+        """Sequence of the request before the oldest."""
         self.answered = 0
         self.due_ns = 0
         """When the request in flight was scheduled to be sent (open loop)."""
         self.index = 0
         """Its place among the arrivals (open loop)."""
+        self.record: Callable[[int], None]
+        """Takes the latency of each of its answers (closed loop)."""
         self.reader = new_reader(script.exchange.framing)
-        self._plain = script.exchange.framing != "http"
         self._room = room_of(script, depth)
         self._poller = poller
-        self._unsent = memoryview(b"")
 
     def attach(self, sock: socket.socket, link: Link) -> None:
         """Speak through *link*, which is *sock* or something over it."""
         self.sock, self.link = sock, link
         self.descriptor = sock.fileno()
-        self.receive = link.recv
+        self.receive, self.send = link.recv, link.send
         self._unsent = memoryview(b"")
+        self._settle()
 
-    def request(self, sequences: Sequence[int], now: int) -> None:
-        """Send the requests with *sequences*."""
-        parts = [self.script.request(self.sender, sequence) for sequence in sequences]
-        if not self.flights:
-            same = self.script.answer is self.script.request
-            self.expected = parts[0] if same else self.script.answer(self.sender, sequences[0])
-        self.flights.extend((sequence, now) for sequence in sequences)
-        self.write(parts[0] if len(parts) == 1 else b"".join(parts))
+    def _settle(self) -> None:
+        """See whether the next answer may come alone and at once, so that one comparison is all that it takes."""
+        plain = self.depth == 1 and self.script.exchange.framing != "http"
+        self._at_once = plain and not (self._unsent or self.reader.filled)
 
-    def request_next(self, sequence: int, now: int) -> None:
-        """As `request`, of one where nothing is in flight, on a stream."""
-        script = self.script
-        self.expected = request = script.request(self.sender, sequence)
-        if script.answer is not script.request:
-            self.expected = script.answer(self.sender, sequence)
-        self.flights.append((sequence, now))
-        self.write(request)
+    @property
+    def flights(self) -> list[tuple[int, int]]:
+        """Sequence and time of sending of each request that is not answered, the oldest first."""
+        return [(self.sequence, self.sent_ns), *self.later] if self.sent_ns else []
 
-    def expect(self, sequence: int, answer: bytes, now: int) -> None:
-        """Be sent *answer*, which another connection's request makes the server do."""
-        self.flights.append((sequence, now))
-        self.expected = answer
+    def request(self, now: int, count: int = 1) -> None:
+        """Send the target's next request, or the next *count*."""
+        self.script.sent = sequence = self.script.sent + 1
+        data = self.ask(sequence)
+        if self.sent_ns:
+            self.later.append((sequence, now))
+        else:
+            self.sequence, self.sent_ns = sequence, now
+            self.expected = data if self.ask is self.answer else self.answer(sequence)
+        if count > 1:
+            self.script.sent += count - 1
+            several = range(sequence, sequence + count)
+            self.later.extend((other, now) for other in several[1:])
+            self.write(b"".join(bytes(self.ask(other)) for other in several))
+        else:
+            self.write(data)
 
-    def write(self, data: bytes) -> None:
+    def expect(self, sequence: int, answer: bytes | bytearray, now: int) -> None:
+        """Have nothing in flight but the request with *sequence*."""
+        self.sequence, self.expected, self.sent_ns = sequence, answer, now
+
+    def write(self, data: bytes | bytearray) -> None:
         """Send *data*, and what the kernel does not take when there is room."""
         if self._unsent:
             self._unsent = memoryview(bytes(self._unsent) + data)
             return
         try:
-            count = self.link.send(data)
+            count = self.send(data)
         except BlockingIOError:
             count = 0
         except OSError as error:
             raise self.lost(error) from error
         if count != len(data):
-            self._unsent = memoryview(data)[count:]
+            self._unsent = memoryview(bytes(memoryview(data)[count:]))
+            self._at_once = False
             self._poller.want_write(self.sock, True)
 
     def flush(self) -> None:
         """Send of what is left as much as there is room for."""
         try:
             while self._unsent:
-                self._unsent = self._unsent[self.link.send(self._unsent) :]
+                self._unsent = self._unsent[self.send(self._unsent) :]
         except BlockingIOError:
             pass
         except OSError as error:
             raise self.lost(error) from error
         if not self._unsent:
+            self._settle()
             self._poller.want_write(self.sock, False)
 
     @property
@@ -135,9 +158,49 @@ class Connection:
             return ()
         except OSError as error:
             raise self.lost(error) from error
-        if data == self.expected and self._plain and not (self.reader.filled or self._unsent):
-            return (self._pop(),)
+        if data == self.expected and self._at_once:
+            return (self.finish(),)
         return self.digest(data)
+
+    def step(self) -> int:
+        """Closed loop: `take`, record the latencies, and send as many requests again; returns the time.
+
+        Raises as `take`.
+        """
+        return self._follow(self.take())
+
+    def turn(self) -> int:
+        """`step`, where what follows an answer is a request, and with the usual case written out: the whole answer to
+        the only request in flight came at once. It is what most of a load consists of."""
+        if not self._at_once:
+            return self.step()
+        try:
+            data = self.receive(self._room)
+        except BlockingIOError:
+            return perf_counter_ns()
+        except OSError as error:
+            raise self.lost(error) from error
+        if data != self.expected:
+            return self._follow(self.digest(data))
+        now = perf_counter_ns()
+        self.record(now - self.sent_ns)
+        self.answered += 1
+        script = self.script
+        script.sent = sequence = script.sent + 1
+        request = self.ask(sequence)
+        self.before, self.sequence, self.sent_ns = self.sequence, sequence, now
+        self.expected = request if self.ask is self.answer else self.answer(sequence)
+        self.write(request)
+        return now
+
+    def _follow(self, answered: Sequence[int]) -> int:
+        now = perf_counter_ns()
+        if answered:
+            for sent_ns in answered:
+                self.record(now - sent_ns)
+            self.answered += len(answered)
+            self.request(now, len(answered))
+        return now
 
     def digest(self, data: bytes, at: int = 0) -> list[int]:
         """As `take`, of what came, from *at* on."""
@@ -156,22 +219,31 @@ class Connection:
                 if not self._sent():
                     raise self.early()
                 self.reader.reset()
-                answered.append(self._pop())
+                answered.append(self.finish())
+        self._settle()
         return answered
 
-    def _pop(self) -> int:
-        self.before, sent_ns = self.flights.popleft()
-        flights = self.flights
-        self.expected = self.script.answer(self.sender, flights[0][0]) if flights else None
+    def finish(self) -> int:
+        """Have done with the oldest request; returns when it was sent."""
+        self.before, sent_ns = self.sequence, self.sent_ns
+        if self.later:
+            self.sequence, self.sent_ns = self.later.popleft()
+            self.expected = self.answer(self.sequence)
+        else:
+            self.sent_ns, self.expected = 0, None
         return sent_ns
 
+    def in_flight(self) -> int:
+        """Requests that are not answered."""
+        return len(self.later) + (self.sent_ns > 0)
+
     def _sent(self) -> int:
-        """How many of its flights are all sent."""
-        return len(self.flights) - -(-len(self._unsent) // self.script.request.size)
+        """How many of them are all sent."""
+        return self.in_flight() - -(-len(self._unsent) // self.script.request.size)
 
     def _outstanding(self) -> bool:
         """Whether something that was sent, if in part, is not answered."""
-        return bool(self.flights) and (self._sent() > 0 or len(self._unsent) % self.script.request.size > 0)
+        return self.sent_ns > 0 and (self._sent() > 0 or len(self._unsent) % self.script.request.size > 0)
 
     def early(self) -> VerificationError:
         """The error of an answer that is whole before its request is."""
@@ -189,23 +261,24 @@ class Connection:
 
     def _whose(self, wrong: WrongBytesError) -> str:
         """Whose answer it is, if another's, or that it goes on as the one before did."""
-        answer, actual, start = self.script.answer, wrong.actual, wrong.start
-        stamp = answer.stamp_in(actual) if not start else None
-        if stamp and self.flights and stamp != (self.sender, self.flights[0][0]):
+        actual, start = wrong.actual, wrong.start
+        stamp = self.script.answer.stamp_in(actual) if not start else None
+        if stamp and self.sent_ns and stamp != (self.sender, self.sequence):
             return f" (the message of connection {stamp[0]}, sequence {stamp[1]})"
         if start < 0 or not self.before:
             return ""
         assert self.expected is not None
         offset = next(at for at, byte in enumerate(actual) if byte != self.expected[start + at])
-        before = answer(self.sender, self.before)[start + offset : start + len(actual)]
+        before = self.script.answer(self.sender, self.before)[start + offset : start + len(actual)]
         same = before and actual[offset : offset + len(before)] == before
         return f" (as in the message before it, sequence {self.before})" if same else ""
 
     def show(self, flights: Sequence[tuple[int, int]], before: int, unsent: int) -> None:
         """Be in the state that another engine has brought the connection to; *unsent* bytes of requests are to go."""
-        self.flights = deque(flights)
+        (self.sequence, self.sent_ns), *later = flights or [(before, 0)]
+        self.later = deque(later)
         self.before = before
-        self.expected = self.script.answer(self.sender, flights[0][0]) if flights else None
+        self.expected = self.answer(self.sequence) if flights else None
         self._unsent = memoryview(bytes(unsent))
 
     def lost(self, error: OSError) -> ConnectionLostError:
@@ -214,10 +287,10 @@ class Connection:
 
     def _missing(self) -> str:
         missing = self.script.answer.size - self.reader.filled
-        return f", with {missing} bytes of the answer missing" if self.flights else ""
+        return f", with {missing} bytes of the answer missing" if self.sent_ns else ""
 
     def __str__(self) -> str:
-        return f"connection {self.number}, sequence {self.flights[0][0] if self.flights else self.before}"
+        return f"connection {self.number}, sequence {self.sequence}"
 
 
 class DatagramConnection(Connection):
@@ -229,56 +302,45 @@ class DatagramConnection(Connection):
         super().__init__(number, script, poller, depth)
         self.lost_count = self.duplicates = 0
 
-    def request(self, sequences: Sequence[int], now: int) -> None:
-        """As `Connection.request`. A datagram that the kernel does not take is lost like one on its way."""
-        for sequence in sequences:
-            self.flights.append((sequence, now))
-            try:
-                with contextlib.suppress(BlockingIOError):
-                    self.link.send(self.script.request(self.sender, sequence))
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise self.lost(error) from error
+    def request(self, now: int, count: int = 1) -> None:
+        """As `Connection.request`, each in a datagram of its own."""
+        for _number in range(count):
+            super().request(now)
 
-    def expire(self, now: int) -> bool:
-        """Give up what has been in flight for too long; returns whether something was."""
-        before = self.lost_count
-        while self.flights and self.flights[0][1] + LOST_AFTER_NS <= now:
-            self.flights.popleft()
-            self.lost_count += 1
-        return self.lost_count > before
-
-    def take(self) -> Sequence[int]:
-        """As `Connection.take`: at most one answer."""
+    def write(self, data: bytes | bytearray) -> None:
+        """As `Connection.write`. A datagram that the kernel does not take is lost like one on its way."""
         try:
-            data = self.receive(self._room)
-        except BlockingIOError:
-            return ()
+            with contextlib.suppress(BlockingIOError):
+                self.send(data)
         except OSError as error:
-            raise self.lost(error) from error
-        return self.digest(data)
+            if error.errno != errno.ENOBUFS:
+                raise self.lost(error) from error
+
+    def expire(self, now: int) -> int:
+        """Give up what has been in flight for too long; returns how many requests."""
+        before = self.lost_count
+        while self.sent_ns and self.sent_ns + LOST_AFTER_NS <= now:
+            self.finish()
+            self.lost_count += 1
+        return self.lost_count - before
 
     def digest(self, data: bytes, at: int = 0) -> list[int]:
-        """As `Connection.digest`, of a datagram."""
-        answer = self.script.answer
-        for place, (sequence, sent_ns) in enumerate(self.flights):
-            if data == answer(self.sender, sequence):
+        """As `Connection.digest`, of a datagram: at most one answer."""
+        for place, (sequence, _sent_ns) in enumerate(self.flights):
+            if data == self.script.answer(self.sender, sequence):
                 for _lost in range(place):
-                    self.flights.popleft()
+                    self.finish()
                 self.lost_count += place
-                self.flights.popleft()
-                self.before = sequence
-                return [sent_ns]
-        stamp = answer.stamp_in(data)
+                return [self.finish()]
+        stamp = self.script.answer.stamp_in(data)
         earlier = stamp[1] if stamp else self.before
-        if earlier and data == answer(self.sender, earlier):
+        if earlier and data == self.script.answer(self.sender, earlier):
             self.duplicates += 1
             return []
         raise self._wrong_datagram(data, at)
 
     def _wrong_datagram(self, data: bytes, at: int) -> VerificationError:
-        sequence = self.flights[0][0] if self.flights else self.before
-        self.expected = self.script.answer(self.sender, sequence)
+        self.expected = self.answer(self.sequence)
         shared = min(len(data), len(self.expected))
         try:
             self.reader.take(data[:shared], at, self.expected)

@@ -7,21 +7,23 @@ The own filler is cut from the target's pattern, from a place that depends on co
 message differs from every other, not its stamp alone: an answer of which only the stamp is new (a buffer that was not
 filled anew, the tail of the message before) shows. The pattern is random, so two places of it are as different as two
 random fillers; it is one for all connections, so that making a message costs one copy, or none (`engine.c` sends from
-the pattern itself, where a header's room lies before each filler).
+the pattern itself, of which its copy has room for a header in front).
 """
 
 import random
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from crossloop.api import Content, Exchange, fixed_filler
 from crossloop.api.exchange import STAMP_BYTES, as_letters
 
+Compose: TypeAlias = Callable[[int], bytearray]
+"""Makes a content of one connection from a sequence."""
 MAGIC = b"CLM\x02"
 HEADER = struct.Struct("=4sIQ")
 """A binary stamp."""
-_pack = HEADER.pack
 MAX_SIZE = 64 * 1024 * 1024
 EXCERPT = 16
 """Bytes shown of either side of a mismatch."""
@@ -31,16 +33,6 @@ round number of connections, served in turn, gives a connection the same one twi
 CONNECTION_STEP = 13_565
 SEQUENCE_STEP = 20_240
 """Parts of `PLACES` near √2 − 1 and the golden section: what is near in number is far in the pattern."""
-
-
-def new_pattern(size: int, seed: int) -> bytes:
-    """What all own fillers of at most *size* bytes are cut from; the same for the same *seed*."""
-    return random.Random(seed).randbytes(PLACES + HEADER.size + size)  # noqa: S311  (not secret)
-
-
-def place_of(connection: int, sequence: int) -> int:
-    """Place in the pattern of the header's room, behind which an own filler begins."""
-    return (connection * CONNECTION_STEP + sequence * SEQUENCE_STEP) % PLACES
 
 
 @dataclass
@@ -54,29 +46,47 @@ class Composer:
     size: int = field(init=False)
 
     def __post_init__(self) -> None:
-        content = self.content
-        self.after = fixed_filler(content.fixed_filler) + content.after
-        self.size = content.size
-        self._before, self._own = content.before, content.own_filler
-        self._is_message = content.stamp == "binary" and not (self._before or self.after)
-        """A binary stamp and its filler alone, as an echo's; it is made at half the price."""
-        self._stamp: Callable[[int, int], bytes] = {
-            "none": lambda _connection, _sequence: b"",
-            "binary": lambda connection, sequence: _pack(MAGIC, connection, sequence),
-            "hex": lambda connection, sequence: b"%08x%016x" % (connection, sequence),
-        }[content.stamp]
+        self.after = fixed_filler(self.content.fixed_filler) + self.content.after
+        self.size = self.content.size
 
     def __call__(self, connection: int, sequence: int) -> bytes:
         """The content's bytes."""
-        place = (connection * CONNECTION_STEP + sequence * SEQUENCE_STEP) % PLACES + HEADER.size
-        filler = self.pattern[place : place + self._own]
-        if self._is_message:
-            return _pack(MAGIC, connection, sequence) + filler
-        return b"".join((self._before, self._stamp(connection, sequence), filler, self.after))
+        return bytes(self.of(connection)(sequence))
 
-    def stamp_in(self, content: bytes | bytearray) -> tuple[int, int] | None:
+    def of(self, connection: int) -> Compose:
+        """What makes the content for one connection, in one place: each call writes over what the one before made."""
+        content, pattern = self.content, memoryview(self.pattern)
+        place, own = len(content.before), content.own_filler
+        made = bytearray(content.size)
+        view = memoryview(made)
+        view[:place] = content.before
+        numbers = digits = None
+        if content.stamp == "binary":
+            HEADER.pack_into(made, place, MAGIC, connection, 0)
+            numbers = view[place + 8 : place + HEADER.size].cast("Q")
+        elif content.stamp == "hex":
+            view[place : place + 8] = b"%08x" % connection
+            digits = view[place + 8 : place + 24]
+        place += STAMP_BYTES[content.stamp]
+        filler = view[place : place + own]
+        view[place + own :] = self.after
+        first = connection * CONNECTION_STEP
+
+        def compose(sequence: int) -> bytearray:
+            if numbers is not None:
+                numbers[0] = sequence
+            elif digits is not None:
+                digits[:] = b"%016x" % sequence
+            place = (first + sequence * SEQUENCE_STEP) % PLACES
+            filler[:] = pattern[place : place + own]
+            return made
+
+        return compose
+
+    def stamp_in(self, content: bytes) -> tuple[int, int] | None:
         """Connection and sequence in a content's stamp; None where it is not all there, or is none."""
-        stamp = content[len(self._before) : len(self._before) + STAMP_BYTES[self.content.stamp]]
+        start = len(self.content.before)
+        stamp = content[start : start + STAMP_BYTES[self.content.stamp]]
         if self.content.stamp == "binary" and len(stamp) == HEADER.size and stamp[:4] == MAGIC:
             return HEADER.unpack(stamp)[1:]
         if self.content.stamp == "hex" and len(stamp) == STAMP_BYTES["hex"]:
@@ -91,9 +101,14 @@ class Script:
     """What all connections of a target send and must receive."""
 
     def __init__(self, exchange: Exchange, seed: int):
+        """The same *seed* makes the same fillers."""
         self.exchange = exchange
-        pattern = new_pattern(max(exchange.request.own_filler, exchange.answer.own_filler), seed)
+        self.sent = 0
+        """Sequence of the last request."""
+        longest = max(exchange.request.own_filler, exchange.answer.own_filler)
+        pattern = random.Random(seed).randbytes(PLACES + longest)  # noqa: S311  (not secret)
         self.pattern = as_letters(pattern) if exchange.letters else pattern
+        """What all own fillers are cut from."""
         self.request = Composer(exchange.request, self.pattern)
         self.answer = self.request
         if exchange.answer != exchange.request:

@@ -187,7 +187,7 @@ def _state_of(library: Any, target: Target, poller: Poller) -> _State:
             peer.phase = OPEN
             peer.tls = getattr(connection.link, "pointer", None)
             table[connection.descriptor] = place
-    pattern = (ctypes.c_char * len(script.pattern)).from_buffer_copy(script.pattern)
+    pattern = ctypes.create_string_buffer(bytes(HEADER.size) + script.pattern)
     piece = ctypes.create_string_buffer(room_of(script, max(each.depth for each in target.connections)))
     scratch = ctypes.create_string_buffer(SCRATCH_ROOM)
     watched, buckets = array("q", [0]) * count, array("Q", [0]) * (2 * BUCKETS)
@@ -263,7 +263,7 @@ class NativeTurns:
         self._state = state
         self._load = state.load
         self._load.spin = spin
-        self._load.sequence = target.sent
+        self._load.sequence = target.script.sent
         self._load.looking_ns = 0
         self._plan: _Plan | None = None
         self._after: array[int] | None = None
@@ -374,7 +374,7 @@ class NativeTurns:
     def _check(self, status: int) -> None:
         """Raise what a call has found wrong."""
         load = self._load
-        self._target.sent = load.sequence
+        self._target.script.sent = load.sequence
         if not status:
             return
         if status == BROKEN:

@@ -33,7 +33,7 @@ class ContentReader:
     filled: int = 0
     """Bytes of the content that came, and were right."""
 
-    def take(self, data: bytes, at: int, expected: bytes) -> tuple[int, bool]:
+    def take(self, data: bytes, at: int, expected: bytes | bytearray) -> tuple[int, bool]:
         """Take a step in *data* from *at*; returns where the next one begins, and whether the answer is whole.
 
         Raises `WrongBytesError`.
@@ -64,7 +64,7 @@ class HttpReader:
     left: int = 0
     """Bytes of the chunk that are to come."""
 
-    def take(self, data: bytes, at: int, expected: bytes) -> tuple[int, bool]:
+    def take(self, data: bytes, at: int, expected: bytes | bytearray) -> tuple[int, bool]:
         """As `ContentReader.take`."""
         if self.part in {BODY, CHUNK}:
             return self._take_body(data, at, expected)
@@ -83,7 +83,7 @@ class HttpReader:
         self.line = b""
         return end, whole
 
-    def _take_body(self, data: bytes, at: int, expected: bytes) -> tuple[int, bool]:
+    def _take_body(self, data: bytes, at: int, expected: bytes | bytearray) -> tuple[int, bool]:
         missing = len(expected) - self.filled
         count = min(len(data) - at, missing if self.part == BODY else self.left)
         compare("body", expected, self.filled, data[at:], count)
@@ -95,7 +95,7 @@ class HttpReader:
             self.part = CHUNK_END
         return at + count, False
 
-    def _take_line(self, line: bytes, expected: bytes) -> bool:
+    def _take_line(self, line: bytes, expected: bytes | bytearray) -> bool:
         """Take a line with its end; returns whether it ends the answer."""
         names = {STATUS: "status line", CHUNK_SIZE: "chunk size", CHUNK_END: "end of a chunk"}
         noun = names.get(self.part, "header")
@@ -170,7 +170,7 @@ def new_reader(framing: Framing) -> Reader:
     return HttpReader() if framing == "http" else ContentReader("line" if framing == "line" else "answer")
 
 
-def compare(noun: str, expected: bytes, start: int, data: bytes, count: int) -> None:
+def compare(noun: str, expected: bytes | bytearray, start: int, data: bytes, count: int) -> None:
     """Raise unless the first *count* bytes of *data* are those of *expected* from *start* on."""
     rest = expected[start : start + count]
     if data[:count] != rest:

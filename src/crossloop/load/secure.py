@@ -107,7 +107,7 @@ class PythonTlsLink:
             data += self.sock.recv(pending)
         return data
 
-    def send(self, data: bytes | memoryview, /) -> int:
+    def send(self, data: bytes | bytearray | memoryview, /) -> int:
         """How many bytes of *data* were taken."""
         return int(self._call(self.sock.send, data))
 
@@ -209,7 +209,7 @@ class NativeTlsLink:
             data += self.recv(pending)
         return data
 
-    def send(self, data: bytes | memoryview, /) -> int:
+    def send(self, data: bytes | bytearray | memoryview, /) -> int:
         """As `PythonTlsLink.send`."""
         return self._count(self._openssl.SSL_write(self.pointer, bytes(data), len(data)))
 

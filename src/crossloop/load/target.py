@@ -20,6 +20,7 @@ from crossloop.load.errors import (
 )
 from crossloop.load.message import MAX_SIZE, Script
 from crossloop.load.polling import WINDOWS_SELECT_LIMIT, Poller, new_poller
+from crossloop.load.pushing import Audience, Listener
 from crossloop.load.secure import PythonTls, Secure, SecureLink, shake_hands
 from crossloop.load.visiting import Door, Visit, encoded_peer
 from crossloop.worker.process import raise_descriptor_limit
@@ -68,14 +69,14 @@ class Target:
         self.secure: Secure | None = None
         if address.transport == "tls":
             self.secure = secure or PythonTls(address.ca)
-        self.sent = 0
-        """Sequence of the last request."""
         self.script = Script(exchange, seed)
         self.proven = 0
         """Connections that were answered while all were being made (`connecting`)."""
         self.resumed = 0
         """Connections that resumed a session of TLS."""
         self.connections: list[Connection] = []
+        self.audience = Audience(self.script, self.connections)
+        """Of drive `push`: who shares what is pushed."""
         self.by_descriptor: dict[int, Connection] = {}
         self.poller: Poller | None = None
         self.door: Door | None = None
@@ -86,7 +87,7 @@ class Target:
     @property
     def answers(self) -> int:
         """How many answers its requests so far have: of drive `push`, each has one on every connection."""
-        return self.sent * (self.count if self.drive == "push" else 1)
+        return self.script.sent * (self.count if self.drive == "push" else 1)
 
     @property
     def datagrams(self) -> bool:
@@ -122,23 +123,19 @@ class Target:
         late = self.connections
         while time.perf_counter_ns() < until_ns:
             now = time.perf_counter_ns()
-            self.sent += 1
-            answer = self.script.answer(self.first_id, self.sent)
-            for connection in self.connections:
-                connection.expect(self.sent, answer, now)
             # A listener's queue is first in, first out: when the last one is read from, all are accepted.
-            self.connections[-1].write(self.script.request(self.first_id, self.sent))
-            while any(connection.flights for connection in self.connections):
+            self.audience.broadcast(now, -1)
+            while self.audience.awaited:
                 if time.perf_counter_ns() > min(now + JOIN_NS, until_ns):
                     break
                 for descriptor, _event in self.poller.poll(0.01, self.count):
                     if self.by_descriptor[descriptor].take():
                         now = time.perf_counter_ns()
-            late = [connection for connection in self.connections if connection.flights]
+            late = [connection for connection in self.connections if connection.sent_ns]
             if not late:
                 return
             for connection in late:
-                connection.flights.clear()
+                connection.finish()
         raise SilentServerError(
             f"{self.where}: {len(late)} of {self.count} connections receive nothing that is pushed"
         )
@@ -146,6 +143,7 @@ class Target:
     def prepare(self) -> None:
         """Close what is open and see that all connections can be. Raises `DescriptorsError`, `LoadUsageError`."""
         self.close()
+        self.audience = Audience(self.script, self.connections)
         allow_descriptors(self.count)
         self.poller = new_poller(self.count)
 
@@ -159,11 +157,15 @@ class Target:
         place = len(self.connections)
         greedy = place >= self.count - exchange.greedy
         depth = exchange.greedy_in_flight if greedy else exchange.in_flight
-        kind = DatagramConnection if self.datagrams else Connection
-        connection = kind(self.first_id + place, self.script, self.poller, depth)
-        connection.greedy = greedy
+        connection: Connection
         if self.drive == "push":
-            connection.sender = self.first_id
+            connection = Listener(
+                self.first_id + place, self.script, self.poller, self.audience, self.first_id
+            )
+        else:
+            kind = DatagramConnection if self.datagrams else Connection
+            connection = kind(self.first_id + place, self.script, self.poller, depth)
+        connection.greedy = greedy
         connection.attach(*self._open(until_ns, source))
         self.connections.append(connection)
         self.by_descriptor[connection.descriptor] = connection

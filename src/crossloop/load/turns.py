@@ -9,7 +9,7 @@ from array import array
 from collections import deque
 from dataclasses import dataclass, field
 from time import perf_counter_ns, sleep
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from crossloop.load.connection import LOST_AFTER_NS, Connection, DatagramConnection
 from crossloop.load.errors import LoadError, SilentServerError, VerificationError
@@ -17,7 +17,6 @@ from crossloop.load.histogram import Pair, pairs_of
 from crossloop.load.polling import Poller
 from crossloop.load.secure import PythonTls, Secure
 from crossloop.load.target import Target
-from crossloop.load.visiting import Visit
 
 LOST_NS = 100_000_000
 """A request older than this, while others were answered, is lost; when all are silent, the server is."""
@@ -152,54 +151,19 @@ class PythonTurns:
     """Places of arrivals whose own connection is busy, by its number: they wait for it and for no other."""
     _last_answer_ns: int = 0
     """When the last answer of a `rest` came; 0: none did."""
-    _awaited: int = 0
-    """Answers of a push that are to come."""
     _expire_ns: int = 0
 
     def __post_init__(self) -> None:
         self._idle.extend(self.target.connections)
         self._limit = min(self.target.count, EVENTS_AT_ONCE)
+        self._has_chores = self.target.datagrams or self.target.door is not None
 
     def begin(self) -> None:
         """As `Turns.begin`."""
-        if self.target.drive == "push":
-            if not self._awaited:
-                self._broadcast(perf_counter_ns())
-            return
         for connection in self.target.connections:
-            if len(connection.flights) < connection.depth:
-                self._follow(connection, perf_counter_ns())
-
-    def _follow(self, connection: Connection, now: int) -> None:
-        """Closed loop: what comes after an answer."""
-        target = self.target
-        match target.drive:
-            case "exchange":
-                first = target.sent + 1
-                target.sent += connection.depth - len(connection.flights)
-                connection.request(range(first, target.sent + 1), now)
-            case "connect":
-                assert isinstance(connection, Visit)
-                target.sent += 1
-                connection.start(target.sent, perf_counter_ns())
-            case "push":
-                self._awaited -= 1
-                if not self._awaited:
-                    self._broadcast(now)
-            case "work":
-                raise AssertionError("a scenario that drives itself has no load")
-            case _:
-                assert_never(target.drive)
-
-    def _broadcast(self, now: int) -> None:
-        """The first connection sends, and all are to receive."""
-        connections = self.target.connections
-        self.target.sent += 1
-        self._awaited = len(connections)
-        answer = self.target.script.answer(connections[0].sender, self.target.sent)
-        for connection in connections:
-            connection.expect(self.target.sent, answer, now)
-        connections[0].write(self.target.script.request(connections[0].sender, self.target.sent))
+            missing = connection.depth - connection.in_flight()
+            if missing:
+                connection.request(perf_counter_ns(), missing)
 
     def stall(self, until_ns: int) -> None:
         """As `Turns.stall`."""
@@ -212,12 +176,10 @@ class PythonTurns:
     def closed(self, until_ns: int) -> int:
         """As `Turns.closed`."""
         self._latencies = polite, greedy = array("q"), array("q")
+        for connection in self.target.connections:
+            connection.record = greedy.append if connection.greedy else polite.append
         poll, table, clock, spin = self.poller.poll, self.target.by_descriptor, perf_counter_ns, self.spin
-        follow, limit, target = self._follow, self._limit, self.target
-        exchange = target.script.exchange
-        single = target.drive == "exchange" and not (
-            target.datagrams or exchange.greedy or exchange.in_flight > 1
-        )
+        limit, has_chores = self._limit, self._has_chores
         waiting = False
         now = clock()
         while now < until_ns:
@@ -230,31 +192,14 @@ class PythonTurns:
             else:
                 waiting = False
                 for descriptor, _event in events:
-                    connection = table[descriptor]
-                    answered = connection.take()
-                    now = clock()
-                    if single and answered:
-                        polite.append(now - answered[0])
-                        connection.answered += 1
-                        target.sent += 1
-                        connection.request_next(target.sent, now)
-                    elif answered:
-                        latencies = greedy if connection.greedy else polite
-                        for sent_ns in answered:
-                            latencies.append(now - sent_ns)
-                        connection.answered += len(answered)
-                        follow(connection, now)
-            if self._has_chores:
-                for connection in self._do_chores(now):
-                    follow(connection, now)
+                    now = table[descriptor].turn()
+            if has_chores:
+                for connection, count in self._do_chores(now):
+                    connection.request(now, count)
         return len(polite) + len(greedy)
 
-    @property
-    def _has_chores(self) -> bool:
-        return self.target.datagrams or self.target.door is not None
-
-    def _do_chores(self, now: int) -> "list[Connection]":
-        """Connect again where a server had no room; give up datagrams, and say which connections miss some now."""
+    def _do_chores(self, now: int) -> list[tuple[Connection, int]]:
+        """Connect again where a server had no room; give up datagrams, and say which connections miss how many."""
         target = self.target
         if target.door is not None and target.door.refused:
             again = target.door.refused[:]
@@ -264,11 +209,10 @@ class PythonTurns:
         if not target.datagrams or now < self._expire_ns:
             return []
         self._expire_ns = now + LOST_AFTER_NS // 4
-        return [
-            connection
-            for connection in target.connections
-            if isinstance(connection, DatagramConnection) and connection.expire(now)
-        ]
+        expired = (
+            (each, each.expire(now)) for each in target.connections if isinstance(each, DatagramConnection)
+        )
+        return [(each, count) for each, count in expired if count]
 
     def _wait_s(self, wait_ns: int) -> float:
         if self._has_chores:
@@ -324,7 +268,7 @@ class PythonTurns:
                         plan.answered += 1
                         self._rest(plan, connection)
                 now = clock()
-            for connection in self._do_chores(now) if self._has_chores else ():
+            for connection, _count in self._do_chores(now) if self._has_chores else ():
                 self._rest(plan, connection)
 
     def _send_due(self, plan: Schedule, last: int, now: int) -> None:
@@ -337,7 +281,7 @@ class PythonTurns:
                 self._send_arrival(plan, plan.next, idle.popleft(), now)
             else:
                 connection = self.target.connections[chosen[plan.next]]
-                if connection.flights:
+                if connection.sent_ns:
                     self._queues.setdefault(connection.number, deque()).append(plan.next)
                 else:
                     self._send_arrival(plan, plan.next, connection, now)
@@ -347,7 +291,7 @@ class PythonTurns:
         connection.index = place
         connection.due_ns = plan.due_ns[place] + plan.origin_ns
         plan.in_flight += 1
-        send_next(self.target, connection, now)
+        connection.request(now)
 
     def _rest(self, plan: Schedule, connection: Connection) -> None:
         """A connection has none in flight any more: it is idle, or goes on with what waits for it."""
@@ -368,18 +312,16 @@ class PythonTurns:
         target = self.target
         self._last_answer_ns = 0
         now = perf_counter_ns()
-        while any(connection.flights for connection in target.connections) and now < until_ns:
+        while any(connection.sent_ns for connection in target.connections) and now < until_ns:
             for descriptor, _event in self.poller.poll(
                 self._wait_s(min(10 * NAP_NS, until_ns - now)), target.count
             ):
-                answered = target.by_descriptor[descriptor].take()
-                if answered:
-                    self._awaited -= 1 if target.drive == "push" else 0
+                if target.by_descriptor[descriptor].take():
                     self._last_answer_ns = perf_counter_ns()
             now = perf_counter_ns()
             if self._has_chores:
                 self._do_chores(now)
-        return not any(connection.flights for connection in target.connections)
+        return not any(connection.sent_ns for connection in target.connections)
 
     def drain(self, until_ns: int) -> None:
         """As `Turns.drain`."""
@@ -401,19 +343,12 @@ def polite_waits(target: Target) -> "array[int]":
 
 def unanswered(target: Target, now: int, last_answer_ns: int) -> LoadError:
     """The error of a drain that ended at *now* with connections that wait; 0: nobody was answered in it."""
-    late = [connection for connection in target.connections if connection.flights]
-    oldest = min(late, key=lambda connection: connection.flights[0][1])
-    sent_ns = oldest.flights[0][1]
+    late = [connection for connection in target.connections if connection.sent_ns]
+    oldest = min(late, key=lambda connection: connection.sent_ns)
     text = (
-        f"{oldest}: no answer within {(now - sent_ns) / 1e9:.2f} s;"
+        f"{oldest}: no answer within {(now - oldest.sent_ns) / 1e9:.2f} s;"
         f" {len(late)} of {target.count} connections wait"
     )
-    if len(late) < target.count and last_answer_ns > sent_ns + LOST_NS:
+    if len(late) < target.count and last_answer_ns > oldest.sent_ns + LOST_NS:
         return VerificationError(f"{text}; the others were answered, so it is lost")
     return SilentServerError(f"{text}; the server stopped answering, or is too slow for this load")
-
-
-def send_next(target: Target, connection: Connection, now: int) -> None:
-    """Send the target's next request on an idle connection."""
-    target.sent += 1
-    connection.request((target.sent,), now)

@@ -56,12 +56,12 @@ class Visit(Connection):
         self.open = False
         self.descriptor = -1
 
-    def start(self, sequence: int, now: int) -> None:
-        """Make a connection that sends the request with *sequence* as soon as it can."""
+    def request(self, now: int, _count: int = 1) -> None:
+        """Make a connection that sends the target's next request as soon as it can."""
         door = self.door
         self.reader.reset()
-        self.flights.append((sequence, now))
-        self.expected = self.script.answer(self.sender, sequence)
+        self.script.sent += 1
+        self.expect(self.script.sent, self.answer(self.script.sent), now)
         self.secure_link: SecureLink | None = None
         try:
             sock = socket.socket(door.family, socket.SOCK_STREAM)
@@ -99,7 +99,7 @@ class Visit(Connection):
                 if self.secure_link is None:
                     self.secure_link = door.secure.wrap(self.sock)
                     self.sock, self.link = self.secure_link.sock, self.secure_link
-                    self.receive = self.link.recv
+                    self.receive, self.send = self.link.recv, self.link.send
                 if not self.secure_link.handshake():
                     return
             except OSError as error:
@@ -107,7 +107,7 @@ class Visit(Connection):
             door.resumed += self.secure_link.resumed()
         self.open = True
         door.made += 1
-        self.write(self.script.request(self.sender, self.flights[0][0]))
+        self.write(self.ask(self.sequence))
 
     def take(self) -> Sequence[int]:
         """As `Connection.take`; the answer ends the connection."""
@@ -118,6 +118,8 @@ class Visit(Connection):
         if answered:
             self.hang_up()
         return answered
+
+    turn = Connection.step
 
     def hang_up(self) -> None:
         """Close the connection, if there is one."""
