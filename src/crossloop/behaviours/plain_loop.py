@@ -122,6 +122,8 @@ class _Gevent(PlainLoop):
         self.loop: Any = gevent.get_hub().loop
         stopped = Event()
         self.run, self.stop = partial(_until, stopped), stopped.set
+        self.kept = list[Any]()
+        """Watchers that are in use; some of gevent's loops do not keep them."""
 
     def watch(self, fd: int, callback: Call) -> Call:
         return self._watch(fd, 1, callback)
@@ -131,12 +133,14 @@ class _Gevent(PlainLoop):
 
     def _watch(self, fd: int, events: int, callback: Call) -> Call:
         watcher = self.loop.io(fd, events)
+        self.kept.append(watcher)
         watcher.start(callback)
         close: Call = watcher.close
         return close
 
     def after(self, delay_s: float, callback: Call) -> Call:
         timer = self.loop.timer(delay_s)
+        self.kept.append(timer)
         timer.start(callback)
         close: Call = timer.close
         return close

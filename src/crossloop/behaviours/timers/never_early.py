@@ -19,7 +19,7 @@ ABOUT = Behaviour(
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.call_later",
     reports=("https://github.com/MagicStack/uvloop/issues/739",),
 )
-DELAYS_S = tuple(0.001 * number + 0.0003 * round_ for number in range(1, 11) for round_ in range(3))
+DELAYS_S = 8 * tuple(0.001 * number + 0.0003 * third for number in range(1, 6) for third in range(3))
 """Whole and broken milliseconds."""
 SLIGHTLY = "some fire up to two milliseconds early"
 GREATLY = "some fire more than two milliseconds early"
