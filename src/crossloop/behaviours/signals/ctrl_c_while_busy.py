@@ -1,0 +1,40 @@
+"""Ctrl-C ends a loop whose callback computes: KeyboardInterrupt comes out of its run."""
+
+import signal
+import threading
+import time
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
+from crossloop.behaviours.plain_loop import PlainLoop
+from crossloop.behaviours.signals._sending import to_the_process
+
+ABOUT = Behaviour(
+    question="Does Ctrl-C (SIGINT) raise KeyboardInterrupt out of the run of a loop whose callback computes?",
+    rule="KeyboardInterrupt is raised in whatever the main thread does. It is no error of the callback, to be "
+    "printed or kept: it leaves the run.",
+    source="https://docs.python.org/3/library/exceptions.html#KeyboardInterrupt",
+    reports=(
+        "https://github.com/gevent/gevent/issues/1815",
+        "https://github.com/gevent/gevent/issues/461",
+    ),
+    platforms=("linux", "darwin", "bsd"),
+)
+
+
+def on_loop(loop: PlainLoop) -> Answer:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    computed = list[str]()
+
+    def compute() -> None:
+        until_s = time.monotonic() + 0.4
+        threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
+        while time.monotonic() < until_s:
+            pass
+        computed.append("to the end")
+
+    loop.after(0.0, compute)
+    try:
+        loop.run_for(0.5)
+    except KeyboardInterrupt:
+        return answered(not computed, "it comes out when the callback is done")
+    return no("the loop runs on" if computed else "the callback ends, and the loop runs on")

@@ -1,0 +1,27 @@
+"""A handler that `signal.signal` has set runs at once, though the loop sleeps."""
+
+import signal
+
+from crossloop.behaviours.behaviour import Answer, Behaviour
+from crossloop.behaviours.frames import WAIT_S
+from crossloop.behaviours.plain_loop import PlainLoop
+from crossloop.behaviours.signals._sending import Sent
+
+ABOUT = Behaviour(
+    question="Does a handler that signal.signal has set run at once while the loop sleeps?",
+    rule="A signal ends the system call that the main thread waits in, and Python's handler runs before that waits "
+    "again (PEP 475). A C library that waits again by itself keeps the handler waiting, too.",
+    source="https://docs.python.org/3/library/signal.html#execution-of-python-signal-handlers",
+    reports=(
+        "https://github.com/gevent/gevent/issues/790",
+        "https://github.com/gevent/gevent/issues/1112",
+        "https://github.com/joyent/libuv/issues/671",
+    ),
+    platforms=("linux", "darwin", "bsd"),
+)
+
+
+def on_loop(loop: PlainLoop) -> Answer:
+    sent = Sent(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, sent.arrived)
+    return sent.while_idle(lambda: loop.run_for(WAIT_S), loop.waker(loop.stop))

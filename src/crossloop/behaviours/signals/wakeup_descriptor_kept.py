@@ -1,0 +1,23 @@
+"""A program's own wakeup descriptor is its own again after a run."""
+
+import signal
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.frames import pair
+from crossloop.behaviours.plain_loop import PlainLoop
+
+ABOUT = Behaviour(
+    question="Is a descriptor that the program gave to set_wakeup_fd still in place after the loop has run?",
+    rule="There is one for the process, and set_wakeup_fd returns the one before. Whoever borrows it, a loop within "
+    "a loop for instance, puts it back.",
+    source="https://docs.python.org/3/library/signal.html#signal.set_wakeup_fd",
+    reports=("https://github.com/MagicStack/uvloop/pull/270",),
+)
+
+
+def on_loop(loop: PlainLoop) -> Answer:
+    with pair() as (ours, _other):
+        signal.set_wakeup_fd(ours.fileno())
+        loop.run_for(0.01)
+        left = signal.set_wakeup_fd(-1)
+        return answered(left == ours.fileno(), "it is replaced" if left != -1 else "it is taken out")
