@@ -17,6 +17,16 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
     "not-a-number": ("no", "a timer that is due does not fire"),
     "regular-file": ("differs", "raises PermissionError"),
     "same-time-in-order": ("no", "in another order"),
+    "fork-leaves-the-parent-alone": ("no", "the parent hears nothing more of it"),
+    "wait-is-for-the-child": ("no", "it waits until nobody has the pipe open any more"),
+    **(
+        {
+            "cancellation-not-swallowed": ("no", "the task goes on as if nobody had cancelled it"),
+            "eager-tasks": ("not-there", "eager tasks came with Python 3.12"),
+        }
+        if sys.version_info < (3, 12)
+        else {}
+    ),
     **({"empty-is-sent": ("no", "it is left out")} if sys.version_info < (3, 13) else {}),
 }
 """Behaviour → (answer, how) of the standard library's loop on Linux, where it is not yes.

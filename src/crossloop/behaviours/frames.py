@@ -26,6 +26,12 @@ def run(new_loop: NewLoop, main: Callable[[], Coroutine[Any, Any, _Result]]) -> 
         return runner.run(main())
 
 
+async def turns(number: int = 10) -> None:
+    """Let the loop go round; what takes a few turns is over then, however slow the machine is."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
 @contextlib.contextmanager
 def pair(*, blocking: bool = False) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two connected sockets, closed at the end."""

@@ -1,0 +1,77 @@
+"""A time limit ends the wait that it is set for, and only after its time."""
+
+import asyncio
+import datetime
+import time
+from typing import TYPE_CHECKING
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import pair, run
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="Does a time limit end a receive that waits, and is nothing of it left?",
+    rule="When the limit is over the wait is cancelled, and TimeoutError is raised instead.",
+    source="https://docs.python.org/3/library/asyncio-task.html#asyncio.timeout",
+    reports=(
+        "https://github.com/python/asyncio/issues/253",
+        "https://github.com/python/cpython/issues/95051",
+    ),
+)
+LIMIT_S = 0.05
+
+
+def verdict(after_s: float, still_waits: bool) -> Answer:
+    if after_s < LIMIT_S - 0.002:  # (early by less is what `never-early` asks about)
+        return answered(False, "it ends before its time", f"{1000 * after_s:.1f} ms")
+    return answered(not still_waits, "what was waited for goes on waiting")
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        loop, begun = asyncio.get_running_loop(), time.monotonic()
+        with pair() as (mine, _peers):
+            receive = loop.create_task(loop.sock_recv(mine, 1))
+            try:
+                await asyncio.wait_for(receive, LIMIT_S)
+            except TimeoutError:
+                return verdict(time.monotonic() - begun, not receive.done())
+        return answered(False, "no TimeoutError")
+
+    return run(new_loop, main)
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    from tornado import gen, iostream
+    from tornado.util import TimeoutError as Expired
+
+    async def main() -> Answer:
+        begun = time.monotonic()
+        with pair() as (mine, _peers):
+            receive = asyncio.ensure_future(iostream.IOStream(mine).read_bytes(1))
+            try:
+                await gen.with_timeout(datetime.timedelta(seconds=LIMIT_S), receive)
+            except Expired:
+                return verdict(time.monotonic() - begun, not receive.done())
+        return answered(False, "no TimeoutError")
+
+    answer: Answer = io_loop.run_sync(main)
+    return answer
+
+
+def on_gevent() -> Answer:
+    import gevent
+    from gevent import socket
+
+    begun = time.monotonic()
+    mine, peers = socket.socketpair()
+    try:
+        with gevent.Timeout(LIMIT_S):
+            mine.recv(1)
+    except gevent.Timeout:
+        peers.send(b"x")
+        return verdict(time.monotonic() - begun, mine.recv(1) != b"x")
+    return answered(False, "no Timeout")

@@ -1,0 +1,70 @@
+"""An error of a task that nobody waits for is reported when the task is gone."""
+
+import asyncio
+import gc
+import io
+import logging
+from typing import TYPE_CHECKING, Any
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run, turns
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="Is an error of a task reported that nobody waits for?",
+    rule="When a task is collected whose exception was never retrieved, the loop's exception handler is called.",
+    source="https://docs.python.org/3/library/asyncio-dev.html#detect-never-retrieved-exceptions",
+)
+
+
+class ProgramError(Exception):
+    """What the task raises."""
+
+
+async def fail() -> None:
+    raise ProgramError
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    told = list[dict[str, Any]]()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: told.append(context))
+        forgotten = loop.create_task(fail())
+        await turns()
+        del forgotten
+        gc.collect()
+
+    run(new_loop, main)
+    return answered(any(isinstance(one.get("exception"), ProgramError) for one in told), "nobody is told")
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    log = io.StringIO()
+    logging.getLogger("tornado.application").addHandler(logging.StreamHandler(log))
+
+    async def main() -> None:
+        io_loop.spawn_callback(fail)
+        await turns()
+
+    io_loop.run_sync(main)
+    return answered("ProgramError" in log.getvalue(), "nobody is told")
+
+
+def on_gevent() -> Answer:
+    import contextlib
+
+    import gevent
+
+    def fail_at_once() -> None:
+        raise ProgramError
+
+    printed = io.StringIO()
+    with contextlib.redirect_stderr(printed):
+        gevent.spawn(fail_at_once)
+        gevent.sleep(0.001)
+    return answered("ProgramError" in printed.getvalue(), "nobody is told")
