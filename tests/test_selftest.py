@@ -76,7 +76,7 @@ def synthetic(seed: int, slowdown: float, *, noise: float = 0.012, between: floa
 
     base, twin, slow = row(0), row(0), row(slowdown)
     ratios = [paired_ratio(one, base, seed, 300) for one in (slow, twin)]
-    return detected((f"asyncio@slow-{100 * slowdown:g}", "protocol"), seed, ratios[0], ratios[1])
+    return detected(Row(f"asyncio@slow-{100 * slowdown:g}", "protocol"), seed, ratios[0], ratios[1])
 
 
 def test_known_slowdowns_are_found_and_nothing_is_not() -> None:
@@ -142,13 +142,13 @@ def test_the_verdict(same: Line, two: Line, reasons: int) -> None:
 
 def test_the_rule_is_that_of_the_report_with_the_comparisons_own_twin() -> None:
     ratio, twins = Estimate(1.02, 1.012, 1.028, 90, 5), Estimate(0.997, 0.985, 1.004, 90, 5)
-    found = detected(("asyncio@slow-2", "protocol"), 7, ratio, twins)
+    found = detected(Row("asyncio@slow-2", "protocol"), 7, ratio, twins)
     assert found.noise_floor == pytest.approx(noise_floor(twins))
     assert (found.costlier, found.leaner, found.comparison) == (True, False, 7)
-    assert not detected(("a@b", ""), 0, ratio, Estimate(1.0, 0.979, 1.004, 90, 5)).costlier, (
+    assert not detected(Row("a@b", ""), 0, ratio, Estimate(1.0, 0.979, 1.004, 90, 5)).costlier, (
         "within the floor"
     )
-    assert detected(("a@b", ""), 0, Estimate(0.95, 0.94, 0.96, 90, 5), twins).leaner
+    assert detected(Row("a@b", ""), 0, Estimate(0.95, 0.94, 0.96, 90, 5), twins).leaner
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,9 @@ class Small(Session):
             raise KeyboardInterrupt
         same, two = Estimate(1.001, 0.99, 1.01, 90, 5), Estimate(1.02, 1.015, 1.025, 90, 5)
         return [
-            detected((f"asyncio@{one.variant.label}", "protocol"), number, two if one.asked else same, same)
+            detected(
+                Row(f"asyncio@{one.variant.label}", "protocol"), number, two if one.asked else same, same
+            )
             for one in self._injected
         ]
 
@@ -254,8 +256,8 @@ def test_a_self_test_that_falls_short_is_status_1(tmp_path: Path, capsys: pytest
     class Blind(Small):
         def _compared(self, number: int) -> list[DetectionRecord]:
             same = Estimate(1.001, 0.99, 1.01, 90, 5)
-            names = [(f"asyncio@{one.variant.label}", "protocol") for one in self._injected]
-            return [detected(name, number, same, same) for name in names]
+            rows = [Row(f"asyncio@{one.variant.label}", "protocol") for one in self._injected]
+            return [detected(row, number, same, same) for row in rows]
 
     assert Blind(tmp_path, 2).run() == FALSE
     assert (

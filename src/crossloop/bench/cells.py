@@ -79,12 +79,12 @@ def cells_of(
                 connecting.setdefault(row, []).append(one)
             case _ if one.operations:
                 main.setdefault(row, []).append(one)
-    costs = {(row.adapter, row.style): values_of(found, cost) for row, found in main.items()}
+    costs = {row: values_of(found, cost) for row, found in main.items()}
     seed = row_seed(seed, comparison.scenario.id, comparison.key)
     standings = statistics.tiers(costs, seed, floor) if costs else {}
     cells = []
     for row in comparison.rows:
-        standing = standings.get((row.adapter, row.style))
+        standing = standings.get(row)
         if standing is None:
             reason = Failed("no operation was completed in any slice")
             cells.append(_without_figures(comparison, row, failures.get(row, reason)))
@@ -137,8 +137,7 @@ def ratios_to_best(
 ) -> list[Estimate]:
     """Each ranked row's ratio to the leanest, that one left out; none for fewer than two rows."""
     ranked = [row for row in comparison.rows if row not in failures]
-    costs = {(row.adapter, row.style): values_of(slices, cost, row, MAIN_PHASES) for row in ranked}
-    costs = {name: values for name, values in costs.items() if values}
+    costs = {row: values for row in ranked if (values := values_of(slices, cost, row, MAIN_PHASES))}
     if not costs:
         return []
     standings = statistics.tiers(costs, row_seed(seed, comparison.scenario.id, comparison.key))

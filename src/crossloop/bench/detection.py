@@ -6,8 +6,10 @@ The rule is that of tiers (`statistics.costlier`), with the floor of the compari
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median, stdev
 
 from crossloop import statistics
+from crossloop.bench.stages import Row
 from crossloop.bench.variants import Slowed
 from crossloop.journal import DetectionRecord, Estimate
 
@@ -70,12 +72,12 @@ def injections(base_ns: float, turn_ns: float, asked: Sequence[float]) -> list[I
     return found
 
 
-def detected(name: tuple[str, str], comparison: int, ratio: Estimate, twins: Estimate) -> DetectionRecord:
+def detected(row: Row, comparison: int, ratio: Estimate, twins: Estimate) -> DetectionRecord:
     """What the rule says of one variant; *ratio* is to the base, *twins* the ratio of the base's twin to it."""
     floor = statistics.noise_floor(twins)
     return DetectionRecord(
-        adapter=name[0],
-        style=name[1],
+        adapter=row.adapter,
+        style=row.style,
         comparison=comparison,
         ratio=ratio,
         noise_floor=floor,
@@ -93,19 +95,14 @@ def lines(injected: Sequence[Injection], records: Sequence[DetectionRecord]) -> 
 
 
 def _line(injection: Injection, records: Sequence[DetectionRecord]) -> Line:
-    logs = sorted(math.log(one.ratio.value) for one in records)
-    middle = (logs[(len(logs) - 1) // 2] + logs[len(logs) // 2]) / 2 if logs else None
-    spread = None
-    if len(logs) > 1:
-        mean = sum(logs) / len(logs)
-        spread = math.sqrt(sum((one - mean) ** 2 for one in logs) / (len(logs) - 1))
+    logs = [math.log(one.ratio.value) for one in records]
     return Line(
         injection,
         trials=len(records),
         slower=sum(one.costlier for one in records),
         leaner=sum(one.leaner for one in records),
-        found_as=None if middle is None else math.expm1(middle),
-        spread=spread,
+        found_as=math.expm1(median(logs)) if logs else None,
+        spread=stdev(logs) if len(logs) > 1 else None,
     )
 
 

@@ -32,7 +32,6 @@ from crossloop.journal import (
     EvidenceRecord,
     JournalWriter,
     Record,
-    RowKey,
     SetKey,
     SliceRecord,
     UnfitRecordError,
@@ -204,10 +203,8 @@ class Bench:
             return
         stage, comparison = chosen
         have = {(set_key(one), row_key(one)) for one in self._past.evidence}
-        keys: dict[Row, tuple[SetKey, RowKey]] = {
-            row: (comparison.place, (row.adapter, row.style)) for row in comparison.rows
-        }
-        rows = [row for row, key in keys.items() if key in self._measured and key not in have]
+        wanted = self._measured - have
+        rows = [row for row in comparison.rows if (comparison.place, row) in wanted]
         self._watch.begin(EVIDENCE_KIND, evidence_seconds(self._plan))
         with contextlib.suppress(ChildError):  # no load can be started: what was measured stands without
             for record in take_evidence(site, stage, comparison, rows, self._watch):

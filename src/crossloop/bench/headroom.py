@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from crossloop import statistics
-from crossloop.bench.stages import Comparison, Row, row_seed, speed, values_of
+from crossloop.bench.stages import Comparison, Row, row_of, row_seed, speed, values_of
 from crossloop.journal import CellRecord, Estimate, PlainPhase, SliceRecord
 
 
@@ -33,7 +33,7 @@ def with_headroom(
         figures = cell.figures
         if figures is not None:
             own_seed = row_seed(seed, comparison.key, cell.adapter, cell.style, "of native")
-            share = _share(_rates(Row(cell.adapter, cell.style), slices), reached, own_seed)
+            share = _share(_rates(row_of(cell), slices), reached, own_seed)
             figures = msgspec.structs.replace(figures, of_native=share)
         found.append(msgspec.structs.replace(cell, figures=figures))
     return found

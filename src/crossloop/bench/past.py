@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from crossloop.bench.plan import Excluded
-from crossloop.bench.stages import Comparison, Row
+from crossloop.bench.stages import Comparison
 from crossloop.journal import (
     CellRecord,
     ComparisonRecord,
@@ -50,12 +50,12 @@ class Past:
 
     def has(self, comparison: Comparison) -> bool:
         """Whether every cell of a comparison is there."""
-        done = {Row(*row_key(one)) for one in self.cells if set_key(one) == comparison.place}
+        done = {row_key(one) for one in self.cells if set_key(one) == comparison.place}
         return done.issuperset((*comparison.rows, *comparison.references))
 
     def has_excluded(self, one: Excluded) -> bool:
         """Whether the cell of *one* is there."""
-        key = (one.scenario, parameters_key(one.parameters)), (one.row.adapter, one.row.style)
+        key = (one.scenario, parameters_key(one.parameters)), one.row
         return any(key == (set_key(cell), row_key(cell)) for cell in self.cells)
 
 

@@ -108,7 +108,7 @@ class SelfTest:
         for one in injected:
             row = self.trial.row_of(one.variant)
             ratio = statistics.paired_ratio(found[row], base, row_seed(seed, str(row)))
-            records.append(detected((row.adapter, row.style), number, ratio, twins))
+            records.append(detected(row, number, ratio, twins))
         return records
 
     def begin_after(self, generation: int) -> None:

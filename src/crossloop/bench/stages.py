@@ -12,13 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from crossloop import statistics
 from crossloop.bench.profiles import Pace
 from crossloop.bench.variants import Twin, Variant, variant_name
 from crossloop.journal import (
     COMMON,
+    CellRecord,
     Phase,
     PlainPhase,
     RatePhase,
@@ -50,8 +51,7 @@ def row_seed(seed: int, *words: str) -> int:
     return zlib.crc32("\0".join((str(seed), *words)).encode())
 
 
-@dataclass(frozen=True, order=True)
-class Row:
+class Row(NamedTuple):
     """One line of a table: an adapter, or a variant of it (`ID@LABEL`), in one style."""
 
     adapter: str
@@ -61,8 +61,8 @@ class Row:
         return f"{self.adapter}/{self.style}" if self.style not in ("", "native") else self.adapter
 
 
-def row_of(record: SliceRecord) -> Row:
-    """Whose slice it is."""
+def row_of(record: SliceRecord | CellRecord) -> Row:
+    """Whose it is."""
     return Row(record.adapter, record.style)
 
 

@@ -89,14 +89,11 @@ def _parts(
     if not shared:
         return []
     base = costs[BASE]
-    ratios = {
-        (row.adapter, row.style): [(*turn, costs[row][turn] / base[turn]) for turn in shared]
-        for row in members
-    }
+    ratios = {row: [(*turn, costs[row][turn] / base[turn]) for turn in shared] for row in members}
     scale = float(np.median([base[turn] for turn in shared]))
     levels = {
-        Row(*name): (scale * value, scale * drawn)
-        for name, (value, drawn) in statistics.joint_medians(ratios, seed).items()
+        row: (scale * value, scale * drawn)
+        for row, (value, drawn) in statistics.joint_medians(ratios, seed).items()
     }
     kernel, kernel_drawn = statistics.sampled_share(*split, seed)
     counts = len(shared), len({generation for generation, _round in shared})

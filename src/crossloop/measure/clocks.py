@@ -99,14 +99,9 @@ def tree(pid: int) -> list[int]:
     found = [pid]
     if _kernel_lists_children():
         for parent in found:  # grows while it is walked
-            found.extend(_listed_children(parent))
+            found.extend(_listed_children(_tasks(parent)))
         return found
     return found + _children_in_table(pid, recursive=True)
-
-
-def children(pid: int) -> list[int]:
-    """What *pid* is the parent of; nothing when it is gone."""
-    return _listed_children(pid) if _kernel_lists_children() else _children_in_table(pid, recursive=False)
 
 
 def adopted() -> list[int]:
@@ -116,14 +111,14 @@ def adopted() -> list[int]:
     find_new_reaper); the lists of the others, of which there are many, need not be read.
     """
     pid = os.getpid()
-    if sys.platform == "linux" and _kernel_lists_children():
-        return _listed_children(pid, (f"/proc/{pid}/task/{pid}",))
-    return children(pid)
+    if _kernel_lists_children():
+        return _listed_children([f"/proc/{pid}/task/{pid}"])
+    return _children_in_table(pid, recursive=False)
 
 
-def _listed_children(pid: int, tasks: Iterable[str] = ()) -> list[int]:
+def _listed_children(tasks: Iterable[str]) -> list[int]:
     found: list[int] = []
-    for task in tasks or _tasks(pid):
+    for task in tasks:
         with contextlib.suppress(OSError):
             found.extend(int(child) for child in Path(task, "children").read_bytes().split())
     return found

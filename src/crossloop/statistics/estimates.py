@@ -54,7 +54,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Slices: TypeAlias = Sequence[tuple[int, int, float]]
 """`(generation, round, value)` each, in any order; a pair (generation, round) occurs once."""
 
-Row = TypeVar("Row", str, tuple[str, str])
+Row = TypeVar("Row", bound=str | tuple[str, str])
 """What names a row: one string, or (adapter, style)."""
 
 
