@@ -33,6 +33,8 @@ EXCEPTIONS = {
 """What Windows ends a process with, by its exit status (NTSTATUS, "NTSTATUS Values" at learn.microsoft.com)."""
 WATCH_S = 0.25
 """How often a child that is being waited for is looked at."""
+END_LOOK_S = 0.002
+"""How often one is looked at that was told to end."""
 
 # What would make one process slower or other than the next without anybody having asked for it, or would write to
 # standard error, where a check expects nothing.
@@ -262,15 +264,19 @@ class Child:
         """End the child and what it started: closed channel, then SIGTERM, then SIGKILL. Idempotent."""
         self.leave()
         if not self._flooded:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(grace_s)
+            self._await_end(grace_s)
         if self._family.leads():
             self._family.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.0 if self._flooded else 0.5)
+            self._await_end(0.0 if self._flooded else 0.5)
         self._family.end()
         for thread in self._threads:
             thread.join(1.0)
+
+    def _await_end(self, limit_s: float) -> None:
+        """Wait for the child itself; `Popen.wait` with a limit would look up to 50 ms apart."""
+        deadline = time.monotonic() + limit_s
+        while self._family.leads() and time.monotonic() < deadline:
+            time.sleep(END_LOOK_S)
 
     def rss_bytes(self) -> int:
         """Memory of the child and of what it started, in bytes (see `clocks.rss_bytes`); 0 when it is gone."""

@@ -51,6 +51,7 @@ class Family:
         self._mark = f"{MARK}={mark}".encode()
         _leaders.add(self.pid)
         self._job = job
+        self._stopped: list[psutil.Process] = []
 
     @classmethod
     def start(cls, command: Sequence[str], environment: Mapping[str, str]) -> Self:
@@ -76,11 +77,16 @@ class Family:
 
     def suspend(self) -> None:
         """Take all of it off the CPU (SIGSTOP, or the platform's like)."""
-        self._each("suspend")
+        self._stopped = _alive(reversed(self._pids()))
+        for member in self._stopped:
+            with contextlib.suppress(psutil.Error):
+                member.suspend()
 
     def resume(self) -> None:
-        """Let it run again."""
-        self._each("resume")
+        """Let run again what was stopped; it could start nothing meanwhile."""
+        for member in self._stopped:
+            with contextlib.suppress(psutil.Error):
+                member.resume()
 
     def move(self, cpu: int) -> None:
         """Keep all of it on *cpu*: each thread has a set of CPUs of its own (sched_setaffinity(2)).
@@ -135,11 +141,6 @@ class Family:
             with contextlib.suppress(OSError):  # nobody is left in the group
                 os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
-
-    def _each(self, action: str) -> None:
-        for member in _alive(reversed(self._pids())):
-            with contextlib.suppress(psutil.Error):
-                getattr(member, action)()
 
     def _pids(self, known: Container[int] = ()) -> list[int]:
         """All of it, the child first. Without a child that was waited for: its pid may be anybody's by now."""

@@ -140,4 +140,7 @@ _ROLES = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stderr.flush()
+    # Taking the interpreter apart takes as long as starting it, and nobody waits for what a library does then.
+    os._exit(status)
