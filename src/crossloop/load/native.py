@@ -294,13 +294,13 @@ class NativeTurns:
 
     def closed_latency(self) -> list[Pair]:
         """As `Turns.closed_latency`."""
-        return merge([_pairs(self._state.buckets[:BUCKETS]), _pairs(self._state.buckets[BUCKETS:])])
+        return merge([_counted(self._state.buckets[:BUCKETS]), _counted(self._state.buckets[BUCKETS:])])
 
     def polite_latency(self) -> list[Pair]:
         """As `Turns.polite_latency`."""
         for place in range(self._target.count):
             self._show(place)
-        return merge([_pairs(self._state.buckets[:BUCKETS]), self.latency(polite_waits(self._target))])
+        return merge([_counted(self._state.buckets[:BUCKETS]), self.latency(polite_waits(self._target))])
 
     def counts(self) -> Counts:
         """As `Turns.counts`."""
@@ -316,7 +316,7 @@ class NativeTurns:
             ctypes.c_void_p(values_ns.buffer_info()[0]),
             ctypes.c_int64(len(values_ns)),
         )
-        return _pairs(buckets)
+        return merge([_counted(buckets)])
 
     def open(self, plan: Schedule, last: int, until_ns: int, *, until_quiet: bool = False) -> None:
         """As `Turns.open`."""
@@ -426,11 +426,15 @@ def _calls(until_ns: int) -> Iterator[int]:
     yield until_ns
 
 
-def _pairs(buckets: "array[int]") -> list[Pair]:
-    """A histogram in the journal's form. The buckets are those of `histogram.pairs_of`, and lie within HDR's."""
-    found = []
-    for place, count in enumerate(buckets):
-        if count:
-            shift = max(0, place // 128 - 1)
-            found.append(((place - shift * 128) << shift, count))
-    return merge([found])
+def _least_ns(place: int) -> int:
+    """Least value that a bucket counts (`record` in engine.c)."""
+    shift = max(0, place // 128 - 1)
+    return (place - shift * 128) << shift
+
+
+_LEAST_NS = [_least_ns(place) for place in range(BUCKETS)]
+
+
+def _counted(buckets: "array[int]") -> list[Pair]:
+    """The buckets of C that hold anything, as (least value in ns, count); the journal's lie as these do (`merge`)."""
+    return [(least_ns, count) for least_ns, count in zip(_LEAST_NS, buckets, strict=True) if count]
