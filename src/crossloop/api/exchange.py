@@ -14,7 +14,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from hashlib import shake_256
 from typing import Any, Literal, TypeAlias
 
 Stamp: TypeAlias = Literal["none", "binary", "hex"]
@@ -87,6 +86,8 @@ def echo(size: int, in_flight: int = 1) -> Exchange:
 @cache
 def fixed_filler(size: int) -> bytes:
     """*size* letters, digits, `-` and `_` that are the same in every process (SHAKE256 of nothing, FIPS 202)."""
+    from hashlib import shake_256  # 5 ms and OpenSSL, which a server that echoes need not load
+
     return as_letters(shake_256().digest(size))
 
 
