@@ -13,8 +13,8 @@ kernel's scheduler and the interpreter's lock. The scenario is one text for all:
 coroutines blocks inside the call.
 
 Timed region: from entering the loop with nothing in it until all tasks have ended. Making the tasks is in it
-(`spawn`), and so is their end. Of 4,000 hops in a repetition 400 come to each of 10 tasks, and its making is a small
-part; of 400 tasks each has 10, and the making is a part to reckon with.
+(`spawn`), and so is their end. Of 1,000 hops in a repetition 100 come to each of 10 tasks, and its making is a small
+part; of 100 tasks and more each has 10, and the making is a part to reckon with.
 
 Check: every message made all its hops, each task got exactly the messages that its place in the ring says, and nothing
 is left in a socket. A message carries its number and the hops before it. A guard of 10 s, in a thread that
@@ -61,8 +61,8 @@ ABOUT = ScenarioAbout(
 
 _MESSAGE = struct.Struct("=QQ")
 """Number of the message, and the hops before it, this one included."""
-_HOPS = 4000
-"""Of all messages together in one repetition: some 40 to 100 ms."""
+_LEAST_HOPS, _HOPS_A_TASK = 1000, 10
+"""Of all messages together in one repetition: some 10 to 50 ms, so that the one that runs in is not long either."""
 _LIMIT_S = 10.0
 
 
@@ -74,8 +74,9 @@ class Scenario(Workload):
         super().__init__(adapter, style, parameters, server)
         self._tasks = cast(Tasks, adapter)
         tasks, messages = parameters["tasks"], parameters["messages"]
-        self._expected = _plan(tasks, messages, _HOPS // messages)
-        self._first = [_MESSAGE.pack(number, _HOPS // messages) for number in range(messages)]
+        hops = max(_LEAST_HOPS, _HOPS_A_TASK * tasks) // messages
+        self._expected = _plan(tasks, messages, hops)
+        self._first = [_MESSAGE.pack(number, hops) for number in range(messages)]
         self._got: list[list[bytes]] = []
         self._pairs = [socket.socketpair() for _ in range(tasks)]
         for end in self._ends():

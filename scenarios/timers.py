@@ -69,7 +69,8 @@ _NEAR_S = 0.002
 _FAR_S = (5.0, 60.0)
 _LATENESS_SPREAD_S = 0.050
 _GRACE_S = 0.004
-"""How long the loop goes on after a repetition, to see what ought not to fire: twice `_NEAR_S`."""
+"""How long the loop goes on to see what ought not to fire, twice `_NEAR_S`: after a repetition, or after the last timer
+was made that is cancelled."""
 _LIMIT_S = 5.0
 """Beyond the last timer's time; whoever has not fired by then is lost."""
 _EARLY_ALLOWED_NS = 1_500_000 + int(time.get_clock_info("monotonic").resolution * 1e9)
@@ -95,6 +96,7 @@ class Scenario(Workload):
         self._due_ns = array("q", [0]) * self._count
         self._ran_ns = array("q", [0]) * self._count
         self._creating_ns = 0
+        self._grace_from_s = 0.0
         self._guard: Any = None
         make = self._timekeeper if self._mode == "lateness" else self._counter
         self._callbacks = [make(index) for index in range(self._count)]
@@ -137,6 +139,7 @@ class Scenario(Workload):
             call_later(delay_s, callback)
             for delay_s, callback in zip(self._delays_s, self._callbacks, strict=True)
         ]
+        self._grace_from_s = time.perf_counter()
         for index in self._order:
             cancel(timers[index])
         self._left = 0
@@ -163,6 +166,8 @@ class Scenario(Workload):
         """Cancelled: none has fired. Otherwise: each fired exactly once, and none too early."""
         if self._guard is not None:
             self._loop.cancel(self._guard)
+        if self._mode != "create-cancel":
+            self._grace_from_s = time.perf_counter()
         self._loop.call_later(0.0, self._linger)
         self._loop.run()
         if self._mode == "create-cancel":
@@ -179,7 +184,7 @@ class Scenario(Workload):
             self._record_lateness()
 
     def _linger(self, *_: object) -> None:
-        self._loop.call_later(_GRACE_S, self._end)
+        self._loop.call_later(max(0.0, self._grace_from_s + _GRACE_S - time.perf_counter()), self._end)
 
     def _record_lateness(self) -> None:
         allowed_ns = _EARLY_ALLOWED_NS + self._creating_ns

@@ -3,7 +3,7 @@
 Every program that mixes a loop with threads (a thread pool, a driver that blocks, a signal) goes through
 this: `call_soon_threadsafe`, `ev_async`, `uv_async_send`, a byte down a socket pair. Two modes:
 
-- `throughput`: the threads wake the loop 4,000 times in all, without waiting. Libraries may gather what
+- `throughput`: the threads wake the loop 2,000 times in all, without waiting. Libraries may gather what
   arrives between two turns into one system call, and what they save by that is the answer.
 - `latency`: each thread waits until its wake-up has run before it makes the next; a sample is the time from
   the call until the callback runs. The loop sleeps in the kernel in between, so the sample is the library's
@@ -56,7 +56,7 @@ ABOUT = ScenarioAbout(
     limits={"threads": (1, 256)},
 )
 
-_WAKEUPS = {"throughput": 4000, "latency": 400}
+_WAKEUPS = {"throughput": 2000, "latency": 400}
 """Of all threads together in one repetition: some 10 to 30 ms."""
 _LIMIT_S = 5.0
 _GRACE_S = 0.001

@@ -101,3 +101,22 @@ def test_a_worker_that_drives_itself_says_how_long_its_run_in_waited() -> None:
     answer = room.slice({}, 0.01, 0.001)
     room.close()
     assert answer["run_in_wait_ns"] >= 30e6
+
+
+class Long(Late):
+    """Every repetition waits for what never comes, 20 ms."""
+
+    repetitions = 0
+
+    def run(self) -> int:
+        Long.repetitions += 1
+        self.ours.settimeout(0.02)
+        return super().run()
+
+
+def test_a_repetition_that_is_long_needs_no_run_in() -> None:
+    room = WorkRoom(Idle(), Long, "", None)
+    for _slice in range(2):
+        room.slice({}, run_in_s=0.001, duration_s=0.001)
+    room.close()
+    assert Long.repetitions == 2 + 1

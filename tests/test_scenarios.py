@@ -60,7 +60,7 @@ def server() -> Iterator[Server]:
         pytest.param(timers, CANCEL, 300, 0, id="timers-create-cancel"),
         pytest.param(timers, FIRE, 300, 0, id="timers-fire"),
         pytest.param(timers, LATENESS, 50, 50, id="timers-lateness"),
-        pytest.param(wakeups, THROUGHPUT, 4000, 0, id="wakeups-throughput"),
+        pytest.param(wakeups, THROUGHPUT, 2000, 0, id="wakeups-throughput"),
         pytest.param(wakeups, LATENCY, 400, 400, id="wakeups-latency"),
     ],
 )

@@ -7,18 +7,20 @@ import math
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from crossloop.bench.progress import UNWATCHED, Watch
 from crossloop.bench.results import Results
 from crossloop.bench.rooms import Room, SliceRoom, open_room
 from crossloop.bench.site import Site
-from crossloop.bench.stages import START_S, Comparison, Due, Row, Stage, row_seed
+from crossloop.bench.stages import Comparison, Due, Row, Stage, row_seed
 from crossloop.journal import PlainPhase, SliceRecord
 from crossloop.supervise.child import ChildError
 
 WORTH_STARTING = 0.25
 """Part of a generation that the rest of a budget must hold for another one to be begun."""
+
 
 Found = TypeVar("Found")
 
@@ -99,10 +101,11 @@ class Measuring:
             try:
                 if row in failed:
                     raise failed[row]
-                room.visit(row, comparison, self._stage.steps(row, comparison, ())[:1], 0)
+                first_step = self._stage.steps(row, comparison, ())[0]
+                room.visit(row, comparison, [replace(first_step, runs_in=False)], 0)
             except ChildError as error:
                 self._results.note(row, comparison, error)
-            self._watch.done(START_S + self._stage.slice_s())
+            self._watch.done(self._stage.start_s())
 
     def _round(
         self,

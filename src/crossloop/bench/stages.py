@@ -73,6 +73,8 @@ class Step:
     phase: Phase
     rate: float = 0.0
     """Offered operations a second; 0 in a closed loop, and where the process drives itself."""
+    runs_in: bool = True
+    """Whether an unmeasured run-in comes before it; not before a slice that nobody keeps."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,10 @@ class Stage(ABC):
         """Rows that are visited once more when the others were visited."""
         return ()
 
+    def start_s(self) -> float:
+        """Estimated time to start a process, to warm it by a slice without run-in, and to end it."""
+        return START_S + VISIT_S + self.pace.slice_ms / 1e3
+
     def slice_s(self) -> float:
         """A slice with its run-in."""
         return (self.pace.slice_ms + self.pace.run_in_ms) / 1e3
@@ -270,7 +276,7 @@ class Rounds(Stage):
         visits = sum(
             one.rounds * sum(self.visit_s(row, one) for row in one.measured) for one in self.comparisons
         )
-        return self.pace.generations * (len(self.rows) * (START_S + self.slice_s()) + visits)
+        return self.pace.generations * (len(self.rows) * self.start_s() + visits)
 
     def visit_s(self, row: Row, comparison: Comparison) -> float:
         """By its slices and connections."""

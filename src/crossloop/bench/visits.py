@@ -70,14 +70,14 @@ class WorkVisit:
         self, row: Row, subject: Subject[Ready], comparison: Comparison, steps: Sequence[Step], seed: int
     ) -> list[Taken]:
         """As `Visit` says."""
-        order = {
-            "do": "slice",
-            "parameters": comparison.parameters,
-            "run_in_ms": self.pace.run_in_ms,
-            "duration_ms": self.pace.slice_ms,
-        }
         taken = []
         for step in steps:
+            order = {
+                "do": "slice",
+                "parameters": comparison.parameters,
+                "run_in_ms": self.pace.run_in_ms if step.runs_in else 0,
+                "duration_ms": self.pace.slice_ms,
+            }
             answer = subject.child.ask(order, SliceAnswer, self.limit_s)
             answer = msgspec.structs.replace(answer, rss_bytes=subject.child.rss_bytes())
             taken.append(Taken(step.phase, answer))
@@ -112,7 +112,7 @@ class LoadVisit:
         order = Slice(
             target=str(row),
             phase="rate" if step.rate else "capacity",
-            run_in_ms=self.pace.run_in_ms,
+            run_in_ms=self.pace.run_in_ms if step.runs_in else 0,
             duration_ms=self.pace.slice_ms,
             seed=seed,
             rate=step.rate,
