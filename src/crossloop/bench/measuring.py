@@ -21,6 +21,8 @@ from crossloop.supervise.child import ChildError
 WORTH_STARTING = 0.25
 """Part of a generation that the rest of a budget must hold for another one to be begun."""
 
+PREPARED = 2
+"""Processes that are started side by side where each lives for one visit: one for each CPU of a run."""
 
 Found = TypeVar("Found")
 
@@ -141,7 +143,10 @@ def visits(
     watch: Watch,
 ) -> Iterator[tuple[Row, list[Found]]]:
     """Visit *rows* once each in random order; what each has found. Raises ChildError as `Results.note` does."""
-    for row in order.sample(list(rows), len(rows)):
+    ordered = order.sample(list(rows), len(rows))
+    for place, row in enumerate(ordered):
+        if place % PREPARED == 0:
+            room.prepare(ordered[place : place + PREPARED])
         seed = order.randrange(2**31)
         watch.tell(f"{comparison}: {row}")
         refused = stage.refused(row, comparison, results.slices, site.conditions.limit_bytes)

@@ -53,6 +53,14 @@ class Room(Generic[Said, Found]):
                 failed = dict.fromkeys(failed, error)
         return failed
 
+    def prepare(self, rows: Iterable[Row]) -> None:
+        """Of processes that live for one visit: start those of the next visits side by side, while nothing is measured.
+
+        One that does not start is started again for its visit, which says why.
+        """
+        if not self._lasting:
+            self._subjects.start_all(rows)
+
     def visit(self, row: Row, comparison: Comparison, steps: Sequence[Step], seed: int) -> list[Found]:
         """Visit a row, once more when a process beside it is lost.
 

@@ -64,7 +64,7 @@ class Subjects(Generic[Said]):
         cpus = [conditions.server_cpu, conditions.load_cpu]
         places = itertools.cycle(cpus)
         begun: deque[tuple[Row, Child]] = deque()
-        todo = deque(rows)
+        todo = deque(row for row in rows if row not in self._subjects)
         try:
             while todo or begun:
                 row = todo[0] if todo else begun[0][0]
