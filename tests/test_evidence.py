@@ -14,6 +14,7 @@ import pytest
 from crossloop.bench.evidence import subject, take_evidence
 from crossloop.bench.header import cpus
 from crossloop.bench.site import Conditions, Site
+from crossloop.bench.stages import Row
 from crossloop.journal import EvidenceRecord, JournalError, JournalWriter, SystemCalls, read_journal
 from crossloop.measure.syscalls import Count, TracingError, parsed, traced, tracer
 from crossloop.report.evidence_section import peculiarities
@@ -274,6 +275,14 @@ def test_a_figure_or_its_reason_is_there_and_not_both(tmp_path: Path) -> None:
             else:
                 journal.write(record)
                 assert read_journal(path)[1] == record
+
+
+def test_quick_has_evidence_of_the_first_style_of_each_adapter() -> None:
+    suite = load_suite()
+    probed = [probe(suite, suite.adapters["asyncio"], suite.scenarios)]
+    found = subject(planned("quick", [suite.scenarios["tcp-echo"]], probed))
+    assert found is not None
+    assert found[1].rows == (Row("asyncio", "protocol"),)
 
 
 # A pass on real servers

@@ -51,6 +51,8 @@ class Profile:
     length is not fixed."""
     more: float = 0.0
     """Part of the plan's time that may be added to get there; 0: the rounds are fixed, unless a budget is given."""
+    evidence_of_first_styles: bool = False
+    """Whether the evidence pass takes the first style of each adapter alone; otherwise all."""
     references_everywhere: bool = False
     """Whether all native references run on each set of parameters; otherwise on the headline, and the first on all."""
 
@@ -96,6 +98,7 @@ PROFILES: Mapping[str, Profile] = {
             brief_rounds=ROUNDS_TO_SEPARATE,
             climb=Pace(generations=1, slice_ms=200, run_in_ms=30),
             climb_slices=2,
+            evidence_of_first_styles=True,
         ),
         Profile(
             name="standard",
