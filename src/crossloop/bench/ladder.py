@@ -44,9 +44,9 @@ class Climb(Stage):
         return self.pace.generations * visits
 
     def visit_s(self, row: Row, comparison: Comparison) -> float:
-        """With the process that it starts, alone."""
+        """With the process that it starts."""
         slices = comparison.rounds * self.slice_s()
-        return 2 * START_S + VISIT_S + slices + comparison.connections * CONNECT_S
+        return START_S + VISIT_S + slices + comparison.connections * CONNECT_S
 
     def due(self, generation: int, done: Mapping[SetKey, int], seed: int) -> list[Due]:
         """From the lowest rung up."""

@@ -37,12 +37,15 @@ COMMON_RATE_PER_S = 5_000.0
 COMMON_BYTES_PER_S = 100e6
 """The offered load common to all adapters: 5,000 requests or 100 MB a second, whichever is less. Every
 adapter reaches it on one CPU of a small virtual machine, so that latencies are compared at equal work."""
-START_S = 0.2
-"""Time to start, warm and end one worker, two of them side by side, for the estimate; measured on two CPUs of a virtual
+START_S = 0.1
+"""Time to start and end one worker, two of them side by side, for the estimate; measured on two CPUs of a virtual
 machine, as are those below."""
-VISIT_S = 0.010
+VISIT_S = 0.009
 """Time that a visit takes beside its slices: resuming, connecting, asking, stopping."""
-CONNECT_S = 0.0002
+WORKLOAD_S = 0.02
+"""Time that a visit of a process that drives itself takes besides: what whole repetitions take beyond slice and run-in,
+and what is made and verified between them. The mean over the scenarios of this suite; DNS takes twice that."""
+CONNECT_S = 0.0001
 """Time to make and close one of many connections."""
 
 
@@ -281,7 +284,8 @@ class Rounds(Stage):
     def visit_s(self, row: Row, comparison: Comparison) -> float:
         """By its slices and connections."""
         slices = 1 if row in comparison.references else 1 + len(comparison.rates)
-        return VISIT_S + slices * self.slice_s() + comparison.connections * CONNECT_S
+        beside = comparison.connections * CONNECT_S if comparison.driven else WORKLOAD_S
+        return VISIT_S + slices * self.slice_s() + beside
 
     def due(self, generation: int, done: Mapping[SetKey, int], seed: int) -> list[Due]:
         """In random order within each round."""
