@@ -1,0 +1,76 @@
+"""Whoever waits for a child gets its exit status, or the signal that ended it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="Do a child's exit status and the signal that ends it arrive?",
+    rule="The return code is the exit status, and -N where signal N ended the child (POSIX).",
+    source="https://docs.python.org/3/library/asyncio-subprocess.html#asyncio.subprocess.Process.returncode",
+    limit_s=20,
+)
+EXITS = (sys.executable, "-S", "-c", "raise SystemExit(7)")
+WAITS = (sys.executable, "-S", "-c", "input()")
+STATUS = [7, -signal.SIGTERM if sys.platform != "win32" else 1]
+
+
+def verdict(status: list[int | None]) -> Answer:
+    return answered(status == STATUS, "another status", f"{status}, expected {STATUS}")
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> list[int | None]:
+        exits = await asyncio.create_subprocess_exec(*EXITS)
+        waits = await asyncio.create_subprocess_exec(*WAITS, stdin=subprocess.PIPE)
+        waits.terminate()
+        return [await exits.wait(), await waits.wait()]
+
+    return verdict(run(new_loop, main))
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    from tornado.process import Subprocess
+
+    async def main() -> Answer:
+        exits = Subprocess(EXITS)
+        waits = Subprocess(WAITS, stdin=subprocess.PIPE)
+        waits.proc.terminate()
+        return verdict([await one.wait_for_exit(raise_error=False) for one in (exits, waits)])
+
+    answer: Answer = io_loop.run_sync(main)
+    return answer
+
+
+def on_gevent() -> Answer:
+    from gevent import subprocess as cooperative
+
+    exits = cooperative.Popen(EXITS)
+    waits = cooperative.Popen(WAITS, stdin=subprocess.PIPE)
+    waits.terminate()
+    return verdict([exits.wait(), waits.wait()])
+
+
+def on_pyev() -> Answer:
+    import pyev
+
+    loop = pyev.default_loop()
+    exits, waits = subprocess.Popen(EXITS), subprocess.Popen(WAITS, stdin=subprocess.PIPE)
+    watchers = [
+        pyev.Child(child.pid, False, loop, lambda watcher, _: watcher.stop()) for child in (exits, waits)
+    ]
+    for watcher in watchers:
+        watcher.start()
+    waits.terminate()
+    loop.start()  # ends when nothing is watched
+    return verdict([os.waitstatus_to_exitcode(watcher.rstatus) for watcher in watchers])

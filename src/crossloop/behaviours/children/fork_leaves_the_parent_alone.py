@@ -1,0 +1,44 @@
+"""What a forked child does with the loop that it has a copy of does not reach the parent's."""
+
+import os
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.frames import pair
+from crossloop.behaviours.plain_loop import PlainLoop
+
+ABOUT = Behaviour(
+    question="When a child of os.fork() stops watching a socket, does its parent still hear of that socket?",
+    rule="A fork copies descriptors and not what they refer to: one epoll set serves both processes.",
+    source="https://man7.org/linux/man-pages/man7/epoll.7.html",
+    reports=(
+        "https://github.com/python/asyncio/issues/347",
+        "https://github.com/python/cpython/issues/85789",
+        "https://github.com/libuv/libuv/pull/846",
+    ),
+    platforms=("linux", "darwin", "bsd"),
+)
+PATIENCE_S = 1.0
+
+
+def on_loop(loop: PlainLoop) -> Answer:
+    heard = list[bytes]()
+    with pair() as (mine, peers):
+
+        def readable() -> None:
+            heard.append(mine.recv(1))
+            loop.stop()
+
+        def fork() -> None:
+            if child := os.fork():
+                os.waitpid(child, 0)
+                peers.send(b"x")
+                return
+            try:
+                forget()
+            finally:
+                os._exit(0)
+
+        forget = loop.watch(mine.fileno(), readable)
+        loop.after(0.001, fork)
+        loop.run_for(PATIENCE_S)
+    return answered(heard == [b"x"], "the parent hears nothing more of it")

@@ -1,0 +1,40 @@
+"""communicate() brings much data to a child and back."""
+
+import asyncio
+import subprocess
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run
+
+ABOUT = Behaviour(
+    question="Does communicate() bring a megabyte to a child and back?",
+    rule="Input is written while output is read, so that neither process waits for the other.",
+    source="https://docs.python.org/3/library/asyncio-subprocess.html#asyncio.subprocess.Process.communicate",
+    platforms=("linux", "darwin", "bsd"),
+)
+DATA = bytes(range(256)) * 4096
+COPIES = ("/bin/cat",)
+PIPE = subprocess.PIPE
+
+
+def verdict(copied: bytes) -> Answer:
+    return answered(
+        copied == DATA, "what comes back is something else", f"{len(copied)} of {len(DATA)} bytes"
+    )
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        copies = await asyncio.create_subprocess_exec(*COPIES, stdin=PIPE, stdout=PIPE)
+        copied, _errors = await copies.communicate(DATA)
+        return verdict(copied)
+
+    return run(new_loop, main)
+
+
+def on_gevent() -> Answer:
+    from gevent.subprocess import Popen
+
+    copied, _errors = Popen(COPIES, stdin=PIPE, stdout=PIPE).communicate(DATA)
+    return verdict(copied)
