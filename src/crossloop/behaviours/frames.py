@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 import os
 import socket
+import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from crossloop.behaviours.families import NewLoop
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
 
 _Result = TypeVar("_Result")
 QUIET_S = 0.1
@@ -40,6 +45,32 @@ def pair(*, blocking: bool = False) -> Iterator[tuple[socket.socket, socket.sock
         one.setblocking(blocking)
         other.setblocking(blocking)
         yield one, other
+
+
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    """(end that connected, end that was accepted) over loopback; each call on them waits for at most `WAIT_S`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connected = socket.create_connection(listener.getsockname())
+        accepted, _address = listener.accept()
+    connected.settimeout(WAIT_S)
+    accepted.settimeout(WAIT_S)
+    return connected, accepted
+
+
+def reset(sock: socket.socket) -> None:
+    """End a TCP connection by a reset, as a process that dies with unread data does (SO_LINGER, socket(7))."""
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    sock.close()
+
+
+def receive_all(sock: socket.socket) -> bytes:
+    """What arrives until the end of file. Raises OSError for a reset, TimeoutError after `WAIT_S` of silence."""
+    sock.settimeout(WAIT_S)
+    received = bytearray()
+    while data := sock.recv(65536):
+        received += data
+    return bytes(received)
 
 
 @contextlib.contextmanager
@@ -72,6 +103,17 @@ def descriptors_open() -> int:
     """How many descriptors this process has open, by the system's own list; 0 where there is none (Windows)."""
     listed = Path("/dev/fd")
     return len(os.listdir(listed)) if listed.exists() else 0  # noqa: PTH208  (no object for each is wanted)
+
+
+def run_on(io_loop: "IOLoop", main: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
+    """The result of *main* on tornado's loop."""
+    result: _Result = io_loop.run_sync(main)
+    return result
+
+
+async def beside(work: Callable[[], _Result]) -> _Result:
+    """The result of *work*, which blocks in a thread of its own while the loop runs."""
+    return await asyncio.wrap_future(aside(work))
 
 
 class Stretch:
