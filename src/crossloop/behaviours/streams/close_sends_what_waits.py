@@ -1,0 +1,47 @@
+"""Write the answer, close: the shortest way to end an exchange, and the last bytes must not be lost by it."""
+
+from typing import TYPE_CHECKING
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import beside, receive_all, run, run_on, tcp_pair
+from crossloop.behaviours.recorder import Recorder, attached
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="When a program writes much and closes at once, does all of it arrive?",
+    rule="close sends what is buffered before the connection ends.",
+    source="https://docs.python.org/3/library/asyncio-protocol.html#asyncio.BaseTransport.close",
+    reports=("https://github.com/python/cpython/pull/128037",),
+)
+SIZE = 8 << 20
+
+
+def verdict(received: bytes) -> Answer:
+    return answered(len(received) == SIZE, "what waits is dropped", f"{len(received)} of {SIZE} bytes")
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        recorder = await attached(ours, Recorder())
+        recorder.transport.write(bytes(SIZE))
+        recorder.transport.close()
+        return verdict(await beside(lambda: receive_all(peer)))
+
+    return run(new_loop, main)
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    from tornado.iostream import IOStream
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream = IOStream(ours)
+        stream.write(bytes(SIZE)).add_done_callback(lambda written: written.exception())
+        stream.close()
+        return verdict(await beside(lambda: receive_all(peer)))
+
+    return run_on(io_loop, main)

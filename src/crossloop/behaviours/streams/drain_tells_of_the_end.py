@@ -1,0 +1,76 @@
+"""A program that only writes learns of the end of its connection from drain, or never."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no, yes
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import reset, run, run_on, tcp_pair
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="Does a program that only writes and drains hear that its peer is gone?",
+    rule="Once the connection is lost, awaiting drain raises ConnectionResetError or what ended the connection.",
+    source="https://docs.python.org/3/library/asyncio-stream.html#asyncio.StreamWriter.drain",
+    reports=("https://github.com/MagicStack/uvloop/issues/552",),
+)
+TIMES = 200
+NEVER = "it may go on for ever"
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    logging.getLogger("asyncio").disabled = True  # it warns of writes to a lost connection
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        _reader, writer = await asyncio.open_connection(sock=ours)
+        reset(peer)
+        try:
+            for _ in range(TIMES):
+                writer.write(b"to nobody")
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        except ConnectionError as error:
+            return yes(repr(error))
+        except Exception as error:
+            return no(f"raises {type(error).__name__}", str(error))
+        return no(NEVER)
+
+    return run(new_loop, main)
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    from tornado.iostream import IOStream, StreamClosedError
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream = IOStream(ours)
+        reset(peer)
+        try:
+            for _ in range(TIMES):
+                await stream.write(b"to nobody")
+                await asyncio.sleep(0.001)
+        except StreamClosedError as error:
+            return answered(isinstance(error.real_error, ConnectionError), "without the reason", repr(error))
+        return no(NEVER)
+
+    return run_on(io_loop, main)
+
+
+def on_gevent() -> Answer:
+    import gevent
+    import gevent.socket
+
+    ours, peer = tcp_pair()
+    stream = gevent.socket.socket(fileno=ours.detach())
+    reset(peer)
+    try:
+        for _ in range(TIMES):
+            stream.sendall(b"to nobody")
+            gevent.sleep(0.001)
+    except ConnectionError as error:
+        return yes(repr(error))
+    return no(NEVER)

@@ -1,0 +1,83 @@
+"""`except ConnectionRefusedError` is how programs find that a server is not up yet, and try again."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run, run_on
+from crossloop.behaviours.recorder import Recorder
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+ABOUT = Behaviour(
+    question="Is a refused connection a ConnectionRefusedError, also where a name has several addresses?",
+    rule="An error of the system keeps its number, by which its class is chosen. Where every address of a name "
+    "refuses, the connection is refused.",
+    source="https://docs.python.org/3/library/exceptions.html#ConnectionRefusedError",
+    reports=(
+        "https://github.com/python/cpython/issues/74166",
+        "https://github.com/python-websockets/websockets/issues/593",
+        "https://github.com/aio-libs/aiohappyeyeballs/issues/76",
+    ),
+)
+
+
+def refusing() -> Iterator[tuple[str, str | None, int]]:
+    """(words, host, port) where nobody listens. No host means this host: both its addresses, IPv6 and IPv4."""
+    bound = socket.socket(socket.AF_INET)
+    bound.bind(("127.0.0.1", 0))
+    yield "one address", "127.0.0.1", bound.getsockname()[1]
+    if len(socket.getaddrinfo(None, 1, type=socket.SOCK_STREAM)) > 1 and socket.has_dualstack_ipv6():
+        yield "several addresses", None, bound.getsockname()[1]
+    bound.close()
+
+
+def verdict(errors: dict[str, BaseException | None]) -> Answer:
+    other = {place: error for place, error in errors.items() if not isinstance(error, ConnectionRefusedError)}
+    how = ", ".join(f"{type(error).__name__} from {place}" for place, error in other.items())
+    return answered(not other, how, repr(other or errors))
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        errors = dict[str, BaseException | None]()
+        for place, host, port in refusing():
+            try:
+                await asyncio.get_running_loop().create_connection(Recorder, host, port)  # type: ignore[arg-type]
+            except OSError as error:
+                errors[place] = error
+        return verdict(errors)
+
+    return run(new_loop, main)
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    from tornado.iostream import StreamClosedError
+    from tornado.tcpclient import TCPClient
+
+    async def main() -> Answer:
+        errors = dict[str, BaseException | None]()
+        for place, host, port in refusing():
+            try:
+                await TCPClient().connect(host, port)  # type: ignore[arg-type]
+            except StreamClosedError as error:
+                errors[place] = error.real_error
+        return verdict(errors)
+
+    return run_on(io_loop, main)
+
+
+def on_gevent() -> Answer:
+    import gevent.socket
+
+    errors = dict[str, BaseException | None]()
+    for place, host, port in refusing():
+        try:
+            gevent.socket.create_connection((host, port))
+        except OSError as error:
+            errors[place] = error
+    return verdict(errors)

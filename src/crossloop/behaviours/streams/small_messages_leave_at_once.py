@@ -1,0 +1,84 @@
+"""Nagle's algorithm holds a small message back until the one before it is acknowledged, often 40 ms later."""
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.frames import run, run_on
+from crossloop.behaviours.recorder import Recorder
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+    from tornado.iostream import IOStream
+
+ABOUT = Behaviour(
+    question="Does a small message over TCP leave at once, while the one before it is not acknowledged?",
+    rule="asyncio sets TCP_NODELAY on all TCP connections, made and accepted ones. Without it the system holds small "
+    "messages back (RFC 9293, 3.7.4).",
+    source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.create_connection",
+)
+
+
+def verdict(connected: socket.socket, accepted: socket.socket) -> Answer:
+    """From the two sockets of a connection, as the library has set them up."""
+    lacking = [
+        side
+        for side, sock in (("connected", connected), ("accepted", accepted))
+        if not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    ]
+    return answered(not lacking, f"TCP_NODELAY is not set on {' and '.join(lacking)} sockets")
+
+
+def on_asyncio(new_loop: NewLoop) -> Answer:
+    async def main() -> Answer:
+        loop = asyncio.get_running_loop()
+        accepted: asyncio.Future[asyncio.BaseTransport] = loop.create_future()
+
+        class Accepted(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                accepted.set_result(transport)
+
+        server = await loop.create_server(Accepted, "127.0.0.1", 0)
+        transport, _ = await loop.create_connection(Recorder, *server.sockets[0].getsockname())
+        return verdict(transport.get_extra_info("socket"), (await accepted).get_extra_info("socket"))
+
+    return run(new_loop, main)
+
+
+def on_tornado(io_loop: "IOLoop") -> Answer:
+    from tornado.tcpclient import TCPClient
+    from tornado.tcpserver import TCPServer
+    from tornado.testing import bind_unused_port
+
+    async def main() -> Answer:
+        accepted: asyncio.Future[IOStream] = asyncio.get_running_loop().create_future()
+
+        class Server(TCPServer):
+            def handle_stream(self, stream: "IOStream", address: object) -> None:
+                accepted.set_result(stream)
+
+        listener, port = bind_unused_port()
+        Server().add_socket(listener)
+        stream = await TCPClient().connect("127.0.0.1", port)
+        return verdict(stream.socket, (await accepted).socket)
+
+    return run_on(io_loop, main)
+
+
+def on_gevent() -> Answer:
+    import gevent.socket
+    from gevent.event import AsyncResult, Event
+    from gevent.server import StreamServer
+
+    accepted, done = AsyncResult(), Event()
+
+    def handle(stream: socket.socket, _address: object) -> None:
+        accepted.set(stream)
+        done.wait()  # the server closes it when its handler returns
+
+    server = StreamServer(("127.0.0.1", 0), handle)
+    server.start()
+    connected = gevent.socket.create_connection(server.address)
+    return verdict(connected, accepted.get())
