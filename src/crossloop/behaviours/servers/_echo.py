@@ -1,0 +1,71 @@
+"""The same small server in each family's words, and its client."""
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any, cast
+
+from crossloop.behaviours.frames import WAIT_S
+
+if TYPE_CHECKING:
+    from tornado.iostream import IOStream
+    from tornado.tcpserver import TCPServer
+
+
+class Echo(asyncio.Protocol):
+    """Sends back what it receives."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+async def listening() -> tuple[asyncio.Server, tuple[str, int]]:
+    """A server of `Echo` on loopback, and its address."""
+    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
+    return server, server.sockets[0].getsockname()
+
+
+def tornado_echo() -> "TCPServer":
+    """tornado's server of the same."""
+    from tornado.iostream import StreamClosedError
+    from tornado.tcpserver import TCPServer
+
+    class EchoServer(TCPServer):
+        async def handle_stream(self, stream: "IOStream", address: Any) -> None:
+            with contextlib.suppress(StreamClosedError):
+                while True:
+                    await stream.write(await stream.read_bytes(65536, partial=True))
+
+    return EchoServer()
+
+
+def gevent_echo(stream: Any, _address: object) -> None:
+    """gevent's handler of the same."""
+    with contextlib.suppress(OSError):
+        while data := stream.recv(65536):
+            stream.sendall(data)
+
+
+def connected(address: Any) -> socket.socket:
+    """A client, each call on which waits for at most `WAIT_S`. Raises OSError."""
+    return socket.create_connection(address, timeout=WAIT_S)
+
+
+def is_served(client: socket.socket) -> bool:
+    """Whether *client* gets its question back."""
+    with contextlib.suppress(OSError):
+        client.sendall(b"question")
+        return client.recv(100) == b"question"
+    return False
+
+
+def may_connect(address: Any) -> bool:
+    """Whether somebody listens there."""
+    try:
+        connected(address).close()
+    except OSError:
+        return False
+    return True
