@@ -1,0 +1,48 @@
+"""Reports by people who use these libraries: asked for by name, the versions that they are about answer as they say."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crossloop.behaviours.asking import ask
+from crossloop.behaviours.catalogue import catalogue
+from crossloop.installing.builds import bring_build, wanted_build
+from tests.asking import SUITE
+
+pytestmark = pytest.mark.network
+
+LATE = "it is heard a tenth of a second late or more"
+SPINS = "the loop spins once the file is readable"
+CASES = (
+    ("gevent-libev", "24.11.1", "closed-before-the-loop-runs", "yes", ""),
+    ("gevent-libev", "25.4.1", "closed-before-the-loop-runs", "crashed", "ended by SIGABRT"),
+    ("gevent-libuv", "24.11.1", "closed-before-the-loop-runs", "crashed", "ended by SIGABRT"),
+    ("gevent-libev", "24.11.1", "restart-counts-anew", "no", "it goes on counting"),
+    ("gevent-libuv", "24.11.1", "restart-counts-anew", "yes", ""),
+    ("gevent-libuv", "24.11.1", "handler-runs-while-idle", "no", LATE),
+    ("gevent-libev", "24.11.1", "handler-runs-while-idle", "yes", ""),
+    ("gevent-libuv", "24.11.1", "ctrl-c-while-idle", "no", LATE),
+    ("uvloop", "0.21.0", "duplicate-left-open", "no", SPINS),
+    ("uvloop", "0.21.0", "flags-kept", "no", "it is non-blocking from then on"),
+    ("uvloop", "0.21.0", "never-early", "no", "some fire up to two milliseconds early"),
+)
+"""Adapter, version of its binding, behaviour, answer, how. Python 3.11 and 3.12 on Linux have wheels of them all."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where builds are kept: each is brought once."""
+    return tmp_path_factory.mktemp("builds")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "version", "behaviour", "answer", "how"), CASES, ids=[" ".join(case[:3]) for case in CASES]
+)
+def test_the_version_answers_as_its_report_says(
+    place: Path, adapter: str, version: str, behaviour: str, answer: str, how: str
+) -> None:
+    build = bring_build(wanted_build(SUITE.adapters[adapter], version), place)
+    suite = replace(SUITE, paths=(build.folder, *SUITE.paths))
+    record = ask(suite, SUITE.adapters[adapter], catalogue()[behaviour], label=f"{adapter}@{version}")
+    assert (record.answer, record.how) == (answer, how), record
