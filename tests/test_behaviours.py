@@ -4,8 +4,10 @@ import sys
 
 import pytest
 
+from crossloop.api.about import is_on
+from crossloop.behaviours.asking import questions
 from crossloop.behaviours.catalogue import GROUPS, Entry, catalogue
-from tests.asking import answer_of, faulty_answer
+from tests.asking import SUITE, answer_of, faulty_answer
 
 STREAMS_AND_SERVERS = {
     "out-of-descriptors": ("no", "one lack is reported again and again"),
@@ -50,13 +52,13 @@ A loop with a fault of its own need not answer otherwise there.
 """
 
 
-@pytest.mark.parametrize("behaviour", catalogue())
+@pytest.mark.parametrize("behaviour", [one.id for one in catalogue().values() if is_on(one.about.platforms)])
 def test_a_provoked_fault_is_seen(behaviour: str) -> None:
     answer = faulty_answer(behaviour)
     assert answer.answer != "yes", answer
 
 
-@pytest.mark.parametrize("behaviour", [one.id for one in catalogue().values() if "asyncio" in one.families])
+@pytest.mark.parametrize("behaviour", [one.id for one in questions(SUITE.adapters["asyncio"])])
 def test_the_standard_librarys_loop_keeps_the_rules(behaviour: str) -> None:
     answer = answer_of("asyncio", behaviour)
     assert (answer.answer, answer.how) == EXCEPTIONS.get(behaviour, ("yes", "")), answer

@@ -3,32 +3,30 @@
 import asyncio
 import os
 import selectors
+import sys
 from collections.abc import Callable
 from typing import Any
 
 Loop = asyncio.SelectorEventLoop
-KeyAndEvents = tuple[selectors.SelectorKey, int]
+
+
+class Spins(Loop):
+    """Once it watches, it never sleeps."""
+
+    def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:
+        super().add_reader(fd, callback, *args)
+        self.again()
+
+    def again(self) -> None:
+        self.call_soon(self.again)
 
 
 def closed_while_watched() -> asyncio.AbstractEventLoop:
-    return Loop(selectors.PollSelector())  # it is told of the closed number for ever
+    return Spins()
 
 
 def closed_before_the_loop_runs() -> asyncio.AbstractEventLoop:
-    return Loop(selectors.PollSelector())
-
-
-class KeepsNumbers(selectors.EpollSelector):
-    """Leaves what is unregistered to the kernel, which forgets it only when the file ends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left = dict[int, selectors.SelectorKey]()
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        key = self.get_key(fileobj)
-        self.left[key.fd] = key
-        return key
+    return Spins()
 
 
 def number_given_out_again() -> asyncio.AbstractEventLoop:
@@ -58,22 +56,14 @@ def closed_and_given_out_again() -> asyncio.AbstractEventLoop:
 
 
 def duplicate_left_open() -> asyncio.AbstractEventLoop:
-    class Spins(Loop):
-        def remove_reader(self, fd: Any) -> bool:
-            removed = super().remove_reader(fd)
-            self.call_soon(self.again)
-            return removed
-
-        def again(self) -> None:
-            self.call_soon(self.again)
-
     return Spins()
 
 
 def flags_kept() -> asyncio.AbstractEventLoop:
     class NonBlocking(Loop):
         def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:
-            os.set_blocking(fd, False)
+            if sys.platform != "win32":
+                os.set_blocking(fd, False)
             super().add_reader(fd, callback, *args)
 
     return NonBlocking()
@@ -93,35 +83,31 @@ def regular_file() -> asyncio.AbstractEventLoop:
     return Deaf()
 
 
-class WithoutHangUp(selectors.EpollSelector):
-    """Passes on what can be read, and no hang-up."""
-
-    def select(self, timeout: float | None = None) -> list[KeyAndEvents]:
-        return [(key, events) for key, events in super().select(timeout) if self.readable(key)]
-
-    def readable(self, key: selectors.SelectorKey) -> bool:
-        import fcntl
-        import struct
-        import termios
-
-        waiting = fcntl.ioctl(key.fd, termios.FIONREAD, b"\0" * 4)
-        return struct.unpack("i", waiting) != (0,)
-
-
 def terminal() -> asyncio.AbstractEventLoop:
     return Deaf()
 
 
 def end_of_a_pipe() -> asyncio.AbstractEventLoop:
-    return Loop(WithoutHangUp())
+    class HearsOnce(Loop):
+        def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:
+            def once() -> None:
+                callback(*args)
+                self.remove_reader(fd)
+
+            super().add_reader(fd, once)
+
+    return HearsOnce()
+
+
+class Eager(Loop):
+    """Calls back when there is nothing to read."""
+
+    def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:
+        super().add_reader(fd, callback, *args)
+        self.call_later(0.01, callback, *args)
 
 
 def fifo_before_its_writer() -> asyncio.AbstractEventLoop:
-    class Eager(Loop):
-        def add_reader(self, fd: Any, callback: Callable[..., object], *args: Any) -> None:
-            super().add_reader(fd, callback, *args)
-            self.call_later(0.01, callback, *args)
-
     return Eager()
 
 
@@ -167,12 +153,7 @@ def unwatched_twice() -> asyncio.AbstractEventLoop:
 
 
 def urgent_data() -> asyncio.AbstractEventLoop:
-    class WithPriority(selectors.PollSelector):
-        """Asks for urgent data as well and takes it for data to read."""
-
-        _EVENT_READ = selectors.PollSelector._EVENT_READ | 2  # type: ignore[attr-defined]
-
-    return Loop(WithPriority())
+    return Eager()
 
 
 def refused_connect() -> asyncio.AbstractEventLoop:

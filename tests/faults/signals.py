@@ -3,6 +3,7 @@
 import asyncio
 import selectors
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ class WaitsOn(selectors.SelectSelector):
     """Waits by a C library that a signal does not interrupt: it is blocked meanwhile, for at most 0.3 s."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if sys.platform == "win32":
+            raise NotImplementedError("nothing of this is asked there")
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGINT})
         try:
             return super().select(0.3 if timeout is None else min(timeout, 0.3))

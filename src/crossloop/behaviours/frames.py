@@ -140,12 +140,15 @@ class Stretch:
         return f"{1000 * self.cpu_s:.0f} of {1000 * self.elapsed_s:.0f} ms on a CPU"
 
 
-def spins(run: Callable[[], object]) -> bool:
-    """Whether *run*, which only waits, needs a CPU for that. Called three times: once it may have waited for one."""
-    for _ in range(3):
+def spins(run: Callable[[], object], seconds: float) -> bool:
+    """Whether *run*, which has nothing to do for *seconds*, does not sleep meanwhile.
+
+    Called up to five times: who sleeps does so at least once, however long it waits for a CPU then.
+    """
+    for _ in range(5):
         with Stretch() as stretch:
             run()
-        if not stretch.busy:
+        if stretch.elapsed_s - stretch.cpu_s - stretch.waited_s > seconds / 3:
             return False
     return True
 

@@ -17,4 +17,4 @@ def on_loop(loop: PlainLoop) -> Answer:
     with pair() as (watched, _peer):
         loop.watch(watched.fileno(), lambda: None)
         watched.close()
-        return answered(not spins(lambda: loop.run_for(0.05)), "the loop spins")
+        return answered(not spins(lambda: loop.run_for(0.05), 0.05), "the loop spins")

@@ -21,4 +21,4 @@ def on_loop(loop: PlainLoop) -> Answer:
         loop.watch(watched.fileno(), lambda: None)
         loop.run_for(0.01)
         watched.close()
-        return answered(not spins(lambda: loop.run_for(0.05)), "the loop spins")
+        return answered(not spins(lambda: loop.run_for(0.05), 0.05), "the loop spins")

@@ -23,4 +23,6 @@ def on_loop(loop: PlainLoop) -> Answer:
         watched.close()
         unwatch()
         peer.send(b"x")  # nobody waits for it
-        return answered(not spins(lambda: loop.run_for(0.05)), "the loop spins once the file is readable")
+        return answered(
+            not spins(lambda: loop.run_for(0.05), 0.05), "the loop spins once the file is readable"
+        )

@@ -1,10 +1,11 @@
 """A named FIFO is silent until somebody writes."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no, not_there
 from crossloop.behaviours.frames import QUIET_S
 from crossloop.behaviours.plain_loop import PlainLoop
 
@@ -18,6 +19,8 @@ ABOUT = Behaviour(
 
 
 def on_loop(loop: PlainLoop) -> Answer:
+    if sys.platform == "win32":
+        return not_there("Windows has no named FIFOs")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "fifo")
         os.mkfifo(path)

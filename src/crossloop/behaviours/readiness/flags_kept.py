@@ -1,8 +1,9 @@
 """A descriptor that was blocking is blocking when it was watched."""
 
 import os
+import sys
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, not_there
 from crossloop.behaviours.frames import pipe
 from crossloop.behaviours.plain_loop import PlainLoop
 
@@ -17,6 +18,8 @@ ABOUT = Behaviour(
 
 
 def on_loop(loop: PlainLoop) -> Answer:
+    if sys.platform == "win32":
+        return not_there("Windows has no such flag that can be asked for")
     with pipe() as (reader, _writer):
         unwatch = loop.watch(reader, lambda: None)
         loop.run_for(0.01)

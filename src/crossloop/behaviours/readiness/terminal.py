@@ -1,8 +1,9 @@
 """A terminal is heard: what is typed, and its hanging up."""
 
 import os
+import sys
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no, not_there
 from crossloop.behaviours.frames import QUIET_S
 from crossloop.behaviours.plain_loop import PlainLoop
 
@@ -20,6 +21,8 @@ ABOUT = Behaviour(
 
 
 def on_loop(loop: PlainLoop) -> Answer:
+    if sys.platform == "win32":
+        return not_there("Windows has no terminals that can be watched")
     controlling, terminal = os.openpty()
     heard = list[bytes]()
 

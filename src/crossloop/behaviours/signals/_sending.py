@@ -9,6 +9,9 @@ from collections.abc import Callable
 from crossloop.behaviours.behaviour import Answer, answered, no
 from crossloop.behaviours.plain_loop import Call
 
+USER_1: signal.Signals = getattr(signal, "SIGUSR1", signal.SIGTERM)
+USER_2: signal.Signals = getattr(signal, "SIGUSR2", signal.SIGABRT)
+"""Two that a program may use as it likes. Windows has none; nothing of this is asked there."""
 TRIES = 4
 PROMPT_S = 0.02
 UNHEARD_S = 0.5

@@ -5,7 +5,7 @@ import signal
 from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import PlainLoop
-from crossloop.behaviours.signals._sending import Sent
+from crossloop.behaviours.signals._sending import USER_1, Sent
 
 ABOUT = Behaviour(
     question="Does a handler run at once when the kernel gives the signal to another thread while the loop sleeps?",
@@ -22,6 +22,6 @@ ABOUT = Behaviour(
 
 
 def on_loop(loop: PlainLoop) -> Answer:
-    sent = Sent(signal.SIGUSR1, signal.raise_signal)  # to the thread that calls
-    signal.signal(signal.SIGUSR1, sent.arrived)
+    sent = Sent(USER_1, signal.raise_signal)  # to the thread that calls
+    signal.signal(USER_1, sent.arrived)
     return sent.while_idle(lambda: loop.run_for(WAIT_S), loop.waker(loop.stop))

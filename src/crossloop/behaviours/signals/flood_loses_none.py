@@ -1,12 +1,12 @@
 """A thousand signals of one kind do not cost one of another."""
 
 import os
-import signal
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import QUIET_S
+from crossloop.behaviours.signals._sending import USER_1, USER_2
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -23,21 +23,20 @@ ABOUT = Behaviour(
     ),
     platforms=("linux", "darwin", "bsd"),
 )
-MANY, RARE = signal.SIGUSR1, signal.SIGUSR2
 LOST = "it is lost"
 
 
 def send_all() -> None:
     """From within a callback: the loop is busy meanwhile."""
     for _ in range(1000):
-        os.kill(os.getpid(), MANY)
-    os.kill(os.getpid(), RARE)
+        os.kill(os.getpid(), USER_1)
+    os.kill(os.getpid(), USER_2)
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
     loop, heard = new_loop(), list[str]()
-    loop.add_signal_handler(MANY, lambda: None)
-    loop.add_signal_handler(RARE, heard.append, "the rare one")
+    loop.add_signal_handler(USER_1, lambda: None)
+    loop.add_signal_handler(USER_2, heard.append, "the rare one")
     loop.call_soon(send_all)
     loop.call_later(QUIET_S, loop.stop)
     loop.run_forever()
@@ -47,8 +46,8 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 def on_tornado(io_loop: "IOLoop") -> Answer:
     heard = list[str]()
     loop = io_loop.asyncio_loop  # type: ignore[attr-defined]
-    loop.add_signal_handler(MANY, lambda: None)
-    loop.add_signal_handler(RARE, heard.append, "the rare one")
+    loop.add_signal_handler(USER_1, lambda: None)
+    loop.add_signal_handler(USER_2, heard.append, "the rare one")
     io_loop.add_callback(send_all)
     io_loop.call_later(QUIET_S, io_loop.stop)
     io_loop.start()
@@ -59,8 +58,8 @@ def on_gevent() -> Answer:
     import gevent
 
     heard = list[str]()
-    gevent.signal_handler(MANY, lambda: None)
-    gevent.signal_handler(RARE, heard.append, "the rare one")
+    gevent.signal_handler(USER_1, lambda: None)
+    gevent.signal_handler(USER_2, heard.append, "the rare one")
     gevent.spawn(send_all)
     gevent.sleep(QUIET_S)
     return answered(bool(heard), LOST)
@@ -71,8 +70,8 @@ def on_pyev() -> Answer:
 
     loop, heard = pyev.Loop(), list[str]()
     watchers = (
-        pyev.Signal(MANY, loop, lambda *_: None),
-        pyev.Signal(RARE, loop, lambda *_: heard.append("the rare one")),
+        pyev.Signal(USER_1, loop, lambda *_: None),
+        pyev.Signal(USER_2, loop, lambda *_: heard.append("the rare one")),
         pyev.Timer(0.0, 0.0, loop, lambda *_: send_all()),
         pyev.Timer(QUIET_S, 0.0, loop, lambda *_: loop.stop()),
     )
@@ -87,8 +86,8 @@ def on_libevent() -> Answer:
 
     heard = list[str]()
     with EventBase() as base:
-        SignalEvent(base, MANY, lambda *_: None).add()
-        SignalEvent(base, RARE, lambda *_: heard.append("the rare one")).add()
+        SignalEvent(base, USER_1, lambda *_: None).add()
+        SignalEvent(base, USER_2, lambda *_: heard.append("the rare one")).add()
         Timer(base, lambda *_: send_all()).add(0.0)
         Timer(base, lambda *_: base.loopbreak()).add(QUIET_S)
         base.run()

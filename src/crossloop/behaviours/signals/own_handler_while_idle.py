@@ -1,13 +1,12 @@
 """What the loop itself offers for signals calls back at once, though the loop sleeps."""
 
-import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S
-from crossloop.behaviours.signals._sending import Sent
+from crossloop.behaviours.signals._sending import USER_1, Sent
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -19,18 +18,17 @@ ABOUT = Behaviour(
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.add_signal_handler",
     platforms=("linux", "darwin", "bsd"),
 )
-NUMBER = signal.SIGUSR1
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
-    loop, sent = new_loop(), Sent(NUMBER)
-    loop.add_signal_handler(NUMBER, sent.arrived)
+    loop, sent = new_loop(), Sent(USER_1)
+    loop.add_signal_handler(USER_1, sent.arrived)
     return sent.while_idle(loop.run_forever, partial(loop.call_soon_threadsafe, loop.stop))
 
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
-    sent = Sent(NUMBER)
-    io_loop.asyncio_loop.add_signal_handler(NUMBER, sent.arrived)  # type: ignore[attr-defined]
+    sent = Sent(USER_1)
+    io_loop.asyncio_loop.add_signal_handler(USER_1, sent.arrived)  # type: ignore[attr-defined]
     return sent.while_idle(io_loop.start, partial(io_loop.add_callback, io_loop.stop))
 
 
@@ -38,8 +36,8 @@ def on_gevent() -> Answer:
     import gevent
     from gevent.event import Event
 
-    sent, ended = Sent(NUMBER), Event()
-    gevent.signal_handler(NUMBER, sent.arrived)
+    sent, ended = Sent(USER_1), Event()
+    gevent.signal_handler(USER_1, sent.arrived)
     stop = partial(gevent.get_hub().loop.run_callback_threadsafe, ended.set)
     return sent.while_idle(lambda: ended.wait(WAIT_S), stop)
 
@@ -47,8 +45,8 @@ def on_gevent() -> Answer:
 def on_pyev() -> Answer:
     import pyev
 
-    loop, sent = pyev.Loop(), Sent(NUMBER)
-    handler = pyev.Signal(NUMBER, loop, sent.arrived)
+    loop, sent = pyev.Loop(), Sent(USER_1)
+    handler = pyev.Signal(USER_1, loop, sent.arrived)
     handler.start()
     stop = pyev.Async(loop, lambda *_: loop.stop())
     stop.start()
@@ -58,7 +56,7 @@ def on_pyev() -> Answer:
 def on_libevent() -> Answer:
     from crossloop.bindings.libevent import EventBase, SignalEvent, Wakeup
 
-    sent = Sent(NUMBER)
+    sent = Sent(USER_1)
     with EventBase() as base:
-        SignalEvent(base, NUMBER, sent.arrived).add()
+        SignalEvent(base, USER_1, sent.arrived).add()
         return sent.while_idle(base.run, partial(Wakeup(base).wake, base.loopbreak))

@@ -1,11 +1,11 @@
 """When the loop's signal handler is removed, the signal has its default effect again."""
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
+from crossloop.behaviours.signals._sending import USER_1
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -17,7 +17,6 @@ ABOUT = Behaviour(
     source="https://man7.org/linux/man-pages/man2/sigaction.2.html",
     platforms=("linux",),
 )
-NUMBER = signal.SIGUSR1
 
 
 def verdict() -> Answer:
@@ -26,17 +25,17 @@ def verdict() -> Answer:
         name, _colon, mask = line.partition(":")
         if name == "SigCgt":
             return answered(
-                not int(mask, 16) >> NUMBER - 1 & 1, "the process catches it still, and nobody is told"
+                not int(mask, 16) >> USER_1 - 1 & 1, "the process catches it still, and nobody is told"
             )
     raise RuntimeError("/proc/self/status has no SigCgt")
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
     loop = new_loop()
-    loop.add_signal_handler(NUMBER, lambda: None)
+    loop.add_signal_handler(USER_1, lambda: None)
     loop.call_later(0.01, loop.stop)
     loop.run_forever()
-    loop.remove_signal_handler(NUMBER)
+    loop.remove_signal_handler(USER_1)
     return verdict()
 
 
@@ -47,7 +46,7 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
 def on_gevent() -> Answer:
     import gevent
 
-    handler = gevent.signal_handler(NUMBER, lambda: None)
+    handler = gevent.signal_handler(USER_1, lambda: None)
     gevent.sleep(0.01)
     handler.cancel()
     gevent.sleep(0.01)
@@ -58,7 +57,7 @@ def on_pyev() -> Answer:
     import pyev
 
     loop = pyev.Loop()
-    handler = pyev.Signal(NUMBER, loop, lambda *_: None)
+    handler = pyev.Signal(USER_1, loop, lambda *_: None)
     handler.start()
     end = pyev.Timer(0.01, 0.0, loop, lambda *_: loop.stop())
     end.start()
@@ -71,7 +70,7 @@ def on_libevent() -> Answer:
     from crossloop.bindings.libevent import EventBase, SignalEvent, Timer
 
     with EventBase() as base:
-        handler = SignalEvent(base, NUMBER, lambda *_: None)
+        handler = SignalEvent(base, USER_1, lambda *_: None)
         handler.add()
         Timer(base, lambda *_: base.loopbreak()).add(0.01)
         base.run()

@@ -18,7 +18,7 @@ def waits(loop: PlainLoop, *delays_s: float) -> Answer:
             threading.Timer(0.03, stop).start()
             loop.run()
 
-        spun = spins(run_a_while)
+        spun = spins(run_a_while, 0.03)
         cancel()
         if fired:
             return no("the timer fires at once", f"of {delay_s} s")

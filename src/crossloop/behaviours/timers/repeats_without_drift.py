@@ -19,7 +19,7 @@ ABOUT = Behaviour(
         "https://github.com/libuv/libuv/issues/1142",
     ),
 )
-INTERVAL_S, BUSY_S, TIMES = 0.01, 0.005, 10
+INTERVAL_S, BUSY_S, TIMES = 0.01, 0.007, 10
 
 
 def drift_s(start: Callable[[Callable[..., None]], Callable[[], object]], run: Callable[[], object]) -> float:
@@ -41,10 +41,10 @@ def drift_s(start: Callable[[Callable[..., None]], Callable[[], object]], run: C
 
 
 def best(start: Callable[[Callable[..., None]], Callable[[], object]], run: Callable[[], object]) -> Answer:
-    """The best of three: others run on this machine, too. With all that the callbacks took it would be 45 ms."""
+    """The best of three: others run on this machine, too. With all that the callbacks took it would be 63 ms."""
     late_s = min(drift_s(start, run) for _ in range(3))
     seen = f"the tenth was late by {1000 * late_s:.0f} ms"
-    return answered(late_s < 0.02, "what the callback takes is added to each interval", seen)
+    return answered(late_s < 0.045, "what the callback takes is added to each interval", seen)
 
 
 def on_tornado(io_loop: "IOLoop") -> Answer:

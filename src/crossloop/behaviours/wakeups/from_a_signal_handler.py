@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import PlainLoop
-from crossloop.behaviours.signals._sending import Sent
+from crossloop.behaviours.signals._sending import USER_1, Sent
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -25,13 +25,13 @@ ABOUT = Behaviour(
 
 
 def on_loop(loop: PlainLoop) -> Answer:
-    sent = Sent(signal.SIGUSR1)
+    sent = Sent(USER_1)
     waker = loop.waker(sent.arrived)
-    signal.signal(signal.SIGUSR1, lambda *_: waker())
+    signal.signal(USER_1, lambda *_: waker())
     return sent.while_idle(lambda: loop.run_for(WAIT_S), loop.waker(loop.stop))
 
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
-    sent = Sent(signal.SIGUSR1)
-    signal.signal(signal.SIGUSR1, lambda *_: io_loop.add_callback_from_signal(sent.arrived))
+    sent = Sent(USER_1)
+    signal.signal(USER_1, lambda *_: io_loop.add_callback_from_signal(sent.arrived))
     return sent.while_idle(io_loop.start, partial(io_loop.add_callback, io_loop.stop))
