@@ -21,7 +21,8 @@ ABOUT = Behaviour(
     ),
     platforms=("linux", "darwin", "bsd"),
 )
-READS = ("/bin/cat", "/dev/stdin")
+READS = ("/bin/sh", "-c", "cat /dev/stdin || cat >/dev/null")
+"""If that cannot be opened, it reads its input all the same, so that whoever writes is not disturbed."""
 WRITES = ("/bin/sh", "-c", "echo text >/dev/stdout")
 PIPE = subprocess.PIPE
 

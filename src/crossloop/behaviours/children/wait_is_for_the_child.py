@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
-from crossloop.behaviours.frames import run
+from crossloop.behaviours.frames import run, turns
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -24,8 +24,8 @@ ABOUT = Behaviour(
     ),
     platforms=("linux", "darwin", "bsd"),
 )
-LEAVES_A_CHILD = ("/bin/sh", "-c", "sleep 60 & echo $!; exit 0")
-"""It prints the number of its child, which has the same standard output."""
+LEAVES_A_CHILD = ("/bin/sh", "-c", "sleep 60 & echo $!; read line; exit 0")
+"""It prints the number of its child, which has the same standard output, and ends when it is told to."""
 PATIENCE_S = 1.0
 PIPE = subprocess.PIPE
 
@@ -37,10 +37,13 @@ def verdict(returned: bool, grandchild: bytes) -> Answer:
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
     async def main() -> Answer:
-        child = await asyncio.create_subprocess_exec(*LEAVES_A_CHILD, stdout=PIPE)
+        child = await asyncio.create_subprocess_exec(*LEAVES_A_CHILD, stdin=PIPE, stdout=PIPE)
+        assert child.stdin is not None
         assert child.stdout is not None
         grandchild = await child.stdout.readline()
         waiting = asyncio.ensure_future(child.wait())
+        await turns()
+        child.stdin.write(b"end\n")
         done, _pending = await asyncio.wait([waiting], timeout=PATIENCE_S)
         answer = verdict(bool(done), grandchild)
         await waiting
@@ -53,9 +56,10 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
     from tornado.process import Subprocess
 
     async def main() -> Answer:
-        child = Subprocess(LEAVES_A_CHILD, stdout=Subprocess.STREAM)
+        child = Subprocess(LEAVES_A_CHILD, stdin=Subprocess.STREAM, stdout=Subprocess.STREAM)
         waiting = child.wait_for_exit()
         grandchild = await child.stdout.read_until(b"\n")
+        await child.stdin.write(b"end\n")
         done, _pending = await asyncio.wait([waiting], timeout=PATIENCE_S)
         answer = verdict(bool(done), grandchild)
         await waiting
@@ -66,12 +70,13 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
 
 
 def on_gevent() -> Answer:
-    from gevent.subprocess import Popen, TimeoutExpired
+    import gevent
+    from gevent.subprocess import Popen
 
-    child = Popen(LEAVES_A_CHILD, stdout=PIPE)
+    child = Popen(LEAVES_A_CHILD, stdin=PIPE, stdout=PIPE, bufsize=0)
     grandchild = child.stdout.readline()
-    try:
-        child.wait(timeout=PATIENCE_S)
-    except TimeoutExpired:
-        return verdict(False, grandchild)
-    return verdict(True, grandchild)
+    waiting = gevent.spawn(child.wait)
+    gevent.sleep(0)
+    child.stdin.write(b"end\n")
+    waiting.join(PATIENCE_S)
+    return verdict(waiting.dead, grandchild)
