@@ -14,6 +14,8 @@ pytestmark = pytest.mark.network
 
 LATE = "it is heard a tenth of a second late or more"
 SPINS = "the loop spins once the file is readable"
+KEPT_NUMBER = "the object keeps the number of a descriptor that is closed"
+HELD_BACK = "it is held back until the loop has its turn"
 CASES = (
     ("gevent-libev", "24.11.1", "closed-before-the-loop-runs", "yes", ""),
     ("gevent-libev", "25.4.1", "closed-before-the-loop-runs", "crashed", "ended by SIGABRT"),
@@ -26,6 +28,16 @@ CASES = (
     ("uvloop", "0.21.0", "duplicate-left-open", "no", SPINS),
     ("uvloop", "0.21.0", "flags-kept", "no", "it is non-blocking from then on"),
     ("uvloop", "0.21.0", "never-early", "no", "some fire up to two milliseconds early"),
+    ("uvloop", "0.17.0", "pausing-from-the-start", "no", "data arrives at once"),
+    ("uvloop", "0.20.0", "answers-are-never-crossed", "no", "an answer reaches another connection"),
+    ("uvloop", "0.23.0", "answers-are-never-crossed", "yes", ""),
+    ("uvloop", "0.20.0", "drain-tells-of-the-end", "no", "raises RuntimeError"),
+    ("uvloop", "0.21.0", "given-up-connect-gives-up-its-socket", "no", KEPT_NUMBER),
+    ("uvloop", "0.22.1", "given-up-connect-gives-up-its-socket", "no", KEPT_NUMBER),
+    ("uvloop", "0.23.0", "given-up-connect-gives-up-its-socket", "yes", ""),
+    ("uvloop", "0.20.0", "pipe-is-closed-once", "no", "it is closed twice"),
+    ("uvloop", "0.22.1", "write-leaves-at-once", "no", HELD_BACK),
+    ("uvloop", "0.23.0", "write-leaves-at-once", "yes", ""),
 )
 """Adapter, version of its binding, behaviour, answer, how. Python 3.11 and 3.12 on Linux have wheels of them all."""
 
