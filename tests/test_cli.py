@@ -559,11 +559,13 @@ def test_help_imports_nothing_heavy() -> None:
         "numpy", "scipy", "matplotlib", "msgspec", "psutil", "rich", "jinja2", "asyncio", "adapters",
         "scenarios", "packaging",
     }  # fmt: skip
-    for name in ("bench", "check", "doctor", "list", "load", "report", "serve", "setup"):
+    for name in ("bench", "check", "doctor", "dropin", "list", "load", "report", "serve", "setup"):
         assert f"\n  {name} " in done.stdout
 
 
-@pytest.mark.parametrize("name", ["bench", "check", "doctor", "list", "load", "report", "serve", "setup"])
+@pytest.mark.parametrize(
+    "name", ["bench", "check", "doctor", "dropin", "list", "load", "report", "serve", "setup"]
+)
 def test_every_command_explains_itself(name: str) -> None:
     done = crossloop(name, "--help")
     assert (done.returncode, done.stderr) == (0, "")

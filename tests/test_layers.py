@@ -82,6 +82,16 @@ def test_a_probe_holds_nothing_but_the_library_that_it_asks() -> None:
         assert engine <= {*WORKER_HALF, "probes"}, path.name
 
 
+def test_a_test_of_cpython_shares_its_process_with_the_worker_half_alone() -> None:
+    for name in ("binding.py", "process.py"):
+        found = imported(ENGINE / "dropin" / name)
+        assert {one.split(".")[1] for one in found if one.startswith("crossloop.")} <= {
+            *WORKER_HALF,
+            "dropin",
+        }
+        assert {one for one in found if one.startswith("crossloop.dropin")} <= {"crossloop.dropin.binding"}
+
+
 def test_the_worker_half_imports_the_standard_library_and_what_it_is_about() -> None:
     found = {}
     for half in WORKER_HALF:

@@ -319,6 +319,20 @@ def check(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
+@click.argument("wanted", nargs=-1, metavar="LOOP...")
+@_LOOPS
+@click.option("--tests", metavar="X,Y", help="Ids or prefixes, as test_sock_lowlevel; default: all.")
+@_JSON
+@_out("Folder for dropin.jsonl; default: print only.")
+@click.pass_obj
+def dropin(suites: tuple[Path, ...], /, **options: Any) -> int:
+    """CPython's own tests of loops, on other loops: adapters of asyncio's family, or module:factory."""
+    from crossloop.cli import dropping_in
+
+    return dropping_in.run(suites, dropping_in.Request(**options))
+
+
+@cli.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_out("Where to write; default: the folder itself.")
 @click.option(

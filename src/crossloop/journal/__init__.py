@@ -8,6 +8,6 @@ from crossloop.journal.lock import held
 from crossloop.journal.naming import adapter_of, is_variant, row_label
 from crossloop.journal.parameters import ParameterSet, parameters_key
 from crossloop.journal.phases import COMMON, MAIN_PHASES, Phase, PlainPhase, RatePhase, phase_of
-from crossloop.journal.places import behaviours_path, checks_path, journal_at, journal_path
+from crossloop.journal.places import behaviours_path, checks_path, dropin_path, journal_at, journal_path
 from crossloop.journal.read_model import MeasuredRow, MeasuredSet, RowKey, Run, SetKey, Turn, row_key, set_key
 from crossloop.journal.records import *  # noqa: F403  (its `__all__` is public here as well)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_JOURNAL, _CHECKS, _BEHAVIOURS = "run.jsonl", "checks.jsonl", "behaviours.jsonl"
+_JOURNAL, _CHECKS, _BEHAVIOURS, _DROPIN = "run.jsonl", "checks.jsonl", "behaviours.jsonl", "dropin.jsonl"
 
 
 def journal_path(folder: Path) -> Path:
@@ -18,6 +18,11 @@ def checks_path(folder: Path) -> Path:
 def behaviours_path(folder: Path) -> Path:
     """Where `crossloop check --out` puts what the libraries do; a report of that folder shows it."""
     return folder / _BEHAVIOURS
+
+
+def dropin_path(folder: Path) -> Path:
+    """Where `crossloop dropin --out` puts what became of CPython's own tests on each loop."""
+    return folder / _DROPIN
 
 
 def journal_at(path: Path) -> Path:

@@ -34,6 +34,8 @@ __all__ = [
     "Control",
     "DetectionRecord",
     "Difference",
+    "DropinOutcome",
+    "DropinRecord",
     "EndRecord",
     "Estimate",
     "EvidenceRecord",
@@ -82,6 +84,8 @@ alone lets a newline follow."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$(?!\n)")]
 """Adapters and scenarios have 80 characters at most; variants and settings are named after them."""
+LoopName = Annotated[str, Meta(min_length=1, max_length=200)]
+"""An adapter's id, the name that `--loop` gave, or `module:factory`."""
 Style = Annotated[str, Meta(max_length=80, pattern=r"^[A-Za-z0-9_.+-]*$(?!\n)")]
 CallName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[a-z0-9_]+$(?!\n)")]
 """Of a system call, as strace prints it."""
@@ -556,6 +560,31 @@ class BehaviourRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="beha
     """Evidence of this run, never compared."""
 
 
+DropinOutcome: TypeAlias = Literal["passed", "failed", "hung", "crashed", "skipped"]
+
+
+class DropinRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="dropin"):
+    """One of CPython's own tests of loops on one loop, by `crossloop dropin`. A fact about the loop."""
+
+    loop: LoopName
+    version: Phrase
+    """Of the package that the loop is from; empty where it says none."""
+    python: Phrase
+    test: Name
+    """Module and name: `test_events.test_call_soon`."""
+    feature: Name
+    """What a user would miss without it: `tls`, `unix-sockets`, …"""
+    outcome: DropinOutcome
+    reason: Text = ""
+    """Why it did not pass; of a private one first what it looks at."""
+    private: bool = False
+    """It looks at CPython's private parts, and counts for nothing."""
+    control: bool = False
+    """This is asyncio's own loop, as the control: what it does not pass here is not run on the others, and says nothing
+    of any loop."""
+    elapsed_s: Positive = 0.0
+
+
 class WarningRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="warning"):
     """Something that makes figures less sure, with its remedy."""
 
@@ -591,6 +620,7 @@ Record: TypeAlias = (
     | DetectionRecord
     | CheckRecord
     | BehaviourRecord
+    | DropinRecord
     | WarningRecord
     | EndRecord
 )

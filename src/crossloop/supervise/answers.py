@@ -181,6 +181,28 @@ class BehaviourAnswer(Answer, frozen=True):
     seen: str
 
 
+class TestsListed(Answer, frozen=True):
+    """CPython's tests of loops that the running Python has, by id (`crossloop.dropin.process`)."""
+
+    tests: Annotated[list[Name], Meta(max_length=10_000)]
+    why: Text = ""
+    """Why there are none."""
+
+
+class LoopOpened(Answer, frozen=True):
+    """A loop was made and closed."""
+
+    version: Short
+
+
+class TestVerdict(Answer, frozen=True):
+    """What became of one of CPython's tests in its process."""
+
+    verdict: Literal["passed", "failed", "skipped"]
+    reason: str
+    elapsed_ms: Count
+
+
 class Imported(Answer, frozen=True):
     """What importing an adapter took, and the files that came with it (`crossloop.worker.importing`)."""
 
