@@ -46,13 +46,11 @@ class Binding:
     close_loop = staticmethod(close)
 
 
-class Events(  # type: ignore[misc]  # typeshed has no package test, here and below
-    Binding, test_events.EventLoopTestsMixin, test_events.SubprocessTestsMixin, utils.TestCase
-):
+class Events(Binding, test_events.EventLoopTestsMixin, test_events.SubprocessTestsMixin, utils.TestCase):
     """test_events."""
 
 
-class Subprocess(Binding, test_subprocess.SubprocessMixin, utils.TestCase):  # type: ignore[misc]
+class Subprocess(Binding, test_subprocess.SubprocessMixin, utils.TestCase):
     """test_subprocess."""
 
     def setUp(self) -> None:
@@ -61,25 +59,25 @@ class Subprocess(Binding, test_subprocess.SubprocessMixin, utils.TestCase):  # t
         self.set_event_loop(self.loop)
 
 
-class Sockets(Binding, test_sock_lowlevel.BaseSockTestsMixin, utils.TestCase):  # type: ignore[misc]
+class Sockets(Binding, test_sock_lowlevel.BaseSockTestsMixin, utils.TestCase):
     """test_sock_lowlevel."""
 
 
-class Sendfile(Binding, test_sendfile.SendfileTestsBase, utils.TestCase):  # type: ignore[misc]
+class Sendfile(Binding, test_sendfile.SendfileTestsBase, utils.TestCase):
     """test_sendfile."""
 
 
-class Buffered(Binding, test_buffered_proto.BaseTestBufferedProtocol, unittest.TestCase):  # type: ignore[misc]
+class Buffered(Binding, test_buffered_proto.BaseTestBufferedProtocol, unittest.TestCase):
     """test_buffered_proto."""
 
 
-class StartTls(test_sslproto.BaseStartTLS, unittest.TestCase):  # type: ignore[misc]
+class StartTls(test_sslproto.BaseStartTLS, unittest.TestCase):
     """test_sslproto."""
 
     new_loop = staticmethod(uvloop.new_event_loop)
 
 
-class Tls(test_ssl.TestSSL):  # type: ignore[misc]
+class Tls(test_ssl.TestSSL):
     """test_ssl."""
 
     close_loop = staticmethod(close)
@@ -89,7 +87,7 @@ class Tls(test_ssl.TestSSL):  # type: ignore[misc]
         super().setUp()
 
 
-class Server(test_server.SelectorStartServerTests):  # type: ignore[misc]
+class Server(test_server.SelectorStartServerTests):
     """test_server."""
 
     new_loop = staticmethod(uvloop.new_event_loop)

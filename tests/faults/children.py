@@ -87,7 +87,7 @@ def unread_input_is_no_error() -> asyncio.AbstractEventLoop:
 def wait_is_for_the_child() -> asyncio.AbstractEventLoop:
     class Raises(Watches):
         def _child_watcher_callback(self, pid: int, returncode: int, transport: Any) -> None:
-            os.kill(THIS_PROCESS, signal.SIGKILL)
+            os.kill(THIS_PROCESS, signal.SIGABRT)
 
     return Raises()
 

@@ -1,7 +1,6 @@
 """Faults of the group `files`."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -49,7 +48,7 @@ def write_pipe_backpressure() -> asyncio.AbstractEventLoop:
     class NeverPauses(asyncio.SelectorEventLoop):
         async def connect_write_pipe(self, factory: Callable[[], Any], pipe: Any) -> Any:
             transport, protocol = await super().connect_write_pipe(factory, pipe)
-            transport.set_write_buffer_limits(high=os.sysconf("SC_PAGE_SIZE") * 10_000)
+            transport.set_write_buffer_limits(high=64 << 20)
             return transport, protocol
 
     return NeverPauses()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
@@ -20,6 +21,9 @@ ABOUT = Behaviour(
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
+
     async def main() -> Answer:
         loop, told, over = asyncio.get_running_loop(), list[str](), asyncio.Event()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
@@ -22,6 +23,8 @@ CHILD = ("/bin/sh", "-c", "exit 0")
 
 
 def verdict(reading: int) -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
     os.set_blocking(reading, False)
     try:
         ran = os.read(reading, 10)
@@ -32,6 +35,8 @@ def verdict(reading: int) -> Answer:
 
 def register(writing: int) -> None:
     """A hook that writes to a pipe, which the child has until its program is run."""
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
     os.register_at_fork(after_in_child=lambda: os.write(writing, b"x"))
 
 

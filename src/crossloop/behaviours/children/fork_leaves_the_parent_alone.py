@@ -1,6 +1,7 @@
 """What a forked child does with the loop that it has a copy of does not reach the parent's."""
 
 import os
+import sys
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.frames import pair
@@ -22,6 +23,8 @@ PATIENCE_S = 1.0
 
 def on_loop(loop: PlainLoop) -> Answer:
     """The socket is heard once before the fork, so that the kernel knows of it, and should be heard once after."""
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
     heard = list[bytes]()
     with pair() as (mine, peers):
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -25,9 +26,11 @@ ABOUT = Behaviour(
 WELL = 42
 
 
-def status_of_child(work: Callable[[], object], fork: Callable[[], int] = os.fork) -> int | None:
+def status_of_child(work: Callable[[], object], fork: Callable[[], int] | None = None) -> int | None:
     """Exit status of a child that does *work*: `WELL` where it is done, -N for signal N, None if it does not end."""
-    child = fork()
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
+    child = (fork or os.fork)()
     if not child:
         try:
             work()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
@@ -32,6 +33,9 @@ def verdict(status: int | None, called: bool) -> Answer:
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
+
     async def main() -> Answer:
         loop, called = asyncio.get_running_loop(), asyncio.Event()
         try:
@@ -50,6 +54,8 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 
 
 def on_gevent() -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
     import gevent
     from gevent.event import Event
     from gevent.subprocess import Popen
@@ -61,6 +67,8 @@ def on_gevent() -> Answer:
 
 
 def on_pyev() -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
     import subprocess
 
     import pyev

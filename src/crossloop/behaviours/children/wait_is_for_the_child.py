@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
@@ -31,6 +32,8 @@ PIPE = subprocess.PIPE
 
 
 def verdict(returned: bool, grandchild: bytes) -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
     os.kill(int(grandchild), signal.SIGKILL)
     return answered(returned, "it waits until nobody has the pipe open any more")
 

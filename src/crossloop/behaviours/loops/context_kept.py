@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
             ),
             "connection_made": when_connected,
         }
-        if hasattr(signal, "SIGUSR1"):
+        if sys.platform != "win32":
             ways["add_signal_handler"] = lambda callback: loop.add_signal_handler(signal.SIGUSR1, callback)
             loop.call_soon(signal.raise_signal, signal.SIGUSR1)
         loop.call_later(WAIT_S, loop.stop)
