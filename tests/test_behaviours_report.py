@@ -4,10 +4,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from crossloop.journal import JournalWriter, Record, behaviours_path
+from crossloop.journal import DropinOutcome, DropinRecord, JournalWriter, Record, behaviours_path
 from crossloop.report import BehaviourTexts, render_matrix
 from tests import journals
 
@@ -94,3 +95,21 @@ def test_what_changed_since_an_earlier_run(tmp_path: Path, single: bool) -> None
     changed = page.partition("What changed since")[2].partition("\n## ")[0]
     assert "| uvloop | no: up to 2 ms early | yes |" in changed
     assert (tmp_path / "out" / "behaviours" / "never-early.md").is_file()
+
+
+def test_what_loops_do_with_cpythons_tests_is_a_line_each() -> None:
+    def tested(loop: str, test: str, outcome: DropinOutcome, **more: Any) -> DropinRecord:
+        return DropinRecord(loop, "1.0", "CPython 3.11.7", test, "tls", outcome, **more)
+
+    records = [
+        *journals.asked_run("3.11"),
+        tested("uvloop", "one", "passed"),
+        tested("uvloop", "two", "crashed"),
+        tested("uvloop", "three", "hung"),
+        tested("uvloop", "four", "failed", private=True),
+        tested("asyncio", "one", "passed", control=True),
+    ]
+    page = render_matrix([("a", records)], questions=TEXTS).markdown
+    lines = section(page, "CPython's own tests on each loop").splitlines()
+    assert "| uvloop 1.0 | 1 | 1 | 1 | 0 | tls 2 of 3 |" in lines
+    assert "| asyncio 1.0 | 1 | 0 | 0 | 0 | nothing |" in lines

@@ -15,9 +15,11 @@ from crossloop.journal import (
     BehaviourRecord,
     CellRecord,
     CheckRecord,
+    DropinRecord,
     Record,
     behaviours_path,
     checks_path,
+    dropin_path,
     journal_at,
     journal_path,
 )
@@ -99,13 +101,15 @@ def _label(place: Path, others: Sequence[Path]) -> str:
 
 
 def _records(path: Path) -> list[Record]:
-    """A run's records: of what was measured, and of the checks and behaviours that lie beside it.
+    """A run's records: of what was measured, and of the checks, behaviours and tests that lie beside it.
 
-    Each of the three may be missing, not all.
+    Each of the four may be missing, not all.
     """
     if path.is_file():
         return records_or_stop(path, slices=False)
-    beside = [file for file in (checks_path(path), behaviours_path(path)) if file.is_file()]
+    beside = [
+        file for file in (checks_path(path), behaviours_path(path), dropin_path(path)) if file.is_file()
+    ]
     first, *others = beside if beside and not journal_path(path).is_file() else [path, *beside]
     records = records_or_stop(first, slices=False)
     known = {one.adapter for one in records if isinstance(one, AdapterRecord)}
@@ -113,7 +117,7 @@ def _records(path: Path) -> list[Record]:
         records += [
             one
             for one in records_or_stop(file)
-            if isinstance(one, CheckRecord | BehaviourRecord)
+            if isinstance(one, CheckRecord | BehaviourRecord | DropinRecord)
             or (isinstance(one, AdapterRecord) and one.adapter not in known)
         ]
     return records

@@ -15,6 +15,7 @@ from crossloop.journal.records import (
     CellRecord,
     CheckRecord,
     ComparisonRecord,
+    DropinRecord,
     EndRecord,
     EvidenceRecord,
     Figures,
@@ -127,6 +128,7 @@ class Run:
     """Slices of main phases with an operation; of two of one turn the last. Empty where they were not read."""
     checks: tuple[CheckRecord, ...]
     behaviours: tuple[BehaviourRecord, ...]
+    dropins: tuple[DropinRecord, ...]
     scenario_versions: Mapping[str, Mapping[str, str]]
     """Scenario → what it uses beside the adapters, with versions."""
     warnings: tuple[WarningRecord, ...]
@@ -169,6 +171,9 @@ class Run:
             slices=_slices(records),
             checks=tuple(
                 _latest(records, CheckRecord, lambda check: (check.adapter, check.behaviour)).values()
+            ),
+            dropins=tuple(
+                _latest(records, DropinRecord, lambda one: (one.loop, one.version, one.test)).values()
             ),
             scenario_versions={
                 one.scenario: one.versions for one in records if isinstance(one, ScenarioRecord)

@@ -23,6 +23,7 @@ from crossloop.markup.escaping import Markdown, file_stem, inline
 from crossloop.markup.tables import Column, Field, Table, listing, table, words
 from crossloop.report import behaviours, portability
 from crossloop.report.behaviours import Asking
+from crossloop.report.dropin import dropins
 from crossloop.report.page import METHOD_LINK, Rendered, behaviours_pages, environment, texts_for
 from crossloop.report.portability import Reasons, absent_text, outcomes_text
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
@@ -112,6 +113,7 @@ def render_matrix(
                 )
                 for asking in askings
             ],
+            loops=dropins([(side.heading, side.run) for side in sides if side.run.dropins]),
             contract=portability.contract([(side.heading, side.run) for side in sides if side.run.checks]),
             scenarios=[one for name in scenarios if (one := _across(sides, name, texts[name])).tables],
             method_link=Markdown(method_link),

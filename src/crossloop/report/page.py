@@ -12,6 +12,7 @@ from crossloop.markup.tables import markdown_table
 from crossloop.report import behaviours, portability, summary
 from crossloop.report.behaviours import Asking
 from crossloop.report.certainty import noise_floor, stopping_doubts
+from crossloop.report.dropin import dropins
 from crossloop.report.evidence_section import evidence_sections
 from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
 from crossloop.report.plots import Curves, Plot, scenario_plots, stems
@@ -114,6 +115,7 @@ def render(
         portability=portability,
         since=since[0] if since else "",
         since_then=behaviours.since(since, [asking], questions or {}),
+        loops=dropins([(Markdown(""), run)]),
         asked=behaviours.count(run),
         between=behaviours.between_libraries(asking, questions or {}),
         everything=behaviours.everything(asking, questions or {}),
