@@ -1,8 +1,10 @@
 """Behaviours: each sees its fault, and each file says what a page needs."""
 
 import sys
+from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from crossloop.api.about import is_on
 from crossloop.behaviours.asking import questions
@@ -52,12 +54,22 @@ A loop with a fault of its own need not answer otherwise there.
 """
 
 
-@pytest.mark.parametrize("behaviour", [one.id for one in catalogue().values() if is_on(one.about.platforms)])
+def here() -> Iterator[ParameterSet]:
+    """The behaviours of this platform. All but the first of each group are for the campaign (tox -e behaviours)."""
+    groups = set[str]()
+    for one in catalogue().values():
+        if is_on(one.about.platforms):
+            yield pytest.param(one.id, marks=[pytest.mark.campaign] if one.group in groups else [])
+            groups.add(one.group)
+
+
+@pytest.mark.parametrize("behaviour", list(here()))
 def test_a_provoked_fault_is_seen(behaviour: str) -> None:
     answer = faulty_answer(behaviour)
     assert answer.answer != "yes", answer
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("behaviour", [one.id for one in questions(SUITE.adapters["asyncio"])])
 def test_the_standard_librarys_loop_keeps_the_rules(behaviour: str) -> None:
     answer = answer_of("asyncio", behaviour)

@@ -10,7 +10,7 @@ from crossloop.behaviours.catalogue import catalogue
 from crossloop.installing.builds import bring_build, wanted_build
 from tests.asking import SUITE
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.campaign]
 
 LATE = "it is heard a tenth of a second late or more"
 SPINS = "the loop spins once the file is readable"

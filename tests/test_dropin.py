@@ -263,6 +263,7 @@ SAMPLE = (
 )
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(sys.platform != "linux", reason="names of CPython's classes for epoll")
 def test_verdicts_are_those_of_unittest_by_hand() -> None:
     pytest.importorskip("uvloop")

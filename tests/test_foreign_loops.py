@@ -101,7 +101,15 @@ def test_a_name_that_is_taken_is_refused() -> None:
 
 
 def test_the_command_takes_it() -> None:
-    words = ["check", "--loop", "mine=asyncio:new_event_loop", "--adapters", "mine", "--only", "behaviours"]
+    words = [
+        "check",
+        "--loop",
+        "mine=asyncio:new_event_loop",
+        "--adapters",
+        "mine",
+        "--behaviours",
+        "stop-ends",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=120, check=True
     )
