@@ -1,6 +1,7 @@
 """Serves, and kills the load generator when that asks: what becomes of others is not the fault of a run's rows."""
 
 import asyncio
+import contextlib
 import os
 import socket
 
@@ -22,8 +23,9 @@ class Adapter(StandardLoop):
 
     def _kill(self) -> Receive:
         for sibling in psutil.Process(os.getppid()).children():
-            if "crossloop.load.server" in sibling.cmdline():
-                sibling.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that has ended and is not waited for yet
+                if "crossloop.load.server" in sibling.cmdline():
+                    sibling.kill()
         return bytes
 
     def serve_streams(
