@@ -1,12 +1,15 @@
 """Faults of the group `streams`."""
 
 import asyncio
-import contextlib
 import os
 import socket
 from asyncio.selector_events import _SelectorSocketTransport as SocketTransport  # type: ignore[attr-defined]
 from collections.abc import Callable
 from typing import Any
+
+from tests.faults import tasks
+
+given_up_receive_loses_nothing = tasks.cancelled_receive_keeps_data
 
 
 def loop_with(transport: type) -> asyncio.AbstractEventLoop:
@@ -260,19 +263,6 @@ def pipe_is_closed_once() -> asyncio.AbstractEventLoop:
             return transport, protocol
 
     return ClosesFirst()
-
-
-def given_up_receive_loses_nothing() -> asyncio.AbstractEventLoop:
-    class ReadsAnyway(asyncio.SelectorEventLoop):
-        async def sock_recv(self, sock: socket.socket, nbytes: int) -> bytes:
-            try:
-                return await super().sock_recv(sock, nbytes)
-            except asyncio.CancelledError:
-                with contextlib.suppress(BlockingIOError):
-                    sock.recv(nbytes)
-                raise
-
-    return ReadsAnyway()
 
 
 def socket_operations_are_whole() -> asyncio.AbstractEventLoop:
