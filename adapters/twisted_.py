@@ -1,0 +1,500 @@
+"""Twisted: a reactor, protocols and transports; callbacks since 2001, from which asyncio's protocols were taken.
+
+*Waiting.* One object, the reactor, waits. There are several, and a program installs one before it imports anything
+else of Twisted. Here they are the styles of `StreamServer`. What stands first is Twisted's own choice for the platform:
+epoll on Linux, poll on the BSDs, select on macOS and Windows. They differ in the call that waits; protocols, transports
+and timers are the same. `asyncio` is a reactor on asyncio's loop. A reactor that was stopped never runs again
+(ReactorNotRestartable). One that was left by `crash` does, and Twisted's own test runner leaves its reactor so after
+each test. All levels here do the same, so that none is entered once.
+
+*Reading.* The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets the
+context of the log.
+
+*Writing.* `transport.write` sends nothing. It keeps the data and asks for writability, so that an answer leaves in the
+next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration. Backpressure
+is a *producer* that is registered with the transport: it is paused while more than 64 KiB wait. Here the transport is
+its own producer, and stops reading. Pushing is the same `write`.
+
+*Timers.* `callLater` is a heap in Python on a monotonic clock, and no wait is longer than 24 days. A timer that is
+pushed back by `reset` stays where it is in the heap and is put anew when its old time has come. `LoopingCall` repeats:
+it keeps its phase and leaves out what it missed.
+
+*Waking.* `callFromThread` adds to a list and writes a byte to a pipe.
+
+*Signals.* `run` takes SIGINT, SIGTERM and SIGCHLD for itself unless it is told not to, as it is here.
+
+*Closing.* A transport tells a half close to protocols that ask for it (`IHalfCloseableProtocol`). To others the peer's
+end of file is the end, and what waited to be written is lost. `loseConnection` sends what waits, `abortConnection` does
+not. A reactor has no way to be closed: its descriptors are freed here as Twisted's own tests do it.
+
+*Limits.* Exceptions of callbacks never come out of `run`. They are logged, and the connection or the watched
+descriptor is dropped. An observer of the log takes them here to where they are raised. Out of descriptors, a port gives
+up one that it keeps in reserve, accepts by it and closes at once: the client is refused, and does not wait. The style
+`select` knows descriptors below FD_SETSIZE alone, and closes what comes beyond. A port of datagrams takes 8 KiB of each
+unless it is told another size, as it is here.
+"""
+
+import asyncio
+import functools
+import importlib
+import math
+import select
+import socket
+import sys
+import warnings
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar, cast
+
+import twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHalfCloseableProtocol, IReadWriteDescriptor
+from twisted.internet.main import installReactor
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import ILogObserver, globalLogBeginner, globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import classImplements
+
+from crossloop.api import (
+    AdapterAbout,
+    Callback,
+    DatagramApplication,
+    Datagrams,
+    Facts,
+    PushApplication,
+    PushServer,
+    Readiness,
+    Receive,
+    StreamApplication,
+    StreamServer,
+    module_file,
+)
+from crossloop.idioms.datagrams import DATAGRAM_BYTES
+from crossloop.idioms.select_size import places_left, set_size
+
+ABOUT = AdapterAbout(
+    family="twisted",
+    library="none",
+    binding="twisted",
+    summary="Twisted's reactors, protocols and transports: callbacks in Python since 2001.",
+    requires=("twisted>=24.7",),
+    homepage="https://twisted.org/",
+)
+
+REACTORS = {
+    "epoll": "twisted.internet.epollreactor:EPollReactor",
+    "kqueue": "twisted.internet.kqreactor:KQueueReactor",
+    "poll": "twisted.internet.pollreactor:PollReactor",
+    "select": "twisted.internet.selectreactor:SelectReactor",
+    "asyncio": "twisted.internet.asyncioreactor:AsyncioSelectorReactor",
+}
+
+
+def _reactors_here() -> tuple[str, ...]:
+    """Those of this platform, the one that Twisted takes by itself first (`twisted.internet.default`)."""
+    here = [name for name in REACTORS if name == "asyncio" or hasattr(select, name)]
+    if sys.platform == "win32" or sys.platform == "darwin":
+        first = "select"
+    else:
+        first = "epoll" if "epoll" in here else "poll"
+    return (first, *(name for name in here if name != first))
+
+
+class Adapter(StreamServer, PushServer, Datagrams, Readiness):
+    """Twisted's reactors, each made when it is first asked for."""
+
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": _reactors_here(),
+        "PushServer": _reactors_here()[:1],
+        "Datagrams": _reactors_here()[:1],
+    }
+
+    def __init__(self) -> None:
+        _begin_logging()
+        self._observer = cast(ILogObserver, self._observe)
+        globalLogPublisher.addObserver(self._observer)
+        self._reactors: dict[str, Any] = {}
+        self._failure: BaseException | None = None
+        self._interrupt: Callable[[], object] = _nothing
+        self._watched: dict[int, _Watched] = {}
+        self.reactor = reactor = self._use(_reactors_here()[0])
+        self.call_later = reactor.callLater
+        self.wake = reactor.callFromThread
+        self.stop = reactor.crash
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="twisted",
+            binding_version=twisted.__version__,
+            library="none",
+            library_version="",
+            mechanism=self._mechanism(),
+            loaded_from=module_file(twisted),
+        )
+
+    def close(self) -> None:
+        globalLogPublisher.removeObserver(self._observer)
+        for reactor in self._reactors.values():
+            for call in reactor.getDelayedCalls():
+                call.cancel()
+            reactor.fireSystemEvent("shutdown")  # ends its pool of threads, if there is one
+            for reader in reactor._internalReaders:
+                reactor.removeReader(reader)
+                reader.connectionLost(None)
+            if isinstance(loop := getattr(reactor, "_asyncioEventloop", None), asyncio.AbstractEventLoop):
+                loop.close()
+            for name in ("_poller", "_kq"):
+                if close := getattr(getattr(reactor, name, None), "close", None):
+                    close()
+
+    # StreamServer, PushServer
+
+    def most_connections(self) -> tuple[int, str] | None:
+        return _bound() if _reactors_here()[0] == "select" else None
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        most = _bound()[0] if style == "select" else math.inf
+        self._serve_factory(listener, _Server(lambda _write: application(), most), style, stop)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        most = _bound()[0] if style == "select" else math.inf
+        self._serve_factory(listener, _Server(application, most, told_its_end=True), style, stop)
+
+    def _serve_factory(
+        self, listener: socket.socket, factory: "_Server", style: str, stop: socket.socket
+    ) -> None:
+        """`adoptStreamPort`: a port on a duplicate of the listener, as it listens already."""
+        reactor = self._use(style)
+
+        async def end(port: Any) -> None:
+            await port.stopListening()
+            factory.abort_all()
+            while factory.connections:
+                await deferLater(reactor, 0)
+
+        with listener:
+            self._serve(
+                reactor,
+                lambda: reactor.adoptStreamPort(listener.fileno(), listener.family, factory),
+                end,
+                stop,
+            )
+
+    # Datagrams
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        reactor = self._use(style)
+
+        async def end(port: Any) -> None:
+            await port.stopListening()
+
+        with endpoint:
+            self._serve(
+                reactor,
+                lambda: reactor.adoptDatagramPort(
+                    endpoint.fileno(), endpoint.family, _Answering(application), DATAGRAM_BYTES
+                ),
+                end,
+                stop,
+            )
+
+    def _serve(
+        self,
+        reactor: Any,
+        begin: Callable[[], Any],
+        end: Callable[[Any], Coroutine[Any, Any, None]],
+        stop: socket.socket,
+    ) -> None:
+        """Have the port that *begin* makes serve until *stop* is readable or something fails, then *end* it."""
+
+        async def serve() -> None:
+            stopping = Deferred[None]()
+            told = _Watched(stop.fileno())
+            self._interrupt = told.read = functools.partial(_fire, stopping)
+            reactor.addReader(told)
+            try:
+                port = begin()
+                try:
+                    await stopping
+                finally:
+                    self._interrupt = _nothing
+                    await end(port)
+            finally:
+                reactor.removeReader(told)
+
+        self._run_main(reactor, serve())
+
+    # Readiness
+
+    def watch(self, fd: int, callback: Callback) -> None:
+        watched = self._watched_at(fd)
+        watched.read = callback
+        self.reactor.addReader(watched)
+
+    def unwatch(self, fd: int) -> None:
+        watched = self._watched.get(fd)
+        if watched is not None and watched.read is not _nothing:
+            watched.read = _nothing
+            self.reactor.removeReader(watched)
+            self._forget(watched)
+
+    def watch_write(self, fd: int, callback: Callback) -> None:
+        watched = self._watched_at(fd)
+        watched.write = callback
+        self.reactor.addWriter(watched)
+
+    def unwatch_write(self, fd: int) -> None:
+        watched = self._watched.get(fd)
+        if watched is not None and watched.write is not _nothing:
+            watched.write = _nothing
+            self.reactor.removeWriter(watched)
+            self._forget(watched)
+
+    def _watched_at(self, fd: int) -> "_Watched":
+        """One object for a descriptor: a reactor has one place for each number."""
+        watched = self._watched.get(fd)
+        if watched is None:
+            watched = self._watched[fd] = _Watched(fd, self._watch_again, self._fail)
+        return watched
+
+    def _forget(self, watched: "_Watched") -> None:
+        if watched.read is _nothing and watched.write is _nothing:
+            del self._watched[watched.fd]
+
+    def _watch_again(self, watched: "_Watched") -> None:
+        """What a reactor dropped at a hang-up stays watched: level-triggered, as the level promises."""
+        if watched.read is not _nothing:
+            self.reactor.addReader(watched)
+        if watched.write is not _nothing:
+            self.reactor.addWriter(watched)
+
+    def cancel(self, handle: Any) -> None:
+        if isinstance(handle, LoopingCall):
+            if handle.running:
+                handle.stop()
+        elif handle.active():
+            handle.cancel()
+
+    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+        if not handle.active():
+            return self.call_later(delay_s, callback)
+        handle.reset(delay_s)
+        return handle
+
+    def call_every(self, interval_s: float, callback: Callback) -> LoopingCall:
+        repeating = LoopingCall(callback)
+        repeating.clock = self.reactor
+        repeating.start(interval_s, now=False).addErrback(self._fail_with)
+        return repeating
+
+    def run(self) -> None:
+        self._interrupt = self.reactor.crash
+        self.reactor.run(installSignalHandlers=False)
+        self._interrupt = _nothing
+        self._raise_failure()
+
+    # Running
+
+    def _use(self, style: str) -> Any:
+        """The reactor of *style*; the first one of a process becomes `twisted.internet.reactor`."""
+        reactor = self._reactors.get(style)
+        if reactor is None:
+            module, _colon, name = REACTORS[style].partition(":")
+            make = getattr(importlib.import_module(module), name)
+            reactor = self._reactors[style] = make(_new_loop()) if style == "asyncio" else make()
+            if "twisted.internet.reactor" not in sys.modules:
+                installReactor(reactor)  # type: ignore[no-untyped-call]  # without types in Twisted 26.10
+        self._used = style
+        return reactor
+
+    def _mechanism(self) -> str:
+        loop = getattr(self._reactors[self._used], "_asyncioEventloop", None)
+        if loop is None:
+            return self._used
+        return type(loop._selector).__name__.removesuffix("Selector").lower()
+
+    def _run_main(self, reactor: Any, main: Coroutine[Any, Any, None]) -> None:
+        """Run the reactor until *main* has ended. Raises what it raised, or the first exception that was logged."""
+
+        def end(result: object) -> None:
+            if isinstance(result, Failure):
+                self._fail_with(result)
+            reactor.crash()
+
+        reactor.callWhenRunning(lambda: Deferred.fromCoroutine(main).addBoth(end))
+        reactor.run(installSignalHandlers=False)
+        self._raise_failure()
+
+    def _observe(self, event: dict[str, Any]) -> None:
+        """Observer of the log: exceptions of callbacks end there."""
+        failure = event.get("log_failure") or event.get("failure")  # the key of `twisted.python.log`
+        if failure is not None:
+            self._fail_with(failure)
+
+    def _fail_with(self, failure: Failure) -> None:
+        self._fail(failure.value or RuntimeError(str(failure)))
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first exception of a run, and end it."""
+        if self._failure is None:
+            self._failure = error
+        self._interrupt()
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+
+class _Server(Factory):
+    """Makes a protocol for each connection, up to *most* at once; one more is closed."""
+
+    noisy = False
+
+    def __init__(self, begin: PushApplication, most: float, *, told_its_end: bool = False) -> None:
+        self.begin = begin
+        self.most = most
+        self.told_its_end = told_its_end
+        self.connections: set[_Connection] = set()
+
+    def buildProtocol(self, _address: object) -> "_Connection | None":  # noqa: N802  (Twisted's name)
+        return _Connection(self) if len(self.connections) < self.most else None
+
+    def abort_all(self) -> None:
+        """Have every connection end without what waits to be written."""
+        for connection in tuple(self.connections):
+            connection.transport.abortConnection()
+
+
+class _Connection(Protocol):
+    """One connection; its names are those of Twisted's interfaces."""
+
+    transport: Any
+
+    def __init__(self, server: _Server) -> None:
+        self.server = server
+
+    def connectionMade(self) -> None:  # noqa: N802
+        transport = self.transport
+        self.server.connections.add(self)
+        transport.registerProducer(transport, True)
+        self.write = transport.write
+        self.receive: Receive = self.server.begin(self.write)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        answer = self.receive(data)
+        if answer:
+            self.write(answer)
+
+    def readConnectionLost(self) -> None:  # noqa: N802
+        self.transport.loseConnection()  # once everything is written
+
+    def writeConnectionLost(self) -> None:  # noqa: N802
+        """Of the interface; nobody here closes one direction alone."""
+
+    def connectionLost(self, reason: object = None) -> None:  # noqa: N802
+        self.server.connections.discard(self)
+        if self.server.told_its_end:
+            self.receive(b"")
+
+
+classImplements(_Connection, IHalfCloseableProtocol)
+
+
+class _Answering(DatagramProtocol):
+    """Answers each datagram at once; an answer that the kernel does not take is lost."""
+
+    noisy = False
+    transport: Any
+
+    def __init__(self, application: DatagramApplication) -> None:
+        self.application = application
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802
+        if answer := self.application(datagram):
+            try:  # noqa: SIM105  (a context manager for each datagram would show)
+                self.transport.write(answer, addr)
+            except OSError:
+                pass
+
+
+class _Watched:
+    """A descriptor as a reactor takes it (`IReadWriteDescriptor`)."""
+
+    def __init__(
+        self,
+        fd: int,
+        again: "Callable[[_Watched], None]" = lambda _watched: None,
+        fail: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        """*again*: called when the reactor has dropped it. *fail*: takes what the callbacks raise."""
+        self.fd = fd
+        self.read: Callback = _nothing
+        self.write: Callback = _nothing
+        self._again = again
+        self._fail = fail
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def logPrefix(self) -> str:  # noqa: N802  (here and below: Twisted's names)
+        return "watched"
+
+    def doRead(self) -> None:  # noqa: N802
+        # What it returns or raises would have the reactor drop the descriptor.
+        try:
+            self.read()
+        except BaseException as error:
+            self._failed(error)
+
+    def doWrite(self) -> None:  # noqa: N802
+        try:
+            self.write()
+        except BaseException as error:
+            self._failed(error)
+
+    def connectionLost(self, _reason: object) -> None:  # noqa: N802
+        """A hang-up with nothing to read: whoever watches finds out by reading or writing."""
+        self._again(self)
+        self.doRead()
+        self.doWrite()
+
+    def _failed(self, error: BaseException) -> None:
+        if self._fail is None:
+            raise error
+        self._fail(error)
+
+
+classImplements(_Watched, IReadWriteDescriptor)
+
+
+@functools.cache
+def _begin_logging() -> None:
+    """End the time before an application has said where its log goes, in which what is critical goes to stderr."""
+    showwarning = warnings.showwarning
+    globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
+    warnings.showwarning = showwarning  # else they are logged, and seen by nobody
+
+
+def _bound() -> tuple[int, str]:
+    """What select leaves: the reactor watches its waker, the listener and the word to stop besides."""
+    return places_left(set_size(), 4)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    return asyncio.SelectorEventLoop()
+
+
+def _fire(deferred: "Deferred[None]") -> None:
+    if not deferred.called:
+        deferred.callback(None)
+
+
+def _nothing(*_: object) -> None:
+    """A callback where nothing is watched."""
