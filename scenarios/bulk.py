@@ -44,7 +44,7 @@ ABOUT = ScenarioAbout(
     unit="exchange",
     sets=(
         ("smoke", {"direction": "down", "connections": 4}),
-        ("quick", {"direction": "slow", "connections": 4}),
+        ("standard", {"direction": "slow", "connections": 4}),
         ("standard", {"direction": "up", "connections": 4}),
         ("standard", {"direction": "down", "connections": 1}),
         ("standard", {"direction": "up", "connections": 1}),

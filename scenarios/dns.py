@@ -50,7 +50,7 @@ ABOUT = ScenarioAbout(
     unit="name",
     sets=(
         ("smoke", {"names": 300, "in_flight": 100, "kind": "plain"}),
-        ("quick", {"names": 100, "in_flight": 1, "kind": "plain"}),
+        ("standard", {"names": 100, "in_flight": 1, "kind": "plain"}),
         ("standard", {"names": 200, "in_flight": 100, "kind": "mixed"}),
         ("standard", {"names": 40, "in_flight": 1, "kind": "mixed"}),
         ("standard", {"names": 100, "in_flight": 100, "kind": "lossy"}),

@@ -46,7 +46,7 @@ ABOUT = ScenarioAbout(
     unit="request",
     sets=(
         ("smoke", {"resource": "plaintext", "connections": 10}),
-        ("quick", {"resource": "body-10k", "connections": 10}),
+        ("standard", {"resource": "body-10k", "connections": 10}),
         ("standard", {"resource": "pieces", "connections": 10}),
         ("standard", {"resource": "plaintext", "connections": 100}),
         ("full", {"resource": "plaintext", "connections": 1}),

@@ -27,7 +27,7 @@ ABOUT = ScenarioAbout(
     unit="message",
     sets=(
         ("smoke", {"in_flight": 64, "connections": 10}),
-        ("quick", {"in_flight": 1, "connections": 10}),
+        ("standard", {"in_flight": 1, "connections": 10}),
         ("standard", {"in_flight": 8, "connections": 10}),
         ("full", {"in_flight": 64, "connections": 1}),
         ("full", {"in_flight": 64, "connections": 100}),

@@ -31,7 +31,7 @@ ABOUT = ScenarioAbout(
     unit="connection",
     sets=(
         ("smoke", {"connections": 4, "resumed": False}),
-        ("quick", {"connections": 4, "resumed": True}),
+        ("standard", {"connections": 4, "resumed": True}),
         ("standard", {"connections": 1, "resumed": False}),
         ("standard", {"connections": 1, "resumed": True}),
         ("full", {"connections": 32, "resumed": False}),
