@@ -1,6 +1,7 @@
 """How long a run goes on: plans cut to a budget, shares of it, when to stop, and what is said of that."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -62,13 +63,22 @@ def rounds(found: Plan) -> list[int]:
 # Pure
 
 
-def test_smoke_and_quick_have_fixed_rounds_unless_somebody_asks() -> None:
-    for profile in ("smoke", "quick"):
-        assert length_of(plan(profile), None, None) == FIXED
+def test_smoke_has_fixed_rounds_unless_somebody_asks() -> None:
+    smoke = plan("smoke")
+    assert length_of(smoke, None, None) == FIXED
+    assert length_of(smoke, 7, None) == Length(420, PROFILES["smoke"].precision)
+    assert length_of(smoke, None, 2) == Length(2 * smoke.seconds, 0.02)
+    assert length_of(smoke, 7, 0.5) == Length(420, 0.005)
+
+
+def test_quick_gives_rounds_to_wide_intervals_and_ends_in_time_whatever_is_chosen() -> None:
     quick = plan("quick")
-    assert length_of(quick, 7, None) == Length(420, PROFILES["quick"].precision)
-    assert length_of(quick, None, 2) == Length(2 * quick.seconds, 0.02)
-    assert length_of(quick, 7, 0.5) == Length(420, 0.005)
+    longest = PROFILES["quick"].longest_s
+    assert 1.25 * quick.seconds < longest
+    assert length_of(quick, None, None).budget_s == pytest.approx(1.25 * quick.seconds)
+    many = replace(quick, stages=quick.stages * 100)
+    assert length_of(many, None, None).budget_s == longest
+    assert fitted(many, length_of(many, None, None)).seconds < many.seconds
 
 
 def test_longer_profiles_add_a_part_of_their_own_time() -> None:

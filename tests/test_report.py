@@ -200,6 +200,20 @@ def test_every_outcome_of_the_journal_is_on_the_page() -> None:
             assert cell.outcome in page
 
 
+def test_what_a_profile_leaves_out_stands_with_the_command_that_brings_it() -> None:
+    records_ = journals.whole_run()
+    assert "leaves out" not in render(records_).markdown
+    head = msgspec.structs.replace(
+        journals.run_record(),
+        left_out={"tcp-echo": {"standard": 5, "full": 7}, "dns": {"full": 2, HOSTILE: 1}},
+    )
+    page = render([head, *records_[1:]]).markdown
+    assert "`standard` runs 5 sets more, `full` runs 9 sets more" in page
+    line = next(line for line in page.splitlines() if line.startswith("| tcp-echo | 5 | 7"))
+    assert "--scenarios tcp-echo" in line
+    assert "<script" not in page
+
+
 def test_too_few_rounds_rank_nobody() -> None:
     def run(pairs: int) -> str:
         cells = [

@@ -19,6 +19,7 @@ def run_header(
     run_in_ms: float = 0,
     settings: Mapping[str, int | float | str] | None = None,
     options: Mapping[str, int | float | str] | None = None,
+    left_out: Mapping[str, Mapping[str, int]] | None = None,
 ) -> RunRecord:
     """The first record of a journal that begins now, on this machine.
 
@@ -40,6 +41,7 @@ def run_header(
         run_in_ms=run_in_ms,
         settings=dict(settings or {}),
         options=dict(options or {}),
+        left_out={scenario: dict(sets) for scenario, sets in (left_out or {}).items()},
     )
     return fitted(header)  # as it will be read, so that `--resume` can hold one against the other
 

@@ -38,9 +38,12 @@ def length_of(plan: Plan, budget_min: float | None, precision_percent: float | N
     profile = plan.profile
     if budget_min is None and precision_percent is None and not profile.more:
         return FIXED
-    more = profile.more if precision_percent is None else max(profile.more, 1.0)
-    budget_s = plan.seconds * (1 + more) if budget_min is None else 60 * budget_min
-    return Length(budget_s, profile.precision if precision_percent is None else precision_percent / 100)
+    precision = profile.precision if precision_percent is None else precision_percent / 100
+    if budget_min is not None:
+        return Length(60 * budget_min, precision)
+    if precision_percent is not None:
+        return Length(plan.seconds * (1 + max(profile.more, 1.0)), precision)
+    return Length(min(profile.longest_s or math.inf, plan.seconds * (1 + profile.more)), precision)
 
 
 def fitted(plan: Plan, length: Length) -> Plan:

@@ -1,5 +1,6 @@
 """Profiles: how much is measured, and which parameter sets of a scenario that takes in. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -51,6 +52,8 @@ class Profile:
     length is not fixed."""
     more: float = 0.0
     """Part of the plan's time that may be added to get there; 0: the rounds are fixed, unless a budget is given."""
+    longest_s: float = 0.0
+    """Time that all of it may take on whatever is chosen: a plan of more is cut to fewer rounds; 0: no bound."""
     evidence_of_first_styles: bool = False
     """Whether the evidence pass takes the first style of each adapter alone; otherwise all."""
     references_everywhere: bool = False
@@ -98,6 +101,8 @@ PROFILES: Mapping[str, Profile] = {
             brief_rounds=ROUNDS_TO_SEPARATE,
             climb=Pace(generations=1, slice_ms=200, run_in_ms=30),
             climb_slices=2,
+            more=0.25,
+            longest_s=400.0,
             evidence_of_first_styles=True,
         ),
         Profile(
@@ -143,3 +148,10 @@ def parameter_sets(about: ScenarioAbout, profile: str) -> Sequence[Mapping[str, 
     """Parameter sets that a profile runs: those that are tagged with it or with a smaller one, the headline first."""
     within = ORDER[: ORDER.index(profile) + 1]
     return [parameters for smallest, parameters in about.sets if smallest in within]
+
+
+def left_out(about: ScenarioAbout, profile: str) -> dict[str, int]:
+    """Larger profile → how many parameter sets of a scenario it runs beyond those of the profile before it."""
+    later = ORDER[ORDER.index(profile) + 1 :]
+    counted = Counter(smallest for smallest, _parameters in about.sets)
+    return {name: counted[name] for name in later if counted[name]}

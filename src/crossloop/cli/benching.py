@@ -17,7 +17,7 @@ from crossloop.bench.length import Length, described, fitted, least, length_of, 
 from crossloop.bench.loading import LoadEngine, ask_exchanges
 from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan, climbs, make_plan, takes_references
-from crossloop.bench.profiles import PROFILES, Profile
+from crossloop.bench.profiles import PROFILES, Profile, left_out
 from crossloop.bench.site import SLICE_LIMIT_S
 from crossloop.cli.choosing import chosen, records_or_stop, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
@@ -129,7 +129,7 @@ def run(request: Request) -> int:
         )
         _refuse_unreachable(plan)
         length = length_of(plan, request.budget, request.precision)
-        plan = _fitted(plan, length)
+        plan = _fitted(plan, length, request)
         if request.dry_run:
             return _print_plan(plan, length, folder, request)
         _say_forbidden(plan)
@@ -201,6 +201,9 @@ def _header(
             run_in_ms=profile.run_in_ms,
             settings=settings,
             options=request.asked,
+            left_out={
+                id_: found for id_, one in scenarios.items() if (found := left_out(one.about, profile.name))
+            },
         )
     except JournalError as error:
         raise StopError(f"{error}; choose fewer or shorter names") from error
@@ -295,12 +298,13 @@ def _say_forbidden(plan: Plan) -> None:
             click.echo(f"crossloop: no figure in {words}", err=True)
 
 
-def _fitted(plan: Plan, length: Length) -> Plan:
-    """The plan with as many rounds as its budget holds. Raises StopError where even the fewest do not fit."""
+def _fitted(plan: Plan, length: Length, request: Request) -> Plan:
+    """The plan with as many rounds as its budget holds. Raises StopError where even the fewest do not fit a budget
+    that was asked for."""
     plan, shortest = fitted(plan, length), least(plan)
-    if length.budget_s is not None and shortest.seconds > length.budget_s:
+    if request.budget is not None and shortest.seconds > 60 * request.budget:
         raise StopError(
-            f"--budget {length.budget_s / 60:g}: this selection takes {shortest.seconds / 60:.1f} minutes at "
+            f"--budget {request.budget:g}: this selection takes {shortest.seconds / 60:.1f} minutes at "
             "least; give it that, or choose fewer --adapters or --scenarios"
         )
     return plan

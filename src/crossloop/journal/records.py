@@ -295,6 +295,8 @@ class RunRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="run"):
     settings: dict[Name, Setting] = {}
     options: dict[Name, Setting] = {}
     """What was asked for beside profile and seed, by the option's name; false for one that was turned off."""
+    left_out: dict[Name, dict[Name, Count]] = {}
+    """Scenario → larger profile → parameter sets that it runs beyond those of the profile before it."""
 
 
 class AdapterRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="adapter"):

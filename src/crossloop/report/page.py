@@ -20,7 +20,7 @@ from crossloop.report.references import certificate
 from crossloop.report.scenario import SetTables, set_tables
 from crossloop.report.tax import TaxPlot, tax_plot
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
-from crossloop.report.unmeasured import incident_table, incidents
+from crossloop.report.unmeasured import incident_table, incidents, left_out
 
 METHOD_LINK = "../../docs/method.md"
 """Where the method is described, as seen from `reports/PLATFORM/README.md`."""
@@ -121,6 +121,7 @@ def render(
         everything=behaviours.everything(asking, questions or {}),
         sections=sections,
         evidence=evidence_sections(run, texts),
+        left_out=left_out(run),
         incidents=found,
         incident_table=incident_table(found),
         tick_ms=digits.setting(TICK_NS / 1e6),

@@ -1,6 +1,7 @@
-"""Every cell that has no figure: what happened, why, and how to see it again."""
+"""Every cell that has no figure: what happened, why, and how to see it again; and what a profile leaves out."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from crossloop.journal import CellRecord, Run, row_key, row_label
@@ -95,3 +96,42 @@ def incident_table(found: tuple[Incident, ...]) -> Table:
         words("To see it again", lambda one: one.command),
     ]
     return listing(found, fields)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What larger profiles run beyond this run's."""
+
+    sentence: Markdown
+    """Empty where this run's profile leaves nothing out."""
+    table: Table
+    """A row for each scenario."""
+
+
+def left_out(run: Run) -> LeftOut:
+    """Parameter sets that the run's profile does not have, by scenario, and the command that brings them."""
+    missing = run.record.left_out
+    profiles = list(dict.fromkeys(name for sets in missing.values() for name in sets))
+    fields: list[Field[str]] = [
+        words("Scenario", lambda scenario: scenario),
+        *(figure(f"Further sets in {name}", _sets_in(run, name)) for name in profiles),
+        words("Command", lambda scenario: _command(profiles[-1], scenario)),
+    ]
+    if not missing:
+        return LeftOut(Markdown(""), Table((), ()))
+    counted = ", ".join(
+        f"{code(name)} runs {digits.counted(sum(sets.get(name, 0) for sets in missing.values()), 'set')} more"
+        for name in profiles
+    )
+    sentence = (
+        f"This profile runs each scenario at its headline, and further parameter sets of few. {counted}."
+    )
+    return LeftOut(Markdown(sentence), listing(sorted(missing), fields))
+
+
+def _sets_in(run: Run, profile: str) -> Callable[[str], str]:
+    return lambda scenario: digits.integer(run.record.left_out[scenario].get(profile, 0))
+
+
+def _command(profile: str, scenario: str) -> Markdown:
+    return code(shlex.join(["crossloop", "bench", "--profile", profile, "--scenarios", scenario]))
