@@ -1,9 +1,25 @@
 """asyncio on poll(2): select without its bound.
 
-The kernel gets an array with one entry per descriptor and looks at all of them in every wait, so the cost
-still grows with what is watched; but the array has any length, a descriptor any number, and the
-interest set stays in Python's poll object between waits. Where epoll and kqueue are missing this is the best
-that POSIX promises. Apart from the selector all is as in `asyncio`.
+Apart from the selector all is as in `asyncio`.
+
+**Waiting.** poll(2) on Linux, macOS and the BSDs; the whole interest is told with every call. The kernel gets an array
+with one entry per descriptor and looks at all of them in every wait, so the cost still grows with what is watched; but
+the array has any length, a descriptor any number, and the interest set stays in Python's poll object between waits.
+Where epoll and kqueue are missing this is the best that POSIX promises.
+
+**Reading.** As `asyncio`: the transport calls `recv` for up to 256 KiB, once for each report.
+
+**Writing.** As `asyncio`: `transport.write` sends at once and keeps what the kernel did not take.
+
+**Timers.** As `asyncio`: a heap in Python; poll waits in whole milliseconds, rounded up.
+
+**Waking.** As `asyncio`: a byte to a socket pair.
+
+**Signals.** As `asyncio`: a byte to the same socket pair.
+
+**Closing.** As `asyncio`: `close` sends what is left, `abort` drops it.
+
+**Limits.** The limit of open descriptors; and there is no poll on Windows.
 """
 
 import asyncio

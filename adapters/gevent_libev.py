@@ -1,28 +1,39 @@
 """gevent on libev through its compiled core: the loop that gevent takes by default outside Windows.
 
-A common belief has it that gevent runs on libevent. It did, up to 0.13; gevent 1.0, begun in 2011, left
-libevent for libev, and its evdns for c-ares. Today's loops are libev, compiled (this file) or by cffi
-(`gevent-libev-cffi`), and libuv by cffi (`gevent-libuv`).
+A common belief has it that gevent runs on libevent. It did, up to 0.13; gevent 1.0, begun in 2011, left libevent for
+libev, and its evdns for c-ares. Today's loops are libev, compiled (this file) or by cffi (`gevent-libev-cffi`), and
+libuv by cffi (`gevent-libuv`).
 
-This core, `gevent.libev.corecext`, is Cython with libev compiled into it. A watcher is a C struct inside a
-Python object, and an event reaches its callback by a C call; the two others go through a Python function
-that finds the watcher by its handle. The rest of gevent (hub, greenlets, sockets) is the same for all.
+This core, `gevent.libev.corecext`, is Cython with libev compiled into it. A watcher is a C struct inside a Python
+object, and an event reaches its callback by a C call; the two others go through a Python function that finds the
+watcher by its handle. The rest of gevent (hub, greenlets, sockets) is the same for all, and how it is programmed stands
+in `crossloop.idioms.gevent_`.
 
-What a message costs beside its `recv` and `send`: a `recv` that finds nothing starts an io watcher and
-switches to the hub, the event switches back, and the watcher is stopped again. libev does not tell the
-kernel each time. It collects the descriptors that changed and settles them just before it waits; a stop and
-a start in between cancel out, and `epoll_ctl` is not called at all. Several watchers of one descriptor are
-merged by libev itself. The price of that trust: a descriptor must not be closed under a started watcher.
+**Waiting.** epoll on Linux, select on macOS and Windows: libev's choice, or that of GEVENT_BACKEND. On macOS libev
+trusts neither kqueue nor poll; on Windows gevent itself prefers `gevent-libuv`. libev does not tell the kernel of each
+change. It collects the descriptors that changed and settles them just before it waits; a stop and a start in between
+cancel out, and `epoll_ctl` is not called at all. Several watchers of one descriptor are merged by libev itself.
 
-TLS is OpenSSL's calls on the socket itself: "want read" and "want write" become waits of the greenlet. For pushing each
-connection has a second greenlet with a queue, and `sendall` in it. Datagrams are received in the hub, up to 100 a turn
-and of at most 8192 bytes, and each is given to a greenlet of its own.
+**Reading.** `recv` at once; one that finds nothing starts an io watcher and switches to the hub. The event switches
+back, and the watcher is stopped again. TLS is OpenSSL's calls on the socket itself: "want read" and "want write" become
+waits of the greenlet. Datagrams are received in the hub, up to 100 a turn and of at most 8192 bytes, and each is given
+to a greenlet of its own.
 
-Timers are doubles, but epoll and poll wait whole milliseconds, rounded up. The loop's clock stands still
-while callbacks run. A signal interrupts the wait, so Python's handlers run at once. The kernel mechanism is
-libev's choice (or that of GEVENT_BACKEND): epoll on Linux, and select on macOS, where libev trusts neither
-kqueue nor poll, and on Windows, where gevent itself prefers `gevent-libuv`: there libev's numbers of
-descriptors are places in a table of FD_SETSIZE sockets, and a watcher for one more is an error ("cannot watch more than
+**Writing.** `sendall` sends at once and blocks its greenlet until the kernel has taken everything. So backpressure
+comes by itself. For pushing each connection has a second greenlet with a queue, and `sendall` in it.
+
+**Timers.** libev's heap, in doubles; epoll and poll wait whole milliseconds, rounded up. The loop's clock stands still
+while callbacks run.
+
+**Waking.** libev's async watcher; the calls themselves travel in a deque.
+
+**Signals.** A signal interrupts the wait, so Python's handlers run at once.
+
+**Closing.** A greenlet is killed by an exception, and its socket closed. A descriptor must not be closed under a
+started watcher: that is the price of settling changes late.
+
+**Limits.** On Windows 1024 sockets; elsewhere only the limit of open descriptors. libev's numbers of descriptors on
+Windows are places in a table of FD_SETSIZE sockets, and a watcher for one more is an error ("cannot watch more than
 1024 sockets") by which the accepted connection is lost. So the server closes what comes beyond.
 """
 

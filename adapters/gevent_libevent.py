@@ -5,19 +5,32 @@ gevent ran on libevent up to 0.13. For 1.0 it went over to libev, and its author
 gevent has used neither since. What is missing to run it on libevent is a loop, and this one is crossloop's own
 (`crossloop.bindings.gevent_libevent`), for any gevent program by GEVENT_LOOP.
 
-Hub, greenlets and sockets are gevent's, so against `gevent-libev` this shows the C library and the binding
-below it, and against `gevent-libev-cffi` mostly the library: both bindings are Python and cffi. The binding
-differs in kind from gevent's two by cffi, and that is part of what is measured:
+Hub, greenlets and sockets are gevent's (`crossloop.idioms.gevent_`), so against `gevent-libev` this shows the C library
+and the binding below it, and against `gevent-libev-cffi` mostly the library: both bindings are Python and cffi. The
+binding differs in kind from gevent's two by cffi, and that is part of what is measured: it is in ABI mode, and nothing
+is compiled where it is installed.
 
-- it is in ABI mode: nothing is compiled where it is installed;
-- libevent tells epoll of every change at once, where libev waits and sees. A gevent socket stops its
-  watcher after each wait, so the loop puts deleting off until it waits itself. A message then costs no
-  `epoll_ctl`, as with libev;
-- what libevent calls only notes the watcher, and greenlets are switched to when it has returned. The others
-  switch from within a call of the C library.
+**Waiting.** epoll on Linux, kqueue on macOS and the BSDs: the best that libevent was built with. libevent tells epoll
+of every change at once, where libev waits and sees. A gevent socket stops its watcher after each wait, so the loop puts
+deleting off until it waits itself. A message then costs no `epoll_ctl`, as with libev. What libevent calls only notes
+the watcher, and greenlets are switched to when it has returned. The others switch from within a call of the C library.
 
-Timers are precise: with the flag for it epoll gets a timerfd, which libevent arms before each wait. That is
-one system call a turn, shared by all events of the turn.
+**Reading.** As `gevent-libev`: `recv` at once; one that finds nothing starts an io watcher and switches to the hub.
+
+**Writing.** As `gevent-libev`: `sendall` sends at once and blocks its greenlet until the kernel has taken everything.
+
+**Timers.** libevent's heap, precise: with the flag for it epoll gets a timerfd, which libevent arms before each wait.
+That is one system call a turn, shared by all events of the turn.
+
+**Waking.** A byte to a socket pair; libevent has no async watcher, so the binding has one.
+
+**Signals.** Each wakes the loop by `signal.set_wakeup_fd`, because libevent goes on waiting when a signal interrupts
+it. What Python's handler raises goes to the hub, which throws it into the main greenlet.
+
+**Closing.** As `gevent-libev`: a greenlet is killed by an exception, and its socket closed. A stopped watcher is really
+deleted when its descriptor is to be closed.
+
+**Limits.** The limit of open descriptors; and it was not tried on Windows.
 """
 
 from crossloop.api import AdapterAbout, Facts

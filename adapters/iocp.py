@@ -2,52 +2,56 @@
 
 **The model.** Every read and write of NT is asynchronous underneath. A call marked *overlapped* starts the operation
 and returns; what the kernel knows of it stands in an OVERLAPPED structure, which belongs to the kernel until the
-operation is complete, as does the buffer. A *completion port* is a queue. Each handle is associated with one
-port, once and for life, and whatever completes on it is queued there, in whatever order it completes. One
-call takes the next completion out. The same model came to Linux 25 years later as io_uring (`iouring`), in which
-many requests and completions share one system call; here each has its own.
+operation is complete, as does the buffer. A *completion port* is a queue. Each handle is associated with one port, once
+and for life, and whatever completes on it is queued there, in whatever order it completes. One call takes the next
+completion out. The same model came to Linux 25 years later as io_uring (`iouring`), in which many requests and
+completions share one system call; here each has its own.
 
-**Four calls a message**: WSARecv, the completion taken from the port, WSASend, its completion taken. (An
-operation that succeeds at once queues its completion none the less.) GetQueuedCompletionStatusEx would take
-many at a time; `_overlapped`, the private module of CPython on which asyncio's Proactor stands, lacks it.
+**Waiting.** GetQueuedCompletionStatus on Windows takes the next completion from the port. A message is four calls:
+WSARecv, the completion taken from the port, WSASend, its completion taken. (An operation that succeeds at once queues
+its completion none the less.) GetQueuedCompletionStatusEx would take many at a time; `_overlapped`, the private module
+of CPython on which asyncio's Proactor stands, lacks it.
 
-**What it buys.** No set of descriptors and no readiness: nothing is registered, scanned or limited to FD_SETSIZE,
-and the cost is that of what completes. The port was made for several threads: any of them may wait on it, the
-kernel wakes as many as there are CPUs, the last one to sleep first. A Python program has its lock, and uses one.
+No set of descriptors and no readiness: nothing is registered, scanned or limited to FD_SETSIZE, and the cost is that of
+what completes. The port was made for several threads: any of them may wait on it, the kernel wakes as many as there are
+CPUs, the last one to sleep first. A Python program has its lock, and uses one.
 
-**What it costs.** A receive that waits holds its buffer, on all connections that are idle, and Windows locks its
-pages in memory. So the buffers here are small. (Receiving zero bytes into none and then reading without
-waiting makes readiness out of completion; servers with very many connections do that.)
+*Accepting* is AcceptEx: the socket is made beforehand, and several wait for connections to come. The new socket learns
+its addresses and options by SO_UPDATE_ACCEPT_CONTEXT. A peer that resets before it is accepted makes that operation
+fail with ERROR_NETNAME_DELETED (64) or WSAECONNRESET. Such an error ends *one* accept; asyncio's Proactor takes it for
+the listener's and closes that (cpython 93821).
 
-**Buffers and structures must live** until the completion, also of what was cancelled. `under_way` holds each
-operation by its OVERLAPPED's address, which is what the port hands back; nothing is closed before what
-is under way on it has ended. CancelIoEx asks for that, and the completion comes all the same.
+**Reading.** WSARecv of at most 16 KiB; it holds its buffer as long as it waits. So do those of all connections that are
+idle, and Windows locks its pages in memory. So the buffers here are small. (Receiving zero bytes into none and then
+reading without waiting makes readiness out of completion; servers with very many connections do that.) *Datagrams* are
+received with their sender (WSARecvFrom), some at a time, and the answers sent to him (WSASendTo). That a peer is gone
+is told to a later receive, and ends nothing (`crossloop.idioms.datagrams`).
 
-**Backpressure** is the order of things: either a receive is under way or a send, never both. An overlapped send
-completes when the last byte has been taken over, so while a peer does not read, it is not read from.
+**Writing.** WSASend, which completes when the last byte has been taken over. Backpressure is the order of things:
+either a receive is under way or a send, never both; while a peer does not read, it is not read from. *Pushing*: a send
+may be under way beside a receive, but one alone, so that nothing overtakes; what is pushed meanwhile waits, and no
+further receive is begun until all is sent. Such a connection ends when both have: it cancels them and waits.
 
-**Accepting** is AcceptEx: the socket is made beforehand, and several wait for connections to come. The new socket
-learns its addresses and options by SO_UPDATE_ACCEPT_CONTEXT. A peer that resets before it is accepted makes
-that operation fail with ERROR_NETNAME_DELETED (64) or WSAECONNRESET. Such an error ends *one* accept;
-asyncio's Proactor takes it for the listener's and closes that (cpython 93821).
+**Timers.** None: there is no `Readiness`.
 
-**Errors.** A reset shows as 64 here and not as WSAECONNRESET, a cancelled operation as ERROR_OPERATION_ABORTED (995).
-All of them end the connection and nothing else.
+**Waking.** The stop alone wakes it: a receive of zero bytes is under way on that socket. It completes when something is
+there to be read, and leaves it there.
 
-**Stopping.** A wait on the port hears neither sockets nor signals, only completions: so a receive of zero bytes is
-under way on the stop socket, completes when something is there to be read, and leaves it there.
+**Signals.** A wait on the port hears none: Python's handler runs after the next completion. It hears no sockets either,
+only completions.
 
-**Pushing.** A send may be under way beside a receive, but one alone, so that nothing overtakes; what is pushed
-meanwhile waits, and no further receive is begun until all is sent. Such a connection ends when both have: it
-cancels them and waits.
+**Closing.** CancelIoEx asks for each operation's end, and the socket is closed when its completion has come. Buffers
+and structures must live until then, also of what was cancelled. `under_way` holds each operation by its OVERLAPPED's
+address, which is what the port hands back; nothing is closed before what is under way on it has ended. A reset shows as
+64 here and not as WSAECONNRESET, a cancelled operation as ERROR_OPERATION_ABORTED (995). All of them end the connection
+and nothing else.
 
-**Datagrams** are received with their sender (WSARecvFrom), some at a time, and the answers sent to him (WSASendTo).
-That a peer is gone is told to a later receive, and ends nothing (`crossloop.idioms.datagrams`).
+**Limits.** There is no `Readiness`: a port has no answer to "is it readable?". A socket belongs to one port for life,
+so neither the listener nor the stop may have been associated with another.
 
-There is no `Readiness`: a port has no answer to "is it readable?".
-
-Sources: "I/O Completion Ports", "AcceptEx", "WSARecv" and "CancelIoEx" on learn.microsoft.com; Russinovich, Solomon,
-Ionescu, "Windows Internals", on the I/O system; Lib/asyncio/windows_events.py and Modules/overlapped.c of CPython.
+**Sources.** "I/O Completion Ports", "AcceptEx", "WSARecv" and "CancelIoEx" on learn.microsoft.com; Russinovich,
+Solomon, Ionescu, "Windows Internals", on the I/O system; Lib/asyncio/windows_events.py and Modules/overlapped.c of
+CPython.
 """
 
 import contextlib

@@ -1,41 +1,51 @@
 """kqueue(2): the kernel remembers the interest, and more than readiness. FreeBSD 4.1, 2000; macOS; all BSDs.
 
-*Telling and asking are one call with two lists.* `kevent` takes changes and returns events. Changes can be
-collected and ride along with the next wait, so that a connection's whole interest is told without a
-system call of its own, where epoll needs one for each change. Here they are: what is said of a descriptor twice
-between two asks is told once, the last word.
+What is the same for select, poll, epoll and kqueue stands in `crossloop.idioms.multiplexing`, the servers included.
 
-*What that costs.* As with epoll: what is watched sits on the list of its file, an arriving event activates
-it, and the wait returns those that are active. O(active), whatever the number watched.
+**Waiting.** kevent(2) on macOS and the BSDs, level-triggered; the kernel keeps the interest, and one call changes it
+and waits. Telling and asking are one call with two lists: `kevent` takes changes and returns events. Changes can be
+collected and ride along with the next wait, so that a connection's whole interest is told without a system call of its
+own, where epoll needs one for each change. Here they are: what is said of a descriptor twice between two asks is told
+once, the last word. As with epoll, what is watched sits on the list of its file, an arriving event activates it, and
+the wait returns those that are active: O(active), whatever the number watched.
 
-*Filters.* The thing watched is a pair of descriptor and filter: EVFILT_READ and EVFILT_WRITE are two entries with
-a callback each, not one mask. Others watch timers, signals, child processes, changes of a file or the
-program's own triggers, for which Linux has a kind of descriptor each; this program needs none of them. An event
-says how much there is: bytes to read, room to write, clients in the queue (`data`).
+The thing watched is a pair of descriptor and filter: EVFILT_READ and EVFILT_WRITE are two entries with a callback each,
+not one mask. Others watch timers, signals, child processes, changes of a file or the program's own triggers, for which
+Linux has a kind of descriptor each; this program needs none of them. An event says how much there is: bytes to read,
+room to write, clients in the queue (`data`).
 
-*Ends.* EV_EOF comes with the filter that was asked for, and there may be data yet: the program reads on
-until `recv` gives nothing. Unlike POLLHUP nothing comes that was not asked for.
+**Reading.** One `recv` of at most 64 KiB for each report. It is level-triggered unless EV_CLEAR is set; EV_ONESHOT
+takes an entry out once it was reported, EV_DISPATCH disables it, both for several threads on one queue. None is set
+here: one thread, and one `recv` per report. EV_EOF comes with the filter that was asked for, and there may be data yet:
+the program reads on until `recv` gives nothing. Unlike POLLHUP nothing comes that was not asked for.
 
-*Level or edge.* Level-triggered unless EV_CLEAR is set; EV_ONESHOT takes an entry out once it was reported,
-EV_DISPATCH disables it, both for several threads on one queue. None is set here: one thread, and one `recv` per report.
+**Writing.** `send` at once; what the kernel does not take waits, and the connection is watched for writing instead of
+reading.
 
-*Numbers.* An entry goes when its *descriptor* is closed, be the file open under another number or not: the
-trap of epoll is not there. But then a change that was collected may come too late: to remove what a
-close has removed is answered by ENOENT or EBADF, which is no error; and an entry for a number that was given
-out again is simply added anew, as EV_ADD of what is there already only changes it. To add what was closed
-meanwhile is answered by EBADF, and its watch is dropped. A child of `fork` does not get the queue at all.
+**Timers.** A heap in Python, of which the nearest is the timeout, in nanoseconds. A timer is late by what the kernel's
+own timers are.
 
-*Errors* of single changes come back as events with EV_ERROR, if the list has room for them; without room the
-call fails halfway through the changes. Hence the room. As the change is told with the next ask, the
-refusal of a descriptor comes out of `run`, not out of `watch`. macOS refuses /dev/tty (EINVAL) and had trouble
-with more devices, the reason why libev prefers select there.
+**Waking.** A byte to a socket pair that is always watched; the calls themselves travel in a deque.
 
-*Timeouts* are in nanoseconds: a timer is late by what the kernel's own timers are.
+**Signals.** Each writes a byte to the same socket pair (`signal.set_wakeup_fd`), and Python's handler runs when the
+wait has returned. EVFILT_SIGNAL is not used.
 
-*Against `asyncio`* on macOS and the BSDs: `selectors.KqueueSelector` makes a call for each change, and a key for
-each event; then come a `Handle`, a context and a transport. Here a callback is a function in a dict.
+**Closing.** First the interest is taken back, without a call of its own, then the descriptor is closed. An entry goes
+when its *descriptor* is closed, be the file open under another number or not: the trap of epoll is not there. But then
+a change that was collected may come too late: to remove what a close has removed is answered by ENOENT or EBADF, which
+is no error; and an entry for a number that was given out again is simply added anew, as EV_ADD of what is there already
+only changes it. To add what was closed meanwhile is answered by EBADF, and its watch is dropped. A child of `fork` does
+not get the queue at all.
 
-Sources: kqueue(2) of FreeBSD and macOS; J. Lemon, "Kqueue: A generic and scalable event notification facility",
+**Limits.** The limit of open descriptors; and some devices are refused. Errors of single changes come back as events
+with EV_ERROR, if the list has room for them; without room the call fails halfway through the changes. Hence the room.
+As the change is told with the next ask, the refusal of a descriptor comes out of `run`, not out of `watch`. macOS
+refuses /dev/tty (EINVAL) and had trouble with more devices, the reason why libev prefers select there.
+
+**Against `asyncio`** on macOS and the BSDs: `selectors.KqueueSelector` makes a call for each change, and a key for each
+event; then come a `Handle`, a context and a transport. Here a callback is a function in a dict.
+
+**Sources.** kqueue(2) of FreeBSD and macOS; J. Lemon, "Kqueue: A generic and scalable event notification facility",
 USENIX 2001; Stevens, UNP vol. 1 (3rd ed.), 14.9.
 """
 

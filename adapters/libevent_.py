@@ -1,67 +1,68 @@
 """libevent, through crossloop's own binding.
 
-**What it is.** The oldest of the three C libraries here (2000), and the one that made "a callback when
-this descriptor is ready" a portable thing: under memcached, Tor, tmux, and gevent until 2011. An
-`event_base` waits by the best mechanism it was built with (epoll, kqueue, poll, select), an `event` is a
-descriptor, a time or a signal with a callback. It reports *readiness*: reading and writing remain the
-program's own system calls, as with libev, and unlike libuv, which reads and hands over data.
+The oldest of the three C libraries here (2000), and the one that made "a callback when this descriptor is ready" a
+portable thing: under memcached, Tor, tmux, and gevent until 2011. An `event_base` waits by the best mechanism it was
+built with, an `event` is a descriptor, a time or a signal with a callback. It reports *readiness*: reading and writing
+remain the program's own system calls, as with libev, and unlike libuv, which reads and hands over data.
 
-**Persistence.** An event fires once and is no longer added, unless it is made with `EV_PERSIST`. The
-streams below are persistent read events: added once per connection, they cost no `epoll_ctl` per
-message. A write event exists only while the kernel refuses data, because a socket is nearly always
-writable and the loop would not sleep any more.
+**Event or bufferevent.** The style `native` is plain events: the callback receives and sends by itself. In the style
+`bufferevent` libevent does, and calls back with data in a buffer, the nearest to libuv's streams. Its answers go out
+through the write event, never at once, so a message costs an `ioctl` (how much is there?), a `readv`, two `epoll_ctl`
+(write event on, off), a second turn of the loop and a `writev`, where plain events need `recv`, `send` and one turn. It
+is for programs that want its watermarks, filters, TLS and rate limits.
 
-**Descriptors and events.** libevent keeps the events of a descriptor in one slot and gives the kernel
-their union; reading and writing may be two events, as here, or one with both flags. An event has to be
-deleted before its descriptor is closed: epoll forgets a closed descriptor by itself, libevent does not,
-and takes the next file of the same number for the old one.
+**Waiting.** epoll on Linux, kqueue on macOS and the BSDs, select on Windows: the best that it was built with. An event
+fires once and is no longer added, unless it is made with `EV_PERSIST`. The streams below are persistent read events:
+added once per connection, they cost no `epoll_ctl` per message. libevent keeps the events of a descriptor in one slot
+and gives the kernel their union; reading and writing may be two events, as here, or one with both flags. A base may
+have several priorities; events of a level run only when none above is active. libev has them as well, libuv has not.
+One level here, as by default.
 
-**Timers.** A heap of due times, as in libev and libuv; any event may also carry a timeout of its own,
-which the others lack. Adding an event that is added already moves its due time within the heap: that is
-`rearm` here, without a delete. A persistent timer counts each turn from when the last one was due, so it
-does not drift. Two choices decide how exact timers are:
+**Reading.** The program's own `recv` of at most 64 KiB, once for each report; of a bufferevent, libevent's `readv`.
+*Datagrams* have one read event for all peers and a `recvfrom` for each time that it fires. A bufferevent is a stream.
 
-- without `EVENT_BASE_FLAG_PRECISE_TIMER` libevent reads `CLOCK_MONOTONIC_COARSE` and waits in whole
-  milliseconds: steps of 4 ms where the kernel ticks at 250 Hz. With it epoll gets a timerfd, armed by one
-  more system call *per wait*, whether or not a timer is pending. So the base for `Readiness`, where
-  timers are measured, is precise, and the base of the stream server, which has none, is not.
-- within callbacks the time is the one at which the wait ended: a timer added by the last of many
-  callbacks is early by what the others took. libev does the same, and so does libuv itself; uvloop and
-  asyncio ask the clock. libevent even computes its next wait from that time and so oversleeps by what the
-  callbacks took (seen with 2.1.12: after a callback of 150 ms a timer of 100 ms fires at 250).
-  `EVENT_BASE_FLAG_NO_CACHE_TIME` asks the clock, for both: a delay is a delay.
+TLS is bufferevents' own (`bufferevent_openssl_socket_new`, in libevent_openssl), for a program in C that has made an
+`SSL` itself. Python's `ssl` gives none away, nor the `SSL_CTX` of its context, and its OpenSSL need not be the one that
+libevent_openssl was linked with: two copies in a process share no structure. So there is no style `bufferevent` of it.
+In the style `native` OpenSSL works on two memories (`crossloop.idioms.memory_bio`) above plain events.
 
-**Priorities.** A base may have several levels; events of a level run only when none above is active. libev
-has them as well, libuv has not. One level here, as by default.
+**Writing.** `send` at once; what the kernel does not take waits, and the connection has a write event instead of its
+read event. A write event exists only while the kernel refuses data, because a socket is nearly always writable and the
+loop would not sleep any more. *Pushing* is the same with plain events; a push that finds its peer gone leaves the end
+to that peer's own event, since the application may be in a round over all. With bufferevents it is `bufferevent_write`,
+which puts the data into the output buffer, and the loop sends it in a turn of its own: to push to a thousand costs a
+thousand write events on and off.
 
-**Signals.** libevent brings its own handler, and one base of a process owns it. When a wait is interrupted
-libevent waits again, so that Python's handlers would not run in an idle loop; the binding routes them
-through `signal.set_wakeup_fd`.
+**Timers.** A heap in C, with a timerfd on epoll where the base is precise, else in steps of milliseconds. Any event may
+also carry a timeout of its own, which libev and libuv lack. Adding an event that is added already moves its due time
+within the heap: that is `rearm` here, without a delete. A persistent timer counts each turn from when the last one was
+due, so it does not drift. Two choices decide how exact timers are:
 
-**Against libev**, which began as an answer to it (2007): there a watcher belongs to the program, is a small
-struct per kind of event, and may be changed at will, where libevent has one larger struct for all kinds
-(128 bytes here), checks more at each call, and batches nothing: each add and delete is an `epoll_ctl` at
-once, where libev settles changes before the next wait. In return it has Windows proper, buffered I/O,
-and an HTTP and a DNS client on top.
+- without `EVENT_BASE_FLAG_PRECISE_TIMER` libevent reads `CLOCK_MONOTONIC_COARSE` and waits in whole milliseconds: steps
+  of 4 ms where the kernel ticks at 250 Hz. With it epoll gets a timerfd, armed by one more system call *per wait*,
+  whether or not a timer is pending. So the base for `Readiness`, where timers are measured, is precise, and the base of
+  the stream server, which has none, is not.
+- within callbacks the time is the one at which the wait ended: a timer added by the last of many callbacks is early by
+  what the others took. libev does the same, and so does libuv itself; uvloop and asyncio ask the clock. libevent even
+  computes its next wait from that time and so oversleeps by what the callbacks took (seen with 2.1.12: after a callback
+  of 150 ms a timer of 100 ms fires at 250). `EVENT_BASE_FLAG_NO_CACHE_TIME` asks the clock, for both: a delay is a
+  delay.
 
-**Event or bufferevent.** The style `native` is plain events: the callback receives and sends by itself. In
-the style `bufferevent` libevent does, and calls back with data in a buffer, the nearest to libuv's streams.
-Its answers go out through the write event, never at once, so a message costs an `ioctl` (how much is
-there?), a `readv`, two `epoll_ctl` (write event on, off), a second turn of the loop and a `writev`, where
-plain events need `recv`, `send` and one turn. It is for programs that want its watermarks, filters, TLS
-and rate limits.
+**Waking.** A byte to a socket pair that the base watches; the calls themselves travel in a deque.
 
-**TLS** is bufferevents' own (`bufferevent_openssl_socket_new`, in libevent_openssl), for a program in C that has made
-an `SSL` itself. Python's `ssl` gives none away, nor the `SSL_CTX` of its context, and its OpenSSL need not be the one
-that libevent_openssl was linked with: two copies in a process share no structure. So there is no style `bufferevent` of
-it. In the style `native` OpenSSL works on two memories (`crossloop.idioms.memory_bio`) above plain events.
+**Signals.** Each writes to a socket pair (`signal.set_wakeup_fd`), because libevent waits again when a wait is
+interrupted. Python's handlers would not run in an idle loop otherwise. libevent's own signal events bring a handler of
+their own, and one base of a process owns it.
 
-**Pushing.** With plain events, `send` at once, and a list for what the kernel does not take; meanwhile the connection
-waits for its write event alone. A push that finds its peer gone leaves the end to that peer's own event, since the
-application may be in a round over all. With bufferevents it is `bufferevent_write`, which puts the data into the output
-buffer, and the loop sends it in a turn of its own: to push to a thousand costs a thousand write events on and off.
+**Closing.** First the events are deleted, then the descriptor is closed. epoll forgets a closed descriptor by itself,
+libevent does not, and takes the next file of the same number for the old one.
 
-**Datagrams** have one read event for all peers and a `recvfrom` for each time that it fires. A bufferevent is a stream.
+**Limits.** The limit of open descriptors; each add and delete is an `epoll_ctl` at once.
+
+**Against libev**, which began as an answer to it (2007): there a watcher belongs to the program, is a small struct per
+kind of event, and may be changed at will, where libevent has one larger struct for all kinds (128 bytes here), checks
+more at each call, and batches nothing, where libev settles changes before the next wait. In return it has Windows
+proper, buffered I/O, and an HTTP and a DNS client on top.
 """
 
 import contextlib

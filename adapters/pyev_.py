@@ -1,49 +1,48 @@
 """pyev: libev, in the words of its own C interface.
 
-libev knows one kind of thing, the *watcher*: a small structure with a callback, filled in for one event (a
-descriptor readable, a time passed, another thread's call) and then *started*. Started watchers are all that
-the loop has. `ev_run` tells the kernel what changed since the last turn, blocks until the nearest timer or an
-event, queues what became pending and calls it back, watcher by watcher. pyev makes each kind a Python type:
-`Io(fd, events, loop, callback)`, `start()`, `stop()`; the callback is called with the watcher and the events.
-
-*References.* libev holds watchers by bare pointer, pyev takes no reference for it. A started watcher that
+libev knows one kind of thing, the *watcher*: a small structure with a callback, filled in for one event (a descriptor
+readable, a time passed, another thread's call) and then *started*. Started watchers are all that the loop has. pyev
+makes each kind a Python type: `Io(fd, events, loop, callback)`, `start()`, `stop()`; the callback is called with the
+watcher and the events. libev holds watchers by bare pointer, pyev takes no reference for it. A started watcher that
 nobody keeps is freed and thereby stopped, without a word. So every watcher here stands in a dict or a list.
 
-*Descriptors.* Under epoll, libev does nothing at `stop()`: it counts on the close that usually follows, and
-removes a descriptor only if an event still comes in. Stop first, then close: a number that is
-closed while watched is an error at the next turn, or, if it was given out again meanwhile, a watcher on a
-stranger. And a new descriptor gets a *new* `Io`: an old one that is stopped and started again between two
-polls counts as unchanged, no `epoll_ctl` is made, and if its number belongs to another file by now, that
-file is never heard of. Level-triggered, as everywhere in libev.
+**Waiting.** epoll on Linux, select on macOS: libev's choice, level-triggered as everywhere in libev. On macOS it
+recommends neither kqueue nor poll and takes select, sized to any number of descriptors. `ev_run` tells the kernel what
+changed since the last turn, blocks until the nearest timer or an event, queues what became pending and calls it back,
+watcher by watcher. pyev gives the GIL up for all of `ev_run` and takes it for each callback.
 
-*Time.* A timer counts from the loop's own time (`now()`), which is read once a turn, when the wait ends.
-Started late in a long callback, or between two runs, it would fire early by just that; `update()` reads the
-clock, so that here a delay counts from the call. `ev_timer_again` (`reset()` in pyev) moves a running
-timer within its heap, the cheap way to push a timeout back; it makes the timer repeat, hence `_once` below.
-epoll waits in whole milliseconds, rounded up: timers are late by up to one, never early.
+**Reading.** The program's own `recv` of at most 64 KiB, once for each report. libev reports readiness and never reads.
+So it has no TLS: OpenSSL reads and writes two memories (`crossloop.idioms.memory_bio`), and the stream server below
+sees bytes. *Datagrams* need one watcher for all peers, and one `recvfrom` for each event.
 
-*Threads.* Only `Async.send()` may be called from another thread. Several sends before the loop looks are one
-event, so the calls themselves travel in a deque. libev 4.04 lacks memory barriers here; the build recipe
-supplies them. pyev gives the GIL up for all of `ev_run` and takes it for each callback.
+**Writing.** `send` at once; what the kernel does not take waits, and the connection's one watcher waits for `EV_WRITE`
+instead. *Pushing* is the same, from whichever callback. A push that finds its peer gone leaves the end to that peer's
+own event, since the application may be in a round over all.
 
-*Signals.* libev restarts a wait that a signal interrupted, and Python runs its handlers only between
-bytecodes: an idle loop would not notice Ctrl-C. While it runs, signals therefore also write to a socket that
-the loop watches (`signal.set_wakeup_fd`); its callback is bytecode, and there the handler runs.
+**Timers.** A heap in C, in doubles; epoll waits in whole milliseconds, rounded up. So timers are late by up to one,
+never early. A timer counts from the loop's own time (`now()`), which is read once a turn, when the wait ends. Started
+late in a long callback, or between two runs, it would fire early by just that; `update()` reads the clock, so that here
+a delay counts from the call. `ev_timer_again` (`reset()` in pyev) moves a running timer within its heap, the cheap way
+to push a timeout back; it makes the timer repeat, hence `_once` below.
 
-*Errors.* An exception in a callback cannot travel through C. pyev prints it as "ignored" and goes on; its
-`debug=True` stops the loop instead, but with the exception still set while the other pending
-callbacks run, which CPython answers with SystemError. So the default stays, `sys.unraisablehook` takes the
-exception while the loop runs, and the run raises it at its end.
+**Waking.** `Async.send()`, which alone may be called from another thread. Several sends before the loop looks are one
+event, so the calls themselves travel in a deque. libev 4.04 lacks memory barriers here; the build recipe supplies them.
 
-*TLS.* libev has none: it reports readiness and never reads. So OpenSSL reads and writes two memories
-(`crossloop.idioms.memory_bio`), and the stream server below sees bytes. *Pushing* is `send` at once, from whichever
-callback; what the kernel does not take waits in a list, and the connection's watcher waits for `EV_WRITE` instead. A
-push that finds its peer gone leaves the end to that peer's own event, since the application may be in a round over all.
-*Datagrams* need one watcher for all peers, and one `recvfrom` for each event.
+**Signals.** Each writes to a socket that the loop watches (`signal.set_wakeup_fd`), because libev restarts a wait that
+a signal interrupted. Python runs its handlers only between bytecodes: an idle loop would not notice Ctrl-C. The
+socket's callback is bytecode, and there the handler runs.
 
-*Mechanism.* epoll on Linux, chosen by libev; on macOS it recommends neither kqueue nor poll and takes
-select, sized to any number of descriptors. libev 4.04 (2011) is the version that pyev's source bundles;
-later releases added linuxaio and io_uring backends.
+**Closing.** First the watcher is stopped, then the descriptor closed. Under epoll, libev does nothing at `stop()`: it
+counts on the close that usually follows, and removes a descriptor only if an event still comes in. A number that is
+closed while watched is an error at the next turn, or, if it was given out again meanwhile, a watcher on a stranger. And
+a new descriptor gets a *new* `Io`: an old one that is stopped and started again between two polls counts as unchanged,
+no `epoll_ctl` is made, and if its number belongs to another file by now, that file is never heard of.
+
+**Limits.** An exception in a callback cannot travel through C; and libev is that of 2011. pyev prints the exception as
+"ignored" and goes on; its `debug=True` stops the loop instead, but with the exception still set while the other pending
+callbacks run, which CPython answers with SystemError. So the default stays, `sys.unraisablehook` takes the exception
+while the loop runs, and the run raises it at its end. libev 4.04 is the version that pyev's source bundles; later
+releases added linuxaio and io_uring backends.
 """
 
 import contextlib

@@ -1,30 +1,39 @@
 """spin: non-blocking I/O, every socket asked in turn by a program that never waits.
 
-With O_NONBLOCK a call that would have to wait returns EWOULDBLOCK at once instead (UNP volume 1, 6.2 and chapter 16).
-That is all the model offers: one learns that there is data by trying to read it. So one goes round, listener,
-stop socket, each connection, and round again. Nothing here sleeps, hence nothing has to be woken up: when the
-CPU is there and the connections are few, no other model answers sooner. Programs that own their CPUs do just that
-(DPDK, the busy polling of socket(7), SO_BUSY_POLL), and so does a lock that spins before it sleeps.
+**Waiting.** There is none, on any platform: `recv` on every socket in turn, round after round. With O_NONBLOCK a call
+that would have to wait returns EWOULDBLOCK at once instead (UNP volume 1, 6.2 and chapter 16). That is all the model
+offers: one learns that there is data by trying to read it. So one goes round, listener, stop socket, each connection,
+and round again. Programs that own their CPUs do just that (DPDK, the busy polling of socket(7), SO_BUSY_POLL), and so
+does a lock that spins before it sleeps.
 
-What follows:
+**Reading.** One `recv_into` of at most 64 KiB for each connection and round, into one buffer for all. Memory is needed
+when data is there, not while waiting for it, unlike in blocking I/O. TLS is a memory BIO
+(`crossloop.idioms.memory_bio`). Datagrams have one socket, asked some times a round.
 
-- *It costs a whole CPU*, idle or not. CPU per message is therefore the time between messages, a figure about the
-  load and not about this program; at capacity alone it means what it means for the others.
-- *A round is O(connections)*: a system call for each, asked in vain for most. In Python "in vain" is dear: the
-  answer is an exception, BlockingIOError, made and thrown away, which costs more than the kernel's part. Latency
-  is half a round on average, and so grows with the connections, idle ones like all others.
-- *Writing is asked the same way.* A send that the kernel takes in part leaves a rest; while there is one the
-  connection is asked to write and not to read, which is the backpressure.
-- *One buffer for all*: memory is needed when data is there, not while waiting for it, unlike in blocking I/O.
-- *Pushing is sending at once*; what is not taken waits for the connection's turn, and so does the news that its peer
-  has reset.
-- *Datagrams* have one socket, asked some times a round. *TLS* is a memory BIO (`crossloop.idioms.memory_bio`).
-- *Running out of descriptors* needs no pause, as it does in a loop that would be told again at once: asking once more
-  in the next round is what happens anyway.
+**Writing.** `send` at once; what the kernel takes in part leaves a rest, which is tried again each round. While there
+is a rest the connection is asked to write and not to read, which is the backpressure. Pushing is sending at once; what
+is not taken waits for the connection's turn, and so does the news that its peer has reset.
 
-`Readiness` is not offered. It would have to say that a descriptor *could* be read, and this model has no such
-question: MSG_PEEK asks without taking, but only on sockets, nothing asks whether a write would be taken, and poll
-with a timeout of zero does ask, but is multiplexing, whose kernel looks at all descriptors in one call. See `poll`.
+**Timers.** None: there is no `Readiness`.
+
+**Waking.** Nothing sleeps, hence nothing has to be woken. When the CPU is there and the connections are few, no other
+model answers sooner.
+
+**Signals.** Python's handler runs at once, between two bytecodes of a round.
+
+**Closing.** The stop socket is asked once a round (MSG_PEEK); then every connection is closed. Nothing is registered
+anywhere, so nothing has to be taken back.
+
+**Limits.** A whole CPU, idle or not, and a round that is O(connections). CPU per message is therefore the time between
+messages, a figure about the load and not about this program; at capacity alone it means what it means for the others. A
+round is a system call for each connection, asked in vain for most. In Python "in vain" is dear: the answer is an
+exception, BlockingIOError, made and thrown away, which costs more than the kernel's part. Latency is half a round on
+average, and so grows with the connections, idle ones like all others. Running out of descriptors needs no pause, as it
+does in a loop that would be told again at once: asking once more in the next round is what happens anyway.
+
+`Readiness` is not offered. It would have to say that a descriptor *could* be read, and this model has no such question:
+MSG_PEEK asks without taking, but only on sockets, nothing asks whether a write would be taken, and poll with a timeout
+of zero does ask, but is multiplexing, whose kernel looks at all descriptors in one call. See `poll`.
 """
 
 import contextlib

@@ -1,59 +1,72 @@
 """threads: blocking I/O, one thread for each connection.
 
-The second oldest answer, and the easiest program to read: the acceptor starts a thread, the thread does
-`recv`, works, `sendall`, until its peer is done (UNP volume 1, 26.4 and 30.10). Each is asleep in the kernel
-most of the time, in the queue of its own socket. When data comes the kernel makes exactly that thread runnable:
-nobody searches, so the cost of a message does not grow with the connections that are idle. What grows is memory.
+The second oldest answer, and the easiest program to read: the acceptor starts a thread, the thread does `recv`, works,
+`sendall`, until its peer is done (UNP volume 1, 26.4 and 30.10).
 
-*What a thread costs.* The stack is the famous part, and the misleading one. The default (`ulimit -s`, mostly 8 MiB;
-CPython asks for 16 on macOS) is address space: a page becomes memory when it is first touched, and a thread that
-sits in `recv` has touched few. Ten thousand stacks of 8 MiB are 80 GB of addresses, which 64 bits have,
-yet RLIMIT_AS or strict overcommit (vm.overcommit_memory 2) may forbid; and before Linux 6.7 a stack of 2 MiB or
-more could be given whole huge pages where these are set to `always`, which makes the addresses real memory
-after all (JDK-8312182 tells that story). STACK_BYTES stays below that, with room for some thousand frames of C,
-regular expressions and JSON included. Beside the stack each has a chunk of 16 KiB for Python's frames, the
-receive buffer that waits with it, and in the kernel a task structure and a stack of 16 KiB. Measured with ten thousand
-connections, after one small message on each: 24 KiB resident a connection, 0.7 MiB of addresses.
+**Waiting.** A blocking `recv` in each connection's own thread, on every platform. Each is asleep in the kernel most of
+the time, in the queue of its own socket. When data comes the kernel makes exactly that thread runnable: nobody
+searches, so the cost of a message does not grow with the connections that are idle. What grows is memory. One more
+thread accepts, and waits with poll (select on Windows) for the listener and the stop (`crossloop.idioms.blocking`).
 
-*What stops it.* `clone` fails with EAGAIN at RLIMIT_NPROC, kernel.threads-max, kernel.pid_max or a container's
-pids.max, and mmap at vm.max_map_count: stack, guard page and frames are three mappings, so that the usual 65,530
-end at 21,800 threads. Python says "can't start new thread" for all of them. That connection is closed,
-the others stay served, and `refused` holds how many, with the limit that had no room (`idioms.task_limits`).
+*Tasks* are threads, too: `receive`, `send_all` and `sleep` block, and an `async def` runs through by one `send(None)`.
+A socket that a scenario hands over non-blocking is made to block at its first use, for good. When a task fails, those
+that are blocked in one of the three are brought back and unwound; then all are joined.
 
-*The GIL.* A thread gives it up around each system call and takes it back after. With one busy thread nobody
-contends. One that computes keeps the others from their next byte for the switch interval (5 ms): those that do
-I/O give the lock away after microseconds, the one that computes only when asked, so it wins every round. That is
-the convoy effect (Beazley, "Understanding the Python GIL", 2010; bpo-7946). And the
-asking itself does not scale: who waits for the lock wakes at every interval to see whether it changed hands. A few
-waiters cost nothing. When a message arrives for each of 3000 threads, 600,000 wake-ups a second leave little
-of the machine: that round took 4 to 7 s, and with 10,000 threads some 80 messages a second got through. With an
-interval of 0.5 s the same rounds took 0.2 s and 0.8 s. So the interval grows with the threads here (SWITCH_S
-each, above the default from 100 on). It is the interpreter that fails at C10K by default, and not the kernel.
-On a free-threaded build (PEP 703) there is no such lock; nothing in this file relies on it, whatever two
-threads touch is touched under `_Crew`'s guard.
+**Reading.** `recv` of at most 64 KiB, whose buffer waits with the thread. TLS is a wrapped socket, whose `recv` and
+`sendall` wait as any socket's do. *Datagrams* have one socket for all peers. One thread serves it, one datagram after
+another, as the oldest servers do (UNP 8.4); answers are so short that nobody waits for another's.
 
-*Ending.* No one can end a thread from outside; it must come back from its system call. `shutdown(SHUT_RDWR)` on its
-socket brings it back at once, `recv` with an end of file and `sendall` with EPIPE; `close` would not (the call
-holds the file open and sleeps on), and would free the number for another file while the thread still uses
-it. Hence a thread alone closes its socket, and until then it is listed under a lock. On Windows it is the other
-way round: `shutdown` leaves a blocked `recv` asleep (cpython issue 91913) and `closesocket` fails it, so there the
-socket is closed, at a time when nobody opens another. A thread that computes is waited for. Threads are
-daemons although all are joined: for others CPython up to 3.12 goes through the list of all living ones
-at each start (`_maintain_shutdown_locks`), which is quadratic: 3.6 s of user time instead of 0.6 s for 10,000.
+**Writing.** `sendall` blocks until the kernel has taken everything: backpressure comes by itself. *Pushing* is a `send`
+that does not wait, in the thread of whoever pushes. What the kernel does not take goes to a second thread of that
+connection, which blocks until its peer reads and ends when nothing is left: a slow peer keeps nobody waiting but that
+thread. Applications know nothing of threads, so one lock is around every call of theirs. Windows has no MSG_DONTWAIT;
+there the second thread sends everything.
 
-*Pushing* is a `send` that does not wait, in the thread of whoever pushes. What the kernel does not take goes to a
-second thread of that connection, which blocks until its peer reads and ends when nothing is left: a slow peer keeps
-nobody waiting but that thread. Applications know nothing of threads, so one lock is around every call of theirs.
-Windows has no MSG_DONTWAIT; there the second thread sends everything.
+**Timers.** None beside `sleep`, which blocks a task's thread: there is no `Readiness`.
 
-*Datagrams* have one socket for all peers. One thread serves it, one datagram after another, as the oldest servers do
-(UNP 8.4); answers are so short that nobody waits for another's. A second thread waits for the stop and then
-sends that socket an empty datagram: `recvfrom` comes back by that on every system, where `shutdown` wakes it on Linux
-alone.
+**Waking.** The kernel makes the one thread runnable that has something to do. Then it wants the GIL, which a thread
+gives up around each system call and takes back after. With one busy thread nobody contends. One that computes keeps the
+others from their next byte for the switch interval (5 ms): those that do I/O give the lock away after microseconds, the
+one that computes only when asked, so it wins every round. That is the convoy effect (Beazley, "Understanding the Python
+GIL", 2010; bpo-7946). And the asking itself does not scale: who waits for the lock wakes at every interval to see
+whether it changed hands. A few waiters cost nothing. When a message arrives for each of 3000 threads, 600,000 wake-ups
+a second leave little of the machine: that round took 4 to 7 s, and with 10,000 threads some 80 messages a second got
+through. With an interval of 0.5 s the same rounds took 0.2 s and 0.8 s. So the interval grows with the threads here
+(SWITCH_S each, above the default from 100 on). It is the interpreter that fails at C10K by default, and not the kernel.
+On a free-threaded build (PEP 703) there is no such lock; nothing in this file relies on it, whatever two threads touch
+is touched under `_Crew`'s guard.
 
-*Tasks* are threads, too: `receive`, `send_all` and `sleep` block, and an `async def` runs through by one
-`send(None)`. A socket that a scenario hands over non-blocking is made to block at its first use, for good. When a
-task fails, those that are blocked in one of the three are brought back and unwound; then all are joined.
+**Signals.** Python's handler runs in the main thread, whose wait a signal interrupts and Python resumes (PEP 475). The
+threads of the connections run none.
+
+**Closing.** `shutdown` on a connection's socket brings its thread back, and the thread alone closes the socket. No one
+can end a thread from outside; it must come back from its system call. `shutdown(SHUT_RDWR)` brings it back at once,
+`recv` with an end of file and `sendall` with EPIPE; `close` would not (the call holds the file open and sleeps on), and
+would free the number for another file while the thread still uses it. Until the thread closes its socket, that is
+listed under a lock. On Windows it is the other way round: `shutdown` leaves a blocked `recv` asleep (cpython issue
+91913) and `closesocket` fails it, so there the socket is closed, at a time when nobody opens another. A thread that
+computes is waited for. Threads are daemons although all are joined: for others CPython up to 3.12 goes through the list
+of all living ones at each start (`_maintain_shutdown_locks`), which is quadratic: 3.6 s of user time instead of 0.6 s
+for 10,000.
+
+Of datagrams a second thread waits for the stop and then sends that socket an empty datagram: `recvfrom` comes back by
+that on every system, where `shutdown` wakes it on Linux alone.
+
+**Limits.** The number of threads: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, a container's pids.max,
+vm.max_map_count. `clone` fails with EAGAIN at the first four, and mmap at the last: stack, guard page and frames are
+three mappings, so that the usual 65,530 end at 21,800 threads. Python says "can't start new thread" for all of them.
+That connection is closed, the others stay served, and `refused` holds how many, with the limit that had no room
+(`crossloop.idioms.task_limits`).
+
+The stack is the famous part of a thread's cost, and the misleading one. The default (`ulimit -s`, mostly 8 MiB; CPython
+asks for 16 on macOS) is address space: a page becomes memory when it is first touched, and a thread that sits in `recv`
+has touched few. Ten thousand stacks of 8 MiB are 80 GB of addresses, which 64 bits have, yet RLIMIT_AS or strict
+overcommit (vm.overcommit_memory 2) may forbid; and before Linux 6.7 a stack of 2 MiB or more could be given whole huge
+pages where these are set to `always`, which makes the addresses real memory after all (JDK-8312182 tells that story).
+STACK_BYTES stays below that, with room for some thousand frames of C, regular expressions and JSON included. Beside the
+stack each has a chunk of 16 KiB for Python's frames, the receive buffer that waits with it, and in the kernel a task
+structure and a stack of 16 KiB. Measured with ten thousand connections, after one small message on each: 24 KiB
+resident a connection, 0.7 MiB of addresses.
 """
 
 import contextlib

@@ -1,8 +1,24 @@
 """tornado over uvloop: the same IOLoop and IOStream, on libuv's readiness.
 
-tornado takes any asyncio loop. Of uvloop it uses what serves `add_reader`, `call_later` and
-`call_soon_threadsafe`: `uv_poll_t`, `uv_timer_t`, `uv_async_t`. uvloop's transports, where most of its
-advantage lies, stay idle, because IOStream reads and writes the socket by itself in Python.
+tornado takes any asyncio loop. uvloop's transports, where most of its advantage lies, stay idle, because IOStream reads
+and writes the socket by itself in Python (`crossloop.idioms.tornado_`).
+
+**Waiting.** As `uvloop`: epoll on Linux, kqueue on macOS and the BSDs, by a `uv_poll_t` for each socket. Of uvloop
+tornado uses what serves `add_reader`, `call_later` and `call_soon_threadsafe`: `uv_poll_t`, `uv_timer_t`, `uv_async_t`.
+
+**Reading.** As `tornado`: `IOStream` calls `recv_into` for up to 64 KiB until it has what was asked for.
+
+**Writing.** As `tornado`: `IOStream.write` sends what goes at once and keeps the rest.
+
+**Timers.** As `uvloop`: `uv_timer_t` in a heap in C, with a clock of one millisecond.
+
+**Waking.** As `uvloop`: `uv_async_send`, by `IOLoop.add_callback`.
+
+**Signals.** As `uvloop`: by `signal.set_wakeup_fd`.
+
+**Closing.** As `tornado`: `IOStream.close` drops what was not sent; `TCPServer.stop` closes the listener alone.
+
+**Limits.** As `tornado`: out of descriptors the loop would spin, so the listener is taken out for a second.
 """
 
 import uvloop

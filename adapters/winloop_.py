@@ -1,9 +1,23 @@
 """winloop: uvloop carried over to Windows, asyncio's API on libuv over I/O completion ports.
 
-libuv's streams are overlapped receives and sends on IOCP, in Cython transports as uvloop's. Descriptors
-that Python owns are watched through the AFD driver (`uv_poll_t`), sockets only: a pipe as reader is refused
-with error 10038. So, unlike asyncio's Proactor, it has `add_reader`. Timers have the resolution of libuv's
-clock, one millisecond. `add_signal_handler` is accepted, unix sockets are not.
+How the API is programmed stands in `crossloop.idioms.asyncio_`, what libuv has otherwise in `crossloop.idioms.libuv`.
+
+**Waiting.** Completion ports on Windows, in libuv. Descriptors that Python owns are watched through the AFD driver
+(`uv_poll_t`), sockets only. So, unlike asyncio's Proactor, it has `add_reader`.
+
+**Reading.** libuv's streams are overlapped receives, in Cython transports as uvloop's.
+
+**Writing.** libuv's streams are overlapped sends, in Cython transports as uvloop's.
+
+**Timers.** As `uvloop`: `uv_timer_t` in a heap in C, with the resolution of libuv's clock, one millisecond.
+
+**Waking.** As `uvloop`: `uv_async_send`, by `call_soon_threadsafe`.
+
+**Signals.** `add_signal_handler` is accepted, unlike by asyncio's loops on Windows.
+
+**Closing.** As `uvloop`: `close` sends what is left, `abort` drops it.
+
+**Limits.** No unix sockets; and a pipe as reader is refused with error 10038.
 """
 
 import winloop
