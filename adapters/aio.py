@@ -137,11 +137,6 @@ class Adapter(MemoryBioTls):
     def close(self) -> None:
         pass  # each server waits for the end of its threads
 
-    def most_connections(self) -> tuple[int, str] | None:
-        ours = (THREADS, f"{THREADS} threads of glibc's, as many as it is asked for (aio_init)")
-        threads, limit = min(ours, room(THREAD) or ours)
-        return max(0, threads - 1), f"an idle read keeps a thread, another the bell: {limit}"
-
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
@@ -158,6 +153,11 @@ class Adapter(MemoryBioTls):
                 server.close()
                 self._retire(requests, bell, others)
                 requests.close()
+
+    def most_connections(self) -> tuple[int, str] | None:
+        ours = (THREADS, f"{THREADS} threads of glibc's, as many as it is asked for (aio_init)")
+        threads, limit = min(ours, room(THREAD) or ours)
+        return max(0, threads - 1), f"an idle read keeps a thread, another the bell: {limit}"
 
     def _retire(self, requests: Requests, ended: socket.socket, others: set[int]) -> None:
         """Give glibc's idle threads something to do, after which they end: reads at an end of file."""

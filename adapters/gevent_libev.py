@@ -68,6 +68,14 @@ class Adapter(GeventHub):
     def __init__(self) -> None:
         super().__init__("libev-cext")
 
+    def facts(self) -> Facts:
+        return self.facts_of(
+            library="libev",
+            mechanism=self.loop.backend,
+            version=corecext.get_version(),
+            loaded_from=module_file(corecext),
+        )
+
     def most_connections(self) -> tuple[int, str] | None:
         if sys.platform != "win32":
             return None
@@ -75,12 +83,4 @@ class Adapter(GeventHub):
         return (
             most,
             f"libev waits by select() there, and gevent's build knows {WINDOWS_SOCKETS} sockets (FD_SETSIZE)",
-        )
-
-    def facts(self) -> Facts:
-        return self.facts_of(
-            library="libev",
-            mechanism=self.loop.backend,
-            version=corecext.get_version(),
-            loaded_from=module_file(corecext),
         )

@@ -76,11 +76,11 @@ class Adapter(GeventHub):
         timer.start(_close_and_call, timer, callback, update=True)
         return timer
 
-    def call_every(self, interval_s: float, callback: Callback) -> Any:
-        return super().call_every(_whole_ms(interval_s), callback)
-
     def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
         return super().rearm(handle, _whole_ms(delay_s), callback)
+
+    def call_every(self, interval_s: float, callback: Callback) -> Any:
+        return super().call_every(_whole_ms(interval_s), callback)
 
 
 def _close_and_call(timer: Any, callback: Callback) -> None:

@@ -121,6 +121,19 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
         # The last argument: how many threads may run at once with what they took from the port.
         self.port = _overlapped.CreateIoCompletionPort(_overlapped.INVALID_HANDLE_VALUE, 0, 0, 1)
 
+    def facts(self) -> Facts:
+        return Facts(
+            binding=ABOUT.binding,
+            binding_version=platform.python_version(),
+            library=ABOUT.library,
+            library_version="",
+            mechanism="iocp",
+            loaded_from=module_file(_overlapped),
+        )
+
+    def close(self) -> None:
+        _winapi.CloseHandle(self.port)
+
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
@@ -153,19 +166,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
         finally:
             server.close()
             endpoint.close()
-
-    def facts(self) -> Facts:
-        return Facts(
-            binding=ABOUT.binding,
-            binding_version=platform.python_version(),
-            library=ABOUT.library,
-            library_version="",
-            mechanism="iocp",
-            loaded_from=module_file(_overlapped),
-        )
-
-    def close(self) -> None:
-        _winapi.CloseHandle(self.port)
 
 
 class Operations:

@@ -158,6 +158,21 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         self.run = self.loop.run
         self.stop = self.loop.stop
 
+    def facts(self) -> Facts:
+        multishot = "multishot receive" if self.loop.multishot else "one receive a request"
+        return Facts(
+            binding=ABOUT.binding,
+            binding_version=platform.python_version(),
+            library=ABOUT.library,
+            library_version=f"Linux {platform.release()}: {self.loop.ring.setup}, {multishot}",
+            mechanism="io_uring",
+            loaded_from=module_file(io_uring),
+        )
+
+    def close(self) -> None:
+        self._wakeup.close()
+        self.loop.ring.close()
+
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
@@ -190,21 +205,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
                     self.loop.turn()
             finally:
                 server.close()
-
-    def facts(self) -> Facts:
-        multishot = "multishot receive" if self.loop.multishot else "one receive a request"
-        return Facts(
-            binding=ABOUT.binding,
-            binding_version=platform.python_version(),
-            library=ABOUT.library,
-            library_version=f"Linux {platform.release()}: {self.loop.ring.setup}, {multishot}",
-            mechanism="io_uring",
-            loaded_from=module_file(io_uring),
-        )
-
-    def close(self) -> None:
-        self._wakeup.close()
-        self.loop.ring.close()
 
 
 class Loop:

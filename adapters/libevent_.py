@@ -142,6 +142,22 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         self.run = base.run
         self.stop = base.loopbreak
 
+    def facts(self) -> Facts:
+        library = self._base.library
+        method = self._base.method
+        return Facts(
+            binding=ABOUT.binding,
+            binding_version=f"crossloop {crossloop.__version__}, cffi {version('cffi')}",
+            library=ABOUT.library,
+            library_version=library.version,
+            # On Windows the method is named for the platform; it waits by select().
+            mechanism="select" if method == "win32" else method,
+            loaded_from=library.path,
+        )
+
+    def close(self) -> None:
+        self._base.close()
+
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
@@ -161,22 +177,6 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         with endpoint, EventBase(precise_timers=False) as base:
             IoEvent(base, endpoint.fileno(), READ | PERSIST, lambda *_: answer_next()).add()
             _run_until(base, stop)
-
-    def facts(self) -> Facts:
-        library = self._base.library
-        method = self._base.method
-        return Facts(
-            binding=ABOUT.binding,
-            binding_version=f"crossloop {crossloop.__version__}, cffi {version('cffi')}",
-            library=ABOUT.library,
-            library_version=library.version,
-            # On Windows the method is named for the platform; it waits by select().
-            mechanism="select" if method == "win32" else method,
-            loaded_from=library.path,
-        )
-
-    def close(self) -> None:
-        self._base.close()
 
 
 # Readiness: each callable is libevent's own step and the bookkeeping that it leaves to the program.

@@ -142,13 +142,13 @@ class Adapter(StreamServer, TlsServer):
     def close(self) -> None:
         """Nothing is open: processes and sockets end with the call that they belong to."""
 
-    def most_connections(self) -> tuple[int, str] | None:
-        return room(PROCESS)
-
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
         self._served(listener, stop, lambda connection: converse(connection, application()))
+
+    def most_connections(self) -> tuple[int, str] | None:
+        return room(PROCESS)
 
     def serve_tls(
         self,

@@ -148,11 +148,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
     def close(self) -> None:
         """Nothing is open: threads and sockets end with the call that they belong to."""
 
-    # StreamServer
-
-    def most_connections(self) -> tuple[int, str] | None:
-        return room(THREAD)
-
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
@@ -161,6 +156,9 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
                 converse(connection, application())
 
         self._serve(listener, stop, serve)
+
+    def most_connections(self) -> tuple[int, str] | None:
+        return room(THREAD)
 
     def serve_tls(
         self,
@@ -236,6 +234,27 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
                 ours.send(b"!")
                 waiter.join()
 
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        try:
+            self._crew.start(partial(_drive, task))
+        except (RuntimeError, MemoryError) as error:
+            task.close()
+            raise UnsupportedError(f"no thread for another task: {why(THREAD, error)}") from error
+        return task
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        crew = self._crew
+        with _settings_for_many():
+            crew.run(partial(_drive, main))
+            try:
+                crew.join()
+            except BaseException as error:  # raised by the handler of a signal
+                crew.fail(error)
+                crew.join()
+            finally:
+                self._crew = _Crew()
+        crew.raise_failure()
+
     def _serve(self, listener: socket.socket, stop: socket.socket, serve: Serve) -> None:
         failed, alarm = socket.socketpair()
         crew = _Crew(on_failure=lambda: alarm.send(b"!"))
@@ -253,8 +272,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
                 crew.interrupt()
                 crew.join()
         crew.raise_failure()
-
-    # Tasks
 
     async def _receive(self, sock: socket.socket, n: int) -> bytes:
         crew = self._crew
@@ -280,27 +297,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
     async def _sleep(self, seconds: float) -> None:
         self._crew.interrupted.wait(seconds)
         self._crew.check()
-
-    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
-        try:
-            self._crew.start(partial(_drive, task))
-        except (RuntimeError, MemoryError) as error:
-            task.close()
-            raise UnsupportedError(f"no thread for another task: {why(THREAD, error)}") from error
-        return task
-
-    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
-        crew = self._crew
-        with _settings_for_many():
-            crew.run(partial(_drive, main))
-            try:
-                crew.join()
-            except BaseException as error:  # raised by the handler of a signal
-                crew.fail(error)
-                crew.join()
-            finally:
-                self._crew = _Crew()
-        crew.raise_failure()
 
 
 class _EndedError(BaseException):
