@@ -1,33 +1,33 @@
 """Twisted: a reactor, protocols and transports; callbacks since 2001, from which asyncio's protocols were taken.
 
-*Waiting.* One object, the reactor, waits. There are several, and a program installs one before it imports anything
-else of Twisted. Here they are the styles of `StreamServer`. What stands first is Twisted's own choice for the platform:
-epoll on Linux, poll on the BSDs, select on macOS and Windows. They differ in the call that waits; protocols, transports
+**Waiting.** epoll on Linux, poll on the BSDs, select on macOS and Windows, in one object: the reactor. There are
+several, and a program installs one before it imports anything else of Twisted. Here they are the styles of
+`StreamServer`, Twisted's own choice for the platform first. They differ in the call that waits; protocols, transports
 and timers are the same. `asyncio` is a reactor on asyncio's loop. A reactor that was stopped never runs again
 (ReactorNotRestartable). One that was left by `crash` does, and Twisted's own test runner leaves its reactor so after
 each test. All levels here do the same, so that none is entered once.
 
-*Reading.* The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets the
+**Reading.** The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets the
 context of the log.
 
-*Writing.* `transport.write` sends nothing. It keeps the data and asks for writability, so that an answer leaves in the
-next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration. Backpressure
-is a *producer* that is registered with the transport: it is paused while more than 64 KiB wait. Here the transport is
-its own producer, and stops reading. Pushing is the same `write`.
+**Writing.** `transport.write` sends nothing. It keeps the data and asks for writability, so that an answer leaves in
+the next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration.
+Backpressure is a *producer* that is registered with the transport: it is paused while more than 64 KiB wait. Here the
+transport is its own producer, and stops reading. Pushing is the same `write`.
 
-*Timers.* `callLater` is a heap in Python on a monotonic clock, and no wait is longer than 24 days. A timer that is
+**Timers.** `callLater` is a heap in Python on a monotonic clock, and no wait is longer than 24 days. A timer that is
 pushed back by `reset` stays where it is in the heap and is put anew when its old time has come. `LoopingCall` repeats:
 it keeps its phase and leaves out what it missed.
 
-*Waking.* `callFromThread` adds to a list and writes a byte to a pipe.
+**Waking.** `callFromThread` adds to a list and writes a byte to a pipe.
 
-*Signals.* `run` takes SIGINT, SIGTERM and SIGCHLD for itself unless it is told not to, as it is here.
+**Signals.** `run` takes SIGINT, SIGTERM and SIGCHLD for itself unless it is told not to, as it is here.
 
-*Closing.* A transport tells a half close to protocols that ask for it (`IHalfCloseableProtocol`). To others the peer's
-end of file is the end, and what waited to be written is lost. `loseConnection` sends what waits, `abortConnection` does
-not. A reactor has no way to be closed: its descriptors are freed here as Twisted's own tests do it.
+**Closing.** `loseConnection` sends what waits, `abortConnection` drops it. A transport tells a half close to protocols
+that ask for it (`IHalfCloseableProtocol`). To others the peer's end of file is the end, and what waited to be written
+is lost. A reactor has no way to be closed: its descriptors are freed here as Twisted's own tests do it.
 
-*Limits.* Exceptions of callbacks never come out of `run`. They are logged, and the connection or the watched
+**Limits.** Exceptions of callbacks never come out of `run`. They are logged, and the connection or the watched
 descriptor is dropped. An observer of the log takes them here to where they are raised. Out of descriptors, a port gives
 up one that it keeps in reserve, accepts by it and closes at once: the client is refused, and does not wait. The style
 `select` knows descriptors below FD_SETSIZE alone, and closes what comes beyond. A port of datagrams takes 8 KiB of each
@@ -147,22 +147,87 @@ class Adapter(StreamServer, PushServer, Datagrams, Readiness):
                 if close := getattr(getattr(reactor, name, None), "close", None):
                     close()
 
-    # StreamServer, PushServer
-
-    def most_connections(self) -> tuple[int, str] | None:
-        return _bound() if _reactors_here()[0] == "select" else None
-
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
         most = _bound()[0] if style == "select" else math.inf
         self._serve_factory(listener, _Server(lambda _write: application(), most), style, stop)
 
+    def most_connections(self) -> tuple[int, str] | None:
+        return _bound() if _reactors_here()[0] == "select" else None
+
     def serve_push(
         self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
     ) -> None:
         most = _bound()[0] if style == "select" else math.inf
         self._serve_factory(listener, _Server(application, most, told_its_end=True), style, stop)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        reactor = self._use(style)
+
+        async def end(port: Any) -> None:
+            await port.stopListening()
+
+        with endpoint:
+            self._serve(
+                reactor,
+                lambda: reactor.adoptDatagramPort(
+                    endpoint.fileno(), endpoint.family, _Answering(application), DATAGRAM_BYTES
+                ),
+                end,
+                stop,
+            )
+
+    def watch(self, fd: int, callback: Callback) -> None:
+        watched = self._watched_at(fd)
+        watched.read = callback
+        self.reactor.addReader(watched)
+
+    def unwatch(self, fd: int) -> None:
+        watched = self._watched.get(fd)
+        if watched is not None and watched.read is not _nothing:
+            watched.read = _nothing
+            self.reactor.removeReader(watched)
+            self._forget(watched)
+
+    def watch_write(self, fd: int, callback: Callback) -> None:
+        watched = self._watched_at(fd)
+        watched.write = callback
+        self.reactor.addWriter(watched)
+
+    def unwatch_write(self, fd: int) -> None:
+        watched = self._watched.get(fd)
+        if watched is not None and watched.write is not _nothing:
+            watched.write = _nothing
+            self.reactor.removeWriter(watched)
+            self._forget(watched)
+
+    def cancel(self, handle: Any) -> None:
+        if isinstance(handle, LoopingCall):
+            if handle.running:
+                handle.stop()
+        elif handle.active():
+            handle.cancel()
+
+    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+        if not handle.active():
+            return self.call_later(delay_s, callback)
+        handle.reset(delay_s)
+        return handle
+
+    def call_every(self, interval_s: float, callback: Callback) -> LoopingCall:
+        repeating = LoopingCall(callback)
+        repeating.clock = self.reactor
+        repeating.start(interval_s, now=False).addErrback(self._fail_with)
+        return repeating
+
+    def run(self) -> None:
+        self._interrupt = self.reactor.crash
+        self.reactor.run(installSignalHandlers=False)
+        self._interrupt = _nothing
+        self._raise_failure()
 
     def _serve_factory(
         self, listener: socket.socket, factory: "_Server", style: str, stop: socket.socket
@@ -180,26 +245,6 @@ class Adapter(StreamServer, PushServer, Datagrams, Readiness):
             self._serve(
                 reactor,
                 lambda: reactor.adoptStreamPort(listener.fileno(), listener.family, factory),
-                end,
-                stop,
-            )
-
-    # Datagrams
-
-    def serve_datagrams(
-        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
-    ) -> None:
-        reactor = self._use(style)
-
-        async def end(port: Any) -> None:
-            await port.stopListening()
-
-        with endpoint:
-            self._serve(
-                reactor,
-                lambda: reactor.adoptDatagramPort(
-                    endpoint.fileno(), endpoint.family, _Answering(application), DATAGRAM_BYTES
-                ),
                 end,
                 stop,
             )
@@ -230,32 +275,6 @@ class Adapter(StreamServer, PushServer, Datagrams, Readiness):
 
         self._run_main(reactor, serve())
 
-    # Readiness
-
-    def watch(self, fd: int, callback: Callback) -> None:
-        watched = self._watched_at(fd)
-        watched.read = callback
-        self.reactor.addReader(watched)
-
-    def unwatch(self, fd: int) -> None:
-        watched = self._watched.get(fd)
-        if watched is not None and watched.read is not _nothing:
-            watched.read = _nothing
-            self.reactor.removeReader(watched)
-            self._forget(watched)
-
-    def watch_write(self, fd: int, callback: Callback) -> None:
-        watched = self._watched_at(fd)
-        watched.write = callback
-        self.reactor.addWriter(watched)
-
-    def unwatch_write(self, fd: int) -> None:
-        watched = self._watched.get(fd)
-        if watched is not None and watched.write is not _nothing:
-            watched.write = _nothing
-            self.reactor.removeWriter(watched)
-            self._forget(watched)
-
     def _watched_at(self, fd: int) -> "_Watched":
         """One object for a descriptor: a reactor has one place for each number."""
         watched = self._watched.get(fd)
@@ -273,33 +292,6 @@ class Adapter(StreamServer, PushServer, Datagrams, Readiness):
             self.reactor.addReader(watched)
         if watched.write is not _nothing:
             self.reactor.addWriter(watched)
-
-    def cancel(self, handle: Any) -> None:
-        if isinstance(handle, LoopingCall):
-            if handle.running:
-                handle.stop()
-        elif handle.active():
-            handle.cancel()
-
-    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
-        if not handle.active():
-            return self.call_later(delay_s, callback)
-        handle.reset(delay_s)
-        return handle
-
-    def call_every(self, interval_s: float, callback: Callback) -> LoopingCall:
-        repeating = LoopingCall(callback)
-        repeating.clock = self.reactor
-        repeating.start(interval_s, now=False).addErrback(self._fail_with)
-        return repeating
-
-    def run(self) -> None:
-        self._interrupt = self.reactor.crash
-        self.reactor.run(installSignalHandlers=False)
-        self._interrupt = _nothing
-        self._raise_failure()
-
-    # Running
 
     def _use(self, style: str) -> Any:
         """The reactor of *style*; the first one of a process becomes `twisted.internet.reactor`."""
