@@ -48,6 +48,11 @@ due, so it does not drift. Two choices decide how exact timers are:
   of 150 ms a timer of 100 ms fires at 250). `EVENT_BASE_FLAG_NO_CACHE_TIME` asks the clock, for both: a delay is a
   delay.
 
+*What is next.* libevent's way to put a call off is a timer without a delay (`event_base_once`; "one idiom for
+scheduling a callback", event.c): it becomes active at once and in order. An event that is made active from within a
+callback joins the queue that is being worked off, so that one which does so again and again lets nothing else in; a
+timer waits for the next turn. Here one timer stands for a deque of calls.
+
 **Waking.** A byte to a socket pair that the base watches; the calls themselves travel in a deque.
 
 **Signals.** Each writes to a socket pair (`signal.set_wakeup_fd`), because libevent waits again when a wait is
@@ -67,20 +72,21 @@ proper, buffered I/O, and an HTTP and a DNS client on top.
 
 import contextlib
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import crossloop
 from crossloop.api import (
     AdapterAbout,
     Callback,
+    Callbacks,
     DatagramApplication,
     Datagrams,
     Facts,
     PushApplication,
     PushServer,
-    Readiness,
     Receive,
     StreamApplication,
 )
@@ -117,12 +123,15 @@ RECEIVE_BYTES = 65536
 UNSENT_LIMIT_BYTES = 65536
 
 
-class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
+class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
     """libevent with one base for `Readiness` and one for each server."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "StreamServer": ("native", "bufferevent"),
         "PushServer": ("native", "bufferevent"),
+    }
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Tasks": "libevent calls back; nothing in it suspends sequential code"
     }
 
     def __init__(self) -> None:
@@ -139,6 +148,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         self.rearm = _rearm
         self.call_every = _starting(base, PersistentTimer)
         self.wake = self._wakeup.wake
+        self.call_soon = _calling_soon(base)
         self.run = base.run
         self.stop = base.loopbreak
 
@@ -179,7 +189,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
             _run_until(base, stop)
 
 
-# Readiness: each callable is libevent's own step and the bookkeeping that it leaves to the program.
+# Readiness and Callbacks: each callable is libevent's own step and the bookkeeping that it leaves to the program.
 
 
 def _watching(base: EventBase, what: int, events: dict[int, Event]) -> Callable[[int, Callback], None]:
@@ -210,6 +220,29 @@ def _starting(base: EventBase, kind: type[Timer | PersistentTimer]) -> Callable[
         return timer
 
     return start
+
+
+def _calling_soon(base: EventBase) -> Callable[..., None]:
+    calls: deque[tuple[Callback, tuple[Any, ...]]] = deque()
+    append, popleft = calls.append, calls.popleft
+
+    def due(*_: object) -> None:
+        try:
+            for _call in range(len(calls)):  # not what they add: that has the next turn
+                callback, arguments = popleft()
+                callback(*arguments)
+        finally:
+            if calls and not timer.pending:
+                timer.add(0.0)
+
+    timer = Timer(base, due)
+
+    def call_soon(callback: Callback, *arguments: Any) -> None:
+        if not calls:
+            timer.add(0.0)
+        append((callback, arguments))
+
+    return call_soon
 
 
 def _rearm(timer: Event, delay_s: float, _callback: Callback) -> Event:

@@ -25,6 +25,12 @@ late in a long callback, or between two runs, it would fire early by just that; 
 a delay counts from the call. `ev_timer_again` (`reset()` in pyev) moves a running timer within its heap, the cheap way
 to push a timeout back; it makes the timer repeat, hence `_once` below.
 
+*What is next.* libev has no queue of calls. Its author names three ways to put a call off ("Avoiding finishing before
+returning" in the manual): a prepare watcher, an idle watcher, or an event that is fed to a stopped watcher. What is fed
+from within a callback runs before the loop looks at anything else, again and again. So it is an idle watcher here, and
+a deque: while it is started the loop does not sleep, and its callback runs once a turn, at the highest priority
+because at a lower one it would wait until there is no event at all.
+
 **Waking.** `Async.send()`, which alone may be called from another thread. Several sends before the loop looks are one
 event, so the calls themselves travel in a deque. libev 4.04 lacks memory barriers here; the build recipe supplies them.
 
@@ -51,8 +57,8 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import pyev
 from pyev import _pyev
@@ -60,12 +66,12 @@ from pyev import _pyev
 from crossloop.api import (
     AdapterAbout,
     Callback,
+    Callbacks,
     DatagramApplication,
     Datagrams,
     Facts,
     PushApplication,
     PushServer,
-    Readiness,
     Receive,
     StreamApplication,
     module_file,
@@ -98,8 +104,10 @@ _BACKENDS = {
 }
 
 
-class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
-    """pyev's `Loop` with `Io`, `Timer` and `Async` watchers."""
+class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
+    """pyev's `Loop` with `Io`, `Timer`, `Async` and `Idle` watchers."""
+
+    lacks: ClassVar[Mapping[str, str]] = {"Tasks": "libev calls back; nothing in it suspends sequential code"}
 
     def __init__(self) -> None:
         self.loop = pyev.Loop()
@@ -111,6 +119,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         self.call_later, self.rearm, self.call_every = self._timing()
         self.cancel = pyev.Timer.stop
         self.wake = self._waking()
+        self.call_soon = self._calling_soon()
         self._hearer, self._teller = socket.socketpair()
         self._hearer.setblocking(False)
         self._teller.setblocking(False)
@@ -130,7 +139,8 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
         )
 
     def close(self) -> None:
-        for watcher in (*self._readers.values(), *self._writers.values(), *self._timers, self._calls_arrived):
+        others = self._calls_arrived, self._calls_due
+        for watcher in (*self._readers.values(), *self._writers.values(), *self._timers, *others):
             watcher.stop()
         self._readers.clear()
         self._writers.clear()
@@ -223,7 +233,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
                 for connection in connections:
                     ends.callback(connection.close)
 
-    # Readiness
+    # Readiness, Callbacks
 
     def _watching(
         self, watchers: dict[int, pyev.Io], events: int
@@ -310,6 +320,30 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
             send()
 
         return wake
+
+    def _calling_soon(self) -> Callable[..., None]:
+        calls: deque[tuple[Callback, tuple[Any, ...]]] = deque()
+        append, popleft = calls.append, calls.popleft
+
+        def due(watcher: pyev.Idle, _events: int) -> None:
+            try:
+                for _ in range(len(calls)):  # not what they add: that has the next turn
+                    callback, arguments = popleft()
+                    callback(*arguments)
+            finally:
+                if not calls:
+                    watcher.stop()
+
+        self._calls_due = pyev.Idle(self.loop, due)
+        self._calls_due.priority = pyev.EV_MAXPRI
+        start = self._calls_due.start
+
+        def call_soon(callback: Callback, *arguments: Any) -> None:
+            if not calls:
+                start()
+            append((callback, arguments))
+
+        return call_soon
 
     def _run(self) -> None:
         """Run until `stop`; raises the first exception that a callback raised, after the turn it came in."""

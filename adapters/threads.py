@@ -124,7 +124,8 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
     """`threading.Thread` and blocking sockets."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready"
+        "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready",
+        "Turns": "threads take no turns: the kernel and the interpreter's lock decide who goes on",
     }
 
     def __init__(self) -> None:

@@ -9,25 +9,30 @@ from crossloop.contract.checking import OPENS, check_adapter
 from crossloop.contract.promises import LEVELS
 from tests.test_contract import EXPECTATIONS, SUITE, described
 
-CASES = list(itertools.product(SUITE.adapters, (level.name for level in LEVELS)))
+LARGE = ("StreamServer", "TlsServer", "PushServer", "Datagrams", "Readiness")
+"""Levels with a process of their own; the promises of the others take a second together."""
+GROUPS = [*((name,) for name in LARGE), tuple(level.name for level in LEVELS if level.name not in LARGE)]
+CASES = list(itertools.product(SUITE.adapters, GROUPS))
 
 
 @pytest.mark.parametrize(
-    ("adapter", "level"), CASES, ids=[f"{adapter}-{level.lower()}" for adapter, level in CASES]
+    ("adapter", "levels"),
+    CASES,
+    ids=[f"{adapter}-{'others' if len(levels) > 1 else levels[0].lower()}" for adapter, levels in CASES],
 )
 def test_adapters_do_what_their_levels_promise(
-    adapter: str, level: str, monkeypatch: pytest.MonkeyPatch
+    adapter: str, levels: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What nobody closed and what a coming Python drops is said on standard error, where nothing may be.
     monkeypatch.setenv("PYTHONWARNINGS", "default::ResourceWarning,default::DeprecationWarning")
     about = SUITE.adapters[adapter].about
     if elsewhere := about.why_not_here():
         pytest.skip(f"{adapter} on {sys.platform}: {elsewhere}")
-    records = list(check_adapter(adapter, suite=SUITE, levels=[level], expectations=EXPECTATIONS))
+    records = list(check_adapter(adapter, suite=SUITE, levels=levels, expectations=EXPECTATIONS))
     assert records[0].behaviour == OPENS
     if records[0].outcome == "not-installed":
         pytest.skip(f"{adapter}: {records[0].reason}")
     unexpected = [described(record) for record in records if not record.as_expected]
     assert not unexpected, "\n" + "\n".join(unexpected)
     if len(records) == 1:
-        pytest.skip(f"{adapter} offers no {level}")
+        pytest.skip(f"{adapter} offers no {' or '.join(levels)}")

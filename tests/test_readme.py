@@ -161,7 +161,8 @@ def test_the_table_gives_the_levels_that_the_adapter_has(entry: AdapterEntry) ->
         pytest.skip(f"{entry.id}: {found.outcome}")
     short = {
         "StreamServer": "streams", "TlsServer": "tls", "PushServer": "push", "Datagrams": "datagrams",
-        "Readiness": "readiness", "Tasks": "tasks", "NameResolution": "names",
+        "Readiness": "readiness", "Callbacks": "callbacks", "Tasks": "tasks", "Turns": "turns",
+        "NameResolution": "names",
     }  # fmt: skip
     levels = dict(rows())[entry.id][2]
     assert levels == ", ".join(short[name] for name in found.levels)

@@ -35,6 +35,13 @@ SUITE = load_suite()
 SCENARIOS = list(SUITE.scenarios.values())
 SERVED = [entry for entry in SCENARIOS if entry.about.drive != "work"]
 WORKLOADS = [entry for entry in SCENARIOS if entry.about.drive == "work"]
+ONE_OF_EACH_IDIOM = ("asyncio", "uvloop", "tornado", "gevent-libev", "pyev", "libevent", "threads")
+"""Those that the small workloads are tried on; all others are of one of these idioms, or lack their levels."""
+IN_WORKERS = [
+    (adapter_id, entry)
+    for entry in WORKLOADS
+    for adapter_id in (ONE_OF_EACH_IDIOM if entry.about.brief else SUITE.adapters)
+]
 
 
 @pytest.fixture
@@ -119,8 +126,9 @@ def test_a_declaration_that_the_engine_can_plan_with(entry: ScenarioEntry) -> No
 # Every adapter, as the engine drives it
 
 
-@pytest.mark.parametrize("scenario", WORKLOADS, ids=lambda entry: entry.id)
-@pytest.mark.parametrize("adapter_id", list(SUITE.adapters))
+@pytest.mark.parametrize(
+    ("adapter_id", "scenario"), IN_WORKERS, ids=[f"{adapter_id}-{one.id}" for adapter_id, one in IN_WORKERS]
+)
 def test_every_adapter_in_a_worker(adapter_id: str, scenario: ScenarioEntry, server: Server) -> None:
     paths = suite_paths(SUITE.paths)
     request = {

@@ -17,6 +17,7 @@ from crossloop.api.facts import (
 from crossloop.api.levels import (
     Adapter,
     Callback,
+    Callbacks,
     Datagrams,
     NameResolution,
     PushServer,
@@ -24,6 +25,7 @@ from crossloop.api.levels import (
     StreamServer,
     Tasks,
     TlsServer,
+    Turns,
     styles_of,
     unsupported,
 )
@@ -41,6 +43,7 @@ __all__ = [
     "Adapter",
     "AdapterAbout",
     "Callback",
+    "Callbacks",
     "CheckFailedError",
     "Content",
     "DatagramApplication",
@@ -65,6 +68,7 @@ __all__ = [
     "Tasks",
     "TlsServer",
     "Transport",
+    "Turns",
     "UnsupportedError",
     "Workload",
     "echo",

@@ -179,6 +179,19 @@ class Readiness(Adapter):
     """From within a callback: let `run` return soon. What is watched stays watched."""
 
 
+class Callbacks(Readiness):
+    """A loop that keeps a queue of what it calls next: the way that libraries hand work to a later turn.
+
+    It is run and stopped as `Readiness` is; `wake` is the thread-safe counterpart of `call_soon`.
+    """
+
+    call_soon: Callable[..., object]
+    """`call_soon(callback, *arguments)`: call `callback(*arguments)` in a coming turn of the loop, and not at once.
+    Each call leads to one run, in the order of the calls. Descriptors and timers have their turn as well, however often
+    a callback schedules itself. Not to be called from another thread. An exception leaves `run`; what was to come after
+    it is called in that run or in the next."""
+
+
 class Tasks(Adapter):
     """Sequential code, many at a time: coroutines, greenlets or threads that receive and send.
 
@@ -203,6 +216,15 @@ class Tasks(Adapter):
         """Run *main* and everything it spawned to completion; the first exception is raised."""
 
 
+class Turns(Tasks):
+    """Tasks that take turns: each goes on until it waits or gives way, and then the others that are ready go on."""
+
+    turn: Callable[[], Awaitable[None]]
+    """`await turn()`: give way to the tasks that are ready, by the call that the library's documentation names for it.
+    Of tasks that do nothing else none is more than one turn ahead of another. Sockets and timers have their turn as
+    well, however often a task gives way."""
+
+
 class NameResolution(Adapter):
     """Host names to addresses by the library's own resolvers; its styles are those beside c-ares on readiness."""
 
@@ -223,13 +245,26 @@ _LEVELS: tuple[type[Adapter], ...] = (
     PushServer,
     Datagrams,
     Readiness,
+    Callbacks,
     Tasks,
+    Turns,
     NameResolution,
 )
 
 
 LEVEL_NAMES = tuple(level.__name__ for level in _LEVELS)
 """What a scenario may be written for."""
+
+
+def lacks_of(adapter: type[Adapter]) -> dict[str, str]:
+    """Level → why, of each that an adapter's class does not offer and says why of. A level that extends one which is
+    lacked (`Callbacks` extends `Readiness`) is lacked for the same reason, unless it has its own."""
+    whys: dict[str, str] = {}
+    for level in _LEVELS:
+        reasons = (adapter.lacks.get(kind.__name__, "") for kind in level.__mro__)
+        if not issubclass(adapter, level) and (why := next(filter(None, reasons), "")):
+            whys[level.__name__] = why
+    return whys
 
 
 def styles_of(adapter: type[Adapter]) -> dict[str, tuple[str, ...]]:

@@ -26,7 +26,8 @@ from crossloop.worker.process import settle
 from crossloop.worker.serving import METHODS
 
 ENTRIES = {
-    **METHODS, "Readiness": "run", "Tasks": "run_main", "NameResolution": "resolve",
+    **METHODS, "Readiness": "run", "Callbacks": "run", "Tasks": "run_main", "Turns": "run_main",
+    "NameResolution": "resolve",
 }  # fmt: skip
 """Level → the member that enters it."""
 

@@ -17,6 +17,10 @@ touches the loop's reference count (libev) or a check watcher (libuv) from the c
 neither library allows while its loop runs without the GIL. Only `send` of an async watcher may be
 called from anywhere, and several sends may arrive as one event; so a deque holds what is to be called.
 
+Turns. `loop.run_callback` is the queue that the hub itself lives by, and `gevent.sleep(0)` puts the greenlet's own
+`switch` into it. What is in the queue runs before the loop looks at descriptors, also what is added meanwhile, as long
+as one switch interval has not passed (`gevent.getswitchinterval()`, 5 ms).
+
 TLS. `StreamServer(ssl_context=...)` wraps a connection in the greenlet of its handler, by a context of `gevent.ssl`. A
 context of the standard library makes sockets that block the whole thread, and a handshake that fails is reported to the
 hub. So the handler does here what the server would: an `SSLSocket` of gevent's, the handshake, the conversation, and
@@ -55,18 +59,18 @@ from gevent.socket import wait_read
 
 from crossloop.api import (
     Callback,
+    Callbacks,
     DatagramApplication,
     Datagrams,
     Facts,
     NameResolution,
     PushApplication,
     PushServer,
-    Readiness,
     Receive,
     StreamApplication,
     StreamServer,
-    Tasks,
     TlsServer,
+    Turns,
     UnsupportedError,
 )
 from crossloop.idioms.gevent_names import RESOLVERS, resolve_all
@@ -80,7 +84,7 @@ _READ = 1
 _WRITE = 2
 
 
-class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks, NameResolution):
+class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Callbacks, Turns, NameResolution):
     """An adapter on the calling thread's hub, which it makes with the loop named *loop_name*.
 
     The names are those of `gevent.config.loop`. Nothing is read from or left in the environment, and nothing
@@ -124,6 +128,7 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
         self.watch_write = functools.partial(self._start_watcher, self._writers, _WRITE)
         self.unwatch_write = functools.partial(self._close_watcher, self._writers)
         self.cancel = operator.methodcaller("close")
+        self.call_soon = self.loop.run_callback
 
     def facts_of(self, *, library: str, mechanism: str, version: str, loaded_from: str) -> Facts:
         """Facts with what is the same for every loop; *version* as `get_version()` says it (`libev-4.33`)."""
@@ -324,6 +329,9 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks
 
     async def sleep(self, seconds: float) -> None:
         gevent.sleep(seconds)
+
+    async def turn(self) -> None:
+        gevent.sleep(0)
 
     def _watchers_of(self, sock: socket.socket) -> "_TaskWatchers":
         fd = sock.fileno()

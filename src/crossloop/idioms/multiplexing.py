@@ -111,7 +111,8 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
     """An adapter on the mechanism that *opened* makes for what is watched."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "Tasks": "the loop calls back; nothing in it suspends sequential code"
+        "Callbacks": "the model has descriptors and times; what is to be done next, a program does",
+        "Tasks": "the loop calls back; nothing in it suspends sequential code",
     }
 
     def __init__(self, opened: Callable[[Watched], Mechanism]) -> None:

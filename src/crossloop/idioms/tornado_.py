@@ -16,6 +16,8 @@ and every callback goes through one more frame of Python. What is tornado's:
   FD_SETSIZE ends that thread by a ValueError, and nothing is read any more; so what comes beyond is closed.
 - Out of descriptors, an accept raises in a handler that stays registered: on a level-triggered mechanism the
   loop spins. Here the listener is taken out for a second, as asyncio does by itself.
+- One call, `add_callback`, is for the loop's own thread and for all others: it asks which thread it is in.
+- A coroutine gives way by `asyncio.sleep(0)`, as the documentation of `gen.moment` says; `gen.sleep(0)` is a timer.
 - Native coroutines receive from bare sockets by asyncio's `sock_recv`: tornado has no call of its own for it.
 - TLS is an `SSLIOStream`: a wrapped, non-blocking socket that the stream reads and writes as it does a plain one, the
   handshake being done on the way to the first byte. `TCPServer(ssl_options=...)` makes them.
@@ -103,6 +105,7 @@ class TornadoLoop(AsyncioLoop):
         self.rearm = self._rearm
         self.call_every = _Periodic.started
         self.wake = io_loop.add_callback
+        self.call_soon = io_loop.add_callback
         self.run_forever = io_loop.start
         self.stop = io_loop.stop
         self.sleep = gen.sleep

@@ -7,7 +7,7 @@ from typing import Any
 
 from crossloop.api.errors import CheckFailedError, UnsupportedError
 from crossloop.api.facts import Facts
-from crossloop.api.levels import Adapter, styles_of
+from crossloop.api.levels import Adapter, lacks_of, styles_of
 
 MAX_REASON = 3000
 
@@ -72,6 +72,6 @@ def describe(adapter: Adapter) -> dict[str, Any]:
     return {
         "facts": facts.as_dict(),
         "levels": styles_of(kind),
-        "lacks": kind.lacks,
+        "lacks": lacks_of(kind),
         "entered_once": kind.entered_once,
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import Adapter, styles_of
+from crossloop.api.levels import Adapter, lacks_of, styles_of
 from crossloop.api.workload import Workload
 from crossloop.worker.buckets import pairs_of
 from crossloop.worker.cycles import own_cpu_clock
@@ -65,7 +65,8 @@ def refuse_levels(adapter: type[Adapter], wanted: Sequence[str]) -> None:
     offered = styles_of(adapter)
     usable = [level for level in wanted if level in offered]
     if not usable:
-        lacked = [f"{level}: {adapter.lacks[level]}" for level in wanted if level in adapter.lacks]
+        whys = lacks_of(adapter)
+        lacked = [f"{level}: {whys[level]}" for level in wanted if level in whys]
         words = "; ".join(lacked) or f"the adapter offers {', '.join(offered)}"
         raise UnsupportedError(f"this needs {' or '.join(wanted)}; {words}")
     once = [adapter.entered_once[level] for level in usable if level in adapter.entered_once]

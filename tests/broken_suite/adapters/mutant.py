@@ -252,6 +252,57 @@ def forgetful(adapter: Adapter) -> None:
     adapter.wake = wake_once
 
 
+def swapping_soon(adapter: Adapter) -> None:
+    """Put two calls in the wrong order, once in 100."""
+    call_soon, counter, held = adapter.loop.call_soon, itertools.count(1), []
+
+    def swapped(callback: Callback, *arguments: Any) -> None:
+        if next(counter) % 100 == 0:
+            held.append((callback, arguments))
+            return
+        call_soon(callback, *arguments)
+        while held:
+            late, with_ = held.pop()
+            call_soon(late, *with_)
+
+    adapter.call_soon = swapped
+
+
+def greedy_soon(adapter: Adapter) -> None:
+    """Work off the queue until there is nothing in it, what is added meanwhile too."""
+    calls: deque[tuple[Callback, tuple[Any, ...]]] = deque()
+
+    def work_off() -> None:
+        while calls:
+            callback, arguments = calls[0]
+            try:
+                callback(*arguments)
+            finally:
+                calls.popleft()
+
+    def soon(callback: Callback, *arguments: Any) -> None:
+        if not calls:
+            adapter.loop.call_soon(work_off)
+        calls.append((callback, arguments))
+
+    adapter.call_soon = soon
+
+
+def forgetful_soon(adapter: Adapter) -> None:
+    call_soon, seen = adapter.call_soon, set[Callback]()
+
+    def soon_once(callback: Callback, *arguments: Any) -> None:
+        if callback not in seen:
+            seen.add(callback)
+            call_soon(callback, *arguments)
+
+    adapter.call_soon = soon_once
+
+
+async def no_turn() -> None:
+    """Give way to nobody."""
+
+
 def partial_send(adapter: Adapter) -> None:
     async def send(sock: socket.socket, data: bytes) -> None:
         sock.send(data)
@@ -321,6 +372,15 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "calling-wake": from_wrong_thread,
     "forgetful-wake": forgetful,
     "losing-wake": losing_wake,
+    # callbacks
+    "swapping-soon": swapping_soon,
+    "calling-soon": lambda adapter: setattr(
+        adapter, "call_soon", lambda callback, *arguments: callback(*arguments)
+    ),
+    "forgetful-soon": forgetful_soon,
+    "greedy-soon": greedy_soon,
+    # turns
+    "no-turn": lambda adapter: setattr(adapter, "turn", no_turn),
     # tasks
     "partial-send": partial_send,
     "early-end": lambda adapter: setattr(adapter, "early_end", True),

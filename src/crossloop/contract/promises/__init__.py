@@ -5,6 +5,7 @@
 
 from crossloop.contract.promise import Level, Promise
 from crossloop.contract.promises.adapter import ADAPTER
+from crossloop.contract.promises.callbacks import CALLBACKS
 from crossloop.contract.promises.datagrams import DATAGRAMS
 from crossloop.contract.promises.descriptors import DESCRIPTORS
 from crossloop.contract.promises.name_resolution import NAME_RESOLUTION
@@ -15,6 +16,7 @@ from crossloop.contract.promises.stream_server import STREAM_SERVER
 from crossloop.contract.promises.tasks import TASKS
 from crossloop.contract.promises.timers import TIMERS
 from crossloop.contract.promises.tls_server import TLS_SERVER
+from crossloop.contract.promises.turns import TURNS
 from crossloop.contract.promises.wakeups import WAKEUPS
 
 LEVELS = (
@@ -23,7 +25,9 @@ LEVELS = (
     Level("PushServer", PUSH_SERVER, per_style=True),
     Level("Datagrams", DATAGRAMS, per_style=True),
     Level("Readiness", (*DESCRIPTORS, *TIMERS, *WAKEUPS, *STOPPING)),
+    Level("Callbacks", CALLBACKS),
     Level("Tasks", TASKS),
+    Level("Turns", TURNS),
     Level("NameResolution", NAME_RESOLUTION, per_style=True),
     Level("Adapter", ADAPTER),
 )

@@ -123,7 +123,7 @@ def far(loop: Readiness) -> None:
 
         expected = f"the loop asleep while timers of {delay_s:g} s are all there is"
         try:
-            _require_quiet(wait, QUIET_S / 2, expected, f"{QUIET_S * 1e3:g} ms on the CPU")
+            require_quiet(wait, QUIET_S / 2, expected, f"{QUIET_S * 1e3:g} ms on the CPU")
         finally:
             for handle in handles:
                 loop.cancel(handle)
@@ -136,10 +136,10 @@ def idle(loop: Readiness) -> None:
         rest(loop, 0.2)
         _require_not_before(time.monotonic() - begun_s, 0.2, "the only timer")
 
-    _require_quiet(wait, 0.03, "at most 30 ms of the waiting spent on the CPU", "200 ms")
+    require_quiet(wait, 0.03, "at most 30 ms of the waiting spent on the CPU", "200 ms")
 
 
-def _require_quiet(wait: Callable[[], None], limit_s: float, expected: str, whole: str) -> None:
+def require_quiet(wait: Callable[[], None], limit_s: float, expected: str, whole: str) -> None:
     """What it waits for a CPU counts: one that spins gets little of it on a busy machine. One quiet wait is enough."""
     busy, wanted = BusyTime(), []
     for _ in range(5):

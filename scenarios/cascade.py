@@ -1,0 +1,125 @@
+"""Cascade: what does a turn of the loop cost whose only work is a callback that schedules the next one?
+
+A callback that ends by scheduling itself is how a loop does long work in parts: a parser that lets others in, a queue
+that is worked off piece by piece. Each part costs a whole turn: the loop looks at its timers, asks the kernel what is
+ready (with no time to wait, but by a system call), and runs what is due. `chains` of them go on side by side, and
+share the turns. With one of them nothing is shared, and the figure is that of the turn; with many it nears that of
+`call-soon`.
+
+Not every library takes a turn for each. gevent's hub works its queue off, what is added meanwhile too, until its switch
+interval is over (5 ms), and looks at descriptors then. That is why it is so far ahead with one chain, and what a
+descriptor that is ready waits for.
+
+Timed region: from entering the loop until the last link has run and the loop has returned; 1,000 links in all.
+
+Check: all links ran, each once and in order: every chain's first, then every chain's second. One that is lost ends the
+repetition after five seconds.
+
+What this does not say: what a turn costs in which something is ready (`pipe-pairs`, `timers`).
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from crossloop.api import (
+    Adapter,
+    Callbacks,
+    CheckFailedError,
+    Parameters,
+    ScenarioAbout,
+    Workload,
+)
+
+ABOUT = ScenarioAbout(
+    levels=("Callbacks",),
+    drive="work",
+    title="Cascade of callbacks",
+    question="What does a turn of the loop cost whose only work is a callback that schedules the next?",
+    unit="callback",
+    sets=(
+        ("smoke", {"chains": 1}),
+        ("standard", {"chains": 10}),
+        ("full", {"chains": 100}),
+    ),
+    limits={"chains": (1, 1000)},
+    brief=True,
+)
+
+_LINKS = 1000
+"""Of all chains together in one repetition."""
+_LIMIT_S = 5.0
+
+
+class Scenario(Workload):
+    """Chains of callbacks, each of which schedules the next one of its chain."""
+
+    def __init__(self, adapter: Adapter, style: str, parameters: Parameters, server: tuple[str, int] | None):
+        super().__init__(adapter, style, parameters, server)
+        self._loop = cast(Callbacks, adapter)
+        self._chains: int = parameters["chains"]
+        self._links = _LINKS // self._chains
+        self._expected = list(range(self._chains)) * self._links
+        self._seen: list[int] = []
+        self._going_on = 0
+        self._starts: list[Callable[[], None]] = []
+        self._guard: Any = None
+
+    def prepare(self) -> None:
+        """Make the chains."""
+        self._seen.clear()
+        self._going_on = self._chains
+        self._starts = [self._chain(place) for place in range(self._chains)]
+
+    def _chain(self, place: int) -> Callable[[], None]:
+        call_soon, append, left = self._loop.call_soon, self._seen.append, self._links
+
+        def link() -> None:
+            nonlocal left
+            append(place)
+            left -= 1
+            if left:
+                call_soon(link)
+            else:
+                self._chain_ended()
+
+        return link
+
+    def _chain_ended(self) -> None:
+        self._going_on -= 1
+        if not self._going_on:
+            self._loop.stop()
+
+    def run(self) -> int:
+        """One repetition; returns the callbacks that ran."""
+        self._loop.call_soon(self._start)
+        self._loop.run()
+        return len(self._seen)
+
+    def _start(self) -> None:
+        self._guard = self._loop.call_later(_LIMIT_S, self._end)
+        for start in self._starts:
+            self._loop.call_soon(start)
+
+    def _end(self, *_: object) -> None:
+        self._loop.stop()
+
+    def verify(self) -> None:
+        """Every link ran, once and in order."""
+        self._cancel_guard()
+        if self._seen == self._expected:
+            return
+        if sorted(self._seen) == sorted(self._expected):
+            raise CheckFailedError(f"links of {self._chains} chains did not run one after another")
+        raise CheckFailedError(
+            f"{len(self._seen)} links of {self._chains} chains ran within {_LIMIT_S:g} s, "
+            f"expected {len(self._expected)}"
+        )
+
+    def _cancel_guard(self) -> None:
+        if self._guard is not None:
+            self._loop.cancel(self._guard)
+            self._guard = None
+
+    def close(self) -> None:
+        """Cancel the guard, where a repetition has left one."""
+        self._cancel_guard()

@@ -1,0 +1,183 @@
+"""The loop's core as scenarios, on asyncio's loop, and what each check says when something of it is broken."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adapters.asyncio_select import Adapter as SelectAdapter
+from crossloop.api import CheckFailedError
+from crossloop.idioms.asyncio_ import AsyncioLoop
+from scenarios import call_soon, call_soon_threadsafe, cascade, spawn_task, yield_
+from tests.workloads import Opened, nth
+
+SOON = {"callbacks": 50, "arguments": 0}
+SOON_WITH_ARGUMENTS = {"callbacks": 50, "arguments": 1}
+CHAINS = {"chains": 5}
+AT_A_TIME = {"at_a_time": 10}
+Change = Callable[[Callable[..., object], tuple[Any, ...]], object]
+
+
+@pytest.fixture
+def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncioLoop]:
+    """asyncio on a selector; what is lost is given up after a moment."""
+    for module in (call_soon, call_soon_threadsafe, cascade):
+        monkeypatch.setattr(module, "_LIMIT_S", 0.2)
+    opened = SelectAdapter()
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("module", "parameters", "operations"),
+    [
+        pytest.param(call_soon, SOON, 50, id="call-soon"),
+        pytest.param(call_soon, SOON_WITH_ARGUMENTS, 50, id="call-soon-with-arguments"),
+        pytest.param(cascade, CHAINS, 1000, id="cascade"),
+        pytest.param(call_soon_threadsafe, AT_A_TIME, 1000, id="call-soon-threadsafe"),
+        pytest.param(call_soon_threadsafe, {"at_a_time": 1}, 1000, id="call-soon-threadsafe-one"),
+        pytest.param(yield_, {"tasks": 1}, 1000, id="yield"),
+        pytest.param(yield_, {"tasks": 10}, 1000, id="yield-many"),
+        pytest.param(spawn_task, {"tasks": 50}, 50, id="spawn-task"),
+    ],
+)
+def test_each_operation_is_counted(
+    adapter: AsyncioLoop, module: ModuleType, parameters: Mapping[str, Any], operations: int
+) -> None:
+    with Opened(module, adapter, parameters) as opened:
+        assert opened.repeat(3) == 3 * operations
+
+
+def lose(_plain: Callable[..., object], _arguments: tuple[Any, ...]) -> None:
+    """The call comes to nothing."""
+
+
+def repeat(plain: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    plain(*arguments)
+    plain(*arguments)
+
+
+def with_nth(adapter: AsyncioLoop, member: str, number: int, change: Change) -> None:
+    """Have *change* done instead of the n-th call of a member."""
+    plain, is_it = getattr(adapter, member), nth(number)
+
+    def changed(*arguments: Any) -> object:
+        return change(plain, arguments) if is_it() else plain(*arguments)
+
+    setattr(adapter, member, changed)
+
+
+def swap(adapter: AsyncioLoop, member: str, number: int) -> None:
+    """Have the n-th call of a member made after the one behind it."""
+    held: list[tuple[Any, ...]] = []
+    plain = getattr(adapter, member)
+    is_it = nth(number)
+
+    def swapped(*arguments: Any) -> None:
+        if is_it():
+            held.append(arguments)
+            return
+        plain(*arguments)
+        while held:
+            plain(*held.pop())
+
+    setattr(adapter, member, swapped)
+
+
+@pytest.mark.parametrize("parameters", [SOON, SOON_WITH_ARGUMENTS], ids=["plain", "with-arguments"])
+@pytest.mark.parametrize(
+    ("change", "words"), [(lose, r"of 50 callbacks 49 ran.* 1 not within"), (repeat, "1 of them once more")]
+)
+def test_a_callback_that_does_not_run_once(
+    adapter: AsyncioLoop, parameters: Mapping[str, Any], change: Change, words: str
+) -> None:
+    with_nth(adapter, "call_soon", 10, change)
+    with Opened(call_soon, adapter, parameters) as opened, pytest.raises(CheckFailedError, match=words):
+        opened.repeat()
+
+
+def test_callbacks_out_of_order(adapter: AsyncioLoop) -> None:
+    swap(adapter, "call_soon", 10)
+    with (
+        Opened(call_soon, adapter, SOON) as opened,
+        pytest.raises(CheckFailedError, match="not run in the order"),
+    ):
+        opened.repeat()
+
+
+def test_a_link_that_is_lost(adapter: AsyncioLoop) -> None:
+    with_nth(adapter, "call_soon", 100, lose)
+    with (
+        Opened(cascade, adapter, CHAINS) as opened,
+        pytest.raises(CheckFailedError, match=r"links of 5 chains ran within 0\.2 s, expected 1000"),
+    ):
+        opened.repeat()
+
+
+def test_links_that_run_at_once(adapter: AsyncioLoop) -> None:
+    """A chain runs to its end before the others have begun."""
+    plain, is_start = adapter.call_soon, nth(1)
+
+    def at_once(callback: Callable[..., object], *arguments: Any) -> object:
+        return plain(callback, *arguments) if is_start() else callback(*arguments)
+
+    adapter.call_soon = at_once
+    with (
+        Opened(cascade, adapter, CHAINS) as opened,
+        pytest.raises(CheckFailedError, match="one after another"),
+    ):
+        opened.repeat()
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "words"),
+    [
+        pytest.param(
+            20, lose, r"of 1000 callbacks 19 ran.* 981 not within", id="lost"
+        ),  # the last of a round
+        pytest.param(15, repeat, "1 of them once more", id="repeated"),
+    ],
+)
+def test_a_thread_safe_call_that_does_not_run_once(
+    adapter: AsyncioLoop, number: int, change: Change, words: str
+) -> None:
+    with_nth(adapter, "wake", number, change)
+    with (
+        Opened(call_soon_threadsafe, adapter, AT_A_TIME) as opened,
+        pytest.raises(CheckFailedError, match=words),
+    ):
+        opened.repeat()
+
+
+def test_thread_safe_calls_out_of_order(adapter: AsyncioLoop) -> None:
+    swap(adapter, "wake", 15)
+    with (
+        Opened(call_soon_threadsafe, adapter, AT_A_TIME) as opened,
+        pytest.raises(CheckFailedError, match="not run in the order"),
+    ):
+        opened.repeat()
+
+
+def test_a_turn_that_gives_way_to_nobody(adapter: AsyncioLoop) -> None:
+    async def go_on() -> None:
+        """Not even for a turn."""
+
+    adapter.turn = go_on
+    with (
+        Opened(yield_, adapter, {"tasks": 5}) as opened,
+        pytest.raises(CheckFailedError, match="only 1 of 5 tasks had their turn"),
+    ):
+        opened.repeat()
+
+
+def test_a_task_that_never_ran(adapter: AsyncioLoop) -> None:
+    def close(_plain: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        arguments[0].close()
+
+    with_nth(adapter, "spawn", 10, close)  # the first is main
+    with (
+        Opened(spawn_task, adapter, {"tasks": 50}) as opened,
+        pytest.raises(CheckFailedError, match="of 50 tasks 49 ran, 0 of them once more"),
+    ):
+        opened.repeat()
