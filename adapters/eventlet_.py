@@ -1,0 +1,501 @@
+"""eventlet: greenlets on a hub in Python: blocking style without threads, in maintenance alone.
+
+Importing it says so (EventletDeprecationWarning): its makers advise against it for new programs, and old ones to
+migrate. What it shares with gevent is the idea. One greenlet of a thread, the hub, waits; every other greenlet that
+has to wait leaves a callback there and switches to it. What differs is that the hub is Python, on the module `select`.
+
+*Waiting.* The hubs are the styles of `StreamServer`: epolls, poll, selects, and `asyncio`, which runs inside a loop of
+asyncio's and is there for programs that leave eventlet step by step. `use_hub` chooses before anything waits.
+
+*Reading.* A `GreenSocket` tries the call first. If that would block, `trampoline` adds the descriptor to the hub,
+switches, and takes it out again when it comes back: two changes of the registration for each wait. A peer's reset
+reads as the end of file.
+
+*Writing.* `send` and `sendall` do the same; who writes waits. So a server that pushes has a second greenlet for each
+connection, with a queue.
+
+*Timers.* A heap in Python, of pairs of time and timer. Timers of one time fire in the order of their addresses. None
+repeats. The hub waits until the nearest timer is due, and a wait of more than 24 days is an OverflowError of epoll
+that ends the hub. So there is always a timer of a day here.
+
+*Waking.* No member of the hub may be called from another thread. Here a deque and a pair of sockets do it, as
+`eventlet.tpool` does.
+
+*Signals.* Handlers of Python's `signal` run in the greenlet that is current, which is the hub while it waits.
+
+*Closing.* A greenlet is killed by an exception that is thrown into it, and one that waits takes its descriptor out of
+the hub on its way out. Closing a socket wakes nobody who waits for it.
+
+*Limits.* The hub prints what a callback or a greenlet raises, drops the descriptor and goes on. Here the members of
+the hub that do so are replaced by one that raises, and the exception leaves the hub for the main greenlet. A second
+greenlet that waits for the same descriptor in the same direction is a RuntimeError. The hub collects the callbacks of
+a turn before it calls the first, so one that was taken out meanwhile is called all the same; here it is made harmless.
+A `GreenPool` holds 1,000 greenlets unless it is told more. `selects` knows descriptors below FD_SETSIZE alone, and the
+server closes what comes beyond. Without a descriptor left `accept` raises; the server rests then. TLS is
+`GreenSSLSocket`: OpenSSL makes the system calls, and its "want read" and "want write" become waits.
+"""
+
+import contextlib
+import operator
+import select
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import eventlet
+from eventlet import hubs
+from eventlet.event import Event
+from eventlet.greenio import GreenSocket
+from eventlet.greenpool import GreenPool
+from eventlet.hubs.hub import READ, WRITE, BaseHub
+from eventlet.queue import Queue
+
+from crossloop.api import (
+    AdapterAbout,
+    Callback,
+    DatagramApplication,
+    Datagrams,
+    Facts,
+    PushApplication,
+    PushServer,
+    Readiness,
+    Receive,
+    StreamApplication,
+    StreamServer,
+    Tasks,
+    TlsServer,
+    module_file,
+)
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
+from crossloop.idioms.datagrams import DATAGRAM_BYTES
+from crossloop.idioms.select_size import set_size
+
+if TYPE_CHECKING:  # who serves TLS only loads it
+    import ssl
+
+ABOUT = AdapterAbout(
+    family="eventlet",
+    library="none",
+    binding="eventlet",
+    summary="Greenlets on a hub in Python; in maintenance, and deprecated for new programs by its makers.",
+    requires=("eventlet>=0.40",),
+    homepage="https://eventlet.readthedocs.io/",
+)
+
+HUBS = {"epolls": "epoll", "kqueue": "kqueue", "poll": "poll", "selects": "select"}
+"""Hub → what it waits by, in the order in which eventlet takes them by itself (`eventlet.hubs.get_default_hub`)."""
+READ_BYTES = 65536
+"""Most that one `recv` takes."""
+MANY = 1 << 20
+"""Places of a pool: as many greenlets as a process has descriptors."""
+DAY_S = 86_400.0
+
+_HUBS_HERE = (*(hub for hub, mechanism in HUBS.items() if hasattr(select, mechanism)), "asyncio")
+
+
+class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
+    """eventlet's hub of this thread; nothing is monkey-patched."""
+
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": _HUBS_HERE,
+        "TlsServer": _HUBS_HERE[:1],
+        "PushServer": _HUBS_HERE[:1],
+        "Datagrams": _HUBS_HERE[:1],
+    }
+
+    def __init__(self) -> None:
+        self._style = ""
+        self._watched: dict[tuple[str, int], Any] = {}
+        self._running: Any = None
+        self._stopping: Any = None
+        self._calls: deque[Callback] = deque()
+        self._tasks: Any = None
+        self._tasks_ended: Any = None
+        self._task_failures: list[BaseException] = []
+        self._not_started: set[Coroutine[Any, Any, None]] = set()
+        self._hearer, self._teller = socket.socketpair()
+        self._hearer.setblocking(False)
+        self._teller.setblocking(False)
+        self.hub: Any = None
+        self._use(_HUBS_HERE[0])
+        self.cancel = operator.methodcaller("cancel")
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="eventlet",
+            binding_version=eventlet.__version__,
+            library="none",
+            library_version="",
+            mechanism=self._mechanism(),
+            loaded_from=module_file(eventlet),
+        )
+
+    def close(self) -> None:
+        self._end_hub()
+        self._hearer.close()
+        self._teller.close()
+
+    # StreamServer, TlsServer, PushServer
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serve(listener, lambda connection: _converse(connection, application()), style, stop)
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: "ssl.SSLContext",
+    ) -> None:
+        from eventlet.green.ssl import GreenSSLSocket
+
+        def handle(connection: Any) -> None:
+            over_tls = GreenSSLSocket(
+                connection, server_side=True, do_handshake_on_connect=False, _context=context
+            )
+            with contextlib.closing(over_tls):
+                over_tls.do_handshake()
+                _converse(over_tls, application())
+                over_tls.unwrap()
+
+        self._serve(listener, handle, style, stop)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serve(listener, lambda connection: _converse_and_push(connection, application), style, stop)
+
+    def _serve(
+        self, listener: socket.socket, handle: Callable[[Any], None], style: str, stop: socket.socket
+    ) -> None:
+        """`accept` in one greenlet, and a greenlet of a `GreenPool` for each connection."""
+        self._use(style)
+        ended, failures = Event(), list[BaseException]()
+        connections = GreenPool(MANY)
+        limit = set_size() if style == "selects" else sys.maxsize
+
+        def fail(error: BaseException) -> None:
+            failures.append(error)
+            if not ended.ready():
+                ended.send()
+
+        def serve(connection: Any) -> None:
+            try:
+                handle(connection)
+            except OSError:  # the peer's reset; what TLS does not take
+                pass
+            except Exception as error:
+                fail(error)
+            finally:
+                connection.close()
+
+        def accept() -> None:
+            accepting = GreenSocket(listener)
+            while True:
+                try:
+                    connection, _address = accepting.accept()
+                except OSError as error:
+                    if must_rest(error):
+                        eventlet.sleep(ACCEPT_PAUSE_S)
+                else:
+                    if _beyond(limit, connection, connections.running()):
+                        connection.close()
+                    else:
+                        connections.spawn_n(serve, connection)
+
+        with self._until(stop, ended), listener:
+            server = eventlet.spawn(_failing_with(fail, accept))
+            try:
+                ended.wait()
+            finally:
+                server.kill()
+                eventlet.sleep(0)  # a greenlet that never started would not close its connection
+                for each in tuple(connections.coroutines_running):
+                    eventlet.kill(each)
+                connections.waitall()
+        if failures:
+            raise failures[0]
+
+    # Datagrams
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._use(style)
+        ended, failures = Event(), list[BaseException]()
+
+        def fail(error: BaseException) -> None:
+            failures.append(error)
+            if not ended.ready():
+                ended.send()
+
+        def answer() -> None:
+            receiving = GreenSocket(endpoint)
+            while True:
+                data, peer = receiving.recvfrom(DATAGRAM_BYTES)
+                if answer := application(data):
+                    with contextlib.suppress(OSError):
+                        endpoint.sendto(answer, peer)  # at once or not at all
+
+        with self._until(stop, ended), endpoint:
+            server = eventlet.spawn(_failing_with(fail, answer))
+            try:
+                ended.wait()
+            finally:
+                server.kill()
+        if failures:
+            raise failures[0]
+
+    @contextlib.contextmanager
+    def _until(self, stop: socket.socket, ended: Any) -> Iterator[None]:
+        """Have *ended*, an `Event`, sent once *stop* is readable."""
+
+        def wait() -> None:
+            hubs.trampoline(stop, read=True)
+            if not ended.ready():
+                ended.send()
+
+        waiting = eventlet.spawn(wait)
+        try:
+            yield
+        finally:
+            waiting.kill()
+
+    # Readiness
+
+    def watch(self, fd: int, callback: Callback) -> None:
+        self._watch(READ, fd, callback)
+
+    def unwatch(self, fd: int) -> None:
+        self._unwatch(READ, fd)
+
+    def watch_write(self, fd: int, callback: Callback) -> None:
+        self._watch(WRITE, fd, callback)
+
+    def unwatch_write(self, fd: int) -> None:
+        self._unwatch(WRITE, fd)
+
+    def _watch(self, kind: str, fd: int, callback: Callback) -> None:
+        self._unwatch(kind, fd)
+        self._watched[kind, fd] = self.hub.add(kind, fd, callback, _nothing, _nothing)
+
+    def _unwatch(self, kind: str, fd: int) -> None:
+        listener = self._watched.pop((kind, fd), None)
+        if listener is not None:
+            self.hub.remove(listener)
+            listener.defang()  # it may be among those that are called in this turn
+
+    def call_later(self, delay_s: float, callback: Callback) -> Any:
+        return self.hub.schedule_call_global(delay_s, callback)
+
+    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+        handle.cancel()
+        return self.hub.schedule_call_global(delay_s, callback)
+
+    def call_every(self, interval_s: float, callback: Callback) -> "_Repeating":
+        return _Repeating(self.hub, interval_s, callback)
+
+    def wake(self, callback: Callback) -> None:
+        self._calls.append(callback)
+        with contextlib.suppress(BlockingIOError):  # full of words that nobody has heard yet
+            self._teller.send(b"w")
+
+    def _run_calls(self, *_: object) -> None:
+        """Run what was there on entry; what is added meanwhile has the next turn of the hub."""
+        with contextlib.suppress(BlockingIOError):
+            self._hearer.recv(4096)
+        calls = self._calls
+        try:
+            for _each in range(len(calls)):
+                calls.popleft()()
+        finally:
+            if calls:
+                with contextlib.suppress(BlockingIOError):
+                    self._teller.send(b"w")
+
+    def run(self) -> None:
+        """The main greenlet leaves for the hub, until `stop` has the hub switch back."""
+        self._running = eventlet.getcurrent()
+        try:
+            self.hub.switch()
+        finally:
+            self._running = None
+            if self._stopping is not None:
+                self._stopping.cancel()  # an exception came first
+                self._stopping = None
+
+    def stop(self) -> None:
+        if self._running is not None and self._stopping is None:
+            self._stopping = self.hub.schedule_call_global(0, self._running.switch)
+
+    # Tasks
+
+    async def receive(self, sock: socket.socket, n: int) -> bytes:
+        while True:
+            try:
+                return sock.recv(n)
+            except BlockingIOError:
+                hubs.trampoline(sock, read=True)
+
+    async def send_all(self, sock: socket.socket, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[sock.send(left) :]
+            except BlockingIOError:
+                hubs.trampoline(sock, write=True)
+
+    async def sleep(self, seconds: float) -> None:
+        eventlet.sleep(seconds)
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        self._not_started.add(task)
+        return self._tasks.spawn_n(self._drive, task)
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        self._tasks, self._tasks_ended = GreenPool(MANY), Event()
+        self.spawn(main)
+        try:
+            self._tasks_ended.wait()
+        finally:
+            for each in tuple(self._tasks.coroutines_running):
+                eventlet.kill(each)
+            while self._not_started:
+                self._not_started.pop().close()
+            failures, self._task_failures = self._task_failures, []
+        if failures:
+            raise failures[0]
+
+    def _drive(self, task: Coroutine[Any, Any, None]) -> None:
+        self._not_started.discard(task)
+        try:
+            task.send(None)
+        except StopIteration:
+            pass
+        except Exception as error:
+            self._task_failures.append(error)
+        else:
+            task.close()
+            self._task_failures.append(
+                RuntimeError("a task was suspended by something other than this adapter's members")
+            )
+        if (self._task_failures or self._tasks.running() == 1) and not self._tasks_ended.ready():
+            self._tasks_ended.send()
+
+    # The hub
+
+    def _use(self, style: str) -> None:
+        """Have the hub of *style* in this thread, in the place of another one."""
+        if self._style == style:
+            return
+        if self._style:
+            self._end_hub()
+        self._style = style
+        hubs.use_hub(style)
+        self.hub = hub = hubs.get_hub()
+        hub.squelch_exception = hub.squelch_generic_exception = hub.squelch_timer_exception = _raise
+        self._watch(READ, self._hearer.fileno(), self._run_calls)
+        self._company = self._stay()
+
+    def _stay(self) -> Any:
+        """A timer that keeps the hub from waiting for one that is farther than epoll and poll can wait."""
+        self._company = self.hub.schedule_call_global(DAY_S, self._stay)
+        return self._company
+
+    def _end_hub(self) -> None:
+        self._company.cancel()
+        for kind, fd in tuple(self._watched):
+            self._unwatch(kind, fd)
+        if self.hub.running:
+            self.hub.abort(wait=True)
+        for name in ("poll", "loop"):
+            if close := getattr(getattr(self.hub, name, None), "close", None):
+                close()
+
+    def _mechanism(self) -> str:
+        if self._style in HUBS:
+            return HUBS[self._style]
+        return type(self.hub.loop._selector).__name__.removesuffix("Selector").lower()
+
+
+class _Repeating:
+    """A timer that starts the next one when it fires; the next one counts from then."""
+
+    def __init__(self, hub: BaseHub, interval_s: float, callback: Callback) -> None:
+        self._hub, self._interval_s, self._callback = hub, interval_s, callback
+        self._timer = hub.schedule_call_global(interval_s, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = self._hub.schedule_call_global(self._interval_s, self._fire)
+        self._callback()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
+def _converse(connection: Any, receive: Receive) -> None:
+    """Answer until the peer's end of file. Raises OSError at a reset while it sends."""
+    read, send_all = connection.recv, connection.sendall
+    while data := read(READ_BYTES):
+        if answer := receive(data):
+            send_all(answer)
+
+
+def _converse_and_push(connection: Any, application: PushApplication) -> None:
+    """As `_converse`; what is sent meanwhile goes out as well, by a greenlet of its own."""
+    unsent = Queue()
+    ended = False
+
+    def push(data: bytes) -> None:
+        if data and not ended:
+            unsent.put(data)
+
+    def send_all() -> None:
+        while True:
+            data = unsent.get()
+            with contextlib.suppress(OSError):  # the reader sees it, too
+                connection.sendall(data)
+            unsent.task_done()
+
+    receive = application(push)
+    sender = eventlet.spawn(send_all)
+    try:
+        while data := connection.recv(READ_BYTES):
+            push(receive(data))
+            unsent.join()
+    finally:
+        ended = True
+        sender.kill()
+        receive(b"")
+
+
+def _failing_with(fail: Callable[[BaseException], None], work: Callable[[], None]) -> Callable[[], None]:
+    """*work*, whose exception goes to *fail* and not to the hub."""
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:
+            fail(error)
+
+    return run
+
+
+def _beyond(limit: int, connection: Any, held: int) -> bool:
+    """Whether select cannot watch it: by its number, on Windows by how many there are."""
+    return bool(held + 4 > limit if sys.platform == "win32" else connection.fileno() >= limit)
+
+
+def _raise(*arguments: Any) -> None:
+    """In the place of the hub's methods that print an exception, which they are given last."""
+    _kind, error, _traceback = arguments[-1]
+    raise error
+
+
+def _nothing(*_: object) -> None:
+    """Where the hub wants to tell that a descriptor was given out again."""
