@@ -8,6 +8,8 @@ import pytest
 from crossloop.behaviours.asking import ask
 from crossloop.behaviours.catalogue import catalogue
 from crossloop.installing.builds import bring_build, wanted_build
+from crossloop.journal import BehaviourRecord
+from crossloop.suite import AdapterEntry
 from tests.asking import SUITE
 
 pytestmark = [pytest.mark.network, pytest.mark.campaign]
@@ -29,6 +31,12 @@ CASES = (
     ("uvloop", "0.21.0", "flags-kept", "no", "it is non-blocking from then on"),
     ("uvloop", "0.21.0", "never-early", "no", "some fire up to two milliseconds early"),
     ("uvloop", "0.17.0", "pausing-from-the-start", "no", "data arrives at once"),
+    ("uvloop", "0.17.0", "own-stdio-opens", "no", "its input and output cannot be opened"),
+    ("uvloop", "0.17.0", "stop-ends-this-run", "no", "what it schedules still runs in this run"),
+    ("uvloop", "0.23.0", "own-stdio-opens", "no", "its input and output cannot be opened"),
+    ("uvloop", "0.23.0", "stop-ends-this-run", "no", "what it schedules still runs in this run"),
+    ("uvloop", "0.20.0", "failing-send-goes-on", "no", "the endpoint is closed"),
+    ("uvloop", "0.21.0", "failing-send-goes-on", "yes", ""),
     ("uvloop", "0.20.0", "answers-are-never-crossed", "no", "an answer reaches another connection"),
     ("uvloop", "0.23.0", "answers-are-never-crossed", "yes", ""),
     ("uvloop", "0.20.0", "drain-tells-of-the-end", "no", "raises RuntimeError"),
@@ -54,7 +62,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_version_answers_as_its_report_says(
     place: Path, adapter: str, version: str, behaviour: str, answer: str, how: str
 ) -> None:
-    build = bring_build(wanted_build(SUITE.adapters[adapter], version), place)
-    suite = replace(SUITE, paths=(build.folder, *SUITE.paths))
-    record = ask(suite, SUITE.adapters[adapter], catalogue()[behaviour], label=f"{adapter}@{version}")
+    record = asked_of(place, SUITE.adapters[adapter], version, behaviour)
     assert (record.answer, record.how) == (answer, how), record
+
+
+@pytest.mark.parametrize(("version", "answer"), [("5.0.1", "no"), ("5.1.0", "yes")])
+def test_pycares_opens_a_socket_for_each_query_up_to_5_0(place: Path, version: str, answer: str) -> None:
+    """pycares is no adapter's first requirement; asyncio, which drives it here, needs none of its own."""
+    asyncio = SUITE.adapters["asyncio"]
+    driven = replace(asyncio, about=replace(asyncio.about, requires=("pycares>=5",)))
+    assert asked_of(place, driven, version, "cares-sockets").answer == answer
+
+
+def asked_of(place: Path, adapter: AdapterEntry, version: str, behaviour: str) -> BehaviourRecord:
+    """The answer of one behaviour on one build."""
+    build = bring_build(wanted_build(adapter, version), place)
+    suite = replace(SUITE, paths=(build.folder, *SUITE.paths))
+    return ask(suite, adapter, catalogue()[behaviour], label=f"{adapter.id}@{version}")
