@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-AskedAs: TypeAlias = Literal["asyncio", "tornado", "gevent", "pyev", "libevent", "readiness", "server"]
+AskedAs: TypeAlias = Literal[
+    "asyncio", "tornado", "gevent", "trio", "curio", "pyev", "libevent", "readiness", "server"
+]
 """Family of libraries that are asked in the same words; see `crossloop.behaviours.families`."""
 _BSDS = ("freebsd", "openbsd", "netbsd", "dragonfly")
 

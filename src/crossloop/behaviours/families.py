@@ -5,6 +5,8 @@
 | `asyncio` | `on_asyncio` | `new_loop`: makes a new loop of the library, as its documentation does |
 | `tornado` | `on_tornado` | `io_loop`: a `tornado.ioloop.IOLoop` on a new asyncio loop, current in this thread |
 | `gevent` | `on_gevent` | nothing: `import gevent` gives the configured loop; nothing is monkey-patched |
+| `trio` | `on_trio` | nothing: `import trio`, and what is awaited runs in `trio.run` |
+| `curio` | `on_curio` | nothing: `import curio`, and what is awaited runs in `curio.run` |
 | `pyev` | `on_pyev` | nothing: `import pyev` |
 | `libevent` | `on_libevent` | nothing: `crossloop.bindings.libevent`, names and flags as in `event2/event.h` |
 | `readiness` | `on_readiness` | the adapter, open: a raw model (`select`, `epoll`, …) with the members of `Readiness` |
@@ -79,6 +81,8 @@ FAMILIES: Mapping[AskedAs, Callable[[str, OpenAdapter], tuple[Any, ...]]] = {
     "asyncio": _asyncio,
     "tornado": _tornado,
     "gevent": _gevent,
+    "trio": _nothing,
+    "curio": _nothing,
     "pyev": _nothing,
     "libevent": _nothing,
     "readiness": _adapter,

@@ -16,7 +16,6 @@ All three wait `RETRANS_S` for an answer and ask `TRIES` times, which is what gl
 """
 
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeAlias
@@ -25,7 +24,13 @@ import gevent
 from gevent.pool import Pool
 
 from crossloop.api import UnsupportedError
-from crossloop.idioms.glibc_resolver import RETRANS_S, TRIES, point_this_thread_at
+from crossloop.idioms.glibc_resolver import (
+    RETRANS_S,
+    TRIES,
+    addresses_or_error,
+    answer_in_this_thread,
+    point_this_thread_at,
+)
 
 Answer: TypeAlias = Sequence[str] | int
 Ask: TypeAlias = Callable[[str], Answer]
@@ -35,9 +40,6 @@ _ARES_FLAG_NOSEARCH: Final = 1 << 5
 """ares.h: ask for names as given, without the search list of resolv.conf."""
 _NO_ADDRESS: Final[int] = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
 """The name exists and has no address of this family; not all platforms tell it from EAI_NONAME."""
-
-_pointed = threading.local()
-"""`.server`: where a resolver thread was pointed last."""
 
 
 def resolve_all(
@@ -74,7 +76,7 @@ def _in_threads(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
         raise UnsupportedError(trouble)
 
     def ask(name: str) -> Answer:
-        answer: Answer = threads.apply(_ask_in_this_thread, (server, name))
+        answer: Answer = threads.apply(answer_in_this_thread, (server, name))
         return answer
 
     yield ask
@@ -87,14 +89,6 @@ def _trouble_with_pointing_at(server: Server) -> str:
     except UnsupportedError as error:
         return str(error)
     return ""
-
-
-def _ask_in_this_thread(server: Server, name: str) -> Answer:
-    """In a pool thread: what gevent's thread resolver calls there, once the thread asks *server*."""
-    if getattr(_pointed, "server", None) != server:
-        point_this_thread_at(*server)
-        _pointed.server = server
-    return _addresses(socket.getaddrinfo, name)
 
 
 @contextmanager
@@ -122,7 +116,7 @@ def _by_ares(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
         flags=_ARES_FLAG_NOSEARCH,
     )
     try:
-        yield lambda name: _addresses(resolver.getaddrinfo, name)
+        yield lambda name: addresses_or_error(resolver.getaddrinfo, name)
     finally:
         resolver.close()
         gevent.sleep(0)  # the channel is destroyed in the loop's next turn
@@ -178,14 +172,6 @@ def _by_dnspython(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
             return socket.EAI_AGAIN
 
     yield ask
-
-
-def _addresses(getaddrinfo: Callable[..., Any], name: str) -> Answer:
-    try:
-        found = getaddrinfo(name, 0, socket.AF_INET, socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        return int(error.args[0])
-    return [str(address[0]) for *_, address in found]
 
 
 RESOLVERS: dict[str, Callable[[Any, Server, int], AbstractContextManager[Ask]]] = {

@@ -29,9 +29,11 @@ import ctypes
 import re
 import socket
 import sys
+import threading
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from crossloop.api.errors import UnsupportedError
 
@@ -50,6 +52,9 @@ RETRANS_S: Final = 1
 """Shortest wait for an answer that glibc can be given."""
 TRIES: Final = 5
 """Datagrams sent before EAI_AGAIN; the most that RES_MAXRETRY allows."""
+
+_pointed = threading.local()
+"""`.server`: where this thread was pointed last by `answer_in_this_thread`."""
 
 _NSS_SOURCES_THAT_LET_DNS_ANSWER: Final = (
     "files",
@@ -113,6 +118,26 @@ def point_this_thread_at(host: str, port: int) -> None:
     state.nsaddr_list[0].port[:] = port.to_bytes(2, "big")
     state.nsaddr_list[0].address[:] = address
     state.nscount = 1
+
+
+def answer_in_this_thread(server: tuple[str, int], name: str) -> Sequence[str] | int:
+    """The addresses of *name* by *server*, or the number of its error: for threads that have no initializer.
+
+    Points the thread there the first time, and when *server* is another one. Raises as `point_this_thread_at`.
+    """
+    if getattr(_pointed, "server", None) != server:
+        point_this_thread_at(*server)
+        _pointed.server = server
+    return addresses_or_error(socket.getaddrinfo, name)
+
+
+def addresses_or_error(getaddrinfo: Callable[..., Any], name: str) -> Sequence[str] | int:
+    """What *getaddrinfo*, called as that of `socket`, says of *name*: IPv4 addresses, or an error number."""
+    try:
+        found = getaddrinfo(name, 0, socket.AF_INET, socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        return int(error.args[0])
+    return [str(address[0]) for *_, address in found]
 
 
 def servers_of_this_thread() -> tuple[tuple[str, int], ...]:

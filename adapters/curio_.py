@@ -1,0 +1,335 @@
+"""curio: coroutines on a small kernel, which they ask by traps. Its last release imports on Python 3.11 alone.
+
+**Waiting.** The kernel waits by the standard library's `selectors`: epoll on Linux, kqueue on macOS, select on
+Windows. A task that has to wait yields a *trap*, a tuple that names what it wants. Once woken it stays registered,
+and if it waits for the same again, nothing is said to epoll: a message costs no `epoll_ctl`. There are no callbacks
+at all, and no futures but for threads.
+
+**Reading.** A `curio.io.Socket` tries the call, and traps when it would block. While there is something to read
+nobody else has a turn: awaiting alone gives nothing away, as it does in trio.
+
+**Writing.** `sendall` sends piece by piece and waits in between. Nothing is buffered, and who does not read is not
+read from. For pushing each connection has a second task with a `curio.Queue`. Only a coroutine can put something
+there; so what an application pushes is noted, and handed over when its call has returned. TLS is OpenSSL on the
+socket itself: "want read" and "want write" become traps.
+
+**Timers.** `curio.sleep` and timeouts stand in a queue of near and far ones. The time that is left is given to the
+selector as it is: a month is too long for epoll and an error (OverflowError).
+
+**Waking.** A future that is done (`run_in_thread`, `UniversalQueue`) puts a byte into a socket pair. Threads and
+plain functions may use such a queue: here `spawn` hands a task over by one, since only a coroutine can start a task.
+
+**Signals.** The kernel knows nothing of signals. The interpreter's handlers run when the wait is interrupted; it has
+no wakeup descriptor for those that the system gives to another thread.
+
+**Closing.** `cancel` raises in a task where that waits, and returns when it has ended. A task that fails is logged
+("Task Crash") and kept until somebody joins it; here a group is watched, and the first failure is raised.
+`run(shutdown=True)` cancels what is left and closes the selector.
+
+**Limits.** An accept that fails ends `curio.tcp_server`, so the loop of accepts stands here, and rests when there is
+no room. At most 64 threads look names up. What a loop is needed for without `await` (`Readiness`) has no place in it.
+Python 3.12 removed `ssl.wrap_socket`, which curio 1.6 refers to when it is imported.
+"""
+
+import contextlib
+import logging
+import selectors
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+try:
+    import curio
+    from curio.io import Socket
+    from curio.ssl import CurioSSLContext
+except AttributeError as error:
+    raise ImportError(f"the curio that is installed does not run on this Python: {error}") from error
+
+from crossloop.api import (
+    AdapterAbout,
+    DatagramApplication,
+    Datagrams,
+    Facts,
+    NameResolution,
+    PushApplication,
+    PushServer,
+    Receive,
+    StreamApplication,
+    StreamServer,
+    Tasks,
+    TlsServer,
+    module_file,
+)
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
+from crossloop.idioms.datagrams import DATAGRAM_BYTES
+from crossloop.idioms.glibc_resolver import answer_in_this_thread, point_this_thread_at
+
+if TYPE_CHECKING:  # loaded by who serves TLS
+    import ssl
+
+ABOUT = AdapterAbout(
+    family="curio",
+    library="none",
+    binding="curio",
+    summary="Coroutines that trap into a small kernel; no longer developed, and for Python 3.11 alone.",
+    requires=("curio>=1.6; python_version < '3.12'",),
+    homepage="https://curio.readthedocs.io/",
+    asked_as="curio",
+)
+
+READ_BYTES = 65536
+DATAGRAMS_PER_TURN = 32
+"""`recvfrom` does not suspend while there are datagrams; others must have their turn, and the word to stop."""
+Converse = Callable[[Any], Awaitable[None]]
+"""Serves one connection, a socket of curio's, to its end."""
+
+
+class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolution):
+    """A `curio.Kernel`, and `curio.io.Socket` around what it is given."""
+
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": ("curio.socket",),
+        "TlsServer": ("curio.socket",),
+        "PushServer": ("curio.socket",),
+        "Datagrams": ("curio.socket",),
+        "NameResolution": ("getaddrinfo-threads",),
+    }
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Readiness": "curio calls nobody back: a coroutine asks its kernel to be woken once, within Kernel.run alone"
+    }
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()  # what a kernel makes by itself
+        self._kernel = curio.Kernel(selector=self._selector)
+        self._sockets: dict[socket.socket, Socket] = {}
+        """Those that tasks of this run have used."""
+        self._started = curio.UniversalQueue()
+        """Tasks to start, then the error of one that failed, or None when all have ended."""
+        self._alive = 0
+        self.sleep = curio.sleep
+        self._quiet = logging.NullHandler()  # else a task that fails goes to standard error as well
+        logging.getLogger("curio").addHandler(self._quiet)
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="curio",
+            binding_version=curio.__version__,
+            library="none",
+            library_version="",
+            mechanism=type(self._selector).__name__.removesuffix("Selector").lower(),
+            loaded_from=module_file(curio),
+        )
+
+    def close(self) -> None:
+        """Cancel what is left, close the selector, and let curio's threads end."""
+        self._kernel.run(shutdown=True)
+        logging.getLogger("curio").removeHandler(self._quiet)
+
+    # Streams and datagrams
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._serve(listener, lambda connection: _converse(connection, application()), stop)
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: "ssl.SSLContext",
+    ) -> None:
+        secured = CurioSSLContext(context)
+
+        async def converse(connection: Socket) -> None:
+            with contextlib.suppress(OSError):  # reset, or what TLS does not take
+                over_tls = await secured.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+                async with over_tls:
+                    await over_tls.do_handshake()
+                    await _converse(over_tls, application())
+                    over_tls.unwrap()  # the standard library's own, which has nothing to wait for at a close_notify
+
+        self._serve(listener, converse, stop)
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        pushed: list[tuple[Any, bytes]] = []
+
+        async def hand_over() -> None:
+            while pushed:
+                unsent, data = pushed.pop(0)
+                await unsent.put(data)
+
+        async def converse(connection: Socket) -> None:
+            unsent, ended = curio.Queue(), False
+
+            def push(data: bytes) -> None:
+                if data and not ended:
+                    pushed.append((unsent, data))
+
+            receive = application(push)
+            sender = await curio.spawn(_send_each, unsent, connection, daemon=True)
+            try:
+                await hand_over()
+                with contextlib.suppress(OSError):  # a peer's reset
+                    while data := await connection.recv(READ_BYTES):
+                        push(receive(data))
+                        await hand_over()
+                        await unsent.join()
+            finally:
+                ended = True
+                receive(b"")
+                await hand_over()
+                await sender.cancel()
+
+        self._serve(listener, converse, stop)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        async def answer(bound: Socket) -> None:
+            try:
+                data, peer = await bound.recvfrom(DATAGRAM_BYTES)
+            except ConnectionError:  # Windows tells of a peer that has gone
+                return
+            if reply := application(data):
+                with contextlib.suppress(OSError):
+                    await bound.sendto(reply, peer)
+
+        async def answer_all(_group: curio.TaskGroup) -> None:
+            bound = Socket(endpoint)
+            while True:
+                for _ in range(DATAGRAMS_PER_TURN):
+                    await answer(bound)
+                await curio.sleep(0)
+
+        with endpoint:
+            self._kernel.run(_until, stop, answer_all)
+
+    # Tasks
+
+    def receive(self, sock: socket.socket, n: int) -> Awaitable[bytes]:
+        received: Awaitable[bytes] = self._socket(sock).recv(n)
+        return received
+
+    def send_all(self, sock: socket.socket, data: bytes) -> Awaitable[None]:
+        sent: Awaitable[None] = self._socket(sock).sendall(data)
+        return sent
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        self._alive += 1
+        self._started.put(task)  # a coroutine alone can start one: `_run` does
+        return None
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        self.spawn(main)
+        try:
+            self._kernel.run(self._run)
+        finally:
+            self._started = curio.UniversalQueue()
+            self._alive = 0
+            self._sockets.clear()
+
+    # Names
+
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        """`getaddrinfo` in the kernel's threads, as `curio.socket.getaddrinfo` has it; each asks *server*."""
+        answers: dict[str, Sequence[str] | int] = {}
+
+        async def take_names(left: Iterator[str]) -> None:
+            for name in left:
+                answers[name] = await curio.run_in_thread(answer_in_this_thread, server, name)
+
+        async def resolve_all() -> None:
+            await curio.run_in_thread(point_this_thread_at, *server)
+            left = iter(names)
+            async with curio.TaskGroup() as group:
+                for _ in range(min(in_flight, len(names))):
+                    await group.spawn(take_names, left)
+            for error in filter(None, group.exceptions):
+                raise error
+
+        self._kernel.run(resolve_all)
+        return answers
+
+    def _serve(self, listener: socket.socket, converse: Converse, stop: socket.socket) -> None:
+        async def serve(connection: Socket) -> None:
+            async with connection:
+                await converse(connection)
+
+        async def accept_each(group: curio.TaskGroup) -> None:
+            accepting = Socket(listener)
+            while True:
+                try:
+                    connection, _address = await accepting.accept()
+                except OSError as error:
+                    if must_rest(error):
+                        await curio.sleep(ACCEPT_PAUSE_S)
+                else:
+                    await group.spawn(serve, connection)
+
+        with listener:
+            self._kernel.run(_until, stop, accept_each)
+
+    async def _run(self) -> None:
+        async with curio.TaskGroup() as group:
+            while (word := await self._started.get()) is not None:
+                if isinstance(word, Exception):
+                    raise word
+                await group.spawn(self._watched, word)
+
+    async def _watched(self, task: Coroutine[Any, Any, None]) -> None:
+        try:
+            await task
+        except Exception as error:
+            await self._started.put(error)
+        self._alive -= 1
+        if not self._alive:
+            await self._started.put(None)
+
+    def _socket(self, sock: socket.socket) -> Socket:
+        try:
+            return self._sockets[sock]
+        except KeyError:
+            wrapped = self._sockets[sock] = Socket(sock)
+            return wrapped
+
+
+async def _until(stop: socket.socket, work: Callable[[curio.TaskGroup], Awaitable[None]]) -> None:
+    """Have *work* run, and what it starts in its group, until *stop* is readable. Raises the first failure."""
+    async with curio.TaskGroup() as group:
+        stopped = await group.spawn(Socket(stop).recv, 1)
+        await group.spawn(work, group)
+        async for task in group:
+            if task.exception:
+                raise task.exception
+            if task is stopped:
+                break
+        left = group.tasks
+        await group.cancel_remaining()
+        for task in left:
+            if isinstance(task.exception, Exception):
+                raise task.exception
+
+
+async def _converse(connection: Socket, receive: Receive) -> None:
+    """Answer until the peer's end of file or its reset."""
+    with contextlib.suppress(OSError):
+        while data := await connection.recv(READ_BYTES):
+            if answer := receive(data):
+                await connection.sendall(answer)
+
+
+async def _send_each(unsent: Any, connection: Socket) -> None:
+    """Send what stands in a connection's queue."""
+    while True:
+        data = await unsent.get()
+        with contextlib.suppress(OSError):  # the reader sees it, too
+            await connection.sendall(data)
+        await unsent.task_done()

@@ -1,0 +1,338 @@
+"""trio: structured concurrency. Every task has a nursery that waits for it, and every wait can be cancelled.
+
+**Waiting.** `trio.run` runs tasks until all of them wait, and then waits by epoll, kqueue or, on Windows, an IOCP on
+which AFD's polls complete. There is no callback: `wait_readable` suspends the task that calls it, and wakes it once.
+A descriptor is registered for one event (EPOLLONESHOT), so that one closed too early can never make the loop spin.
+The price is an `epoll_ctl` for each wait, where others leave a descriptor registered. All tasks that are ready run in
+one turn of the scheduler, as they came or in reverse, by lot, so that nobody relies on it.
+
+**Reading.** `receive_some` of a `SocketStream` is one `recv` of up to 64 KiB, tried before any wait. It lets the
+other tasks have their turn even if there was something to read: each call of trio's that may wait is a *checkpoint*,
+where a task can be cancelled and another one can run. So no connection keeps the others waiting, and a message costs
+two passes through the scheduler at least.
+
+**Writing.** `send_all` sends piece by piece and waits in between. Nothing is buffered, and who does not read is not
+read from. For pushing each connection has a second task, which sends what stands in a memory channel, and the reader
+waits until that is empty. `SocketStream` sets TCP_NODELAY and TCP_NOTSENT_LOWAT on each connection, two system calls.
+TLS is `SSLStream`, OpenSSL between two memories, around any stream. `sendto` looks at the address each time, asks a
+thread for its number if it is a name, and waits until the kernel takes the datagram.
+
+**Timers.** Deadlines of cancel scopes are all there is, and `trio.sleep` is a wait for ever in such a scope. They
+stand in a heap. The clock is `time.perf_counter` plus an offset by chance, so that nobody takes it for another.
+
+**Waking.** `TrioToken.run_sync_soon`, from any thread and from a signal handler, puts a byte into a socket pair.
+`trio.from_thread` does so from trio's own threads. These are cached: one that has nothing to do ends after ten
+seconds, and nobody can end it earlier.
+
+**Signals.** `trio.open_signal_receiver` is a stream of them, fed by a handler of Python's. In the main thread
+`trio.run` takes the wakeup descriptor (`signal.set_wakeup_fd`), warns on standard error when there was one, and gives
+it back. So what was there is put aside for the time of a run. The interpreter's handlers run at once. Ctrl-C becomes
+KeyboardInterrupt in the task that runs, or in the main task.
+
+**Closing.** A cancelled nursery ends its tasks at their next checkpoint, and `serve_listeners` closes the connection
+of each. What a task raises on the way out can be lost there: closing is a checkpoint, too. A failure cancels the
+others in its nursery and comes out of `trio.run` in an ExceptionGroup, of which the first is raised here. Nothing is
+left of a run: each one has a loop of its own.
+
+**Limits.** Another library's descriptors and timers (`Readiness`) have no place in it. There is nothing to call
+before `trio.run`, and within it a watcher is a task that the program writes. Out of descriptors `serve_listeners`
+rests for 100 ms, and logs it.
+"""
+
+import contextlib
+import logging
+import math
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import trio
+
+from crossloop.api import (
+    AdapterAbout,
+    DatagramApplication,
+    Datagrams,
+    Facts,
+    NameResolution,
+    PushApplication,
+    PushServer,
+    StreamApplication,
+    StreamServer,
+    Tasks,
+    TlsServer,
+    module_file,
+)
+from crossloop.idioms.datagrams import DATAGRAM_BYTES
+from crossloop.idioms.glibc_resolver import answer_in_this_thread, point_this_thread_at
+
+if TYPE_CHECKING:  # loaded by who serves TLS
+    import ssl
+
+ABOUT = AdapterAbout(
+    family="trio",
+    library="none",
+    binding="trio",
+    summary="Coroutines under structured concurrency: nurseries, cancel scopes, a checkpoint at every wait.",
+    requires=("trio>=0.27",),
+    homepage="https://trio.readthedocs.io/",
+    asked_as="trio",
+)
+
+_Result = TypeVar("_Result")
+Stream = Any
+"""A stream of trio's. By its types it may give a bytearray; those here give bytes, which an application takes."""
+
+
+class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolution):
+    """`trio.run`, `trio.serve_listeners` and streams."""
+
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "StreamServer": ("serve_listeners",),
+        "TlsServer": ("serve_listeners",),
+        "PushServer": ("serve_listeners",),
+        "Datagrams": ("trio.socket",),
+        "NameResolution": ("getaddrinfo-threads",),
+    }
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Readiness": "trio calls nobody back: wait_readable suspends the task that calls it, within trio.run alone"
+    }
+
+    def __init__(self) -> None:
+        self._nursery: trio.Nursery | None = None
+        self._streams: dict[socket.socket, trio.SocketStream] = {}
+        """Those that tasks of this run have used."""
+        self.sleep = trio.sleep
+        self._quiet = logging.NullHandler()  # else a rest from accepting goes to standard error
+        logging.getLogger("trio.serve_listeners").addHandler(self._quiet)
+
+    def facts(self) -> Facts:
+        return Facts(
+            binding="trio",
+            binding_version=trio.__version__,
+            library="none",
+            library_version="",
+            mechanism=_run(_mechanism),
+            loaded_from=module_file(trio),
+        )
+
+    def close(self) -> None:
+        """No loop is open outside a run. Threads of trio's that wait for work end by themselves."""
+        logging.getLogger("trio.serve_listeners").removeHandler(self._quiet)
+
+    # Streams and datagrams
+
+    def serve_streams(
+        self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
+    ) -> None:
+        async def converse(stream: Stream) -> None:
+            receive = application()
+            with contextlib.suppress(trio.BrokenResourceError):  # reset by the peer
+                async for data in stream:
+                    if answer := receive(data):
+                        await stream.send_all(answer)
+
+        _run(_serve_until, lambda: trio.serve_listeners(converse, [_listening(listener)]), stop)
+
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: "ssl.SSLContext",
+    ) -> None:
+        async def converse(stream: Stream) -> None:
+            receive = application()
+            with contextlib.suppress(trio.BrokenResourceError):  # reset, or what TLS does not take
+                async for data in stream:
+                    if answer := receive(data):
+                        await stream.send_all(answer)
+                await stream.aclose()  # by a close_notify, which `serve_listeners` would not send
+
+        _run(
+            _serve_until,
+            lambda: trio.serve_listeners(converse, [trio.SSLListener(_listening(listener), context)]),
+            stop,
+        )
+
+    def serve_push(
+        self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
+    ) -> None:
+        failures = list[Exception]()
+        """What is raised when a stop is the end: `serve_listeners` closes the connection then, and the Cancelled which
+        that raises takes the error's place."""
+
+        async def converse(stream: Stream) -> None:
+            async with trio.open_nursery() as sending:
+                pushing = _Pushing(stream)
+                receive = application(pushing.push)
+                sending.start_soon(pushing.send_all)
+                try:
+                    with contextlib.suppress(trio.BrokenResourceError):
+                        async for data in stream:
+                            pushing.push(receive(data))
+                            await pushing.sent.wait()
+                finally:
+                    pushing.ended = True
+                    try:
+                        receive(b"")
+                    except Exception as error:
+                        failures.append(error)
+                        raise
+                sending.cancel_scope.cancel()
+
+        _run(_serve_until, lambda: trio.serve_listeners(converse, [_listening(listener)]), stop)
+        if failures:
+            raise failures[0]
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        async def answer_all() -> None:
+            with trio.socket.from_stdlib_socket(endpoint) as bound:
+                while True:
+                    try:
+                        data, peer = await bound.recvfrom(DATAGRAM_BYTES)
+                    except ConnectionError:  # Windows tells of a peer that has gone
+                        continue
+                    if answer := application(data):
+                        with contextlib.suppress(OSError):
+                            await bound.sendto(answer, peer)
+
+        _run(_serve_until, answer_all, stop)
+
+    # Tasks
+
+    def receive(self, sock: socket.socket, n: int) -> Awaitable[bytes]:
+        return self._stream(sock).receive_some(n)
+
+    def send_all(self, sock: socket.socket, data: bytes) -> Awaitable[None]:
+        return self._stream(sock).send_all(data)
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        if self._nursery is None:
+            task.close()
+            raise RuntimeError("trio starts a task in a nursery alone: spawn within run_main")
+        self._nursery.start_soon(_awaited, task)
+        return None
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        async def run() -> None:
+            async with trio.open_nursery() as self._nursery:
+                await main
+
+        try:
+            _run(run)
+        finally:
+            self._nursery = None
+            self._streams.clear()
+
+    # Names
+
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        """`getaddrinfo` in trio's threads, as `trio.socket.getaddrinfo` has it; each asks *server*."""
+        answers: dict[str, Sequence[str] | int] = {}
+        in_threads = trio.to_thread.run_sync
+
+        async def resolve_all() -> None:
+            limiter = trio.CapacityLimiter(in_flight)
+            await in_threads(point_this_thread_at, *server, limiter=limiter)
+            left = iter(names)
+
+            async def take_names() -> None:
+                for name in left:
+                    answers[name] = await in_threads(answer_in_this_thread, server, name, limiter=limiter)
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(min(in_flight, len(names))):
+                    nursery.start_soon(take_names)
+
+        _run(resolve_all)
+        return answers
+
+    def _stream(self, sock: socket.socket) -> trio.SocketStream:
+        try:
+            return self._streams[sock]
+        except KeyError:
+            stream = self._streams[sock] = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            return stream
+
+
+class _Pushing:
+    """What is sent on a connection, in a task of its own. Made within the run."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._put, self._unsent = trio.open_memory_channel[bytes](math.inf)
+        self.sent = trio.Event()
+        """Set while nothing waits to be sent."""
+        self.sent.set()
+        self.ended = False
+
+    def push(self, data: bytes) -> None:
+        if data and not self.ended:
+            if self.sent.is_set():
+                self.sent = trio.Event()
+            self._put.send_nowait(data)
+
+    async def send_all(self) -> None:
+        async for data in self._unsent:
+            with contextlib.suppress(trio.BrokenResourceError):  # the reader sees it, too
+                await self._stream.send_all(data)
+            if not self._unsent.statistics().current_buffer_used:
+                self.sent.set()
+
+
+async def _serve_until(serve: Callable[[], Awaitable[None]], stop: socket.socket) -> None:
+    """Have *serve* run until *stop* is readable."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        await trio.lowlevel.wait_readable(stop)
+        nursery.cancel_scope.cancel()
+
+
+def _listening(listener: socket.socket) -> trio.SocketListener:
+    return trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+
+
+async def _awaited(task: Coroutine[Any, Any, None]) -> None:
+    await task
+
+
+async def _mechanism() -> str:
+    """What this run waits by, as trio says it: `epoll`, `kqueue`; on Windows AFD polls, which an IOCP completes."""
+    backend: str = trio.lowlevel.current_statistics().io_statistics.backend
+    return "iocp" if backend == "windows" else backend
+
+
+def _run(main: Callable[..., Awaitable[_Result]], *arguments: Any) -> _Result:
+    """`trio.run`; raises the first exception instead of a group of them."""
+    with _without_a_wakeup_descriptor():
+        try:
+            return trio.run(main, *arguments)
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@contextmanager
+def _without_a_wakeup_descriptor() -> Iterator[None]:
+    """trio puts one in place itself, and would warn of another's. Only the main thread has a say."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    descriptor = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(descriptor)
