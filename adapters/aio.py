@@ -81,6 +81,7 @@ from crossloop.api import (
 )
 from crossloop.idioms.blocking import arrivals
 from crossloop.idioms.memory_bio import MemoryBioTls
+from crossloop.idioms.sizes import READ_BYTES
 from crossloop.idioms.task_limits import Need, room
 
 if sys.platform != "linux":
@@ -99,7 +100,6 @@ ABOUT = AdapterAbout(
     asked_as="server",
 )
 
-READ_BYTES = 65536
 THREADS = 10_001
 """What glibc is asked to start at most: one for each connection, and one for the bell. With so many an answer takes
 half a second already."""

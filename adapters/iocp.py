@@ -74,9 +74,10 @@ from crossloop.api import (
     StreamApplication,
     module_file,
 )
-from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
+from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_UNDER_WAY, must_rest
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.memory_bio import MemoryBioTls
+from crossloop.idioms.sizes import HELD_READ_BYTES
 
 _overlapped: Any = import_module("_overlapped")  # CPython's own, on Windows; it has no published types
 _winapi: Any = import_module("_winapi")
@@ -92,9 +93,6 @@ ABOUT = AdapterAbout(
     asked_as="server",
 )
 
-RECEIVE_BYTES = 16384
-ACCEPTS = 32
-"""How many accepts wait at a time: a burst of connections finds that many sockets ready."""
 ACCEPT_PAUSE_MS = int(ACCEPT_PAUSE_S * 1000)
 FOREVER_MS = 0xFFFFFFFF
 """INFINITE of the Windows API."""
@@ -237,16 +235,18 @@ class Server(Operations):
     def turn(self) -> None:
         """Wait for one completion and call who is concerned."""
         limit_ms = FOREVER_MS
-        if self.accepting < ACCEPTS and not self.stopping:  # there was no socket to be had for another one
+        if (
+            self.accepting < ACCEPTS_UNDER_WAY and not self.stopping
+        ):  # there was no socket to be had for another one
             if not self.resting:
                 self.accept()
             self.resting = False
-            limit_ms = FOREVER_MS if self.accepting == ACCEPTS else ACCEPT_PAUSE_MS
+            limit_ms = FOREVER_MS if self.accepting == ACCEPTS_UNDER_WAY else ACCEPT_PAUSE_MS
         self.take(limit_ms)
 
     def accept(self) -> None:
-        """Start accepts until `ACCEPTS` are under way or there are no more sockets (WSAEMFILE, WSAENOBUFS)."""
-        while self.accepting < ACCEPTS:
+        """Start accepts until there are `ACCEPTS_UNDER_WAY`, or no more sockets (WSAEMFILE, WSAENOBUFS)."""
+        while self.accepting < ACCEPTS_UNDER_WAY:
             try:
                 sock = socket.socket(self.listener.family, self.listener.type, self.listener.proto)
             except OSError as error:
@@ -316,7 +316,7 @@ class Connection:
             if self.unsent:
                 server.begin("WSASend", self.sent, handle, self.unsent, 0)
             else:
-                server.begin("WSARecv", self.received, handle, RECEIVE_BYTES)
+                server.begin("WSARecv", self.received, handle, HELD_READ_BYTES)
         except OSError:  # reset by the peer
             self.close()
 
@@ -374,7 +374,7 @@ class PushConnection(Connection):
         elif not self.receiving and not self.sending:
             try:
                 self.receiving = self.server.begin(
-                    "WSARecv", self.received, self.socket.fileno(), RECEIVE_BYTES
+                    "WSARecv", self.received, self.socket.fileno(), HELD_READ_BYTES
                 )
             except OSError:  # reset by the peer
                 self.close()

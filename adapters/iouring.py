@@ -108,6 +108,7 @@ from crossloop.bindings.io_uring import CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, 
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.memory_bio import MemoryBioTls
+from crossloop.idioms.sizes import HELD_READ_BYTES, UNSENT_LIMIT_BYTES
 
 ABOUT = AdapterAbout(
     family="model",
@@ -122,10 +123,8 @@ ABOUT = AdapterAbout(
 SUBMISSIONS = 1024
 COMPLETIONS = 8192
 BUFFERS = 512
-BUFFER_BYTES = 16384
+BUFFER_BYTES = HELD_READ_BYTES
 """8 MiB of address space; a page of it is real memory once data has come to lie there."""
-UNSENT_LIMIT_BYTES = 65536
-"""More than this waiting behind the send that is under way ends the receiving."""
 DATAGRAMS = 32
 """Receives of datagrams that are under way at a time."""
 LONGEST_DELAY_S = 100 * 365 * 86_400.0

@@ -106,6 +106,7 @@ from crossloop.bindings.libevent import (
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
+from crossloop.idioms.sizes import READ_BYTES, UNSENT_LIMIT_BYTES
 
 ABOUT = AdapterAbout(
     family="libevent",
@@ -117,10 +118,6 @@ ABOUT = AdapterAbout(
     homepage="https://libevent.org/",
     asked_as="libevent",
 )
-
-RECEIVE_BYTES = 65536
-"""Most that one read takes: plain events by `recv`, bufferevents by the binding's like limit for `readv`."""
-UNSENT_LIMIT_BYTES = 65536
 
 
 class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
@@ -332,7 +329,7 @@ class _Connection:
 
     def _on_readable(self, _fd: int, _what: int) -> None:
         try:
-            data = self._recv(RECEIVE_BYTES)
+            data = self._recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -392,7 +389,7 @@ class _PushConnection(_Connection):
 
     def _on_readable(self, _fd: int, _what: int) -> None:
         try:
-            data = self._recv(RECEIVE_BYTES)
+            data = self._recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

@@ -79,7 +79,8 @@ from crossloop.api import (
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
-from crossloop.idioms.pushing import READ_BYTES, Pushing, without_application
+from crossloop.idioms.pushing import Pushing, without_application
+from crossloop.idioms.sizes import READ_BYTES
 
 ABOUT = AdapterAbout(
     family="libev",

@@ -101,6 +101,7 @@ from crossloop.bindings.posix_signals import (
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
+from crossloop.idioms.sizes import READ_BYTES
 
 if sys.platform != "linux":
     raise ImportError("only Linux has signals that name a descriptor (F_SETSIG)")
@@ -115,7 +116,6 @@ ABOUT = AdapterAbout(
     homepage="https://man7.org/linux/man-pages/man2/fcntl.2.html",
 )
 
-READ_BYTES = 65536
 STEPS_PER_TURN = 32
 """Calls of `recv` and `send` until the other connections have their turn."""
 SIGNALS_PER_TURN = 256

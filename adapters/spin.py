@@ -57,6 +57,7 @@ from crossloop.idioms.accepting import ACCEPTS_PER_WAKE, must_rest
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
 from crossloop.idioms.pushing import Pushing, without_application
+from crossloop.idioms.sizes import READ_BYTES
 
 ABOUT = AdapterAbout(
     family="model",
@@ -67,7 +68,6 @@ ABOUT = AdapterAbout(
     asked_as="server",
 )
 
-READ_BYTES = 65536
 DATAGRAMS_PER_ROUND = 32
 
 

@@ -93,8 +93,9 @@ from crossloop.api import (
     UnsupportedError,
     module_file,
 )
-from crossloop.idioms.blocking import READ_BYTES, arrivals, converse, converse_tls, secured
+from crossloop.idioms.blocking import arrivals, converse, converse_tls, secured
 from crossloop.idioms.datagrams import answering
+from crossloop.idioms.sizes import READ_BYTES
 from crossloop.idioms.task_limits import Need, Refused, once_more, room, why
 
 if TYPE_CHECKING:  # loaded by who serves TLS

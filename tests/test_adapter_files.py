@@ -1,5 +1,7 @@
 """Adapter files can be read side by side: the same headings in the same order, and the same order of members."""
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from docs.adapter_files import (
     first_sentence,
     member_order,
 )
-from tests.documents import examples_of
+from tests.documents import ROOT, examples_of
 
 FILES = adapter_files()
 ESSAY = '"""One line.\n\n' + "\n\n".join(f"**{head}.** It does. Much more." for head in HEADINGS) + '\n"""\n'
@@ -34,6 +36,30 @@ class Adapter(StreamServer, Readiness):
 """
 
 
+POLICY = {"accepting.py", "sizes.py"}
+"""Where accept burst, accept pause, what counts as out of descriptors, and read size stand, in src/crossloop/idioms."""
+OF_POLICY = re.compile(r"(READ|RECEIVE|RECV|CHUNK|UNSENT\w*)_BYTES$|^ACCEPTS|ACCEPT\w*_PAUSE|PAUSE_S$")
+OUT_OF_DESCRIPTORS = {"EMFILE", "ENFILE", "WSAEMFILE"}
+
+
+def policy_in(source: str) -> list[str]:
+    """What a file decides by itself that stands once: constants with a number, errors of having no descriptor."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant | ast.BinOp):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            computed = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
+            found += [name for name in names if OF_POLICY.search(name) and not computed]
+        elif isinstance(node, ast.Compare):
+            found += [
+                each.attr
+                for each in ast.walk(node)
+                if isinstance(each, ast.Attribute) and each.attr in OUT_OF_DESCRIPTORS
+            ]
+    return found
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_an_adapters_essay_has_the_common_headings(path: Path) -> None:
     assert tuple(essay_of(path.read_text("utf-8"), path.name)) == HEADINGS
@@ -44,7 +70,32 @@ def test_an_adapters_members_stand_in_the_common_order(path: Path) -> None:
     check_members(path.read_text("utf-8"), path.name)
 
 
-def test_so_do_those_of_the_examples() -> None:
+def test_what_all_servers_do_alike_stands_once() -> None:
+    idioms = ROOT / "src" / "crossloop" / "idioms"
+    own = {path.name: policy_in(path.read_text("utf-8")) for path in (*FILES, *sorted(idioms.glob("*.py")))}
+    assert {name: what for name, what in own.items() if what and name not in POLICY} == {}, (
+        "expected from crossloop.idioms.accepting (ACCEPTS_PER_WAKE, ACCEPT_PAUSE_S, must_rest) and "
+        "crossloop.idioms.sizes (READ_BYTES)"
+    )
+    assert all(own[name] for name in POLICY)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("READ_BYTES = 65536", ["READ_BYTES"]),
+        ("CHUNK_BYTES: int = 64 * 1024", ["CHUNK_BYTES"]),
+        ("ACCEPT_PAUSE_MS = int(ACCEPT_PAUSE_S * 1000)", []),
+        ("BUFFER_BYTES = READ_BYTES", []),
+        ("def f(error):\n    return error.errno in (errno.EMFILE, errno.ENFILE)", ["EMFILE", "ENFILE"]),
+        ("def f(error):\n    return error.errno == errno.EBADF", []),
+    ],
+)
+def test_a_policy_of_a_files_own_is_seen(source: str, found: list[str]) -> None:
+    assert policy_in(source) == found
+
+
+def test_the_examples_members_stand_in_the_common_order() -> None:
     for path, source in examples_of("docs/adding.md").items():
         if path.startswith("adapters/") and "class Adapter" in source:
             check_members(source, path)

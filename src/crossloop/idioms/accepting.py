@@ -9,7 +9,8 @@ Windows' `accept` says WSAECONNRESET. `AcceptEx` completes with an error of file
 is no ConnectionError, and whose errno is EINVAL: `winerror` alone tells it (cpython 93821); Wine: ERROR_UNEXP_NET_ERR.
 
 *No room.* The process has no descriptor left or the system no memory. Whoever waits still waits, and the listener stays
-readable: without a rest a loop would spin. Whoever ends meanwhile makes room.
+readable: without a rest a loop would spin. Whoever ends meanwhile makes room. A server that is its
+library's own rests as that has it: asyncio's for a second, gevent's for 10 ms at first and up to a second.
 
 *The listener.* EBADF, EINVAL, ENOTSOCK and whatever is not known: asking again would never end.
 """
@@ -19,8 +20,13 @@ import errno
 
 ACCEPTS_PER_WAKE = 128
 """A storm of new connections must not keep those waiting that are there already, nor the word to stop."""
+ACCEPTS_UNDER_WAY = 32
+"""On completion ports, which have no such burst, so many accepts wait at a time (AcceptEx): each needs a socket that
+is made beforehand, and a burst of connections finds that many ready."""
 ACCEPT_PAUSE_S = 0.1
 """Rest after there was no room."""
+ASYNCIO_PAUSE_S = 1.0
+"""The same for servers that we write on asyncio's API: what asyncio's own servers rest (`ACCEPT_RETRY_DELAY`)."""
 
 
 class AcceptFailure(enum.Enum):

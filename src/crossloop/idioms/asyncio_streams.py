@@ -32,14 +32,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias, cast
 
 from crossloop.api import PushApplication, Receive, Send, StreamApplication
-from crossloop.idioms.accepting import must_rest
+from crossloop.idioms.accepting import ASYNCIO_PAUSE_S, must_rest
+from crossloop.idioms.sizes import READ_BYTES
 from crossloop.worker.serving import BACKLOG
-
-READ_BYTES = 65536
-"""Most that one read of the styles `streams` and `sockets` takes. Below `protocol` and `streams` the transport
-reads on its own, by a size that is the library's: 256 KiB a recv in asyncio, 250 KiB a read in uvloop."""
-ACCEPT_PAUSE_S = 1.0
-"""Rest after the process ran out of descriptors or memory; what asyncio's own servers do."""
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 Serve: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
@@ -263,7 +258,7 @@ async def _serve_sockets(
                 connection, _address = await loop.sock_accept(listener)
             except OSError as error:
                 if must_rest(error):
-                    await asyncio.sleep(ACCEPT_PAUSE_S)
+                    await asyncio.sleep(ASYNCIO_PAUSE_S)
             else:
                 served = spawn(connected(connection))
                 # Not in the coroutine: one that is cancelled before its first step runs no `finally`.

@@ -31,11 +31,10 @@ from typing import TYPE_CHECKING
 
 from crossloop.api import Receive, StreamApplication
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.sizes import READ_BYTES
 
 if TYPE_CHECKING:  # an adapter that offers this level among others does not load it
     import ssl
-
-READ_BYTES = 65536
 
 
 def converse(connection: socket.socket, receive: Receive) -> None:

@@ -74,12 +74,11 @@ from crossloop.api import (
     UnsupportedError,
 )
 from crossloop.idioms.gevent_names import RESOLVERS, resolve_all
+from crossloop.idioms.sizes import READ_BYTES
 
 if TYPE_CHECKING:  # who serves TLS only loads it
     import ssl
 
-READ_BYTES = 65536
-"""Most that one `recv` of the stream server takes."""
 _READ = 1
 _WRITE = 2
 

@@ -50,11 +50,9 @@ from crossloop.api import (
     Send,
     module_file,
 )
-from crossloop.idioms.accepting import AcceptFailure, accept_failure
+from crossloop.idioms.accepting import ASYNCIO_PAUSE_S, AcceptFailure, accept_failure
 from crossloop.idioms.asyncio_ import AsyncioLoop
 from crossloop.idioms.asyncio_streams import (
-    ACCEPT_PAUSE_S,
-    READ_BYTES,
     Begin,
     End,
     Spawn,
@@ -65,6 +63,7 @@ from crossloop.idioms.asyncio_streams import (
 )
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.select_size import places_left, set_size
+from crossloop.idioms.sizes import READ_BYTES
 
 SELECTED = 2
 """What tornado's thread watches besides connections: its own waker, and the listener."""
@@ -223,9 +222,9 @@ class _Server(TCPServer):
                 self._end(receive)
 
     def rest(self, io_loop: IOLoop) -> None:
-        """Accept nothing for `ACCEPT_PAUSE_S` seconds."""
+        """Accept nothing for `ASYNCIO_PAUSE_S` seconds."""
         io_loop.remove_handler(self._listener)
-        io_loop.call_later(ACCEPT_PAUSE_S, self._resume)
+        io_loop.call_later(ASYNCIO_PAUSE_S, self._resume)
 
     def _resume(self) -> None:
         if self._listener.fileno() != -1:
