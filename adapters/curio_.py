@@ -63,6 +63,7 @@ from crossloop.api import (
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.glibc_resolver import answer_in_this_thread, point_this_thread_at
+from crossloop.idioms.sizes import READ_BYTES
 
 if TYPE_CHECKING:  # loaded by who serves TLS
     import ssl
@@ -77,7 +78,6 @@ ABOUT = AdapterAbout(
     asked_as="curio",
 )
 
-READ_BYTES = 65536
 DATAGRAMS_PER_TURN = 32
 """`recvfrom` does not suspend while there are datagrams; others must have their turn, and the word to stop."""
 Converse = Callable[[Any], Awaitable[None]]
