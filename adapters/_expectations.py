@@ -37,6 +37,7 @@ TLS_ENDS_AT_ONCE = (
     "writes in its next turn is too late (_start_shutdown)"
 )
 TORNADO_TLS = "SSLIOStream closes its socket at the peer's close_notify and sends none of its own"
+TWISTED_TLS = "https://github.com/twisted/twisted/blob/twisted-25.5.0/src/twisted/protocols/tls.py"
 UVLOOP_TLS = "https://github.com/MagicStack/uvloop/blob/v0.22.1/uvloop/sslproto.pyx"
 
 EXPECTATIONS = (
@@ -51,6 +52,14 @@ EXPECTATIONS = (
     Expectation("uvloop", "tls-close-notify@streams", ALWAYS, TLS_ENDS_AT_ONCE, UVLOOP_TLS),
     Expectation("winloop", "tls-close-notify@streams", ALWAYS, TLS_ENDS_AT_ONCE, UVLOOP_TLS),
     Expectation("tornado*", "tls-close-notify@iostream", ALWAYS, TORNADO_TLS, TORNADO_EOF),
+    Expectation(
+        "twisted",
+        "tls-close-notify@*",
+        ALWAYS,
+        "what is written is encrypted in the next turn, and a close_notify is answered in this one: an answer to what "
+        "came with it is lost (BufferingTLSTransport, _flushReceiveBIO)",
+        TWISTED_TLS,
+    ),
     Expectation("*", "names-*@getaddrinfo-threads", ~LINUX | MUSL, GLIBC_RESOLVER, RESOLV_CONF),
     Expectation("gevent-*", "names-*@gevent-thread", ~LINUX | MUSL, GLIBC_RESOLVER, RESOLV_CONF),
     Expectation("*", "names-*@getaddrinfo-libuv", ALWAYS, LIBUV_RESOLVER, RESOLV_CONF),

@@ -4,29 +4,30 @@ Importing it says so (EventletDeprecationWarning): its makers advise against it 
 migrate. What it shares with gevent is the idea. One greenlet of a thread, the hub, waits; every other greenlet that
 has to wait leaves a callback there and switches to it. What differs is that the hub is Python, on the module `select`.
 
-*Waiting.* The hubs are the styles of `StreamServer`: epolls, poll, selects, and `asyncio`, which runs inside a loop of
-asyncio's and is there for programs that leave eventlet step by step. `use_hub` chooses before anything waits.
+**Waiting.** epoll on Linux, kqueue on macOS and the BSDs, select on Windows, by one greenlet of a thread: the hub.
+There are several hubs, which are the styles of `StreamServer`. `asyncio` runs inside a loop of asyncio's and is there
+for programs that leave eventlet step by step. `use_hub` chooses before anything waits.
 
-*Reading.* A `GreenSocket` tries the call first. If that would block, `trampoline` adds the descriptor to the hub,
+**Reading.** A `GreenSocket` tries the call first. If that would block, `trampoline` adds the descriptor to the hub,
 switches, and takes it out again when it comes back: two changes of the registration for each wait. A peer's reset
 reads as the end of file.
 
-*Writing.* `send` and `sendall` do the same; who writes waits. So a server that pushes has a second greenlet for each
+**Writing.** `send` and `sendall` do the same; who writes waits. So a server that pushes has a second greenlet for each
 connection, with a queue.
 
-*Timers.* A heap in Python, of pairs of time and timer. Timers of one time fire in the order of their addresses. None
+**Timers.** A heap in Python, of pairs of time and timer. Timers of one time fire in the order of their addresses. None
 repeats. The hub waits until the nearest timer is due, and a wait of more than 24 days is an OverflowError of epoll
 that ends the hub. So there is always a timer of a day here.
 
-*Waking.* No member of the hub may be called from another thread. Here a deque and a pair of sockets do it, as
+**Waking.** No member of the hub may be called from another thread. Here a deque and a pair of sockets do it, as
 `eventlet.tpool` does.
 
-*Signals.* Handlers of Python's `signal` run in the greenlet that is current, which is the hub while it waits.
+**Signals.** Handlers of Python's `signal` run in the greenlet that is current, which is the hub while it waits.
 
-*Closing.* A greenlet is killed by an exception that is thrown into it, and one that waits takes its descriptor out of
-the hub on its way out. Closing a socket wakes nobody who waits for it.
+**Closing.** A greenlet is killed by an exception that is thrown into it, and one that waits takes its descriptor out
+of the hub on its way out. Closing a socket wakes nobody who waits for it.
 
-*Limits.* The hub prints what a callback or a greenlet raises, drops the descriptor and goes on. Here the members of
+**Limits.** The hub prints what a callback or a greenlet raises, drops the descriptor and goes on. Here the members of
 the hub that do so are replaced by one that raises, and the exception leaves the hub for the main greenlet. A second
 greenlet that waits for the same descriptor in the same direction is a RuntimeError. The hub collects the callbacks of
 a turn before it calls the first, so one that was taken out meanwhile is called all the same; here it is made harmless.
@@ -70,7 +71,7 @@ from crossloop.api import (
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
-from crossloop.idioms.select_size import set_size
+from crossloop.idioms.select_size import places_left, set_size
 
 if TYPE_CHECKING:  # who serves TLS only loads it
     import ssl
@@ -137,12 +138,13 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
         self._hearer.close()
         self._teller.close()
 
-    # StreamServer, TlsServer, PushServer
-
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
         self._serve(listener, lambda connection: _converse(connection, application()), style, stop)
+
+    def most_connections(self) -> tuple[int, str] | None:
+        return places_left(set_size(), 3) if _HUBS_HERE[0] == "selects" else None
 
     def serve_tls(
         self,
@@ -169,6 +171,112 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
         self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
     ) -> None:
         self._serve(listener, lambda connection: _converse_and_push(connection, application), style, stop)
+
+    def serve_datagrams(
+        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
+    ) -> None:
+        self._use(style)
+        ended, failures = Event(), list[BaseException]()
+
+        def fail(error: BaseException) -> None:
+            failures.append(error)
+            if not ended.ready():
+                ended.send()
+
+        def answer() -> None:
+            receiving = GreenSocket(endpoint)
+            while True:
+                data, peer = receiving.recvfrom(DATAGRAM_BYTES)
+                if answer := application(data):
+                    with contextlib.suppress(OSError):
+                        endpoint.sendto(answer, peer)  # at once or not at all
+
+        with self._until(stop, ended), endpoint:
+            server = eventlet.spawn(_failing_with(fail, answer))
+            try:
+                ended.wait()
+            finally:
+                server.kill()
+        if failures:
+            raise failures[0]
+
+    def watch(self, fd: int, callback: Callback) -> None:
+        self._watch(READ, fd, callback)
+
+    def unwatch(self, fd: int) -> None:
+        self._unwatch(READ, fd)
+
+    def watch_write(self, fd: int, callback: Callback) -> None:
+        self._watch(WRITE, fd, callback)
+
+    def unwatch_write(self, fd: int) -> None:
+        self._unwatch(WRITE, fd)
+
+    def call_later(self, delay_s: float, callback: Callback) -> Any:
+        return self.hub.schedule_call_global(delay_s, callback)
+
+    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
+        handle.cancel()
+        return self.hub.schedule_call_global(delay_s, callback)
+
+    def call_every(self, interval_s: float, callback: Callback) -> "_Repeating":
+        return _Repeating(self.hub, interval_s, callback)
+
+    def wake(self, callback: Callback) -> None:
+        self._calls.append(callback)
+        with contextlib.suppress(BlockingIOError):  # full of words that nobody has heard yet
+            self._teller.send(b"w")
+
+    def run(self) -> None:
+        """The main greenlet leaves for the hub, until `stop` has the hub switch back."""
+        self._running = eventlet.getcurrent()
+        try:
+            self.hub.switch()
+        finally:
+            self._running = None
+            if self._stopping is not None:
+                self._stopping.cancel()  # an exception came first
+                self._stopping = None
+
+    def stop(self) -> None:
+        if self._running is not None and self._stopping is None:
+            self._stopping = self.hub.schedule_call_global(0, self._running.switch)
+
+    async def receive(self, sock: socket.socket, n: int) -> bytes:
+        while True:
+            try:
+                return sock.recv(n)
+            except BlockingIOError:
+                hubs.trampoline(sock, read=True)
+
+    async def send_all(self, sock: socket.socket, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[sock.send(left) :]
+            except BlockingIOError:
+                hubs.trampoline(sock, write=True)
+
+    async def sleep(self, seconds: float) -> None:
+        eventlet.sleep(seconds)
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        self._not_started.add(task)
+        return self._tasks.spawn_n(self._drive, task)
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        self._tasks, self._tasks_ended = GreenPool(MANY), Event()
+        self.spawn(main)
+        try:
+            self._tasks_ended.wait()
+        finally:
+            for each in tuple(self._tasks.coroutines_running):
+                eventlet.kill(each)
+            while self._not_started:
+                self._not_started.pop().close()
+            failures, self._task_failures = self._task_failures, []
+        if failures:
+            raise failures[0]
 
     def _serve(
         self, listener: socket.socket, handle: Callable[[Any], None], style: str, stop: socket.socket
@@ -221,36 +329,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
         if failures:
             raise failures[0]
 
-    # Datagrams
-
-    def serve_datagrams(
-        self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
-    ) -> None:
-        self._use(style)
-        ended, failures = Event(), list[BaseException]()
-
-        def fail(error: BaseException) -> None:
-            failures.append(error)
-            if not ended.ready():
-                ended.send()
-
-        def answer() -> None:
-            receiving = GreenSocket(endpoint)
-            while True:
-                data, peer = receiving.recvfrom(DATAGRAM_BYTES)
-                if answer := application(data):
-                    with contextlib.suppress(OSError):
-                        endpoint.sendto(answer, peer)  # at once or not at all
-
-        with self._until(stop, ended), endpoint:
-            server = eventlet.spawn(_failing_with(fail, answer))
-            try:
-                ended.wait()
-            finally:
-                server.kill()
-        if failures:
-            raise failures[0]
-
     @contextlib.contextmanager
     def _until(self, stop: socket.socket, ended: Any) -> Iterator[None]:
         """Have *ended*, an `Event`, sent once *stop* is readable."""
@@ -266,20 +344,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
         finally:
             waiting.kill()
 
-    # Readiness
-
-    def watch(self, fd: int, callback: Callback) -> None:
-        self._watch(READ, fd, callback)
-
-    def unwatch(self, fd: int) -> None:
-        self._unwatch(READ, fd)
-
-    def watch_write(self, fd: int, callback: Callback) -> None:
-        self._watch(WRITE, fd, callback)
-
-    def unwatch_write(self, fd: int) -> None:
-        self._unwatch(WRITE, fd)
-
     def _watch(self, kind: str, fd: int, callback: Callback) -> None:
         self._unwatch(kind, fd)
         self._watched[kind, fd] = self.hub.add(kind, fd, callback, _nothing, _nothing)
@@ -289,21 +353,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
         if listener is not None:
             self.hub.remove(listener)
             listener.defang()  # it may be among those that are called in this turn
-
-    def call_later(self, delay_s: float, callback: Callback) -> Any:
-        return self.hub.schedule_call_global(delay_s, callback)
-
-    def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
-        handle.cancel()
-        return self.hub.schedule_call_global(delay_s, callback)
-
-    def call_every(self, interval_s: float, callback: Callback) -> "_Repeating":
-        return _Repeating(self.hub, interval_s, callback)
-
-    def wake(self, callback: Callback) -> None:
-        self._calls.append(callback)
-        with contextlib.suppress(BlockingIOError):  # full of words that nobody has heard yet
-            self._teller.send(b"w")
 
     def _run_calls(self, *_: object) -> None:
         """Run what was there on entry; what is added meanwhile has the next turn of the hub."""
@@ -317,59 +366,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
             if calls:
                 with contextlib.suppress(BlockingIOError):
                     self._teller.send(b"w")
-
-    def run(self) -> None:
-        """The main greenlet leaves for the hub, until `stop` has the hub switch back."""
-        self._running = eventlet.getcurrent()
-        try:
-            self.hub.switch()
-        finally:
-            self._running = None
-            if self._stopping is not None:
-                self._stopping.cancel()  # an exception came first
-                self._stopping = None
-
-    def stop(self) -> None:
-        if self._running is not None and self._stopping is None:
-            self._stopping = self.hub.schedule_call_global(0, self._running.switch)
-
-    # Tasks
-
-    async def receive(self, sock: socket.socket, n: int) -> bytes:
-        while True:
-            try:
-                return sock.recv(n)
-            except BlockingIOError:
-                hubs.trampoline(sock, read=True)
-
-    async def send_all(self, sock: socket.socket, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            try:
-                left = left[sock.send(left) :]
-            except BlockingIOError:
-                hubs.trampoline(sock, write=True)
-
-    async def sleep(self, seconds: float) -> None:
-        eventlet.sleep(seconds)
-
-    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
-        self._not_started.add(task)
-        return self._tasks.spawn_n(self._drive, task)
-
-    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
-        self._tasks, self._tasks_ended = GreenPool(MANY), Event()
-        self.spawn(main)
-        try:
-            self._tasks_ended.wait()
-        finally:
-            for each in tuple(self._tasks.coroutines_running):
-                eventlet.kill(each)
-            while self._not_started:
-                self._not_started.pop().close()
-            failures, self._task_failures = self._task_failures, []
-        if failures:
-            raise failures[0]
 
     def _drive(self, task: Coroutine[Any, Any, None]) -> None:
         self._not_started.discard(task)
@@ -386,8 +382,6 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
             )
         if (self._task_failures or self._tasks.running() == 1) and not self._tasks_ended.ready():
             self._tasks_ended.send()
-
-    # The hub
 
     def _use(self, style: str) -> None:
         """Have the hub of *style* in this thread, in the place of another one."""

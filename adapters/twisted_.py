@@ -7,8 +7,8 @@ and timers are the same. `asyncio` is a reactor on asyncio's loop. A reactor tha
 (ReactorNotRestartable). One that was left by `crash` does, and Twisted's own test runner leaves its reactor so after
 each test. All levels here do the same, so that none is entered once.
 
-**Reading.** The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets the
-context of the log.
+**Reading.** The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets
+the context of the log.
 
 **Writing.** `transport.write` sends nothing. It keeps the data and asks for writability, so that an answer leaves in
 the next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration.
@@ -28,10 +28,12 @@ that ask for it (`IHalfCloseableProtocol`). To others the peer's end of file is 
 is lost. A reactor has no way to be closed: its descriptors are freed here as Twisted's own tests do it.
 
 **Limits.** Exceptions of callbacks never come out of `run`. They are logged, and the connection or the watched
-descriptor is dropped. An observer of the log takes them here to where they are raised. Out of descriptors, a port gives
-up one that it keeps in reserve, accepts by it and closes at once: the client is refused, and does not wait. The style
-`select` knows descriptors below FD_SETSIZE alone, and closes what comes beyond. A port of datagrams takes 8 KiB of each
-unless it is told another size, as it is here.
+descriptor is dropped. An observer of the log takes them here to where they are raised. Out of descriptors, a port
+gives up one that it keeps in reserve, accepts by it and closes at once: the client is refused, and does not wait. The
+style `select` knows descriptors below FD_SETSIZE alone, and closes what comes beyond. A port of datagrams takes 8 KiB
+of each unless it is told another size, as it is here. A bare socket has no calls to be awaited, so a task waits by
+`addReader` and `addWriter`. TLS is pyOpenSSL's in memory, wrapped around protocol and transport
+(`TLSMemoryBIOFactory`).
 """
 
 import asyncio
@@ -43,11 +45,12 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, ClassVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import twisted
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol, IReadWriteDescriptor
+from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocolFactory, IReadWriteDescriptor
 from twisted.internet.main import installReactor
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.internet.task import LoopingCall, deferLater
@@ -67,17 +70,23 @@ from crossloop.api import (
     Receive,
     StreamApplication,
     StreamServer,
+    Tasks,
+    TlsServer,
+    UnsupportedError,
     module_file,
 )
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.select_size import places_left, set_size
+
+if TYPE_CHECKING:  # who serves TLS only loads it
+    import ssl
 
 ABOUT = AdapterAbout(
     family="twisted",
     library="none",
     binding="twisted",
     summary="Twisted's reactors, protocols and transports: callbacks in Python since 2001.",
-    requires=("twisted>=24.7",),
+    requires=("twisted[tls]>=24.7",),
     homepage="https://twisted.org/",
 )
 
@@ -100,11 +109,12 @@ def _reactors_here() -> tuple[str, ...]:
     return (first, *(name for name in here if name != first))
 
 
-class Adapter(StreamServer, PushServer, Datagrams, Readiness):
+class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
     """Twisted's reactors, each made when it is first asked for."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "StreamServer": _reactors_here(),
+        "TlsServer": _reactors_here()[:1],
         "PushServer": _reactors_here()[:1],
         "Datagrams": _reactors_here()[:1],
     }
@@ -117,6 +127,7 @@ class Adapter(StreamServer, PushServer, Datagrams, Readiness):
         self._failure: BaseException | None = None
         self._interrupt: Callable[[], object] = _nothing
         self._watched: dict[int, _Watched] = {}
+        self._tasks: set[Deferred[None]] = set()
         self.reactor = reactor = self._use(_reactors_here()[0])
         self.call_later = reactor.callLater
         self.wake = reactor.callFromThread
@@ -150,17 +161,32 @@ class Adapter(StreamServer, PushServer, Datagrams, Readiness):
     def serve_streams(
         self, listener: socket.socket, application: StreamApplication, style: str, stop: socket.socket
     ) -> None:
-        most = _bound()[0] if style == "select" else math.inf
-        self._serve_factory(listener, _Server(lambda _write: application(), most), style, stop)
+        server = _Server(lambda _write: application(), _most(style))
+        self._serve_factory(listener, server, style, stop)
 
     def most_connections(self) -> tuple[int, str] | None:
         return _bound() if _reactors_here()[0] == "select" else None
 
+    def serve_tls(
+        self,
+        listener: socket.socket,
+        application: StreamApplication,
+        style: str,
+        stop: socket.socket,
+        context: "ssl.SSLContext",
+    ) -> None:
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        server = _Server(lambda _write: application(), _most(style))
+        options = _options_of(context)
+        secure = TLSMemoryBIOFactory(options, False, cast(IProtocolFactory, server), clock=self._use(style))
+        self._serve_factory(listener, server, style, stop, secure)
+
     def serve_push(
         self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
     ) -> None:
-        most = _bound()[0] if style == "select" else math.inf
-        self._serve_factory(listener, _Server(application, most, told_its_end=True), style, stop)
+        server = _Server(application, _most(style), told_its_end=True)
+        self._serve_factory(listener, server, style, stop)
 
     def serve_datagrams(
         self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
@@ -229,22 +255,68 @@ class Adapter(StreamServer, PushServer, Datagrams, Readiness):
         self._interrupt = _nothing
         self._raise_failure()
 
+    async def receive(self, sock: socket.socket, n: int) -> bytes:
+        while True:
+            try:
+                return sock.recv(n)
+            except BlockingIOError:
+                await _once(self.watch, self.unwatch, sock.fileno())
+
+    async def send_all(self, sock: socket.socket, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[sock.send(left) :]
+            except BlockingIOError:
+                await _once(self.watch_write, self.unwatch_write, sock.fileno())
+
+    async def sleep(self, seconds: float) -> None:
+        await deferLater(self.reactor, seconds)
+
+    def spawn(self, task: Coroutine[Any, Any, None]) -> object:
+        """A coroutine runs at once, up to where it first waits."""
+        running = Deferred.fromCoroutine(task)
+        self._tasks.add(running)
+
+        def end(result: object) -> None:
+            self._tasks.discard(running)
+            if isinstance(result, Failure):
+                self._fail_with(result)
+            if not self._tasks:
+                self.reactor.crash()
+
+        return running.addBoth(end)
+
+    def run_main(self, main: Coroutine[Any, Any, None]) -> None:
+        self._interrupt = self.reactor.crash
+        self.reactor.callWhenRunning(self.spawn, main)
+        self.reactor.run(installSignalHandlers=False)
+        self._interrupt = _nothing
+        for running in tuple(self._tasks):
+            running.cancel()
+        self._raise_failure()
+
     def _serve_factory(
-        self, listener: socket.socket, factory: "_Server", style: str, stop: socket.socket
+        self,
+        listener: socket.socket,
+        server: "_Server",
+        style: str,
+        stop: socket.socket,
+        over: Any = None,
     ) -> None:
-        """`adoptStreamPort`: a port on a duplicate of the listener, as it listens already."""
+        """`adoptStreamPort`: a port of *server*, or of *over* around it, on a duplicate of the listener as it is."""
         reactor = self._use(style)
 
         async def end(port: Any) -> None:
             await port.stopListening()
-            factory.abort_all()
-            while factory.connections:
+            server.abort_all()
+            while server.connections:
                 await deferLater(reactor, 0)
 
         with listener:
             self._serve(
                 reactor,
-                lambda: reactor.adoptStreamPort(listener.fileno(), listener.family, factory),
+                lambda: reactor.adoptStreamPort(listener.fileno(), listener.family, over or server),
                 end,
                 stop,
             )
@@ -477,6 +549,48 @@ def _begin_logging() -> None:
 def _bound() -> tuple[int, str]:
     """What select leaves: the reactor watches its waker, the listener and the word to stop besides."""
     return places_left(set_size(), 4)
+
+
+def _most(style: str) -> float:
+    """How many connections the reactor of *style* can hold."""
+    return _bound()[0] if style == "select" else math.inf
+
+
+def _options_of(context: "ssl.SSLContext") -> Any:
+    """Twisted's options of TLS for what *context* was made of. Raises UnsupportedError for one that does not say."""
+    from twisted.internet.ssl import Certificate, CertificateOptions, PrivateCertificate, TLSVersion
+
+    file = getattr(context, "certificate", "")
+    if not file:
+        raise UnsupportedError(
+            "Twisted's TLS is pyOpenSSL's, which takes no ssl.SSLContext, and the private key does not come out of one"
+        )
+    pem = Path(file).read_bytes()
+    own = PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]  # as installReactor
+    begin = b"-----BEGIN CERTIFICATE-----"
+    chain = [Certificate.loadPEM(begin + each).original for each in pem.split(begin)[2:]]
+    return CertificateOptions(
+        privateKey=own.privateKey.original,
+        certificate=own.original,
+        extraCertChain=chain,
+        raiseMinimumTo=TLSVersion.lookupByName(context.minimum_version.name),
+        enableSessions=True,
+        enableSessionTickets=True,
+    )
+
+
+def _once(
+    watch: Callable[[int, Callback], None], unwatch: Callable[[int], None], fd: int
+) -> "Deferred[None]":
+    """What fires when *fd*, by one of the two ways of watching, is ready."""
+    ready = Deferred[None]()
+
+    def fire() -> None:
+        unwatch(fd)
+        ready.callback(None)
+
+    watch(fd, fire)
+    return ready
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

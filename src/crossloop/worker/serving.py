@@ -138,12 +138,17 @@ def open_datagrams(host: str, port: int) -> socket.socket:
 
 
 def tls_context(certificate: str) -> "ssl.SSLContext":
-    """A server's context: TLS 1.3 with session tickets (RFC 8446, 4.6.1). Raises OSError for a file without either."""
+    """A server's context: TLS 1.3 with session tickets (RFC 8446, 4.6.1). Raises OSError for a file without either.
+
+    Its attribute `certificate` names the file, for a library whose TLS is another OpenSSL than Python's: a context does
+    not give its key back.
+    """
     import ssl  # (this transport only)
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(certificate)
+    setattr(context, "certificate", certificate)  # noqa: B010  (not of the class)
     return context
 
 
