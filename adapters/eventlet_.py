@@ -72,6 +72,7 @@ from crossloop.api import (
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.select_size import places_left, set_size
+from crossloop.idioms.sizes import READ_BYTES
 
 if TYPE_CHECKING:  # who serves TLS only loads it
     import ssl
@@ -87,8 +88,6 @@ ABOUT = AdapterAbout(
 
 HUBS = {"epolls": "epoll", "kqueue": "kqueue", "poll": "poll", "selects": "select"}
 """Hub → what it waits by, in the order in which eventlet takes them by itself (`eventlet.hubs.get_default_hub`)."""
-READ_BYTES = 65536
-"""Most that one `recv` takes."""
 MANY = 1 << 20
 """Places of a pool: as many greenlets as a process has descriptors."""
 DAY_S = 86_400.0
