@@ -78,6 +78,8 @@ def control_of(adapter: str, style: str) -> Row | None:
             words = f"gevent_echo.py {adapter.removeprefix('gevent-').removesuffix('-cffi')}-cffi"
         case "gevent-libevent":
             words = "gevent_echo.py crossloop.bindings.gevent_libevent.loop"
+        case "twisted" | "eventlet":
+            words = f"{adapter}_echo.py {style}"
         case "pyev":
             words = "pyev_echo.py"
         case "libevent":

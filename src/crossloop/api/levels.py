@@ -105,8 +105,8 @@ class TlsServer(Adapter):
     ) -> None:
         """As `StreamServer.serve_streams`; *context* is a server's. *application* gets and gives plain bytes.
 
-        For a library that takes no context of Python's, the engine's has an attribute `certificate`: the file with the key
-        and the chain that it was made of (PEM).
+        For a library that takes no context of Python's, the engine's has an attribute `certificate`: the file with the
+        key and the chain that it was made of (PEM).
 
         A handshake that fails, or a record that is no record, ends its connection and nothing else: an alert at most
         is sent, and what comes then is passed over. At a peer's close_notify (RFC 8446, 6.1) what came before is
