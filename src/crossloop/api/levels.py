@@ -48,7 +48,8 @@ class Adapter(ABC):
     """Level → ways that the library offers to program it, the recommended one first; each is a row of its own. A level
     that is not named has one, `native`. Each once, of at most 40 letters, digits and `_.+-`."""
     lacks: ClassVar[Mapping[str, str]] = {}
-    """Level that it does not offer → why: what the library lacks. Said where a scenario needs the level."""
+    """Level that it does not offer → why: what the library lacks. Said where a scenario needs the level, and true also
+    of a level that the class inherits from its idiom."""
     entered_once: ClassVar[Mapping[str, str]] = {}
     """Level that can be entered only once in a process, because the library cannot start again → why."""
 
@@ -271,6 +272,6 @@ def lacks_of(adapter: type[Adapter]) -> dict[str, str]:
 
 
 def styles_of(adapter: type[Adapter]) -> dict[str, tuple[str, ...]]:
-    """Level → styles, of each level that an adapter's class offers, in the order of this module."""
-    offered = [level.__name__ for level in _LEVELS if issubclass(adapter, level)]
-    return {name: adapter.styles.get(name, ("native",)) for name in offered}
+    """Level → styles, of each level that an adapter's class offers and does not lack, in the order of this module."""
+    inherited = [level.__name__ for level in _LEVELS if issubclass(adapter, level)]
+    return {name: adapter.styles.get(name, ("native",)) for name in inherited if name not in adapter.lacks}

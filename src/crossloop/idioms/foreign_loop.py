@@ -1,27 +1,29 @@
-"""Any loop with asyncio's API, named by its factory and not by a file: `--loop rloop=rloop:new_event_loop`.
+"""Any loop with asyncio's API: of a file in `adapters/`, or named by its factory: `--loop mine=module:new_event_loop`.
 
 The idiom is asyncio's. A loop of another maker may lack a part of the API: it raises NotImplementedError, has no such
 method, or knows no such argument (`ssl` of `create_server`). What needs that part is unsupported then.
 """
 
 import importlib
+import importlib.machinery
 import importlib.metadata
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
+from types import ModuleType
 from typing import Any
 
 from crossloop.api import Facts, UnsupportedError, kernel_objects, module_file
 from crossloop.idioms.asyncio_ import AsyncioLoop
+from crossloop.idioms.libuv import mechanism as poller
 
 
 class ForeignLoop(AsyncioLoop):
-    """An adapter on a new loop of *factory*, `module:callable`. Raises ImportError, AttributeError."""
+    """An adapter on a new loop of *binding*, by its function of the name *factory*. Raises AttributeError."""
 
-    def __init__(self, factory: str) -> None:
-        module, _colon, name = factory.partition(":")
-        self.binding = importlib.import_module(module)
-        new_loop: Callable[[], AbstractEventLoop] = getattr(self.binding, name)
+    def __init__(self, binding: ModuleType, factory: str = "new_event_loop") -> None:
+        self.binding: Any = binding
+        new_loop: Callable[[], AbstractEventLoop] = getattr(binding, factory)
         super().__init__(new_loop())
 
     def facts(self) -> Facts:
@@ -31,8 +33,8 @@ class ForeignLoop(AsyncioLoop):
             binding_version=version_of(top),
             library="none",
             library_version="",
-            mechanism="epoll" if "eventpoll" in kernel_objects() else sys.platform,
-            loaded_from=module_file(self.binding),
+            mechanism=mechanism(),
+            loaded_from=module_file(compiled_part(top) or self.binding),
         )
 
     def run_main(self, main: Coroutine[Any, Any, None]) -> None:
@@ -50,13 +52,30 @@ class ForeignLoop(AsyncioLoop):
 
 
 def foreign(factory: str) -> Callable[[], ForeignLoop]:
-    """The class of the adapter of one factory, opened without arguments as any adapter is."""
+    """The class of the adapter of *factory*, `module:callable`, opened without arguments as any adapter is.
+
+    Opening it raises ImportError, AttributeError.
+    """
+    module, _colon, name = factory.partition(":")
 
     class Adapter(ForeignLoop):
         def __init__(self) -> None:
-            super().__init__(factory)
+            super().__init__(importlib.import_module(module), name)
 
     return Adapter
+
+
+def mechanism() -> str:
+    """What a loop waits with: an io_uring where this process holds one and no epoll, else as libuv's."""
+    held = kernel_objects()
+    return "io_uring" if "io_uring" in held and "eventpoll" not in held else poller()
+
+
+def compiled_part(package: str) -> ModuleType | None:
+    """The first extension module of *package* that is loaded; None where all of it is Python."""
+    ends = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    own = (module for name, module in tuple(sys.modules.items()) if name.startswith(f"{package}."))
+    return next((one for one in own if str(getattr(one, "__file__", "")).endswith(ends)), None)
 
 
 def version_of(package: str) -> str:
