@@ -23,6 +23,12 @@ LIBUV_RESOLVER = "it runs in threads of libuv's own, which nobody can point at a
 LIBUV_STOP = (
     "https://github.com/MagicStack/uvloop/blob/525cca2ce68d60ce6acaf83bdc902fd9f57d6c54/uvloop/loop.pyx"
 )
+RLOOP_EXCEPTIONS = "https://github.com/gi0baro/rloop/blob/master/rloop/exc.py"
+RLOOP_LOOP = "https://github.com/gi0baro/rloop/blob/master/rloop/loop.py"
+RLOOP_STREAMS = "https://github.com/gi0baro/rloop/blob/master/src/tcp.rs"
+RLOOP_DATAGRAMS = "https://github.com/gi0baro/rloop/blob/master/src/udp.rs"
+RLOOP_KEEPS = "a transport that is closed keeps its socket: the peer sees no end (0.5.0)"
+RLOOP_RAISES = "what data_received raises goes nowhere (0.5.0)"
 RESOLV_CONF = "https://man7.org/linux/man-pages/man3/resolver.3.html"
 PROACTOR = "https://github.com/python/cpython/blob/v3.13.0/Lib/asyncio/proactor_events.py"
 STOP_IS_QUEUED = "a stop is a queued callback: one that comes in the last turn ends the next run at once"
@@ -39,6 +45,15 @@ TLS_ENDS_AT_ONCE = (
 TORNADO_TLS = "SSLIOStream closes its socket at the peer's close_notify and sends none of its own"
 TWISTED_TLS = "https://github.com/twisted/twisted/blob/twisted-25.5.0/src/twisted/protocols/tls.py"
 UVLOOP_TLS = "https://github.com/MagicStack/uvloop/blob/v0.22.1/uvloop/sslproto.pyx"
+VELOXLOOP_KEEPS = (
+    "sock_accept hands out a duplicate of the descriptor and keeps its own: the peer sees no end (0.2.0)"
+)
+VELOXLOOP_NETWORK = "https://github.com/DVNghiem/Veloxloop/blob/v0.2.0/src/event_loop/network.rs"
+VELOXLOOP_POLL = "https://github.com/DVNghiem/Veloxloop/blob/v0.2.0/src/event_loop/poll.rs"
+VELOXLOOP_RING = "https://github.com/DVNghiem/Veloxloop/blob/v0.2.0/src/poller.rs"
+VELOXLOOP_FULL = (
+    "256 receives that begin to wait in one turn are all that its io_uring takes: SQ full (0.2.0)"
+)
 
 EXPECTATIONS = (
     Expectation(
@@ -170,4 +185,110 @@ EXPECTATIONS = (
     ),
     Expectation("*uvloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
     Expectation("winloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
+    Expectation("loopmini", "tls-close-notify@streams", ALWAYS, TLS_ENDS_AT_ONCE, ASYNCIO_TLS),
+    Expectation("rloop", "stream-half-close@protocol", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-half-close@streams", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-half-close-queue@protocol", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-half-close-queue@streams", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-end-without-a-word@protocol", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-end-without-a-word@streams", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-stop-connected@protocol", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-stop-connected@streams", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-released@protocol", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-released@streams", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-idle@protocol", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "stream-idle@streams", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "push-ended@*", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "push-half-close@*", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation(
+        "rloop",
+        "stream-refuses-after-stop@protocol",
+        ALWAYS,
+        "a server that is closed keeps its listener (0.5.0)",
+        RLOOP_STREAMS,
+    ),
+    Expectation(
+        "rloop",
+        "stream-refuses-after-stop@streams",
+        ALWAYS,
+        "a server that is closed keeps its listener (0.5.0)",
+        RLOOP_STREAMS,
+    ),
+    Expectation("rloop", "push-raises@protocol", ALWAYS, RLOOP_RAISES, RLOOP_STREAMS),
+    Expectation(
+        "rloop",
+        "push-raises-at-end@protocol",
+        ALWAYS,
+        "what connection_lost raises goes nowhere (0.5.0)",
+        RLOOP_STREAMS,
+    ),
+    Expectation(
+        "rloop",
+        "datagrams-raises@protocol",
+        ALWAYS,
+        "what datagram_received raises goes nowhere (0.5.0)",
+        RLOOP_DATAGRAMS,
+    ),
+    Expectation(
+        "rloop",
+        "datagrams-stop@protocol",
+        ALWAYS,
+        "an endpoint that is aborted keeps its socket (0.5.0)",
+        RLOOP_DATAGRAMS,
+    ),
+    Expectation("rloop", "timers-far", ALWAYS, "an infinite delay counts as none (0.5.0)", RLOOP_LOOP),
+    Expectation(
+        "rloop",
+        "adapter-close-releases",
+        ALWAYS,
+        "a loop that is closed keeps its epoll and its eventfd (0.5.0)",
+        RLOOP_LOOP,
+    ),
+    Expectation("veloxloop", "stream-half-close@sockets", ALWAYS, VELOXLOOP_KEEPS, VELOXLOOP_NETWORK),
+    Expectation("veloxloop", "stream-half-close-queue@sockets", ALWAYS, VELOXLOOP_KEEPS, VELOXLOOP_NETWORK),
+    Expectation("veloxloop", "stream-end-without-a-word@sockets", ALWAYS, VELOXLOOP_KEEPS, VELOXLOOP_NETWORK),
+    Expectation("veloxloop", "stream-stop-connected@sockets", ALWAYS, VELOXLOOP_KEEPS, VELOXLOOP_NETWORK),
+    Expectation("veloxloop", "stream-released@sockets", ALWAYS, VELOXLOOP_KEEPS, VELOXLOOP_NETWORK),
+    Expectation("veloxloop", "stream-idle@sockets", ALWAYS, VELOXLOOP_KEEPS, VELOXLOOP_NETWORK),
+    Expectation("veloxloop", "stream-1000-connections@sockets", ALWAYS, VELOXLOOP_FULL, VELOXLOOP_RING),
+    Expectation("veloxloop", "tasks-many", ALWAYS, VELOXLOOP_FULL, VELOXLOOP_RING),
+    Expectation(
+        "veloxloop",
+        "readiness-unwatch-another",
+        ALWAYS,
+        "all that was ready in a turn is called, whatever a callback ended meanwhile (0.2.0)",
+        VELOXLOOP_POLL,
+    ),
+    Expectation(
+        "veloxloop",
+        "readiness-both-directions",
+        ALWAYS,
+        "with both watched the reader is called for what the writer waits for (0.2.0)",
+        VELOXLOOP_POLL,
+    ),
+    Expectation(
+        "veloxloop",
+        "readiness-exceptions",
+        ALWAYS,
+        "what a callback of a timer raises goes nowhere (0.2.0)",
+        VELOXLOOP_POLL,
+    ),
+    Expectation(
+        "veloxloop", "timers-far", ALWAYS, "an infinite delay counts as none (0.2.0)", VELOXLOOP_POLL
+    ),
+    Expectation(
+        "veloxloop",
+        "timers-cancel-another",
+        ALWAYS,
+        "all timers that are due in a turn are called, whatever a callback cancelled meanwhile (0.2.0)",
+        VELOXLOOP_POLL,
+    ),
+    Expectation("veloxloop", "timers-every-cancel", ALWAYS, "likewise", VELOXLOOP_POLL),
+    Expectation(
+        "veloxloop",
+        "adapter-close-releases",
+        ALWAYS,
+        "a loop that is closed keeps its io_uring and its eventfd (0.2.0)",
+        VELOXLOOP_RING,
+    ),
 )

@@ -1,0 +1,90 @@
+"""veloxloop: asyncio's API in Rust on io_uring, which tells of readiness here and seldom of completed reads.
+
+**Waiting.** One io_uring of 256 entries. Each watched descriptor is a poll operation (IORING_OP_POLL_ADD) that is made
+anew after each event, so one `io_uring_enter` a turn does what `epoll_wait` and `epoll_ctl` do elsewhere. Without a
+timer a wait ends after 10 ms: an idle process wakes some hundred times a second.
+
+**Reading.** A stream that is ready is read by recvfrom(2), once a turn, for `data_received`. `sock_recv` tries at once
+and else submits a receive to the ring.
+
+**Writing.** `transport.write` calls sendto(2) at once and keeps what the kernel did not take. `sock_sendall` tries at
+once as well.
+
+**Timers.** They are kept in Rust, and their callbacks run before those of `call_soon`. They come 0.03 to 0.2 ms late.
+An infinite delay calls at once. What a callback cancels that was due in the same turn is called all the same.
+
+**Waking.** `call_soon_threadsafe` writes an eventfd.
+
+**Signals.** `add_signal_handler` raises NotImplementedError. Python's own handlers run between turns.
+
+**Closing.** `sock_accept` hands out a duplicate of the descriptor and keeps its own: when the program closes the
+connection, the peer sees no end. A loop that is closed keeps its io_uring and its eventfd.
+
+**Limits.** `create_server(sock=…)` takes the listener and accepts nothing from it; `create_server(host, port)` serves.
+The suite hands each server its listener, so there are no styles `protocol` and `streams`. `create_server(ssl=…)` takes
+a context and serves in the clear. `create_datagram_endpoint(sock=…)` opens another socket. 256 receives may begin to
+wait in one turn; one more is refused ("SQ full"). What a timer's callback raises goes nowhere, and what a reader's
+raises ends `run_forever`. `set_default_executor` has no effect. There are no unix sockets, no child processes and no
+`sock_recvfrom`. All of this is veloxloop 0.2.0, on Linux.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import veloxloop
+
+from crossloop.api import AdapterAbout
+from crossloop.idioms.foreign_loop import ForeignLoop
+
+ABOUT = AdapterAbout(
+    family="asyncio",
+    library="none",
+    binding="veloxloop",
+    summary="asyncio's API in Rust on io_uring; much of the API is not there yet, listeners of one's own among it.",
+    requires=("veloxloop>=0.2",),
+    platforms=("linux", "darwin", "win32"),
+    elsewhere="veloxloop publishes no wheel for the BSDs",
+    homepage="https://github.com/DVNghiem/Veloxloop",
+    asked_as="asyncio",
+    loop="veloxloop:new_event_loop",
+)
+KEPT_FREE = 8
+"""Entries of the ring that are not for connections: listener, stop, eventfd, timeout, and some to spare."""
+
+
+def ring_entries() -> int | None:
+    """Submissions that the smallest io_uring of this process takes at once, as the kernel says; None without one."""
+    found = []
+    for entry in Path("/proc/self/fdinfo").glob("*"):
+        try:
+            lines = entry.read_text().splitlines()
+        except OSError:  # the descriptor of the listing itself is gone by now
+            continue
+        found += [int(line.split()[1], 16) + 1 for line in lines if line.startswith("SqMask:")]
+    return min(found, default=None)
+
+
+class Adapter(ForeignLoop):
+    """asyncio's API on veloxloop."""
+
+    styles: ClassVar[Mapping[str, tuple[str, ...]]] = {**ForeignLoop.styles, "StreamServer": ("sockets",)}
+    lacks: ClassVar[Mapping[str, str]] = {
+        "TlsServer": "create_server of veloxloop 0.2.0 takes `ssl` and serves in the clear",
+        "PushServer": "create_server(sock=…) of veloxloop 0.2.0 accepts nothing from the listener that it is handed",
+        "Datagrams": "create_datagram_endpoint of veloxloop 0.2.0 takes no notice of `sock`; it has no sock_recvfrom",
+        "NameResolution": "run_in_executor of veloxloop 0.2.0 takes no notice of set_default_executor, so that nobody "
+        "can point the C library's resolver at another server",
+    }
+
+    def __init__(self) -> None:
+        super().__init__(veloxloop)
+
+    def most_connections(self) -> tuple[int, str] | None:
+        entries = ring_entries()
+        if entries is None:
+            return None
+        return (
+            entries - KEPT_FREE,
+            f"a receive that waits is an entry of veloxloop's io_uring until the turn's end, and it has {entries}",
+        )
