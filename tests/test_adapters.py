@@ -8,6 +8,7 @@ import pytest
 from crossloop.contract.checking import OPENS, check_adapter
 from crossloop.contract.promises import LEVELS
 from tests.test_contract import EXPECTATIONS, SUITE, described
+from tests.wider_field import case
 
 LARGE = ("StreamServer", "TlsServer", "PushServer", "Datagrams", "Readiness")
 """Levels with a process of their own; the promises of the others take a second together."""
@@ -17,7 +18,7 @@ CASES = list(itertools.product(SUITE.adapters, GROUPS))
 
 @pytest.mark.parametrize(
     ("adapter", "levels"),
-    CASES,
+    [case(*values) for values in CASES],
     ids=[f"{adapter}-{'others' if len(levels) > 1 else levels[0].lower()}" for adapter, levels in CASES],
 )
 def test_adapters_do_what_their_levels_promise(
