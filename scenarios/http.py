@@ -1,25 +1,36 @@
 """HTTP/1.1 (RFC 9112): what does a GET cost, from a small body to ten kibibytes, whole or in two chunks?
 
-A web server reads a request, parses it and answers. The parser is llhttp (by httptools, as uvicorn and sanic use it)
-and the answers are made here, in Python, so that the adapters have the same work to do: what differs between two rows
-is the library's part. Nothing is compared with a web framework, which does much more for each request.
+A web server reads a request, parses it and answers. Two kinds of rows do so.
+
+- Rows with a style of `StreamServer` (`protocol`, `streamserver`, …) serve the application of this file. Its parser is
+  llhttp (by httptools) and the answers are made here, in Python, so that all adapters have the same work to do: what
+  differs between two such rows is the library's part.
+- Rows that are named as a server (`uvicorn`, `aiohttp.web`, …) are the servers that people run on the library, each
+  with a program of the kind that its documentation shows, and with its own parser. Between one server's rows the loop's
+  part differs. Between two servers nearly everything differs: a bare ASGI application, say, does less for a request
+  than a framework with routes. Which parser a server had is a fact of its row: one in Python takes several times as
+  long.
+
+The pages are the same, and the load compares each byte of every body.
 
 Connections are kept alive, with one request under way on each. Three resources (`resource`):
 
 - `plaintext`: a body of 32 bytes. One small read, one small write: the least that a web server can do.
 - `body-10k`: a body of 10 KiB, framed by Content-Length.
 - `pieces`: the same 10 KiB in two chunks (Transfer-Encoding), as a framework sends a body that it makes in two pieces.
-  The application gives its answer back in one return, hence both chunks go to the library in one piece: beside
-  `body-10k` this row says what chunks cost, and it does not say what two writes cost.
+  This file's application gives its answer back in one return, hence both chunks go to the library in one piece: beside
+  `body-10k` its row says what chunks cost, and it does not say what two writes cost. A server is given two pieces, one
+  after the other.
 
 Each request names the body that it wants, `/plaintext/ID`. The ID is the stamp of the exchange in 24 hexadecimal
 digits, 8 of the connection and 16 of the sequence, and the body begins with it: an answer that belongs to another
 request cannot pass for the right one. The status must be 200, and the body is compared byte by byte.
 A path without an ID (`/plaintext`) has 24 zeros in its place, so that `wrk` and `curl` can ask too.
 
-What the application does not do: it speaks HTTP/1.1 alone, reads no query and no body, and cannot close a connection,
-because a sans-I/O application gives back bytes. A request that it cannot parse is answered by 400 and `Connection:
-close`, and so is every answer to a client that asked to close; after that it reads no further, and the client closes.
+What this file's application does not do: it speaks HTTP/1.1 alone, reads no query and no body, and cannot close a
+connection, because a sans-I/O application gives back bytes. A request that it cannot parse is answered by 400 and
+`Connection: close`, and so is every answer to a client that asked to close; after that it reads no further, and the
+client closes.
 """
 
 import re
@@ -30,6 +41,7 @@ import httptools
 from crossloop.api import (
     Content,
     Exchange,
+    HttpSite,
     Receive,
     ScenarioAbout,
     ServedScenario,
@@ -39,7 +51,7 @@ from crossloop.api import (
 )
 
 ABOUT = ScenarioAbout(
-    levels=("StreamServer",),
+    levels=("StreamServer", "HttpServer"),
     drive="exchange",
     title="HTTP",
     question="What does a GET over a kept connection cost, with a small body, a larger one, and one in two chunks?",
@@ -55,14 +67,25 @@ ABOUT = ScenarioAbout(
     ),
     limits={"connections": (1, 10000)},
     requires=("httptools>=0.6",),
+    style_requires={
+        "uvicorn": ("uvicorn>=0.30", "httptools>=0.6"),
+        "aiohttp.web": ("aiohttp>=3.10",),
+    },
+    brief_first_styles=("StreamServer",),
     primary_styles_only_beyond=1,
     brief=True,
 )
 
-_BODY_BYTES: Mapping[str, int] = {"plaintext": 32, "body-10k": 10240, "pieces": 10240}
-"""Resource → bytes of its body, the ID included."""
 _ID_DIGITS = 24
 _NO_ID = b"0" * _ID_DIGITS
+_SMALL, _LARGE = fixed_filler(32 - _ID_DIGITS), fixed_filler(10240 - _ID_DIGITS)
+_HALF = 5120 - _ID_DIGITS
+SITE = HttpSite({"plaintext": (_SMALL,), "body-10k": (_LARGE,), "pieces": (_LARGE[:_HALF], _LARGE[_HALF:])})
+"""What follows the ID in the body of each resource."""
+_BODY_BYTES: Mapping[str, int] = {
+    name: _ID_DIGITS + sum(map(len, pieces)) for name, pieces in SITE.pages.items()
+}
+"""Resource → bytes of its body, the ID included."""
 _PATH = re.compile(rb"/(%s)(?:/([0-9a-f]{24}))?" % "|".join(_BODY_BYTES).encode())
 _MOST_URL_BYTES = 200
 """Of a longer target the rest is dropped: it names nothing here."""
@@ -71,7 +94,11 @@ _CLOSE = b"Connection: close\r\n"
 
 
 class Scenario(ServedScenario):
-    """GET of one resource, by the application below."""
+    """GET of one resource, from the application below or from a server of the library's."""
+
+    def served_on(self, level: str) -> StreamApplication | HttpSite:
+        """The site where the adapter has a web server, else the application."""
+        return SITE if level == "HttpServer" else self.application()
 
     def application(self) -> StreamApplication:
         """The web server: one for all resources."""
@@ -93,21 +120,17 @@ class Scenario(ServedScenario):
         )
 
 
-def _whole(size: int) -> tuple[bytes, bytes]:
-    """What stands before and after the ID in a body of *size* bytes with a Content-Length."""
-    return b"Content-Length: %d\r\n\r\n" % size, fixed_filler(size - _ID_DIGITS)
-
-
-def _chunked(size: int) -> tuple[bytes, bytes]:
-    """What stands before and after the ID in a body of *size* bytes in two equal chunks (RFC 9112, section 7.1)."""
-    half, filler = size // 2, fixed_filler(size - _ID_DIGITS)
-    cut = half - _ID_DIGITS
-    chunks = filler[:cut] + b"\r\n%x\r\n" % (size - half) + filler[cut:] + b"\r\n0\r\n\r\n"
-    return b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % half, chunks
+def _around_id(first: bytes, *others: bytes) -> tuple[bytes, bytes]:
+    """What stands before and after the ID in an answer: Content-Length, or a chunk a piece (RFC 9112, section 7.1)."""
+    size = _ID_DIGITS + len(first)
+    if not others:
+        return b"Content-Length: %d\r\n\r\n" % size, first
+    chunks = first + b"".join(b"\r\n%x\r\n%b" % (len(one), one) for one in others) + b"\r\n0\r\n\r\n"
+    return b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % size, chunks
 
 
 _BODIES: Mapping[bytes, tuple[bytes, bytes]] = {
-    name.encode(): _chunked(size) if name == "pieces" else _whole(size) for name, size in _BODY_BYTES.items()
+    name.encode(): _around_id(*pieces) for name, pieces in SITE.pages.items()
 }
 
 

@@ -67,7 +67,7 @@ def served(
             "paths": [*suite_paths(load_suite([FAULTY]).paths), str(ROOT)],
             "cpu": None,
             "parameters": {**parameters, **lying},
-            "level": level,
+            "levels": [level],
             **place,
         }
         ready = child.ask(request, Serving, LIMIT_S)

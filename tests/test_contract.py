@@ -73,6 +73,17 @@ def broken(
         ("ticketless", "tls-resumption", "connection 1: session_reused is "),
         ("ending-twice", "push-ended", "times that each connection was told its end: [2, 2, 2, 2]"),
         ("chatty", "datagrams-no-answer", "from byte 0 on b'?'"),
+        ("web-changing", "http-pages", "bytes, from byte 35 on b'?'"),
+        ("web-changing", "http-interleaved", "bytes, from byte 35 on b'?'"),
+        ("web-closing", "http-pages", "RemoteDisconnected"),
+        ("web-swapping", "http-cut-and-joined", "from byte "),
+        ("web-finding", "http-other-requests", "status of /nowhere: 200"),
+        ("web-body-for-head", "http-other-requests", "BadStatusLine"),
+        ("web-noisy", "http-no-http", "not enough values to unpack"),
+        ("web-greedy", "http-slow-reader", "32 MiB taken in"),
+        ("web-hoarding", "http-released", "handle" if sys.platform == "win32" else "socket:"),
+        ("web-false-parser", "http-facts", "none of "),
+        ("web-lingering", "http-stop-connected", "still serving"),
         ("greedy", "names-in-flight", "most questions in flight at a time: 6"),
         ("one-shot", "readiness-level-triggered", "it never did"),
         ("unwatch-ignored", "readiness-unwatch", "calls after unwatch: "),
@@ -205,6 +216,13 @@ def test_a_workload_that_is_repeated_is_refused_by_a_level_that_is_entered_once(
     with worker("once") as child, pytest.raises(ChildError, match="its reactor cannot restart") as refused:
         child.ask(request, Ready, 20.0)
     assert isinstance(refused.value.outcome, Unsupported)
+
+
+def test_a_web_server_that_is_missing_costs_its_style_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages, zero = broken("web-missing", monkeypatch, "http-pages", "timers-zero")
+    assert (pages.outcome, pages.as_expected) == ("not-installed", True), described(pages)
+    assert pages.reason == "ModuleNotFoundError: No module named 'nosuchserver'"
+    assert zero.outcome == "measured"
 
 
 def test_an_absent_binding_is_not_installed() -> None:

@@ -17,6 +17,8 @@ MAKERS = ("behaviours", "bench", "cli", "contract", "load", "supervise", "suite"
 BINDINGS_OF = {
     "idioms/gevent_.py": {"gevent"},
     "idioms/gevent_names.py": {"gevent"},
+    "idioms/http_aiohttp.py": {"aiohttp"},
+    "idioms/http_uvicorn.py": {"uvicorn"},
     "idioms/tornado_.py": {"tornado"},
     "bindings/gevent_libevent/__init__.py": {"gevent"},
     "bindings/gevent_libevent/core.py": {"gevent", "zope"},

@@ -40,7 +40,7 @@ def request(level: str, adapter: str = ADAPTER, **place: Any) -> dict[str, Any]:
     return {
         "do": "serve", "module": SUITE.adapters[adapter].module, "scenario": "tests.serving_scenario",
         "style": "native", "paths": [*suite_paths(SUITE.paths), str(ROOT)], "cpu": None,
-        "parameters": {"level": level}, "level": level, **place,
+        "parameters": {"level": level}, "levels": [level], **place,
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from crossloop.worker.serving import TRANSPORTS
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 """Of an adapter or a scenario."""
+STYLE = re.compile(r"[A-Za-z0-9_.+-]{1,40}")
 MAX_ID = 60
 """Longest id. Names of a journal hold 80: rows under another label, and settings, are longer than the id."""
 LONGEST: Mapping[str, int] = {
@@ -83,6 +84,7 @@ def _refuse_scenario(about: ScenarioAbout) -> None:
         what = f"level {shown(unknown[0])} is unknown" if unknown else "levels is empty"
         raise ValueError(f"{what}; expected one or more of {', '.join(LEVEL_NAMES)}")
     _refuse_drive(about)
+    _refuse_styles(about)
     if (beyond := about.primary_styles_only_beyond) is not None and beyond < 0:
         raise ValueError(f"primary_styles_only_beyond is {shown(beyond)}, expected 0 or more, or None")
     if not 0 <= about.objective_p99_ms <= MAX_OBJECTIVE_MS:
@@ -97,6 +99,21 @@ def _refuse_scenario(about: ScenarioAbout) -> None:
     _refuse_sets(about)
 
 
+def _refuse_styles(about: ScenarioAbout) -> None:
+    for style, requirements in about.style_requires.items():
+        if not STYLE.fullmatch(style):
+            raise ValueError(
+                f"style_requires names {shown(style)}, expected a style: at most 40 letters, digits and `_.+-`"
+            )
+        _refuse_items(f"style_requires[{style}]", requirements)
+    if len(about.style_requires) > MAX_ITEMS:
+        raise ValueError(
+            f"style_requires: there are {len(about.style_requires)}, expected at most {MAX_ITEMS}"
+        )
+    if others := [level for level in about.brief_first_styles if level not in about.levels]:
+        raise ValueError(f"brief_first_styles has {shown(others[0])}, expected one of the scenario's levels")
+
+
 def _refuse_drive(about: ScenarioAbout) -> None:
     """Raise ValueError where drive, level, transport and server do not fit each other."""
     if about.serves not in SERVES:
@@ -108,20 +125,18 @@ def _refuse_drive(about: ScenarioAbout) -> None:
                     f"{name} is {shown(getattr(about, name))}, expected none where drive is 'work'"
                 )
         return
-    if len(about.levels) > 1:
-        raise ValueError(f"levels is {shown(about.levels)}, expected one where drive is {about.drive!r}")
-    (level,) = about.levels
     serving = (
         ["PushServer"] if about.drive == "push" else [name for name in TRANSPORTS if name != "PushServer"]
     )
-    if level not in serving:
-        raise ValueError(
-            f"level is {level!r}, expected {' or '.join(serving)} where drive is {about.drive!r}; "
-            "a scenario that drives itself has drive='work'"
-        )
-    if about.transport not in TRANSPORTS[level]:
-        fit = " or ".join(map(repr, TRANSPORTS[level]))
-        raise ValueError(f"transport is {about.transport!r}, expected {fit} where the level is {level!r}")
+    for level in about.levels:
+        if level not in serving:
+            raise ValueError(
+                f"level is {level!r}, expected {' or '.join(serving)} where drive is {about.drive!r}; "
+                "a scenario that drives itself has drive='work'"
+            )
+        if about.transport not in TRANSPORTS[level]:
+            fit = " or ".join(map(repr, TRANSPORTS[level]))
+            raise ValueError(f"transport is {about.transport!r}, expected {fit} where the level is {level!r}")
     if about.drive == "connect" and about.transport == "udp":
         raise ValueError("drive is 'connect', expected 'exchange' over 'udp', which has no connections")
     if about.companion:

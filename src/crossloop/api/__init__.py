@@ -14,11 +14,13 @@ from crossloop.api.facts import (
     module_file,
     native_file,
 )
+from crossloop.api.http import HttpFacts, HttpSite, facts_with_parser
 from crossloop.api.levels import (
     Adapter,
     Callback,
     Callbacks,
     Datagrams,
+    HttpServer,
     NameResolution,
     PushServer,
     Readiness,
@@ -53,6 +55,9 @@ __all__ = [
     "Exchange",
     "Facts",
     "Framing",
+    "HttpFacts",
+    "HttpServer",
+    "HttpSite",
     "NameResolution",
     "Parameters",
     "PushApplication",
@@ -72,6 +77,7 @@ __all__ = [
     "UnsupportedError",
     "Workload",
     "echo",
+    "facts_with_parser",
     "fixed_filler",
     "gil_enabled",
     "holds_io_uring",

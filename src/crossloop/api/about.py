@@ -71,8 +71,8 @@ class ScenarioAbout:
     """What a scenario measures; the id is the file's name (`tcp_echo.py` is `tcp-echo`)."""
 
     levels: tuple[str, ...]
-    """The levels it is written for; an adapter with none of them gets `Unsupported`. One where it is driven from
-    outside."""
+    """The levels it is written for; an adapter with none of them gets `Unsupported`. Driven from outside, an adapter's
+    styles of each of them are rows, so no two of these levels may have a style of one name."""
     drive: Drive
     transport: Transport = "tcp"
     """Of a scenario that is driven from outside."""
@@ -89,6 +89,11 @@ class ScenarioAbout:
     """Parameter → lowest and highest value that make sense; what lies outside is refused."""
     requires: tuple[str, ...] = ()
     """Requirements for pip beside those of the adapter."""
+    style_requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Style → requirements for pip of that style alone, whatever the adapter: of a server that adapters run here. Each
+    style's are brought by themselves; without them its rows are `not-installed`, and the others go on."""
+    brief_first_styles: tuple[str, ...] = ()
+    """Levels of which short profiles take each adapter's first style alone; of the other levels they take all."""
     companion: bool = False
     """True: the module has `companion(ready, stop)`, a server process that the workload talks to:
     it calls `ready(host, port)` once it listens and returns when the socket *stop* is readable."""

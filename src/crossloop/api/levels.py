@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from crossloop.api.errors import UnsupportedError
 from crossloop.api.facts import Facts
+from crossloop.api.http import HttpFacts, HttpSite
 from crossloop.api.streams import DatagramApplication, PushApplication, StreamApplication
 
 if TYPE_CHECKING:  # a worker that serves no TLS does not load it
@@ -127,6 +128,25 @@ class PushServer(Adapter):
 
         A peer that does not read does not keep the others waiting.
         """
+
+
+class HttpServer(Adapter):
+    """Serve a web site by the servers that people run on the library. Each is a style, named as its package is."""
+
+    @abstractmethod
+    def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
+        """As `StreamServer.serve_streams`, but that the server and a program for it make the answers.
+
+        The program is one of the kind that the server's documentation shows, and the server has its defaults, save for
+        logs, which are off, and signals, which it leaves alone. A GET of a page is answered by 200 and its body, HEAD
+        by no body, any other path by 404. A connection is kept (RFC 9112, section 9.3). What is no HTTP ends its
+        connection, or has an answer of 400 to 499.
+        Raises ImportError where the server, or the parser that it is to have, is not installed.
+        """
+
+    @abstractmethod
+    def http_facts(self, style: str) -> HttpFacts:
+        """Server and parser of *style*, as `serve_http` takes them in this process. Raises ImportError."""
 
 
 class Datagrams(Adapter):
@@ -247,6 +267,7 @@ _LEVELS: tuple[type[Adapter], ...] = (
     StreamServer,
     TlsServer,
     PushServer,
+    HttpServer,
     Datagrams,
     Readiness,
     Callbacks,

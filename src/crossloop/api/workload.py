@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from crossloop.api.exchange import Exchange
+from crossloop.api.http import HttpSite
 from crossloop.api.levels import Adapter
 from crossloop.api.streams import DatagramApplication, PushApplication, StreamApplication
 
@@ -26,6 +27,10 @@ class ServedScenario(ABC):
     @abstractmethod
     def application(self) -> StreamApplication | PushApplication | DatagramApplication:
         """The sans-I/O application that the adapter serves: of the kind that the scenario's level takes."""
+
+    def served_on(self, level: str) -> StreamApplication | PushApplication | DatagramApplication | HttpSite:
+        """What the adapter serves on *level*; a scenario that is written for levels of two kinds overrides it."""
+        return self.application()
 
     @abstractmethod
     def exchange(self) -> Exchange:

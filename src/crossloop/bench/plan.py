@@ -113,7 +113,7 @@ def _processes(one: Comparison) -> str:
     if climbs(one.scenario) or about.drive == "work":
         return one.scenario.id
     if about.serves == "echo":
-        return f"echo {about.levels[0]} {about.transport}"
+        return f"echo {' '.join(about.levels)} {about.transport}"
     known = {name: one.parameters[name] for name in about.server_parameters if name in one.parameters}
     return one.scenario.id + parameters_key(known)
 
@@ -186,9 +186,12 @@ class _Planner:
     def _rows(self, scenario: ScenarioEntry, position: int) -> tuple[Row, ...]:
         beyond = scenario.about.primary_styles_only_beyond
         most = 1 if beyond is not None and position >= beyond else None
-        found = [(one.entry.id, _styles(one, scenario)) for one in self.probed]
+        left_out = scenario.about.brief_first_styles if self._briefly(scenario) else ()
         return tuple(
-            Row(id_, style) for id_, styles in found if isinstance(styles, tuple) for style in styles[:most]
+            Row(one.entry.id, style)
+            for one in self.probed
+            if isinstance(styles := _styles(one, scenario), tuple)
+            for style in _without_later(styles, [one.levels.get(level, ()) for level in left_out])[:most]
         )
 
     def _comparison(
@@ -247,6 +250,12 @@ def _libraries(probed: Sequence[Probed]) -> dict[str, str]:
         if mechanism == "epoll" or library not in ("", "none"):
             found[one.entry.id] = library
     return found
+
+
+def _without_later(styles: Sequence[str], levels: Sequence[Sequence[str]]) -> Sequence[str]:
+    """*styles* without those that are not the first of their level, of *levels*."""
+    later = {style for level in levels for style in level[1:]}
+    return [style for style in styles if style not in later]
 
 
 def _styles(one: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:

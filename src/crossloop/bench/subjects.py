@@ -141,7 +141,7 @@ class ServerLaunch:
         request = {
             **_request("serve", self.site, self.stage, row, cpu),
             "transport": about.transport,
-            "level": about.levels[0],
+            "levels": about.levels,
             "parameters": first.parameters,
             **more,
         }

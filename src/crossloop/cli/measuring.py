@@ -166,8 +166,11 @@ def write_head(
 def scenario_records(suite: Suite, scenarios: Iterable[ScenarioEntry]) -> Iterator[ScenarioRecord]:
     """What the scenarios use beside the adapters; none of one that uses nothing."""
     for one in scenarios:
-        if one.about.requires:
-            versions = installed_versions(one.about.requires) | dict(versions_of(suite, one))
+        if requires := [
+            *one.about.requires,
+            *(need for of in one.about.style_requires.values() for need in of),
+        ]:
+            versions = installed_versions(requires) | dict(versions_of(suite, one))
             yield ScenarioRecord(one.id, versions)
 
 

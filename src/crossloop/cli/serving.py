@@ -80,7 +80,7 @@ def run(
         "module": chosen.module,
         "scenario": workload.module,
         "parameters": parameters,
-        "level": about.levels[0],
+        "levels": about.levels,
         "style": style,
         "paths": suite_paths(suite.paths),
         **place.request(),

@@ -20,6 +20,7 @@ from crossloop.journal import CheckRecord
 from crossloop.outcomes import (
     Failed,
     Measured,
+    NotInstalled,
     Outcome,
     Unsupported,
     outcome_reason,
@@ -212,7 +213,7 @@ class _Subject:
             self._end()
             return _ended(error, promise.requirement)
         checked = _checked(answer, _written(child, self._turn))
-        if not isinstance(checked.outcome, Measured | Unsupported):
+        if not isinstance(checked.outcome, Measured | Unsupported | NotInstalled):
             self._end()
         return checked
 
@@ -243,6 +244,8 @@ def _checked(answer: PromiseAnswer, written: str) -> Checked:
             return Checked(Measured(), answer.expected, answer.actual)
         case "unsupported":
             return Checked(Unsupported(answer.reason), answer.expected, answer.actual)
+        case "not-installed":
+            return Checked(NotInstalled(answer.reason), answer.expected, answer.actual)
         case "failed":
             return Checked(Failed(answer.reason, written), answer.expected, answer.actual)
         case _:

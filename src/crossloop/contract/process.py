@@ -18,7 +18,7 @@ import traceback
 from typing import Any
 
 from crossloop.api import Adapter, UnsupportedError
-from crossloop.contract.promise import Promise, Subject, ViolationError
+from crossloop.contract.promise import NotInstalledError, Promise, Subject, ViolationError
 from crossloop.contract.promises import PROMISES
 from crossloop.worker.channel import Channel
 from crossloop.worker.opening import describe, open_adapter, refusal_of
@@ -88,6 +88,8 @@ def run(promise: Promise, subject: Subject, limit_s: float) -> dict[str, Any]:
         promise.run(subject)
     except UnsupportedError as error:
         return _answer("unsupported", promise, "", str(error))
+    except NotInstalledError as error:
+        return _answer("not-installed", promise, "", str(error))
     except ViolationError as error:
         return {
             "outcome": "failed",

@@ -37,6 +37,10 @@ class ViolationError(Exception):
         self.actual = str(actual)
 
 
+class NotInstalledError(Exception):
+    """What a style needs beside its adapter is not installed; the message names it."""
+
+
 def require(holds: bool, expected: object, actual: object) -> None:
     """Raise `ViolationError` unless *holds*."""
     if not holds:

@@ -29,6 +29,8 @@ from crossloop.api import (
     Callbacks,
     Datagrams,
     Facts,
+    HttpFacts,
+    HttpServer,
     NameResolution,
     PushServer,
     StreamServer,
@@ -37,15 +39,24 @@ from crossloop.api import (
     module_file,
     unsupported,
 )
+from crossloop.idioms import asyncio_http
 from crossloop.idioms.asyncio_datagrams import DATAGRAM_SERVERS
 from crossloop.idioms.asyncio_streams import SERVERS, Serve
 from crossloop.idioms.glibc_resolver import point_this_thread_at
 
 
-class AsyncioLoop(StreamServer, TlsServer, PushServer, Datagrams, Callbacks, Turns, NameResolution):
+class AsyncioLoop(
+    StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Callbacks, Turns, NameResolution
+):
     """An adapter on *loop*, which it owns from now on. Subclasses add `facts`."""
 
-    servers: Mapping[str, Mapping[str, Serve]] = {**SERVERS, "Datagrams": DATAGRAM_SERVERS}
+    servers: Mapping[str, Mapping[str, Serve]] = {
+        **SERVERS,
+        "HttpServer": {
+            style: functools.partial(asyncio_http.serve_http, style) for style in asyncio_http.STYLES
+        },
+        "Datagrams": DATAGRAM_SERVERS,
+    }
     """Level → style → what serves it."""
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **{level: tuple(by_style) for level, by_style in servers.items()},
@@ -103,7 +114,11 @@ class AsyncioLoop(StreamServer, TlsServer, PushServer, Datagrams, Callbacks, Tur
     serve_streams = functools.partialmethod(_serve, "StreamServer")
     serve_tls = functools.partialmethod(_serve, "TlsServer")
     serve_push = functools.partialmethod(_serve, "PushServer")
+    serve_http = functools.partialmethod(_serve, "HttpServer")
     serve_datagrams = functools.partialmethod(_serve, "Datagrams")
+
+    def http_facts(self, style: str) -> HttpFacts:
+        return asyncio_http.http_facts(style)
 
     def spawn(self, task: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         spawned = self.loop.create_task(task)

@@ -77,6 +77,7 @@ class TornadoLoop(AsyncioLoop):
         "StreamServer": ("iostream",),
         "TlsServer": ("iostream",),
         "PushServer": ("iostream",),
+        "HttpServer": (),
         "Datagrams": ("add_handler",),
     }
 

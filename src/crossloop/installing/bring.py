@@ -68,16 +68,19 @@ def bring_all(
 ) -> Iterator[Brought]:
     """Bring what is declared, in the order given, yielding each as soon as it is done and recorded.
 
-    Scenarios come first: their needs (pycares) are everybody's. Those without any are left out. Parts of
-    crossloop itself come last. Nothing that goes wrong with one is raised. Raises `RecordError` before
-    anything is installed when this environment cannot be written to.
+    Scenarios come first: their needs (pycares) are everybody's. Those without any are left out. What a scenario needs
+    for one style alone comes after that, as `SCENARIO@STYLE`. Parts of crossloop itself come last. Nothing that goes
+    wrong with one is raised. Raises `RecordError` before anything is installed when this environment cannot be
+    written to.
     """
     bringing = _Bringing(limit_s, progress)
     record = SetupRecord()
     record.write()
-    scenario_needs = [(id_, about) for id_, about in scenarios if about.requires]
-    for id_, scenario in scenario_needs:
-        yield _recorded(record, id_, partial(bringing.scenario, id_, scenario))
+    for id_, scenario in scenarios:
+        styles = {f"{id_}@{style}": requires for style, requires in scenario.style_requires.items()}
+        for name, requires in {id_: scenario.requires, **styles}.items():
+            if requires:
+                yield _recorded(record, name, partial(bringing.requirements, name, requires))
     for id_, adapter in adapters:
         yield _recorded(record, id_, partial(bringing.adapter, id_, adapter))
     for id_, bring in parts:
@@ -115,8 +118,8 @@ class _Bringing:
             results.append(self._recipe(id_, about.recipe))
         return combined(results)
 
-    def scenario(self, id_: str, about: ScenarioAbout) -> InstallResult:
-        return combined(self._requirements(id_, about.requires))
+    def requirements(self, id_: str, requires: Iterable[str]) -> InstallResult:
+        return combined(self._requirements(id_, requires))
 
     def _requirements(self, id_: str, texts: Iterable[str]) -> list[InstallResult]:
         """One result for each requirement whose marker holds here; if none does, the reason."""

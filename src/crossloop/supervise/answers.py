@@ -76,6 +76,15 @@ class RowsGiven(Answer, frozen=True):
         _once("styles", self.styles)
 
 
+class ServerFacts(Answer, frozen=True):
+    """`crossloop.api.HttpFacts`, as a web server's own process states them."""
+
+    server: Short
+    server_version: Short
+    parser: Short
+    compiled: bool
+
+
 class Serving(Answer, frozen=True):
     """A server that listens: an adapter's, a native reference, or a companion."""
 
@@ -87,6 +96,8 @@ class Serving(Answer, frozen=True):
     """Of a unix socket, which has no host and port."""
     most_connections: tuple[Count, Text] | None = None
     """As `StreamServer.most_connections`."""
+    facts: ServerFacts | None = None
+    """Of a web server."""
 
     def __post_init__(self) -> None:
         if bool(self.host and self.port) == bool(self.path):
@@ -167,7 +178,7 @@ class EngineTaken(Answer, frozen=True):
 class PromiseAnswer(Answer, frozen=True):
     """What became of one promise in a checking process."""
 
-    outcome: Literal["measured", "unsupported", "failed"]
+    outcome: Literal["measured", "unsupported", "not-installed", "failed"]
     expected: str
     actual: str
     reason: str

@@ -1,7 +1,7 @@
 """Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
 
 First request: `{"do": "describe" | "serve" | "work" | "companion" | "exchanges" | "versions", "module", "scenario",
-"style", "paths", "cpu", "server", "parameters", "sets"}`; to serve also "level", and of `worker.serving.Place`
+"style", "paths", "cpu", "server", "parameters", "sets"}`; to serve also "levels", and of `worker.serving.Place`
 "transport", "host", "port", "path" and "certificate"; with "busy_iterations" for a slowed variant and "fresh" for one
 whose allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then
 takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that describes
@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import Adapter, styles_of
+from crossloop.api.levels import Adapter
 from crossloop.api.workload import Workload
 from crossloop.worker.channel import Channel, stop_pair
 from crossloop.worker.opening import describe, open_adapter, refusal_of
@@ -58,18 +58,22 @@ def _rows(module: str, adapter: type[Adapter]) -> dict[str, Any]:
         scenario = importlib.import_module(module)
         if issubclass(scenario.Scenario, Workload):
             return {"styles": scenario.Scenario.styles(adapter)}
-        offered = styles_of(adapter)
-        return {"styles": [style for level in scenario.ABOUT.levels for style in offered.get(level, ())]}
+        from crossloop.worker.serving import rows_on  # (of what is driven from outside only)
+
+        return {"styles": list(rows_on(adapter, scenario.ABOUT.levels))}
     except BaseException as error:
         return refusal_of(error).as_dict()
 
 
 def _serve(channel: Channel, request: dict[str, Any]) -> None:
-    from crossloop.worker.serving import Place, opened, serve  # (this role only)
+    from crossloop.worker.serving import Place, opened, rows_on, serve  # (this role only)
 
     adapter = open_adapter(request["module"])
-    application = importlib.import_module(request["scenario"]).Scenario(request["parameters"]).application()
-    level = request.get("level", "StreamServer")
+    levels, style = request.get("levels", ["StreamServer"]), request["style"]
+    level = rows_on(type(adapter), levels).get(style, levels[0])
+    application = (
+        importlib.import_module(request["scenario"]).Scenario(request["parameters"]).served_on(level)
+    )
     if "busy_iterations" in request:
         from crossloop.worker.slowing import busy  # (of a variant only)
 
@@ -80,7 +84,7 @@ def _serve(channel: Channel, request: dict[str, Any]) -> None:
 
     place = Place.of(request)
     with opened(place) as endpoint:
-        serve(adapter, application, level, request["style"], place, endpoint, channel.answer, on_end)
+        serve(adapter, application, level, style, place, endpoint, channel.answer, on_end)
     adapter.close()
 
 

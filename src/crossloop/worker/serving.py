@@ -5,14 +5,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from crossloop.api.about import Transport
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import Adapter, StreamServer, styles_of
+from crossloop.api.levels import Adapter, HttpServer, StreamServer, styles_of
 from crossloop.worker.channel import stop_pair
 
 if TYPE_CHECKING:  # a worker that serves no TLS does not load it
@@ -30,6 +30,7 @@ TRANSPORTS: Mapping[str, tuple[Transport, ...]] = {
     "StreamServer": ("tcp", "unix"),
     "TlsServer": ("tls",),
     "PushServer": ("tcp", "unix"),
+    "HttpServer": ("tcp",),
     "Datagrams": ("udp",),
 }
 """Level that serves → what it is served over."""
@@ -37,6 +38,7 @@ METHODS: Mapping[str, str] = {
     "StreamServer": "serve_streams",
     "TlsServer": "serve_tls",
     "PushServer": "serve_push",
+    "HttpServer": "serve_http",
     "Datagrams": "serve_datagrams",
 }
 """Level that serves → the member that does."""
@@ -176,6 +178,21 @@ def tell(writing: socket.socket) -> None:
         writing.send(b"s")
 
 
+def rows_on(adapter: type[Adapter], levels: Sequence[str]) -> dict[str, str]:
+    """Style → the one of *levels* that it is a style of, on an adapter of this class; in their order.
+
+    Raises ValueError for a style of two of them: a row is named by its style alone.
+    """
+    offered = styles_of(adapter)
+    rows: dict[str, str] = {}
+    for level in levels:
+        for style in offered.get(level, ()):
+            if style in rows:
+                raise ValueError(f"{rows[style]} and {level} both have a style {style!r}; expected two names")
+            rows[style] = level
+    return rows
+
+
 def serve(
     adapter: Adapter,
     application: Any,
@@ -188,16 +205,16 @@ def serve(
 ) -> None:
     """Serve *application*, of the kind that *level* takes, until told to stop; *endpoint* is that of *place*.
 
-    *announce* gets pid, host and port or path, and the adapter's own bound on connections, if it has one; *on_end* gets
-    what to call to stop. Raises UnsupportedError for a level or a style that the adapter does not have, and what it
-    raises.
+    *announce* gets pid, host and port or path, the adapter's own bound on connections, if it has one, and of a web
+    server its facts; *on_end* gets what to call to stop. Raises UnsupportedError for a level or a style that the
+    adapter does not have, and what it raises.
     """
     enter = _entry(adapter, application, level, style, place)
     readable, writing = stop_pair()
     with readable, writing:
         on_end(lambda: tell(writing))
         arrange_stop(writing)
-        announce(_ready(adapter, level, place, endpoint))
+        announce(_ready(adapter, level, style, place, endpoint))
         try:
             enter(endpoint, readable)
         finally:
@@ -226,8 +243,8 @@ def entry(adapter: Adapter, level: str, application: Any, style: str, certificat
     return lambda endpoint, stop: method(endpoint, application, style, stop, *context)
 
 
-def _ready(adapter: Adapter, level: str, place: Place, endpoint: socket.socket) -> dict[str, Any]:
-    """What is announced."""
+def _ready(adapter: Adapter, level: str, style: str, place: Place, endpoint: socket.socket) -> dict[str, Any]:
+    """What is announced. Raises ImportError for a server that is not installed."""
     ready: dict[str, Any] = {"ready": True, "pid": os.getpid()}
     if place.transport == "unix":
         ready["path"] = place.path
@@ -236,4 +253,6 @@ def _ready(adapter: Adapter, level: str, place: Place, endpoint: socket.socket) 
     bound = adapter.most_connections() if level != "Datagrams" and isinstance(adapter, StreamServer) else None
     if bound is not None:
         ready["most_connections"] = bound
+    if level == "HttpServer" and isinstance(adapter, HttpServer):
+        ready["facts"] = adapter.http_facts(style).as_dict()
     return ready

@@ -1,6 +1,6 @@
 """One server for any client: `crossloop serve` becomes this process, so that its pid is the server's.
 
-Argument: one JSON object `{"adapter", "module", "scenario", "parameters", "level", "style", "paths"}` with what
+Argument: one JSON object `{"adapter", "module", "scenario", "parameters", "levels", "style", "paths"}` with what
 `crossloop.worker.serving.Place` takes: `{"transport", "host", "port", "path", "certificate"}`; with "ca", a file for
 the ready line, and "remove", a folder to remove at the end. Prints the ready line on stdout and ends with 0 on SIGTERM
 or SIGINT; every refusal is one line on stderr with the exit status of the command line's contract.
@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from crossloop.api.errors import UnsupportedError
-from crossloop.api.levels import styles_of
 from crossloop.worker.opening import open_adapter, refusal_of
 from crossloop.worker.process import age_allocator, bound_descriptors, raise_descriptor_limit
-from crossloop.worker.serving import Place, opened, serve
+from crossloop.worker.serving import Place, opened, rows_on, serve
 
 BAD_INPUT = 2
 NOTHING_POSSIBLE = 3
@@ -54,7 +53,7 @@ def main() -> int:
 
 def _served(request: Mapping[str, Any], place: Place, endpoint: socket.socket) -> int:
     """Open adapter and scenario, and serve; the exit status."""
-    level = request.get("level", "StreamServer")
+    levels = request.get("levels", ["StreamServer"])
     stated = {"ca": request["ca"]} if "ca" in request else {}
 
     def announce(document: dict[str, Any]) -> None:
@@ -63,8 +62,9 @@ def _served(request: Mapping[str, Any], place: Place, endpoint: socket.socket) -
     try:
         adapter = open_adapter(request["module"])
         scenario = importlib.import_module(request["scenario"]).Scenario(request["parameters"])
-        styles = styles_of(type(adapter)).get(level, ())
+        styles = rows_on(type(adapter), levels)
         style = request["style"] or next(iter(styles), "")
+        level = styles.get(style, levels[0])
         if styles and style not in styles:
             adapter.close()
             return _refuse(
@@ -73,7 +73,7 @@ def _served(request: Mapping[str, Any], place: Place, endpoint: socket.socket) -
             )
         if adapter.facts().mechanism == "select":
             bound_descriptors(FD_SETSIZE)
-        serve(adapter, scenario.application(), level, style, place, endpoint, announce, lambda _stop: None)
+        serve(adapter, scenario.served_on(level), level, style, place, endpoint, announce, lambda _stop: None)
         adapter.close()
     except KeyboardInterrupt:  # before it served; from then on the signal ends it in good order
         return INTERRUPTED

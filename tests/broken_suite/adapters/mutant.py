@@ -24,6 +24,8 @@ from crossloop.api import (
     AdapterAbout,
     Callback,
     DatagramApplication,
+    HttpFacts,
+    HttpSite,
     PushApplication,
     Receive,
     Send,
@@ -32,6 +34,7 @@ from crossloop.api import (
     unsupported,
 )
 from crossloop.idioms.asyncio_ import StandardLoop
+from tests import web_server
 
 ABOUT = AdapterAbout(family="broken", library="none", binding="asyncio", summary="Broken on purpose.")
 
@@ -43,6 +46,7 @@ class Adapter(StandardLoop):
         "StreamServer": ("protocol",),
         "TlsServer": ("protocol",),
         "PushServer": ("protocol",),
+        "HttpServer": (web_server.STYLE,),
         "Datagrams": ("protocol",),
         "NameResolution": ("getaddrinfo-threads",),
     }
@@ -52,6 +56,7 @@ class Adapter(StandardLoop):
         self.wrap: Callable[[StreamApplication], StreamApplication] = lambda application: application
         self.wrap_push: Callable[[PushApplication], PushApplication] = lambda application: application
         self.wrap_datagrams: Callable[[DatagramApplication], DatagramApplication] = lambda each: each
+        self.web_faults = web_server.Faults()
         self.tickets = 2
         self.more_in_flight = 0
         self.before_serving: Callable[[], object] = lambda: None
@@ -84,6 +89,13 @@ class Adapter(StandardLoop):
         self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
     ) -> None:
         super().serve_push(listener, self.wrap_push(application), style, stop)
+
+    def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
+        self.run_main(web_server.WebServer(site, self.web_faults).serve(listener, stop))
+        listener.close()
+
+    def http_facts(self, style: str) -> HttpFacts:
+        return web_server.facts(self.web_faults)
 
     def serve_datagrams(
         self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
@@ -155,6 +167,27 @@ class Hoarding(Adapter):
 
 
 ENDED: list[socket.socket] = []
+
+
+def wrong_web(**faults: object) -> Callable[[Adapter], None]:
+    """The web server by hand, with *faults*."""
+
+    def break_it(adapter: Adapter) -> None:
+        adapter.web_faults = web_server.Faults(**faults)  # type: ignore[arg-type]  # a fault's own type
+
+    return break_it
+
+
+def no_web_server(adapter: Adapter) -> None:
+    """As where the package of the server is missing."""
+
+    def missing(_style: str) -> HttpFacts:
+        import nosuchserver  # type: ignore[import-not-found]
+
+        facts: HttpFacts = nosuchserver.facts()
+        return facts
+
+    adapter.http_facts = missing  # type: ignore[method-assign, assignment]
 
 
 def each(number: int, change: Callable[[bytes], bytes]) -> Callable[[StreamApplication], StreamApplication]:
@@ -351,6 +384,17 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "chatty": lambda adapter: setattr(
         adapter, "wrap_datagrams", lambda application: lambda data: application(data) or b"?"
     ),
+    "web-changing": wrong_web(changed_every=7),
+    "web-closing": wrong_web(closes=True),
+    "web-swapping": wrong_web(swaps=True),
+    "web-finding": wrong_web(wrong_status=200),
+    "web-body-for-head": wrong_web(body_for_head=True),
+    "web-noisy": wrong_web(noisy=True),
+    "web-hoarding": wrong_web(hoards=True),
+    "web-greedy": wrong_web(reads_on=True),
+    "web-lingering": wrong_web(lingers=True),
+    "web-false-parser": wrong_web(parser="httptools.parser.parser.HttpRequestParser"),
+    "web-missing": no_web_server,
     # names
     "greedy": lambda adapter: setattr(adapter, "more_in_flight", 1),
     # readiness

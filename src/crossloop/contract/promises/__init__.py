@@ -8,6 +8,7 @@ from crossloop.contract.promises.adapter import ADAPTER
 from crossloop.contract.promises.callbacks import CALLBACKS
 from crossloop.contract.promises.datagrams import DATAGRAMS
 from crossloop.contract.promises.descriptors import DESCRIPTORS
+from crossloop.contract.promises.http_server import HTTP_SERVER
 from crossloop.contract.promises.name_resolution import NAME_RESOLUTION
 from crossloop.contract.promises.push_server import PUSH_SERVER
 from crossloop.contract.promises.readiness import STOPPING
@@ -23,6 +24,7 @@ LEVELS = (
     Level("StreamServer", (*STREAM_SERVER, *STREAM_ENDURANCE), per_style=True),
     Level("TlsServer", TLS_SERVER, per_style=True),
     Level("PushServer", PUSH_SERVER, per_style=True),
+    Level("HttpServer", HTTP_SERVER, per_style=True),
     Level("Datagrams", DATAGRAMS, per_style=True),
     Level("Readiness", (*DESCRIPTORS, *TIMERS, *WAKEUPS, *STOPPING)),
     Level("Callbacks", CALLBACKS),
