@@ -84,6 +84,7 @@ ABOUT = AdapterAbout(
     summary="Greenlets on a hub in Python; in maintenance, and deprecated for new programs by its makers.",
     requires=("eventlet>=0.40",),
     homepage="https://eventlet.readthedocs.io/",
+    asked_as="eventlet",
 )
 
 HUBS = {"epolls": "epoll", "kqueue": "kqueue", "poll": "poll", "selects": "select"}

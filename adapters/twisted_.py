@@ -88,6 +88,7 @@ ABOUT = AdapterAbout(
     summary="Twisted's reactors, protocols and transports: callbacks in Python since 2001.",
     requires=("twisted[tls]>=24.7",),
     homepage="https://twisted.org/",
+    asked_as="twisted",
 )
 
 REACTORS = {

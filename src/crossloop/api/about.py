@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 AskedAs: TypeAlias = Literal[
-    "asyncio", "tornado", "gevent", "trio", "curio", "pyev", "libevent", "readiness", "server"
+    "asyncio",
+    "tornado",
+    "twisted",
+    "gevent",
+    "eventlet",
+    "trio",
+    "curio",
+    "pyev",
+    "libevent",
+    "readiness",
+    "server",
 ]
 """Family of libraries that are asked in the same words; see `crossloop.behaviours.families`."""
 _BSDS = ("freebsd", "openbsd", "netbsd", "dragonfly")

@@ -4,7 +4,9 @@
 | --- | --- | --- |
 | `asyncio` | `on_asyncio` | `new_loop`: makes a new loop of the library, as its documentation does |
 | `tornado` | `on_tornado` | `io_loop`: a `tornado.ioloop.IOLoop` on a new asyncio loop, current in this thread |
+| `twisted` | `on_twisted` | `reactor`: `twisted.internet.reactor`, the one that Twisted takes by itself |
 | `gevent` | `on_gevent` | nothing: `import gevent` gives the configured loop; nothing is monkey-patched |
+| `eventlet` | `on_eventlet` | nothing: `import eventlet` gives the default hub; nothing is monkey-patched |
 | `trio` | `on_trio` | nothing: `import trio`, and what is awaited runs in `trio.run` |
 | `curio` | `on_curio` | nothing: `import curio`, and what is awaited runs in `curio.run` |
 | `pyev` | `on_pyev` | nothing: `import pyev` |
@@ -62,6 +64,10 @@ def _tornado(loop: str, _open_adapter: OpenAdapter) -> tuple[Any]:
     return (io_loop,)
 
 
+def _twisted(_loop: str, _open_adapter: OpenAdapter) -> tuple[Any]:
+    return (importlib.import_module("twisted.internet.reactor"),)
+
+
 def _gevent(loop: str, _open_adapter: OpenAdapter) -> tuple[()]:
     import gevent
 
@@ -80,7 +86,9 @@ def _adapter(_loop: str, open_adapter: OpenAdapter) -> tuple[Adapter]:
 FAMILIES: Mapping[AskedAs, Callable[[str, OpenAdapter], tuple[Any, ...]]] = {
     "asyncio": _asyncio,
     "tornado": _tornado,
+    "twisted": _twisted,
     "gevent": _gevent,
+    "eventlet": _nothing,
     "trio": _nothing,
     "curio": _nothing,
     "pyev": _nothing,

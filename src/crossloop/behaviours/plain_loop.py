@@ -11,10 +11,20 @@ What a behaviour asks of every loop alike is one program, `on_loop(loop)`. Its w
 | `waker` | `call_soon_threadsafe` | `add_callback` | `run_callback_threadsafe` | `Async(…).send` | `Wakeup` |
 | `run`, `stop` | `run_forever`, `stop` | `start`, `stop` | an `Event` | `start`, `stop` | `run`, `loopbreak` |
 
+| word | twisted | eventlet |
+| --- | --- | --- |
+| `watch` | `addReader` | `hub.add(READ, …)` |
+| its undoing | `removeReader` | `hub.remove` |
+| `after` | `callLater` | `hub.schedule_call_global` |
+| its undoing | `cancel` | `cancel` |
+| `waker` | `callFromThread` | none: a socket that a callback reads |
+| `run`, `stop` | `run` without its signal handlers, `crash`: what was stopped never runs again | an `Event` |
+
 `watch_write` is `watch` for writing. Of a raw model they are the members of `Readiness`. Seconds are given, callbacks
 get no arguments, `watch` and `after` return the function that undoes them, and `waker` the one to call from threads.
 """
 
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -114,6 +124,66 @@ class _Tornado(PlainLoop):
         return partial(self.loop.add_callback, callback)
 
 
+class _Twisted(PlainLoop):
+    def __init__(self, reactor: Any) -> None:
+        self.loop = reactor
+        self.run, self.stop = partial(reactor.run, installSignalHandlers=False), reactor.crash
+        self._watched = dict[int, _TwistedDescriptor]()
+
+    def watch(self, fd: int, callback: Call) -> Call:
+        descriptor = self._descriptor(fd)
+        descriptor.read = callback
+        self.loop.addReader(descriptor)
+        return partial(self.loop.removeReader, descriptor)
+
+    def watch_write(self, fd: int, callback: Call) -> Call:
+        descriptor = self._descriptor(fd)
+        descriptor.write = callback
+        self.loop.addWriter(descriptor)
+        return partial(self.loop.removeWriter, descriptor)
+
+    def _descriptor(self, fd: int) -> "_TwistedDescriptor":
+        return self._watched.setdefault(fd, _TwistedDescriptor(fd))
+
+    def after(self, delay_s: float, callback: Call) -> Call:
+        call = self.loop.callLater(delay_s, callback)
+
+        def cancel() -> None:
+            if call.active():  # else it is an error
+                call.cancel()
+
+        return cancel
+
+    def waker(self, callback: Call) -> Call:
+        return partial(self.loop.callFromThread, callback)
+
+
+class _TwistedDescriptor:
+    """What a reactor is given: an object with the methods of `IReadWriteDescriptor`, one for each descriptor."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.read: Call = int
+        self.write: Call = int
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def logPrefix(self) -> str:  # noqa: N802  (here and below: the reactor's names)
+        return "watched"
+
+    def doRead(self) -> None:  # noqa: N802
+        self.read()  # what it returns would be the reason of an end
+
+    def doWrite(self) -> None:  # noqa: N802
+        self.write()
+
+    def connectionLost(self, _reason: object) -> None:  # noqa: N802
+        """How a reactor tells of a hang-up with nothing to read, and that it has dropped the descriptor."""
+        self.read()
+        self.write()
+
+
 class _Gevent(PlainLoop):
     def __init__(self) -> None:
         import gevent
@@ -147,6 +217,52 @@ class _Gevent(PlainLoop):
 
     def waker(self, callback: Call) -> Call:
         return partial(self.loop.run_callback_threadsafe, callback)
+
+
+class _Eventlet(PlainLoop):
+    def __init__(self) -> None:
+        from eventlet import hubs
+        from eventlet.event import Event
+
+        self.hub: Any = hubs.get_hub()
+        self._event = Event
+        self._stopped = Event()
+
+    def run(self) -> None:
+        """The main greenlet waits, and eventlet's hub runs meanwhile."""
+        self._stopped.wait()
+        self._stopped = self._event()
+
+    def stop(self) -> None:
+        if not self._stopped.ready():
+            self._stopped.send()
+
+    def watch(self, fd: int, callback: Call) -> Call:
+        return self._watch(self.hub.READ, fd, callback)
+
+    def watch_write(self, fd: int, callback: Call) -> Call:
+        return self._watch(self.hub.WRITE, fd, callback)
+
+    def _watch(self, kind: str, fd: int, callback: Call) -> Call:
+        def ignore(*_: object) -> None:
+            """What the hub would tell of a descriptor that was given out again."""
+
+        listener = self.hub.add(kind, fd, lambda _fd: callback(), ignore, ignore)
+        return partial(self.hub.remove, listener)
+
+    def after(self, delay_s: float, callback: Call) -> Call:
+        cancel: Call = self.hub.schedule_call_global(delay_s, callback).cancel
+        return cancel
+
+    def waker(self, callback: Call) -> Call:
+        heard, told = socket.socketpair()
+
+        def call_each() -> None:
+            for _ in heard.recv(4096):
+                callback()
+
+        self.watch(heard.fileno(), call_each)
+        return partial(told.send, b"x")
 
 
 def _until(stopped: Any) -> None:
@@ -239,7 +355,9 @@ class _Raw(PlainLoop):
 PLAIN_LOOPS: Mapping[AskedAs, Callable[..., PlainLoop]] = {
     "asyncio": _Asyncio,
     "tornado": _Tornado,
+    "twisted": _Twisted,
     "gevent": _Gevent,
+    "eventlet": _Eventlet,
     "pyev": _Pyev,
     "libevent": _Libevent,
     "readiness": _Raw,

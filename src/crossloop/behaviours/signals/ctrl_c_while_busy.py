@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
 from crossloop.behaviours.plain_loop import PlainLoop
@@ -38,3 +39,24 @@ def on_loop(loop: PlainLoop) -> Answer:
     except KeyboardInterrupt:
         return answered(not computed, "it comes out when the callback is done")
     return no("the loop runs on" if computed else "the callback ends, and the loop runs on")
+
+
+def on_twisted(reactor: Any) -> Answer:
+    """Twisted takes the signal for itself, and `reactor.run` returns when the callback is done."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    computed = list[str]()
+
+    def compute() -> None:
+        until_s = time.monotonic() + 0.4
+        threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
+        while time.monotonic() < until_s:
+            pass
+        computed.append("to the end")
+
+    reactor.callLater(0, compute)
+    end = reactor.callLater(1.0, reactor.stop)
+    try:
+        reactor.run()
+    except KeyboardInterrupt:
+        return answered(not computed, "it comes out when the callback is done")
+    return no("the run returns when the callback is done" if end.active() else "the loop runs on")

@@ -3,8 +3,9 @@
 import signal
 import threading
 import time
+from typing import Any
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, no
+from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.plain_loop import PlainLoop
 from crossloop.behaviours.signals._sending import TRIES, prompt, to_the_process
 
@@ -46,3 +47,15 @@ def on_loop(loop: PlainLoop) -> Answer:
             return no("the loop runs on")
         end()
     return prompt(late_s)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    """Twisted takes the signal for itself, and `reactor.run` returns."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
+    end = reactor.callLater(1.0, reactor.stop)
+    try:
+        reactor.run()
+    except KeyboardInterrupt:
+        return yes()
+    return no("the run returns" if end.active() else "the loop runs on")

@@ -1,10 +1,11 @@
 """A program's own wakeup descriptor is its own again after a run."""
 
 import signal
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.frames import pair
-from crossloop.behaviours.plain_loop import PlainLoop
+from crossloop.behaviours.plain_loop import PLAIN_LOOPS, PlainLoop
 
 ABOUT = Behaviour(
     question="Is a descriptor that the program gave to set_wakeup_fd still in place after the loop has run?",
@@ -21,3 +22,10 @@ def on_loop(loop: PlainLoop) -> Answer:
         loop.run_for(0.01)
         left = signal.set_wakeup_fd(-1)
         return answered(left == ours.fileno(), "it is replaced" if left != -1 else "it is taken out")
+
+
+def on_twisted(reactor: Any) -> Answer:
+    """With the handlers that Twisted puts in place by itself."""
+    loop = PLAIN_LOOPS["twisted"](reactor)
+    loop.run = reactor.run
+    return on_loop(loop)

@@ -1,6 +1,6 @@
 """What is handed to a loop before it runs is kept, however much it is."""
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, not_there
 from crossloop.behaviours.frames import aside
 from crossloop.behaviours.plain_loop import PlainLoop
 
@@ -37,3 +37,7 @@ def on_loop(loop: PlainLoop) -> Answer:
     aside(hand_over).result(LONG_S)
     loop.run_for(LONG_S)
     return answered(runs == CALLS, "several calls are one run" if runs else "none runs", f"{runs} of {CALLS}")
+
+
+def on_eventlet() -> Answer:
+    return not_there("nothing of eventlet's hub may be called from another thread")

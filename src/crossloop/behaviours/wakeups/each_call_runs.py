@@ -2,7 +2,7 @@
 
 import threading
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no, not_there
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import Call, PlainLoop
 
@@ -37,3 +37,7 @@ def on_loop(loop: PlainLoop) -> Answer:
     return answered(
         len(runs) == THREADS * CALLS, "several calls are one run", f"{len(runs)} of {THREADS * CALLS}"
     )
+
+
+def on_eventlet() -> Answer:
+    return not_there("nothing of eventlet's hub may be called from another thread")

@@ -4,7 +4,7 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from crossloop.behaviours.behaviour import Answer, Behaviour
+from crossloop.behaviours.behaviour import Answer, Behaviour, not_there
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import PlainLoop
 from crossloop.behaviours.signals._sending import USER_1, Sent
@@ -35,3 +35,7 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
     sent = Sent(USER_1)
     signal.signal(USER_1, lambda *_: io_loop.add_callback_from_signal(sent.arrived))
     return sent.while_idle(io_loop.start, partial(io_loop.add_callback, io_loop.stop))
+
+
+def on_eventlet() -> Answer:
+    return not_there("nothing of eventlet's hub may be called from a signal's handler")

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, not_there
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import PlainLoop
 
@@ -42,3 +42,7 @@ def on_loop(loop: PlainLoop) -> Answer:
     return answered(
         best_s < 0.02, "it waits for something else to wake the loop", f"at best {1000 * best_s:.1f} ms"
     )
+
+
+def on_eventlet() -> Answer:
+    return not_there("nothing of eventlet's hub may be called from another thread")
