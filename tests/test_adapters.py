@@ -7,8 +7,8 @@ import pytest
 
 from crossloop.contract.checking import OPENS, check_adapter
 from crossloop.contract.promises import LEVELS
+from tests.everyday import by_adapter
 from tests.test_contract import EXPECTATIONS, SUITE, described
-from tests.wider_field import case
 
 LARGE = ("StreamServer", "TlsServer", "PushServer", "Datagrams", "Readiness")
 """Levels with a process of their own; the promises of the others take a second together."""
@@ -18,8 +18,10 @@ CASES = list(itertools.product(SUITE.adapters, GROUPS))
 
 @pytest.mark.parametrize(
     ("adapter", "levels"),
-    [case(*values) for values in CASES],
-    ids=[f"{adapter}-{'others' if len(levels) > 1 else levels[0].lower()}" for adapter, levels in CASES],
+    by_adapter(
+        CASES,
+        [f"{adapter}-{'others' if len(levels) > 1 else levels[0].lower()}" for adapter, levels in CASES],
+    ),
 )
 def test_adapters_do_what_their_levels_promise(
     adapter: str, levels: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

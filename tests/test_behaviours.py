@@ -55,7 +55,7 @@ A loop with a fault of its own need not answer otherwise there.
 
 
 def here() -> Iterator[ParameterSet]:
-    """The behaviours of this platform. All but the first of each group are for the campaign (tox -e behaviours)."""
+    """The behaviours of this platform. All but the first of each group are for the campaign (tox -e campaign)."""
     groups = set[str]()
     for one in catalogue().values():
         if is_on(one.about.platforms):

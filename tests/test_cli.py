@@ -306,7 +306,7 @@ def test_further_known_limits_are_added_to_those_of_the_suite(tmp_path: Path) ->
     file.write_text(
         "EXPECTATIONS = (Expectation('select', 'timers-zero', LINUX | ~LINUX, 'why', 'https://x'),)"
     )
-    done = crossloop("check", "--adapters", "select", "--expectations", str(file))
+    done = crossloop("check", "--only", "contract", "--adapters", "select", "--expectations", str(file))
     assert done.returncode == 1, done.stderr
     assert done.stdout.count("expected:") == 1
     assert "  timers-zero: measured" in done.stdout
@@ -320,7 +320,10 @@ def test_check_shows_on_a_terminal_where_it_is_and_keeps_its_results_apart() -> 
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "150"}
     with subprocess.Popen(
-        command("check", "--adapters", "select"), stdout=subprocess.PIPE, stderr=theirs, env=environment
+        command("check", "--only", "contract", "--adapters", "select"),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=environment,
     ) as process:
         os.close(theirs)
         shown = b""

@@ -279,7 +279,7 @@ def test_a_signal_ends_the_sleep_of_an_idle_loop(adapter: Any) -> None:
 
     previous = signal.signal(signal.SIGTERM, handler)
     sender = threading.Timer(0.02, signal.raise_signal, (signal.SIGTERM,))  # its thread, our handler
-    sender.start()
+    adapter.wake(sender.start)  # not before the loop runs: a stop before that is none
     try:
         adapter.run()
     finally:

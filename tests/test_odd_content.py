@@ -158,7 +158,7 @@ def test_an_odd_scenario_costs_only_itself(cells: dict[tuple[str, str], CellReco
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("list", "--json"), ("check", "--adapters", "trial-good"), ("setup", "trial-good"),
+        ("list", "--json"), ("check", "--only", "contract", "--adapters", "trial-good"), ("setup", "trial-good"),
         ("bench", "--dry-run", "--adapters", "trial-good", "--scenarios", "trial-good"),
         ("serve", "trial-good", "trial-good"),
     ],

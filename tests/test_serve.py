@@ -24,7 +24,7 @@ from crossloop.references import REFERENCES
 from crossloop.suite import load_suite
 from crossloop.supervise.certificates import certificates
 from crossloop.supervise.probe import probe_all
-from tests.wider_field import case
+from tests.everyday import by_adapter
 
 LIMIT_S = 30.0
 MANY = 1000
@@ -42,12 +42,16 @@ def _styles() -> list[tuple[str, str]]:
 
 
 STYLES = _styles()
-FIRST_OF = dict(reversed(STYLES))
+FIRST = dict(reversed(STYLES))
 ALL = pytest.mark.parametrize(
     ("adapter", "style"),
-    [case(adapter, style, every_day=FIRST_OF[adapter] == style) for adapter, style in STYLES],
-    ids=lambda value: value,
+    by_adapter(
+        STYLES,
+        ["-".join(pair) for pair in STYLES],
+        everyday=[pair for pair in STYLES if pair in FIRST.items()],
+    ),
 )
+"""Every day all styles of some adapters, and the first of each of the others."""
 POSIX = pytest.mark.skipif(os.name != "posix", reason="ends by signals")
 
 
