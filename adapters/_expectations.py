@@ -30,8 +30,12 @@ RLOOP_DATAGRAMS = "https://github.com/gi0baro/rloop/blob/master/src/udp.rs"
 RLOOP_KEEPS = "a transport that is closed keeps its socket: the peer sees no end (0.5.0)"
 RLOOP_RAISES = "what data_received raises goes nowhere (0.5.0)"
 RESOLV_CONF = "https://man7.org/linux/man-pages/man3/resolver.3.html"
+NO_CHILDREN = "it hears of children by SIGCHLD, which there is none of on Windows"
+NO_SIGNALS = "Windows has no signal that a process may send to itself and go on"
 PROACTOR = "https://github.com/python/cpython/blob/v3.13.0/Lib/asyncio/proactor_events.py"
+SIGNALS_THERE = "https://learn.microsoft.com/cpp/c-runtime-library/reference/signal"
 STOP_IS_QUEUED = "a stop is a queued callback: one that comes in the last turn ends the next run at once"
+TORNADO_PROCESS = "https://www.tornadoweb.org/en/stable/process.html"
 TORNADO_SELECTOR = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/platform/asyncio.py"
 TORNADO_EOF = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/iostream.py"
 WINE_CLOSE = "a send takes any amount there, and what it had not sent is lost when the socket is closed"
@@ -183,6 +187,10 @@ EXPECTATIONS = (
         "it asks every socket in turn instead of waiting, which is what it is for",
         "https://man7.org/linux/man-pages/man7/socket.7.html",
     ),
+    Expectation("*", "signals-*", WINDOWS, NO_SIGNALS, SIGNALS_THERE),
+    Expectation("asyncio-select", "children-*", WINDOWS, NO_CHILDREN, ASYNCIO_PLATFORMS),
+    Expectation("tornado", "children-*", WINDOWS, NO_CHILDREN, TORNADO_PROCESS),
+    Expectation("libevent", "children-*", WINDOWS, NO_CHILDREN, SIGNALS_THERE),
     Expectation("*uvloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
     Expectation("winloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
     Expectation("loopmini", "tls-close-notify@streams", ALWAYS, TLS_ENDS_AT_ONCE, ASYNCIO_TLS),

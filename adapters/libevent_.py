@@ -57,7 +57,8 @@ timer waits for the next turn. Here one timer stands for a deque of calls.
 
 **Signals.** Each writes to a socket pair (`signal.set_wakeup_fd`), because libevent waits again when a wait is
 interrupted. Python's handlers would not run in an idle loop otherwise. libevent's own signal events bring a handler of
-their own, and one base of a process owns it.
+their own, and one base of a process owns it. *Children* are such a signal, SIGCHLD, and a waitpid for each that lives:
+libevent has no word for processes.
 
 **Closing.** First the events are deleted, then the descriptor is closed. epoll forgets a closed descriptor by itself,
 libevent does not, and takes the next file of the same number for the old one.
@@ -71,9 +72,13 @@ proper, buffered I/O, and an HTTP and a DNS client on top.
 """
 
 import contextlib
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -82,13 +87,16 @@ from crossloop.api import (
     AdapterAbout,
     Callback,
     Callbacks,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
     PushApplication,
     PushServer,
     Receive,
+    Signals,
     StreamApplication,
+    UnsupportedError,
 )
 from crossloop.bindings.libevent import (
     EVENT_EOF,
@@ -100,10 +108,12 @@ from crossloop.bindings.libevent import (
     EventBase,
     IoEvent,
     PersistentTimer,
+    SignalEvent,
     Timer,
     Wakeup,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.children import Children
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
 from crossloop.idioms.sizes import READ_BYTES, UNSENT_LIMIT_BYTES
@@ -120,7 +130,7 @@ ABOUT = AdapterAbout(
 )
 
 
-class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
+class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProcesses):
     """libevent with one base for `Readiness` and one for each server."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -128,7 +138,9 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
         "PushServer": ("native", "bufferevent"),
     }
     lacks: ClassVar[Mapping[str, str]] = {
-        "Tasks": "libevent calls back; nothing in it suspends sequential code"
+        "Tasks": "libevent calls back; nothing in it suspends sequential code",
+        "FileReads": "libevent waits for readiness, and a file is always ready",
+        "AddressLookups": "libevent's lookups (evdns) are a library beside the core, which is all that is bound here",
     }
 
     def __init__(self) -> None:
@@ -184,6 +196,56 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
         with endpoint, EventBase(precise_timers=False) as base:
             IoEvent(base, endpoint.fileno(), READ | PERSIST, lambda *_: answer_next()).add()
             _run_until(base, stop)
+
+    def hear_signals(self, number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        def arrived(*_: object) -> None:
+            if heard():
+                base.loopbreak()
+
+        base = self._base
+        event = SignalEvent(base, number, arrived)
+        event.add()
+        try:
+            self.call_soon(begin)
+            base.run()
+        finally:
+            event.delete()
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        with contextlib.closing(Children(commands)) as children, _hearing_of_children() as base:
+            _start_and_wait(base, children, at_a_time, lambda: True)
+            if children.living:
+                base.run()
+        return children.statuses
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        with (
+            contextlib.closing(Children([command], subprocess.PIPE)) as children,
+            _hearing_of_children() as base,
+        ):
+            at_end = False
+            _start_and_wait(base, children, 1, lambda: at_end)
+            (child,) = children.living.values()
+            assert child.stdout is not None
+            with child.stdout as pipe:
+
+                def read(*_: object) -> None:
+                    nonlocal at_end
+                    if data := os.read(pipe.fileno(), READ_BYTES):
+                        take(data)
+                        return
+                    at_end = True
+                    reading.delete()
+                    if not children.living:
+                        base.loopbreak()
+
+                reading = IoEvent(base, pipe.fileno(), READ | PERSIST, read)
+                reading.add()
+                try:
+                    base.run()
+                finally:
+                    reading.delete()
+        return children.statuses[0]
 
 
 # Readiness and Callbacks: each callable is libevent's own step and the bookkeeping that it leaves to the program.
@@ -245,6 +307,37 @@ def _calling_soon(base: EventBase) -> Callable[..., None]:
 def _rearm(timer: Event, delay_s: float, _callback: Callback) -> Event:
     timer.add(delay_s)  # moves it within the heap; starts it if it has fired
     return timer
+
+
+# Children: libevent has signals, and no word for processes.
+
+
+@contextlib.contextmanager
+def _hearing_of_children() -> Iterator[EventBase]:
+    """A base of its own, in which SIGCHLD is the first signal: libevent has one base of a process that has them."""
+    if sys.platform == "win32":
+        raise UnsupportedError("Windows tells no signal when a child ends, and libevent has nothing else")
+    with EventBase(precise_timers=False) as base:
+        yield base
+
+
+def _start_and_wait(
+    base: EventBase, children: Children, at_a_time: int, all_read: Callable[[], bool]
+) -> None:
+    """Start children, and others when those have ended; end the run when none is left and *all_read* says so."""
+
+    def one_ended(*_: object) -> None:
+        for pid in tuple(children.living):  # one signal may stand for several
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                children.ended(pid, status)
+                children.start()
+        if not children.living and all_read():
+            base.loopbreak()
+
+    SignalEvent(base, signal.SIGCHLD, one_ended).add()
+    for _ in range(at_a_time):
+        children.start()
 
 
 # Streams.

@@ -36,7 +36,9 @@ event, so the calls themselves travel in a deque. libev 4.04 lacks memory barrie
 
 **Signals.** Each writes to a socket that the loop watches (`signal.set_wakeup_fd`), because libev restarts a wait that
 a signal interrupted. Python runs its handlers only between bytecodes: an idle loop would not notice Ctrl-C. The
-socket's callback is bytecode, and there the handler runs.
+socket's callback is bytecode, and there the handler runs. A `Signal` watcher is libev's own: it takes the place of
+Python's handler, and calls back as other watchers do. *Children* are heard of by SIGCHLD, and in libev's default loop
+alone; `Child` watchers are started there, before that loop runs again, because it waits for every child that has ended.
 
 **Closing.** First the watcher is stopped, then the descriptor closed. Under epoll, libev does nothing at `stop()`: it
 counts on the close that usually follows, and removes a descriptor only if an event still comes in. A number that is
@@ -52,12 +54,14 @@ releases added linuxaio and io_uring backends.
 """
 
 import contextlib
+import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pyev
@@ -67,16 +71,19 @@ from crossloop.api import (
     AdapterAbout,
     Callback,
     Callbacks,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
     PushApplication,
     PushServer,
     Receive,
+    Signals,
     StreamApplication,
     module_file,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, ACCEPTS_PER_WAKE, must_rest
+from crossloop.idioms.children import Children
 from crossloop.idioms.datagrams import answering
 from crossloop.idioms.memory_bio import MemoryBioTls
 from crossloop.idioms.pushing import Pushing, without_application
@@ -105,7 +112,7 @@ _BACKENDS = {
 }
 
 
-class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
+class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProcesses):
     """pyev's `Loop` with `Io`, `Timer`, `Async` and `Idle` watchers."""
 
     lacks: ClassVar[Mapping[str, str]] = {"Tasks": "libev calls back; nothing in it suspends sequential code"}
@@ -127,6 +134,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
         self.watch(self._hearer.fileno(), lambda *_: self._hearer.recv(4096))  # the handler runs meanwhile
         self.run = self._run
         self.stop = self.loop.stop
+        self._default_loop: pyev.Loop | None = None
 
     def facts(self) -> Facts:
         major, minor = pyev.abi_version()
@@ -148,6 +156,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
         self._timers.clear()
         self._hearer.close()
         self._teller.close()
+        self._default_loop = None
         # The loop itself is freed with the last watcher that refers to it.
 
     # StreamServer, PushServer, Datagrams
@@ -190,6 +199,50 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
             finally:
                 arriving.stop()
                 stopping.stop()
+
+    # Signals, ChildProcesses
+
+    def hear_signals(self, number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        def arrived(_watcher: pyev.Signal, _events: int) -> None:
+            if heard():
+                self.loop.stop()
+
+        watcher = pyev.Signal(number, self.loop, arrived)
+        watcher.start()
+        try:
+            self.call_soon(begin)
+            self._run()
+        finally:
+            watcher.stop()
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        with contextlib.closing(Children(commands)) as children:
+            self._until_ended(children, at_a_time)
+        return children.statuses
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        with contextlib.closing(Children([command], subprocess.PIPE)) as children:
+            self._until_ended(children, 1, take)
+        return children.statuses[0]
+
+    def _until_ended(
+        self, children: Children, at_a_time: int, take: Callable[[bytes], object] = lambda _data: None
+    ) -> None:
+        """Run libev's default loop, the only one that hears of children, until all have ended and been read."""
+        if self._default_loop is None:
+            self._default_loop = pyev.default_loop()
+        loop = self._default_loop
+        hearing = pyev.Io(self._hearer, pyev.EV_READ, loop, lambda *_: self._hearer.recv(4096))
+        hearing.start()
+        watching = _Children(loop, children, take)
+        try:
+            for _ in range(at_a_time):
+                watching.start_one()
+            if children.living:
+                self._run_loop(loop)
+        finally:
+            hearing.stop()
+            watching.close()
 
     def _serve(
         self,
@@ -348,10 +401,61 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks):
 
     def _run(self) -> None:
         """Run until `stop`; raises the first exception that a callback raised, after the turn it came in."""
-        with _exceptions_of_callbacks(self.loop) as raised, _signals_told_to(self._teller):
-            self.loop.start()
+        self._run_loop(self.loop)
+
+    def _run_loop(self, loop: pyev.Loop) -> None:
+        with _exceptions_of_callbacks(loop) as raised, _signals_told_to(self._teller):
+            loop.start()
         if raised:
             raise raised.pop(0)
+
+
+class _Children:
+    """What waits for children and reads their pipes. Nothing of it refers to the loop once it is closed."""
+
+    def __init__(self, loop: pyev.Loop, children: Children, take: Callable[[bytes], object]) -> None:
+        self._loop, self._children, self._take = loop, children, take
+        self._watchers: dict[pyev.Child | pyev.Io, Any] = {}
+        """Each with the pipe that it is for, if it is for one."""
+
+    def start_one(self) -> None:
+        child = self._children.start()
+        if child is None:
+            return
+        self._start(pyev.Child(child.pid, False, self._loop, self._ended), None)
+        if child.stdout is not None:
+            self._start(pyev.Io(child.stdout, pyev.EV_READ, self._loop, self._readable), child.stdout)
+
+    def _start(self, watcher: pyev.Child | pyev.Io, pipe: Any) -> None:
+        self._watchers[watcher] = pipe
+        watcher.start()
+
+    def _ended(self, watcher: pyev.Child, _events: int) -> None:
+        self._forget(watcher)
+        self._children.ended(watcher.rpid, watcher.rstatus)
+        self.start_one()
+        self._stop_if_over()
+
+    def _readable(self, watcher: pyev.Io, _events: int) -> None:
+        if data := os.read(watcher.fd, READ_BYTES):
+            self._take(data)
+        else:
+            self._forget(watcher)
+            self._stop_if_over()
+
+    def _stop_if_over(self) -> None:
+        if not self._watchers:
+            self._loop.stop()
+
+    def _forget(self, watcher: pyev.Child | pyev.Io) -> None:
+        watcher.stop()
+        if (pipe := self._watchers.pop(watcher)) is not None:
+            pipe.close()
+
+    def close(self) -> None:
+        for watcher in tuple(self._watchers):
+            self._forget(watcher)
+        del self._loop
 
 
 class _Connection:

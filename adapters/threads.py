@@ -73,17 +73,24 @@ import contextlib
 import platform
 import selectors
 import socket
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from crossloop.api import (
     AdapterAbout,
+    AddressLookups,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
+    FileReads,
     PushApplication,
     PushServer,
     StreamApplication,
@@ -121,12 +128,19 @@ Serve = Callable[[socket.socket, "_Crew"], None]
 """Serves one connection to its end, in a thread of its own."""
 
 
-class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
+Given = TypeVar("Given")
+Done = TypeVar("Done")
+
+
+class Adapter(
+    StreamServer, TlsServer, PushServer, Datagrams, Tasks, ChildProcesses, FileReads, AddressLookups
+):
     """`threading.Thread` and blocking sockets."""
 
     lacks: ClassVar[Mapping[str, str]] = {
         "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready",
         "Turns": "threads take no turns: the kernel and the interpreter's lock decide who goes on",
+        "Signals": "the kernel chooses the thread that a signal interrupts; Python runs its handler in the main one",
     }
 
     def __init__(self) -> None:
@@ -256,6 +270,32 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks):
             finally:
                 self._crew = _Crew()
         crew.raise_failure()
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        def run(command: Sequence[str]) -> int:
+            return subprocess.run(command, stdin=DEVNULL, stdout=DEVNULL, check=False).returncode
+
+        return _all_of(run, commands, at_a_time)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        with subprocess.Popen(command, stdin=DEVNULL, stdout=PIPE, bufsize=0) as child:
+            assert child.stdout is not None
+            try:
+                while data := child.stdout.read(READ_BYTES):
+                    take(data)
+            except BaseException:
+                child.kill()
+                raise
+        return child.returncode
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        return _all_of(lambda path: Path(path).read_bytes(), paths, at_a_time)
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        return [
+            [address for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+            for _ in range(times)
+        ]
 
     def _serve(self, listener: socket.socket, stop: socket.socket, serve: Serve) -> None:
         failed, alarm = socket.socketpair()
@@ -480,6 +520,14 @@ class _Pushing:
     def _break(self) -> None:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+
+
+def _all_of(do: Callable[[Given], Done], given: Sequence[Given], at_a_time: int) -> list[Done]:
+    """What *do* returns for each of *given*, *at_a_time* at once: in so many threads, or in this one."""
+    if at_a_time == 1:
+        return [do(each) for each in given]
+    with ThreadPoolExecutor(at_a_time) as threads:
+        return list(threads.map(do, given))
 
 
 def _send_nothing_to(endpoint: socket.socket) -> None:

@@ -21,6 +21,9 @@ tornado uses what serves `add_reader`, `call_later` and `call_soon_threadsafe`: 
 **Limits.** As `tornado`: out of descriptors the loop would spin, so the listener is taken out for a second.
 """
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import uvloop
 
 from crossloop.api import AdapterAbout, Facts
@@ -43,6 +46,10 @@ ABOUT = AdapterAbout(
 
 class Adapter(TornadoLoop):
     """tornado's API on uvloop's libuv."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        "ChildProcesses": "tornado hears of children by SIGCHLD, for which uvloop lets nobody else have a handler"
+    }
 
     def __init__(self) -> None:
         super().__init__(uvloop.new_event_loop())

@@ -35,6 +35,9 @@ EXPECTATIONS = known_limits(SUITE)
 BROKEN = load_suite([Path(__file__).parent / "broken_suite"])
 
 
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="the mutant's loop has neither there")
+
+
 def described(record: CheckRecord) -> str:
     return (
         f"{record.adapter} {record.behaviour}: {record.outcome}\n"
@@ -102,6 +105,26 @@ def broken(
         ("silent", "callbacks-exceptions", "run() returned"),
         ("busy", "callbacks-idle", " of 200 ms"),
         ("no-turn", "turns-one-by-one", "ahead of another, at the most: 20"),
+        pytest.param("deaf-to-one", "signals-each", "one was not within 5 s", marks=POSIX),
+        pytest.param(
+            "sleepy-handler",
+            "signals-while-idle",
+            "one was not within 5 s",
+            marks=(POSIX, pytest.mark.campaign),
+        ),
+        pytest.param("silent", "signals-exception", "it returned", marks=POSIX),
+        pytest.param("keeping-handler", "signals-default-again", "handler of the signal: ", marks=POSIX),
+        pytest.param("mixed-statuses", "children-statuses", "statuses: [77, 70", marks=POSIX),
+        pytest.param("unsigned", "children-signal", "statuses: [15]", marks=POSIX),
+        pytest.param("crowd", "children-at-a-time", " s", marks=POSIX),
+        pytest.param("silent-start", "children-none", "it returned", marks=POSIX),
+        pytest.param("cut-output", "children-output", "bytes, from byte ", marks=POSIX),
+        pytest.param("orphans", "children-take-raises", "one is alive", marks=POSIX),
+        pytest.param("leaky-children", "children-leave-nothing", "socket:", marks=POSIX),
+        ("cut-files", "files-whole", "sizes: [0, 1, 4095, 4096, 4097, 65536, 65536, 65536]"),
+        ("quiet-files", "files-none", "it returned"),
+        ("swapped-port", "addresses-numeric", "addresses of 127.0.0.1: [[('127.0.0.1', 26386)]"),
+        ("quiet-lookups", "addresses-none", "it returned []"),
         ("no-turn", "turns-let-others-in", "what had no turn beside the task: ['a socket', 'a timer']"),
         ("partial-send", "tasks-large-to-slow", "end of file"),
         ("early-end", "tasks-many", "tasks answered"),
@@ -133,6 +156,14 @@ def test_behaviours_can_fail(
     assert (record.outcome, record.as_expected) == ("failed", False), described(record)
     assert actual in record.actual
     assert record.expected
+
+
+@POSIX
+@pytest.mark.campaign
+def test_reading_a_file_in_the_loop_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the first of two pipes never comes to the second."""
+    (record,) = broken("reading-in-the-loop", monkeypatch, "files-at-once", limit_s=3.0)
+    assert (record.outcome, record.as_expected) == ("timed-out", False), described(record)
 
 
 def test_the_mutant_works_without_a_mutation(monkeypatch: pytest.MonkeyPatch) -> None:

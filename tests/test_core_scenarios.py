@@ -1,28 +1,46 @@
 """The loop's core as scenarios, on asyncio's loop, and what each check says when something of it is broken."""
 
-from collections.abc import Callable, Iterator, Mapping
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from adapters.asyncio_select import Adapter as SelectAdapter
-from crossloop.api import CheckFailedError
+from crossloop.api import CheckFailedError, styles_of
+from crossloop.api.levels import lacks_of
 from crossloop.idioms.asyncio_ import AsyncioLoop
-from scenarios import call_soon, call_soon_threadsafe, cascade, spawn_task, yield_
+from crossloop.worker.working import with_children
+from scenarios import (
+    call_soon,
+    call_soon_threadsafe,
+    cascade,
+    file_read,
+    getaddrinfo,
+    signals,
+    spawn_task,
+    subprocess_,
+    subprocess_pipe,
+    yield_,
+)
 from tests.workloads import Opened, nth
 
 SOON = {"callbacks": 50, "arguments": 0}
 SOON_WITH_ARGUMENTS = {"callbacks": 50, "arguments": 1}
 CHAINS = {"chains": 5}
 AT_A_TIME = {"at_a_time": 10}
+FILES = {"size": 5000, "at_a_time": 3}
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a selector's loop has neither there")
 Change = Callable[[Callable[..., object], tuple[Any, ...]], object]
 
 
 @pytest.fixture
 def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncioLoop]:
     """asyncio on a selector; what is lost is given up after a moment."""
-    for module in (call_soon, call_soon_threadsafe, cascade):
+    for module in (call_soon, call_soon_threadsafe, cascade, signals):
         monkeypatch.setattr(module, "_LIMIT_S", 0.2)
     opened = SelectAdapter()
     yield opened
@@ -40,6 +58,13 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncioLoop]:
         pytest.param(yield_, {"tasks": 1}, 1000, id="yield"),
         pytest.param(yield_, {"tasks": 10}, 1000, id="yield-many"),
         pytest.param(spawn_task, {"tasks": 50}, 50, id="spawn-task"),
+        pytest.param(signals, {"sender": "callback"}, 200, id="signals", marks=POSIX),
+        pytest.param(signals, {"sender": "thread"}, 200, id="signals-from-a-thread", marks=POSIX),
+        pytest.param(subprocess_, {"at_a_time": 4}, 20, id="subprocess", marks=POSIX),
+        pytest.param(subprocess_pipe, {"mebibytes": 2}, 2, id="subprocess-pipe", marks=POSIX),
+        pytest.param(file_read, FILES, 50, id="file-read"),
+        pytest.param(getaddrinfo, {"family": "ipv4"}, 100, id="getaddrinfo"),
+        pytest.param(getaddrinfo, {"family": "ipv6"}, 100, id="getaddrinfo-6"),
     ],
 )
 def test_each_operation_is_counted(
@@ -181,3 +206,129 @@ def test_a_task_that_never_ran(adapter: AsyncioLoop) -> None:
         pytest.raises(CheckFailedError, match="of 50 tasks 49 ran, 0 of them once more"),
     ):
         opened.repeat()
+
+
+@POSIX
+@pytest.mark.parametrize("sender", ["callback", "thread"])
+def test_a_signal_that_is_lost(adapter: AsyncioLoop, sender: str) -> None:
+    hear, is_it = adapter.hear_signals, nth(100)
+
+    def hear_others(number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        hear(number, begin, lambda: not is_it() and heard())
+
+    adapter.hear_signals = hear_others  # type: ignore[method-assign]
+    with (
+        Opened(signals, adapter, {"sender": sender}) as opened,
+        pytest.raises(
+            CheckFailedError, match=r"99 of 200 signals were heard, the next one not within 0\.2 s"
+        ),
+    ):
+        opened.repeat()
+
+
+Changed = Callable[[list[Any]], Sequence[Any]]
+
+
+@pytest.mark.parametrize(
+    ("module", "parameters", "member", "change", "words"),
+    [
+        pytest.param(
+            subprocess_,
+            {"at_a_time": 2},
+            "run_children",
+            lambda found: [*found[:3], found[4], found[3], *found[5:]],
+            "20 of 20 children ended; number 3 with status 4, expected another",
+            id="subprocess-crossed",
+            marks=POSIX,
+        ),
+        pytest.param(
+            subprocess_,
+            {"at_a_time": 2},
+            "run_children",
+            lambda found: found[:-1],
+            "19 of 20 children ended",
+            id="subprocess-lost",
+            marks=POSIX,
+        ),
+        pytest.param(
+            file_read,
+            FILES,
+            "read_files",
+            lambda found: [found[1], found[0], *found[2:]],
+            "file 0 was read as 5000 bytes that are not its content",
+            id="file-crossed",
+        ),
+        pytest.param(
+            file_read,
+            FILES,
+            "read_files",
+            lambda found: [*found[:7], found[7][:-1], *found[8:]],
+            "file 7 was read as 4999 bytes",
+            id="file-cut",
+        ),
+        pytest.param(
+            getaddrinfo,
+            {"family": "ipv4"},
+            "look_up",
+            lambda found: [*found[:9], [("127.0.0.2", 4711)], *found[10:]],
+            r"lookup 9 gave \[\('127.0.0.2', 4711\)\], expected",
+            id="another-address",
+        ),
+    ],
+)
+def test_a_result_that_is_wrong(
+    adapter: AsyncioLoop,
+    module: ModuleType,
+    parameters: Mapping[str, Any],
+    member: str,
+    change: Changed,
+    words: str,
+) -> None:
+    plain = getattr(adapter, member)
+    setattr(adapter, member, lambda *arguments: change(list(plain(*arguments))))
+    with Opened(module, adapter, parameters) as opened, pytest.raises(CheckFailedError, match=words):
+        opened.repeat()
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda data: data[:-1], "of a child's output [0-9]+ bytes of 1048576 were read"),
+        (lambda data: data[:-1] + b"?", "of a child's output other bytes were read"),
+    ],
+    ids=["cut", "altered"],
+)
+def test_output_that_is_wrong(adapter: AsyncioLoop, change: Callable[[bytes], bytes], words: str) -> None:
+    plain = adapter.read_child
+    adapter.read_child = lambda command, take: plain(  # type: ignore[method-assign]
+        command, lambda data: take(change(data))
+    )
+    with (
+        Opened(subprocess_pipe, adapter, {"mebibytes": 1}) as opened,
+        pytest.raises(CheckFailedError, match=words),
+    ):
+        opened.repeat()
+
+
+@POSIX
+def test_the_cpu_time_of_children_counts() -> None:
+    """A child that computes for a tenth of a second, in a process that sleeps meanwhile."""
+    busy = "import time\nwhile time.process_time() < 0.1: pass"
+    clock = with_children(time.process_time_ns)
+    before, own_before = clock(), time.process_time_ns()
+    subprocess.run([sys.executable, "-S", "-c", busy], check=True)
+    own = time.process_time_ns() - own_before
+    assert clock() - before - own >= 90_000_000
+
+
+def test_a_level_that_extends_a_lacked_one_is_lacked_for_the_same_reason() -> None:
+    class Adapter(AsyncioLoop):
+        lacks: ClassVar[Mapping[str, str]] = {"Tasks": "nothing in it suspends", "FileReads": "no threads"}
+
+    offered = styles_of(Adapter)
+    assert {"Tasks", "Turns", "FileReads"}.isdisjoint(offered)
+    assert "Callbacks" in offered
+    assert lacks_of(Adapter) == {
+        "Tasks": "nothing in it suspends", "Turns": "nothing in it suspends", "FileReads": "no threads"
+    }  # fmt: skip

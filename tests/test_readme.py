@@ -162,6 +162,7 @@ def test_the_table_gives_the_levels_that_the_adapter_has(entry: AdapterEntry) ->
     short = {
         "StreamServer": "streams", "TlsServer": "tls", "PushServer": "push", "Datagrams": "datagrams",
         "Readiness": "readiness", "Callbacks": "callbacks", "Tasks": "tasks", "Turns": "turns",
+        "Signals": "signals", "ChildProcesses": "children", "FileReads": "files", "AddressLookups": "addresses",
         "NameResolution": "names",
     }  # fmt: skip
     levels = dict(rows())[entry.id][2]

@@ -249,6 +249,65 @@ class Turns(Tasks):
     well, however often a task gives way."""
 
 
+class Signals(Adapter):
+    """Signals that the loop hands on, by the library's own means."""
+
+    @abstractmethod
+    def hear_signals(self, number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        """Call *heard* for each arrival of the signal *number*, until it returns True.
+
+        *begin* is called once, when the signal is handled and the loop runs. Both are called by the loop, as its
+        callbacks are, and not by the interpreter in the middle of something. Arrivals between two calls are one. On
+        return the signal has the system's default handling again, as it must have had before. An exception of
+        either ends the call and is raised. To be called in the main thread. Raises `UnsupportedError` where the
+        platform or the library has no such signal.
+        """
+
+
+class ChildProcesses(Adapter):
+    """Programs as child processes: started, read from and waited for by the library's own means."""
+
+    @abstractmethod
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        """Run each of *commands*, at most *at_a_time* at once; returns their exit statuses, in the order of *commands*.
+
+        The status of one that a signal ended is the signal's number below zero, as in `subprocess`. They have no
+        input, and their standard output goes nowhere. All are waited for. Raises `OSError` for one that cannot be
+        started.
+        """
+
+    @abstractmethod
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        """Run *command* and hand what it writes to its standard output to *take*, piece by piece; returns its status.
+
+        Pieces are as large as the library makes them. An exception of *take* is raised once the child has been
+        ended and waited for.
+        """
+
+
+class FileReads(Adapter):
+    """Files that are read while the loop goes on, by the way that the library's documentation names."""
+
+    @abstractmethod
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        """Read each of *paths* whole, *at_a_time* at once; returns their contents in the order of *paths*.
+
+        Raises `OSError` for one that cannot be read.
+        """
+
+
+class AddressLookups(Adapter):
+    """What `getaddrinfo` is to a program of the library, in the library's own configuration."""
+
+    @abstractmethod
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        """Look up *host* and *port* for streams, *times* times, one after another; returns the addresses of each.
+
+        An address is as a socket takes it: host, port, and for IPv6 two numbers more. Raises `socket.gaierror` for a
+        name that has none.
+        """
+
+
 class NameResolution(Adapter):
     """Host names to addresses by the library's own resolvers; its styles are those beside c-ares on readiness."""
 
@@ -273,6 +332,10 @@ _LEVELS: tuple[type[Adapter], ...] = (
     Callbacks,
     Tasks,
     Turns,
+    Signals,
+    ChildProcesses,
+    FileReads,
+    AddressLookups,
     NameResolution,
 )
 
@@ -284,15 +347,20 @@ LEVEL_NAMES = tuple(level.__name__ for level in _LEVELS)
 def lacks_of(adapter: type[Adapter]) -> dict[str, str]:
     """Level → why, of each that an adapter's class does not offer and says why of. A level that extends one which is
     lacked (`Callbacks` extends `Readiness`) is lacked for the same reason, unless it has its own."""
-    whys: dict[str, str] = {}
-    for level in _LEVELS:
-        reasons = (adapter.lacks.get(kind.__name__, "") for kind in level.__mro__)
-        if not issubclass(adapter, level) and (why := next(filter(None, reasons), "")):
-            whys[level.__name__] = why
-    return whys
+    offered = styles_of(adapter)
+    whys = {level.__name__: _why_lacking(adapter, level) for level in _LEVELS}
+    return {name: why for name, why in whys.items() if why and name not in offered}
 
 
 def styles_of(adapter: type[Adapter]) -> dict[str, tuple[str, ...]]:
     """Level → styles, of each level that an adapter's class offers and does not lack, in the order of this module."""
-    inherited = [level.__name__ for level in _LEVELS if issubclass(adapter, level)]
-    return {name: adapter.styles.get(name, ("native",)) for name in inherited if name not in adapter.lacks}
+    offered = [
+        level.__name__ for level in _LEVELS if issubclass(adapter, level) and not _why_lacking(adapter, level)
+    ]
+    return {name: adapter.styles.get(name, ("native",)) for name in offered}
+
+
+def _why_lacking(adapter: type[Adapter], level: type[Adapter]) -> str:
+    """What the adapter's class says of *level*, or of one that it extends; empty where it says nothing."""
+    reasons = (adapter.lacks.get(kind.__name__, "") for kind in level.__mro__)
+    return next(filter(None, reasons), "")

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from crossloop.api.exchange import Exchange
 from crossloop.api.http import HttpSite
@@ -44,6 +44,9 @@ class Workload(ABC):
     Only `run` lies inside the timed region; what it needs is built before, what it did is judged after.
     Made inside the worker process, after the adapter.
     """
+
+    counts_children: ClassVar[bool] = False
+    """Whether the CPU time of child processes that end within `run`, and are waited for, is part of its cost."""
 
     def __init__(self, adapter: Adapter, style: str, parameters: Parameters, server: tuple[str, int] | None):
         """*server*: address of the scenario's companion process, None without one."""

@@ -27,7 +27,8 @@ from crossloop.worker.serving import METHODS
 
 ENTRIES = {
     **METHODS, "Readiness": "run", "Callbacks": "run", "Tasks": "run_main", "Turns": "run_main",
-    "NameResolution": "resolve",
+    "Signals": "hear_signals", "ChildProcesses": "run_children", "FileReads": "read_files",
+    "AddressLookups": "look_up", "NameResolution": "resolve",
 }  # fmt: skip
 """Level → the member that enters it."""
 

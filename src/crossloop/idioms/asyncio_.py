@@ -20,33 +20,54 @@ import operator
 import platform
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
 
 from crossloop.api import (
+    AddressLookups,
     Callback,
     Callbacks,
+    ChildProcesses,
     Datagrams,
     Facts,
+    FileReads,
     HttpFacts,
     HttpServer,
     NameResolution,
     PushServer,
+    Signals,
     StreamServer,
     TlsServer,
     Turns,
+    UnsupportedError,
     module_file,
     unsupported,
 )
 from crossloop.idioms import asyncio_http
+from crossloop.idioms.asyncio_children import child_read, child_run
 from crossloop.idioms.asyncio_datagrams import DATAGRAM_SERVERS
 from crossloop.idioms.asyncio_streams import SERVERS, Serve
 from crossloop.idioms.glibc_resolver import point_this_thread_at
 
+Given = TypeVar("Given")
+Done = TypeVar("Done")
+
 
 class AsyncioLoop(
-    StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Callbacks, Turns, NameResolution
+    StreamServer,
+    TlsServer,
+    PushServer,
+    HttpServer,
+    Datagrams,
+    Callbacks,
+    Turns,
+    Signals,
+    ChildProcesses,
+    FileReads,
+    AddressLookups,
+    NameResolution,
 ):
     """An adapter on *loop*, which it owns from now on. Subclasses add `facts`."""
 
@@ -129,6 +150,76 @@ class AsyncioLoop(
     def run_main(self, main: Coroutine[Any, Any, None]) -> None:
         self.spawn(main)
         self._run()
+
+    def hear_signals(self, number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        """`add_signal_handler`."""
+
+        handled = True
+
+        def arrived() -> None:
+            if heard():
+                end()
+
+        def end() -> None:
+            nonlocal handled
+            handled = False
+            self.loop.remove_signal_handler(number)
+            self.stop()
+
+        try:
+            self.loop.add_signal_handler(number, arrived)
+        except NotImplementedError as error:
+            raise UnsupportedError(f"{type(self.loop).__name__} has no add_signal_handler here") from error
+        try:
+            self.call_soon(begin)
+            self._run()
+        finally:
+            if handled:  # there was an exception; and uvloop removes none while it does not run
+                self.call_soon(end)
+                self.run_forever()
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        return self._all_of(self.run_child, commands, at_a_time)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        return self._all_of(lambda one: self.read_from_child(one, take), [command], 1)[0]
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        """`run_in_executor`, whose documentation has reading a file as its example; the loop's default executor."""
+        return self._all_of(lambda path: self.loop.run_in_executor(None, _content, path), paths, at_a_time)
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        return self._all_of(lambda _: self.socket_addresses(host, port), range(times), 1)
+
+    async def run_child(self, command: Sequence[str]) -> int:
+        """Run one command and return its status."""
+        return await child_run(command)
+
+    async def read_from_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        """Run one command, hand on what it writes, and return its status."""
+        return await child_read(command, take)
+
+    async def socket_addresses(self, host: str, port: int) -> Sequence[tuple[Any, ...]]:
+        """`loop.getaddrinfo`."""
+        found = await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [address for *_, address in found]
+
+    def _all_of(
+        self, do: Callable[[Given], Awaitable[Done]], given: Sequence[Given], at_a_time: int
+    ) -> list[Done]:
+        """What *do* returns for each of *given*, at most *at_a_time* at once."""
+        done: dict[int, Done] = {}
+        places = iter(range(len(given)))
+
+        async def take_places() -> None:
+            for place in places:
+                done[place] = await do(given[place])
+
+        async def main() -> None:
+            await asyncio.gather(*(take_places() for _ in range(min(at_a_time, len(given)))))
+
+        self.run_main(main())
+        return [done[place] for place in range(len(given))]
 
     def resolve(
         self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
@@ -218,6 +309,10 @@ class AsyncioLoop(
                     answers[name] = int(error.errno or 0)
 
         await asyncio.gather(*(take_names() for _ in range(in_flight)))
+
+
+def _content(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 class StandardLoop(AsyncioLoop):

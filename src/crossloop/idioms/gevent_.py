@@ -45,8 +45,9 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import gevent
 from gevent.baseserver import BaseServer
@@ -58,15 +59,19 @@ from gevent.server import StreamServer as GeventStreamServer
 from gevent.socket import wait_read
 
 from crossloop.api import (
+    AddressLookups,
     Callback,
     Callbacks,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
+    FileReads,
     NameResolution,
     PushApplication,
     PushServer,
     Receive,
+    Signals,
     StreamApplication,
     StreamServer,
     TlsServer,
@@ -83,7 +88,23 @@ _READ = 1
 _WRITE = 2
 
 
-class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Callbacks, Turns, NameResolution):
+Given = TypeVar("Given")
+Done = TypeVar("Done")
+
+
+class GeventHub(
+    StreamServer,
+    TlsServer,
+    PushServer,
+    Datagrams,
+    Callbacks,
+    Turns,
+    Signals,
+    ChildProcesses,
+    FileReads,
+    AddressLookups,
+    NameResolution,
+):
     """An adapter on the calling thread's hub, which it makes with the loop named *loop_name*.
 
     The names are those of `gevent.config.loop`. Nothing is read from or left in the environment, and nothing
@@ -366,6 +387,88 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Callbacks, Turns
                 while self._not_started:
                     self._not_started.pop().close()
 
+    # Signals, children, files, addresses
+
+    def hear_signals(self, number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        """`gevent.signal_handler`, which calls in a greenlet of its own."""
+
+        def arrived() -> None:
+            if heard():
+                self.stop()
+
+        handler = gevent.signal_handler(number, arrived)
+        try:
+            self.loop.run_callback(begin)
+            self.run()
+        finally:
+            handler.cancel()
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        from gevent.subprocess import DEVNULL, Popen
+
+        def run(command: Sequence[str]) -> int:
+            status: int = Popen(command, stdin=DEVNULL, stdout=DEVNULL).wait()
+            return status
+
+        return self._all_of(run, commands, at_a_time)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        from gevent.subprocess import DEVNULL, PIPE, Popen
+
+        def read(command: Sequence[str]) -> int:
+            with Popen(command, stdin=DEVNULL, stdout=PIPE) as child:
+                try:
+                    while data := child.stdout.read1(READ_BYTES):
+                        take(data)
+                except BaseException:
+                    child.kill()
+                    raise
+            status: int = child.returncode
+            return status
+
+        return self._all_of(read, [command], 1)[0]
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        """The hub's thread pool: a file is always ready, and its greenlet would block all others."""
+        apply = self.hub.threadpool.apply
+
+        def read(path: str) -> bytes:
+            content = apply(_content, (path,))
+            if isinstance(content, OSError):
+                raise content
+            return cast(bytes, content)
+
+        return self._all_of(read, paths, at_a_time)
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        """`gevent.socket.getaddrinfo`, by the resolver that the hub was made with."""
+        from gevent.socket import getaddrinfo
+
+        def look(_time: int) -> Sequence[tuple[Any, ...]]:
+            return [address for *_, address in getaddrinfo(host, port, 0, socket.SOCK_STREAM)]
+
+        return self._all_of(look, range(times), 1)
+
+    def _all_of(self, do: Callable[[Given], Done], given: Sequence[Given], at_a_time: int) -> list[Done]:
+        """What *do* returns for each of *given*, in at most *at_a_time* greenlets."""
+        errors: list[Exception] = []
+
+        def attempt(each: Given) -> Any:
+            try:
+                return None if errors else do(each)
+            except Exception as error:  # raised below: what a greenlet raises, the hub hears of as well
+                errors.append(error)
+
+        pool = Pool(at_a_time)
+        with self._failures_raised():
+            try:
+                done: list[Done] = pool.map(attempt, given)
+            finally:
+                pool.kill()
+        if errors:
+            raise errors[0]
+        return done
+
     # Names
 
     def resolve(
@@ -384,6 +487,14 @@ class GeventHub(StreamServer, TlsServer, PushServer, Datagrams, Callbacks, Turns
         self._waker.close()
         del self.hub.handle_error
         self.hub.destroy(destroy_loop=True)
+
+
+def _content(path: str) -> bytes | OSError:
+    """In a thread of the pool, which would tell the hub of an error that is raised."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        return error
 
 
 def _converse(connection: Any, receive: Receive) -> None:

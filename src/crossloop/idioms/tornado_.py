@@ -28,19 +28,22 @@ and every callback goes through one more frame of Python. What is tornado's:
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import tornado
 from tornado import gen
 from tornado.ioloop import IOLoop, PeriodicCallback
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.log import app_log, gen_log
-from tornado.netutil import DefaultExecutorResolver
+from tornado.netutil import DefaultExecutorResolver, Resolver
 from tornado.tcpserver import TCPServer
 
 from crossloop.api import (
@@ -48,6 +51,7 @@ from crossloop.api import (
     DatagramApplication,
     Facts,
     Send,
+    UnsupportedError,
     module_file,
 )
 from crossloop.idioms.accepting import ASYNCIO_PAUSE_S, AcceptFailure, accept_failure
@@ -133,6 +137,41 @@ class TornadoLoop(AsyncioLoop):
         found = await self._resolver.resolve(name, 0, socket.AF_INET)
         return [str(address[0]) for _family, address in found]
 
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        with _hearing_of_children():
+            return super().run_children(commands, at_a_time)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        with _hearing_of_children():
+            return super().read_child(command, take)
+
+    async def run_child(self, command: Sequence[str]) -> int:
+        from tornado.process import Subprocess  # needs fcntl
+
+        child = Subprocess(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return await child.wait_for_exit(raise_error=False)
+
+    async def read_from_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        from tornado.process import Subprocess  # needs fcntl
+
+        child = Subprocess(command, stdin=subprocess.DEVNULL, stdout=Subprocess.STREAM)
+        try:
+            while True:
+                take(await child.stdout.read_bytes(READ_BYTES, partial=True))
+        except StreamClosedError:
+            pass
+        except BaseException:
+            child.proc.kill()
+            await child.wait_for_exit(raise_error=False)
+            raise
+        finally:
+            child.stdout.close()
+        return await child.wait_for_exit(raise_error=False)
+
+    async def socket_addresses(self, host: str, port: int) -> Sequence[tuple[Any, ...]]:
+        """`Resolver()`, as the program configured it."""
+        return [address for _family, address in await Resolver().resolve(host, port)]
+
     def network_trouble(self, error: OSError) -> None:
         """Rest from accepting when descriptors or memory ran out."""
         if self._server is not None and accept_failure(error) is AcceptFailure.ROOM:
@@ -179,6 +218,23 @@ class TornadoLoop(AsyncioLoop):
             await readable(stop)
         finally:
             self.io_loop.remove_handler(endpoint)
+
+
+@contextlib.contextmanager
+def _hearing_of_children() -> Iterator[None]:
+    """With `Subprocess`'s handler of SIGCHLD, without which it hears of no end."""
+    if sys.platform == "win32":
+        raise UnsupportedError("tornado.process needs fcntl and SIGCHLD, which Windows has not")
+    from tornado.process import Subprocess
+
+    try:
+        Subprocess.initialize()
+    except RuntimeError as error:  # uvloop's
+        raise UnsupportedError(f"tornado.process needs SIGCHLD, and its loop says: {error}") from error
+    try:
+        yield
+    finally:
+        Subprocess.uninitialize()
 
 
 class _Server(TCPServer):

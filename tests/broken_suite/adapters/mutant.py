@@ -11,6 +11,7 @@ import faulthandler
 import itertools
 import os
 import select
+import signal
 import socket
 import ssl
 import sys
@@ -18,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from crossloop.api import (
@@ -332,6 +334,125 @@ def forgetful_soon(adapter: Adapter) -> None:
     adapter.call_soon = soon_once
 
 
+def deaf_to_one(adapter: Adapter) -> None:
+    """Not hear one signal in seven."""
+    hear, counter = adapter.hear_signals, itertools.count(1)
+
+    def hear_most(number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        hear(number, begin, lambda: next(counter) % 7 != 0 and heard())
+
+    adapter.hear_signals = hear_most  # type: ignore[method-assign]
+
+
+def sleepy_handler(adapter: Adapter) -> None:
+    """Handle signals by a function that does not wake the loop, which something else does late."""
+
+    def hear(number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        def arrived() -> None:
+            if heard():
+                adapter.loop.stop()
+
+        before = signal.signal(number, lambda *_: adapter.loop.call_soon(arrived))
+        timer = adapter.loop.call_later(5.5, lambda: None)
+        adapter.loop.call_soon(begin)
+        try:
+            adapter.run()
+        finally:
+            timer.cancel()
+            signal.signal(number, before)
+
+    adapter.hear_signals = hear  # type: ignore[method-assign]
+
+
+def keeping_handler(adapter: Adapter) -> None:
+    """Leave the handler of the signal in place."""
+    hear = adapter.hear_signals
+
+    def hear_and_keep(number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        hear(number, begin, heard)
+        adapter.loop.add_signal_handler(number, lambda: None)
+
+    adapter.hear_signals = hear_and_keep  # type: ignore[method-assign]
+
+
+class Parent(Adapter):
+    """Children that are run with `statuses`, `more` and `read` in between."""
+
+    mutation = ""
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        if self.mutation == "leaky-children":
+            KEPT.append(socket.socketpair())
+        statuses = list(
+            super().run_children(commands, at_a_time * 9 if self.mutation == "crowd" else at_a_time)
+        )
+        return {"mixed-statuses": statuses[::-1], "unsigned": [abs(one) for one in statuses]}.get(
+            self.mutation, statuses
+        )
+
+    async def run_child(self, command: Sequence[str]) -> int:
+        try:
+            return await super().run_child(command)
+        except OSError:
+            if self.mutation == "silent-start":
+                return 127
+            raise
+
+    async def read_from_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        if self.mutation == "orphans":
+            child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            assert child.stdout is not None
+            KEPT_CHILDREN.append(child)
+            take(await child.stdout.read(10))
+        cut = self.mutation == "cut-output"
+        return await super().read_from_child(command, lambda data: take(data[:-1] if cut else data))
+
+
+KEPT_CHILDREN: list[asyncio.subprocess.Process] = []
+
+
+def parent(mutation: str) -> Callable[[Adapter], None]:
+    def change(adapter: Adapter) -> None:
+        adapter.__class__ = type("Mutant", (Parent,), {"mutation": mutation})
+
+    return change
+
+
+class Reader(Adapter):
+    """Files and lookups with a mistake."""
+
+    mutation = ""
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        if self.mutation == "reading-in-the-loop":
+            return [Path(path).read_bytes() for path in paths]
+        there = [path for path in paths if self.mutation != "quiet-files" or Path(path).exists()]
+        return [
+            content[:65536] if self.mutation == "cut-files" else content
+            for content in super().read_files(there, at_a_time)
+        ]
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        try:
+            found = super().look_up(host, port, times)
+        except socket.gaierror:
+            if self.mutation == "quiet-lookups":
+                return []
+            raise
+        if self.mutation == "swapped-port":
+            return [
+                [(name, port >> 8 | (port & 255) << 8, *rest) for name, port, *rest in one] for one in found
+            ]
+        return found
+
+
+def reader(mutation: str) -> Callable[[Adapter], None]:
+    def change(adapter: Adapter) -> None:
+        adapter.__class__ = type("Mutant", (Reader,), {"mutation": mutation})
+
+    return change
+
+
 async def no_turn() -> None:
     """Give way to nobody."""
 
@@ -425,6 +546,26 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "greedy-soon": greedy_soon,
     # turns
     "no-turn": lambda adapter: setattr(adapter, "turn", no_turn),
+    # signals, children, files, lookups
+    "deaf-to-one": deaf_to_one,
+    "sleepy-handler": sleepy_handler,
+    "keeping-handler": keeping_handler,
+    **{
+        name: parent(name)
+        for name in (
+            "mixed-statuses",
+            "unsigned",
+            "crowd",
+            "silent-start",
+            "cut-output",
+            "orphans",
+            "leaky-children",
+        )
+    },
+    **{
+        name: reader(name)
+        for name in ("cut-files", "quiet-files", "reading-in-the-loop", "swapped-port", "quiet-lookups")
+    },
     # tasks
     "partial-send": partial_send,
     "early-end": lambda adapter: setattr(adapter, "early_end", True),
