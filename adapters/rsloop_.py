@@ -6,7 +6,7 @@ its source wants Rust and what it takes from crates.io.
 **Waiting.** A thread of Rust's waits for each loop: by io_uring on Linux (6.1 or newer), by IOCP on Windows, by kqueue
 on macOS. Callbacks and tasks run on the thread that called `run_forever`.
 
-**Reading.** In that thread, for streams without TLS; up to 1 MiB a connection may wait for the program.
+**Reading.** In the thread that waits, for streams without TLS; up to 1 MiB a connection may wait for the program.
 
 **Writing.** A transport keeps at most 64 MiB of what its peer does not read.
 

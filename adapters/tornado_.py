@@ -20,7 +20,8 @@ at each tick; it keeps its phase and leaves out ticks that were missed.
 
 **Waking.** `IOLoop.add_callback`, which is asyncio's `call_soon_threadsafe`: a byte to a socket pair.
 
-**Signals.** As `asyncio`; `IOLoop.add_callback_from_signal` is the way from a handler to the loop.
+**Signals.** As `asyncio`: `add_signal_handler` of the loop below. `IOLoop.add_callback_from_signal` is deprecated since
+6.4.
 
 **Closing.** `IOStream.close` drops what was not sent; `TCPServer.stop` closes the listener alone. At a peer's
 close_notify it closes the socket without one of its own.

@@ -7,10 +7,10 @@ and timers are the same. `asyncio` is a reactor on asyncio's loop. A reactor tha
 (ReactorNotRestartable). One that was left by `crash` does, and Twisted's own test runner leaves its reactor so after
 each test. All levels here do the same, so that none is entered once.
 
-**Reading.** The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets
-the context of the log.
+**Reading.** The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets the
+context of the log.
 
-**Writing.** `transport.write` sends nothing. It keeps the data and asks for writability, so that an answer leaves in
+**Writing.** `transport.write` sends nothing at once: it keeps the data and asks for writability. So an answer leaves in
 the next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration.
 Backpressure is a *producer* that is registered with the transport: it is paused while more than 64 KiB wait. Here the
 transport is its own producer, and stops reading. Pushing is the same `write`.
@@ -28,12 +28,11 @@ that ask for it (`IHalfCloseableProtocol`). To others the peer's end of file is 
 is lost. A reactor has no way to be closed: its descriptors are freed here as Twisted's own tests do it.
 
 **Limits.** Exceptions of callbacks never come out of `run`. They are logged, and the connection or the watched
-descriptor is dropped. An observer of the log takes them here to where they are raised. Out of descriptors, a port
-gives up one that it keeps in reserve, accepts by it and closes at once: the client is refused, and does not wait. The
-style `select` knows descriptors below FD_SETSIZE alone, and closes what comes beyond. A port of datagrams takes 8 KiB
-of each unless it is told another size, as it is here. A bare socket has no calls to be awaited, so a task waits by
-`addReader` and `addWriter`. TLS is pyOpenSSL's in memory, wrapped around protocol and transport
-(`TLSMemoryBIOFactory`).
+descriptor is dropped. An observer of the log takes them here to where they are raised. Out of descriptors, a port gives
+up one that it keeps in reserve, accepts by it and closes at once: the client is refused, and does not wait. The style
+`select` knows descriptors below FD_SETSIZE alone, and closes what comes beyond. A port of datagrams takes 8 KiB of each
+unless it is told another size, as it is here. A bare socket has no calls to be awaited, so a task waits by `addReader`
+and `addWriter`. TLS is pyOpenSSL's in memory, wrapped around protocol and transport (`TLSMemoryBIOFactory`).
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """veloxloop: asyncio's API in Rust on io_uring, which tells of readiness here and seldom of completed reads.
 
-**Waiting.** One io_uring of 256 entries. Each watched descriptor is a poll operation (IORING_OP_POLL_ADD) that is made
-anew after each event, so one `io_uring_enter` a turn does what `epoll_wait` and `epoll_ctl` do elsewhere. Without a
-timer a wait ends after 10 ms: an idle process wakes some hundred times a second.
+**Waiting.** One io_uring of 256 entries on Linux, for readiness. Each watched descriptor is a poll operation
+(IORING_OP_POLL_ADD) that is made anew after each event, so one `io_uring_enter` a turn does what `epoll_wait` and
+`epoll_ctl` do elsewhere. Without a timer a wait ends after 10 ms: an idle process wakes some hundred times a second.
 
 **Reading.** A stream that is ready is read by recvfrom(2), once a turn, for `data_received`. `sock_recv` tries at once
 and else submits a receive to the ring.
@@ -10,7 +10,7 @@ and else submits a receive to the ring.
 **Writing.** `transport.write` calls sendto(2) at once and keeps what the kernel did not take. `sock_sendall` tries at
 once as well.
 
-**Timers.** They are kept in Rust, and their callbacks run before those of `call_soon`. They come 0.03 to 0.2 ms late.
+**Timers.** Timers are kept in Rust, and their callbacks run before those of `call_soon`. They come 0.03 to 0.2 ms late.
 An infinite delay calls at once. What a callback cancels that was due in the same turn is called all the same.
 
 **Waking.** `call_soon_threadsafe` writes an eventfd.
