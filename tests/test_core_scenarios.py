@@ -323,7 +323,7 @@ def test_the_cpu_time_of_children_counts() -> None:
 
 
 def test_a_level_that_extends_a_lacked_one_is_lacked_for_the_same_reason() -> None:
-    class Adapter(AsyncioLoop):
+    class Adapter(SelectAdapter):
         lacks: ClassVar[Mapping[str, str]] = {"Tasks": "nothing in it suspends", "FileReads": "no threads"}
 
     offered = styles_of(Adapter)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from subprocess import DEVNULL, PIPE
 
 from crossloop.api import UnsupportedError
-from crossloop.idioms.asyncio_streams import READ_BYTES
+from crossloop.idioms.sizes import READ_BYTES
 
 
 async def child_run(command: Sequence[str]) -> int:
