@@ -80,8 +80,8 @@ def control_of(adapter: str, style: str) -> Row | None:
             words = "gevent_echo.py crossloop.bindings.gevent_libevent.loop"
         case "twisted" | "eventlet":
             words = f"{adapter}_echo.py {style}"
-        case "pyev":
-            words = "pyev_echo.py"
+        case "pyev" | "trio" | "curio":
+            words = f"{adapter}_echo.py"
         case "libevent":
             words = f"libevent_echo.py {style}"
         case _:
