@@ -54,3 +54,13 @@ def on_gevent() -> Answer:
         return [child.wait() for child in children]
 
     return verdict(start_and_wait)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> list[int]:
+        children = [await trio.lowlevel.open_process(command(number)) for number in range(CHILDREN)]
+        return [await child.wait() for child in children]
+
+    return verdict(lambda: trio.run(main))

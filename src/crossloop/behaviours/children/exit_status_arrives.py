@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
@@ -59,6 +60,31 @@ def on_gevent() -> Answer:
     waits = cooperative.Popen(WAITS, stdin=subprocess.PIPE)
     waits.terminate()
     return verdict([exits.wait(), waits.wait()])
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> list[int | None]:
+        async with trio.open_nursery() as nursery:
+            exits = await nursery.start(partial(trio.run_process, EXITS, check=False))
+            waits = await nursery.start(partial(trio.run_process, WAITS, stdin=subprocess.PIPE, check=False))
+            waits.terminate()
+        return [exits.returncode, waits.returncode]
+
+    return verdict(trio.run(main))
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.subprocess import Popen
+
+    async def main() -> list[int | None]:
+        exits, waits = Popen(EXITS), Popen(WAITS, stdin=subprocess.PIPE)
+        waits.terminate()
+        return [await exits.wait(), await waits.wait()]
+
+    return verdict(curio.run(main))
 
 
 def on_pyev() -> Answer:

@@ -74,3 +74,20 @@ def on_gevent() -> Answer:
     gc.collect()
     gevent.sleep(0.001)
     return verdict(raised, descriptors_open() - before)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        raised, before = 0, 0
+        for attempt in range(ATTEMPTS + 1):
+            try:
+                await trio.lowlevel.open_process(NOT_THERE, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+            except FileNotFoundError:
+                raised += attempt > 0
+            before = before or descriptors_open()
+        gc.collect()
+        return verdict(raised, descriptors_open() - before)
+
+    return trio.run(main)

@@ -67,3 +67,12 @@ def on_gevent() -> Answer:
         register(writing)
         Popen(CHILD).wait()
         return verdict(reading)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    with pipe() as (reading, writing):
+        register(writing)
+        trio.run(trio.run_process, CHILD)
+        return verdict(reading)

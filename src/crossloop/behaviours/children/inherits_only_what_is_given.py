@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,3 +70,11 @@ def on_gevent() -> Answer:
     _opened, name = marked_socket()
     listed, _errors = Popen(LISTS, stdout=PIPE).communicate()
     return verdict(listed, name)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    _opened, name = marked_socket()
+    listed = trio.run(partial(trio.run_process, LISTS, capture_stdout=True, check=False))
+    return verdict(listed.stdout or b"", name)

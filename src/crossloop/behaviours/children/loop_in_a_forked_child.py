@@ -85,6 +85,23 @@ def on_gevent() -> Answer:
     return verdict(status_of_child(in_child, gevent.os.fork))
 
 
+def on_trio() -> Answer:
+    """A run in the child has a loop of its own, if trio lets it begin within that of the parent."""
+    import trio
+
+    async def in_child() -> None:
+        mine, peers = trio.socket.socketpair()
+        await peers.send(b"x")
+        await mine.recv(1)
+        await trio.socket.getaddrinfo("127.0.0.1", "http")
+
+    async def main() -> int | None:
+        await trio.socket.getaddrinfo("127.0.0.1", "http")
+        return status_of_child(lambda: trio.run(in_child))
+
+    return verdict(trio.run(main))
+
+
 def on_readiness(adapter: Readiness) -> Answer:
     status = list[int | None]()
 

@@ -66,6 +66,31 @@ def on_gevent() -> Answer:
     return verdict([child.wait() for child in children])
 
 
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> list[int]:
+        reading, writing = os.pipe()
+        children = [await trio.lowlevel.open_process(command(number), stdin=reading) for number in EXPECTED]
+        os.close(writing)
+        return [await child.wait() for child in children]
+
+    return verdict(trio.run(main))
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.subprocess import Popen
+
+    async def main() -> list[int]:
+        reading, writing = os.pipe()
+        children = [Popen(command(number), stdin=reading) for number in EXPECTED]
+        os.close(writing)
+        return [await child.wait() for child in children]
+
+    return verdict(curio.run(main))
+
+
 def on_pyev() -> Answer:
     import pyev
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from functools import partial
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
@@ -38,3 +39,22 @@ def on_gevent() -> Answer:
 
     copied, _errors = Popen(COPIES, stdin=PIPE, stdout=PIPE).communicate(DATA)
     return verdict(copied)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    copied = trio.run(partial(trio.run_process, COPIES, stdin=DATA, capture_stdout=True))
+    return verdict(copied.stdout or b"")
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.subprocess import Popen
+
+    async def main() -> Answer:
+        copied, _errors = await Popen(COPIES, stdin=PIPE, stdout=PIPE).communicate(DATA)
+        return verdict(copied)
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
@@ -66,3 +67,16 @@ def on_gevent() -> Answer:
     copied, errors = Popen(READS, stdin=PIPE, stdout=PIPE, stderr=PIPE).communicate(b"text\n")
     written, more_errors = Popen(WRITES, stdout=PIPE, stderr=PIPE).communicate()
     return verdict(copied, written, errors + more_errors)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        captured = partial(trio.run_process, capture_stdout=True, capture_stderr=True, check=False)
+        reads = await captured(READS, stdin=b"text\n")
+        writes = await captured(WRITES)
+        errors = (reads.stderr or b"") + (writes.stderr or b"")
+        return verdict(reads.stdout or b"", writes.stdout or b"", errors)
+
+    return trio.run(main)

@@ -65,3 +65,21 @@ def on_gevent() -> Answer:
 
     children = [Popen(WRITES, stdout=PIPE, stderr=PIPE) for _ in range(CHILDREN)]
     return verdict([child.communicate() for child in children])
+
+
+def on_trio() -> Answer:
+    import trio
+
+    outputs = list[tuple[bytes, bytes]]()
+
+    async def one() -> None:
+        done = await trio.run_process(WRITES, capture_stdout=True, capture_stderr=True)
+        outputs.append((done.stdout or b"", done.stderr or b""))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for _ in range(CHILDREN):
+                nursery.start_soon(one)
+
+    trio.run(main)
+    return verdict(outputs)

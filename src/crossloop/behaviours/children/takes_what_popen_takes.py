@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,5 +85,16 @@ def on_gevent() -> Answer:
     def start(program: Path, *arguments: str, **of_popen: Any) -> bytes:
         output, _errors = Popen((program, *arguments), stdout=PIPE, **of_popen).communicate()
         return bytes(output)
+
+    return verdict(start)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    def start(program: Path, *arguments: str, **of_popen: Any) -> bytes:
+        command = (program, *arguments)
+        done = trio.run(partial(trio.run_process, command, capture_stdout=True, check=False, **of_popen))
+        return done.stdout or b""
 
     return verdict(start)

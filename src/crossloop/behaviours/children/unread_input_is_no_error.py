@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from functools import partial
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
@@ -42,3 +43,10 @@ def on_gevent() -> Answer:
     child.wait()
     output, _errors = child.communicate(DATA)
     return verdict(output, child.returncode)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    done = trio.run(partial(trio.run_process, SPEAKS, stdin=DATA, capture_stdout=True, check=False))
+    return verdict(done.stdout or b"", done.returncode)

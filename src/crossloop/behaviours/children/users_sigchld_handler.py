@@ -66,6 +66,23 @@ def on_gevent() -> Answer:
     return verdict(status, called=called.wait(1.0))
 
 
+def on_trio() -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has none of this")
+    import trio
+
+    async def main() -> Answer:
+        with trio.open_signal_receiver(signal.SIGCHLD) as signals:
+            child = await trio.lowlevel.open_process(CHILD)
+            with trio.fail_after(WAIT_S):
+                status = await child.wait()
+            with trio.move_on_after(1.0) as limit:
+                await anext(signals)
+        return verdict(status, called=not limit.cancelled_caught)
+
+    return trio.run(main)
+
+
 def on_pyev() -> Answer:
     if sys.platform == "win32":
         raise NotImplementedError("Windows has none of this")

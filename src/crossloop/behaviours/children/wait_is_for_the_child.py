@@ -83,3 +83,19 @@ def on_gevent() -> Answer:
     child.stdin.write(b"end\n")
     waiting.join(PATIENCE_S)
     return verdict(waiting.dead, grandchild)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        child = await trio.lowlevel.open_process(LEAVES_A_CHILD, stdin=PIPE, stdout=PIPE)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        grandchild = await child.stdout.receive_some()
+        await child.stdin.send_all(b"end\n")
+        with trio.move_on_after(PATIENCE_S) as limit:
+            await child.wait()
+        return verdict(not limit.cancelled_caught, bytes(grandchild))
+
+    return trio.run(main)

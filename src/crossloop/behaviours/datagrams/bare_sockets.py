@@ -29,3 +29,38 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         return answered(data == b"answer", "another datagram arrives")
 
     return run(new_loop, main)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own, plain_peer() as peer:
+            await own.bind(("127.0.0.1", 0))
+            await own.sendto(b"question", peer.getsockname())
+            _data, address = peer.recvfrom(100)
+            peer.sendto(b"answer", address)
+            data = b""
+            with trio.move_on_after(WAIT_S):
+                data, _address = await own.recvfrom(100)
+        return answered(data == b"answer", "another datagram arrives")
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio import socket as of_curio
+
+    async def main() -> Answer:
+        async with of_curio.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+            with plain_peer() as peer:
+                own.bind(("127.0.0.1", 0))
+                await own.sendto(b"question", peer.getsockname())
+                _data, address = peer.recvfrom(100)
+                peer.sendto(b"answer", address)
+                data, _address = await curio.timeout_after(WAIT_S, own.recvfrom, 100)
+        return answered(data == b"answer", "another datagram arrives")
+
+    answer: Answer = curio.run(main)
+    return answer

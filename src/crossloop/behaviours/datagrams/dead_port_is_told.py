@@ -50,3 +50,20 @@ def on_gevent() -> Answer:
                 return answered(True, "")
             sleep(0.01)
         return answered(False, "nobody is told")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sender:
+            await sender.connect(dead_address())
+            for _ in range(SENDS):
+                try:
+                    await sender.send(b"to nobody")
+                except ConnectionRefusedError:
+                    return answered(True, "")
+                await trio.sleep(0.01)
+            return answered(False, "nobody is told")
+
+    return trio.run(main)

@@ -62,3 +62,23 @@ def on_gevent() -> Answer:
         gevent.sleep(0.002)
     right = asking.result()
     return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def echo(bound: trio.socket.SocketType) -> None:
+        while True:
+            data, sender = await bound.recvfrom(100)
+            await bound.sendto(data, sender)
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as bound:
+            await bound.bind(("127.0.0.1", 0))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(echo, bound)
+                right = await trio.to_thread.run_sync(ask, bound.getsockname())
+                nursery.cancel_scope.cancel()
+        return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")
+
+    return trio.run(main)

@@ -35,3 +35,16 @@ def on_gevent() -> Answer:
         for data in (b"", b"after"):
             peer.sendto(data, server.address)
         return answered(arrived.get(timeout=WAIT_S) == b"", LOST)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as bound, plain_peer() as peer:
+            await bound.bind(("127.0.0.1", 0))
+            for data in (b"", b"after"):
+                peer.sendto(data, bound.getsockname())
+            return answered(await bound.recv(100) == b"", LOST)
+
+    return trio.run(main)

@@ -38,3 +38,15 @@ def on_gevent() -> Answer:
         for data in (b"", b"after"):
             sender.sendto(data, peer.getsockname())
         return verdict(peer.recv(100))
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+            for data in (b"", b"after"):
+                await sender.sendto(data, peer.getsockname())
+            return verdict(peer.recv(100))
+
+    return trio.run(main)

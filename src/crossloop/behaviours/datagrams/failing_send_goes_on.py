@@ -55,3 +55,21 @@ def on_gevent() -> Answer:
         return answered(
             peer.recv(100) == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}"
         )
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+            raised = ""
+            try:
+                await sender.sendto(b"refused", FORBIDDEN)
+            except OSError as error:
+                raised = type(error).__name__
+            await sender.sendto(b"alive", peer.getsockname())
+            return answered(
+                peer.recv(100) == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}"
+            )
+
+    return trio.run(main)

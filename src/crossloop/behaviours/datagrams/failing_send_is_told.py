@@ -38,3 +38,17 @@ def on_gevent() -> Answer:
         except OSError as error:
             return answered(True, "", f"raised {type(error).__name__}")
         return answered(False, "nobody is told")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sender:
+            try:
+                await sender.sendto(b"refused", FORBIDDEN)
+            except OSError as error:
+                return answered(True, "", f"raised {type(error).__name__}")
+            return answered(False, "nobody is told")
+
+    return trio.run(main)

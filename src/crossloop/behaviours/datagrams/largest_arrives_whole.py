@@ -37,3 +37,16 @@ def on_gevent() -> Answer:
         peer.sendto(LARGEST, server.address)
         data = arrived.get(timeout=WAIT_S)
     return answered(data == LARGEST, CUT, f"{len(data)} bytes")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as bound, plain_peer() as peer:
+            await bound.bind(("127.0.0.1", 0))
+            peer.sendto(LARGEST, bound.getsockname())
+            arrived = await bound.recv(len(LARGEST) + 1)
+        return answered(arrived == LARGEST, CUT, f"{len(arrived)} bytes")
+
+    return trio.run(main)

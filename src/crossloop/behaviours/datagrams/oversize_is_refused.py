@@ -49,3 +49,20 @@ def on_gevent() -> Answer:
             return answered(False, "nobody is told")
         sender.sendto(b"alive", peer.getsockname())
         return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+            try:
+                await sender.sendto(TOO_LARGE, peer.getsockname())
+            except OSError as error:
+                told = type(error).__name__
+            else:
+                return answered(False, "nobody is told")
+            await sender.sendto(b"alive", peer.getsockname())
+            return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
+
+    return trio.run(main)

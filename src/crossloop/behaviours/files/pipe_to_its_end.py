@@ -50,3 +50,25 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         return answered(bytes(protocol.data) == CONTENT, "something is lost", f"{len(protocol.data)} bytes")
 
     return run(new_loop, main)
+
+
+def on_trio() -> Answer:
+    import sys
+
+    if sys.platform == "win32":
+        raise NotImplementedError  # see ABOUT.platforms
+    import trio
+
+    async def main() -> Answer:
+        reading, writing = os.pipe()
+        aside(lambda: write(writing))
+        data = b""
+        with trio.move_on_after(WAIT_S) as limit:
+            async with trio.lowlevel.FdStream(reading) as stream:
+                async for piece in stream:
+                    data += piece
+        if limit.cancelled_caught:
+            return answered(False, "its end is not told", f"{len(data)} bytes")
+        return answered(data == CONTENT, "something is lost", f"{len(data)} bytes")
+
+    return trio.run(main)

@@ -53,3 +53,30 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         return answered(arrived == CONTENT, "something is lost", f"{len(arrived)} bytes")
 
     return run(new_loop, main)
+
+
+def on_trio() -> Answer:
+    import sys
+
+    if sys.platform == "win32":
+        raise NotImplementedError  # see ABOUT.platforms
+    import trio
+
+    async def main() -> Answer:
+        reading, writing = os.pipe()
+        stream, sent = trio.lowlevel.FdStream(writing), trio.Event()
+
+        async def send() -> None:
+            async with stream:
+                await stream.send_all(CONTENT)
+            sent.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send)
+            await trio.sleep(0.02)
+            if sent.is_set():
+                return answered(False, "it does not pause")
+            arrived = await trio.to_thread.run_sync(read, reading)
+        return answered(arrived == CONTENT, "something is lost", f"{len(arrived)} bytes")
+
+    return trio.run(main)

@@ -118,3 +118,45 @@ def on_gevent() -> Answer:
         lambda: over.wait(WAIT_S),
         over.set,
     )
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        seen = dict[str, str]()
+        over = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+
+        def note(name: str, who: str) -> None:
+            seen.setdefault(name, who)
+            WHO.set("a callback")
+            if len(seen) == len(ways):
+                over.set()
+
+        async def note_in_task(name: str) -> None:
+            note(name, WHO.get())
+
+        async def note_in_thread(name: str) -> None:
+            note(name, await trio.to_thread.run_sync(WHO.get))
+
+        async with trio.open_nursery() as nursery:
+            ways: dict[str, Callable[[str], Any]] = {
+                "start_soon": lambda name: nursery.start_soon(note_in_task, name),
+                "to_thread": lambda name: nursery.start_soon(note_in_thread, name),
+                "run_sync_soon": lambda name: token.run_sync_soon(lambda: note(name, WHO.get())),
+            }
+
+            def schedule(name: str) -> None:
+                WHO.set(name)
+                ways[name](name)
+
+            for name in ways:
+                copy_context().run(schedule, name)
+            with trio.move_on_after(WAIT_S):
+                await over.wait()
+            nursery.cancel_scope.cancel()
+        lost = sorted(name for name in ways if seen.get(name) != name)
+        return answered(not lost, f"not with {', '.join(lost)}", f"{seen}")
+
+    return trio.run(main)

@@ -89,6 +89,42 @@ def on_gevent() -> Answer:
     return verdict(run, lambda: gevent.sleep(0.001))
 
 
+def on_trio() -> Answer:
+    """From a task in a nursery, where failures of several come together in a group."""
+    import trio
+
+    async def leave(end: type[BaseException]) -> None:
+        raise end
+
+    async def main(end: type[BaseException]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(leave, end)
+
+    def run(end: type[BaseException]) -> None:
+        trio.run(main, end)
+
+    try:
+        return verdict(run, lambda: trio.run(trio.sleep, 0.001))
+    except BaseExceptionGroup as group:
+        return answered(False, "it comes out in a group of exceptions", repr(group))
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def leave(end: type[BaseException]) -> None:
+        raise end
+
+    async def main(end: type[BaseException]) -> None:
+        await curio.spawn(leave, end)
+        await curio.sleep(0.1)
+
+    def run(end: type[BaseException]) -> None:
+        curio.run(main, end)
+
+    return verdict(run, lambda: curio.run(curio.sleep, 0.001))
+
+
 def on_pyev() -> Answer:
     import pyev
 

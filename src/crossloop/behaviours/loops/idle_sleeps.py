@@ -64,6 +64,28 @@ def on_gevent() -> Answer:
         return verdict(lambda: gevent.sleep(IDLE_S))
 
 
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> None:
+        mine, _peers = trio.socket.socketpair()
+        with trio.move_on_after(IDLE_S):
+            await mine.recv(1)
+
+    return verdict(lambda: trio.run(main))
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio import socket as of_curio
+
+    async def main() -> None:
+        mine, _peers = of_curio.socketpair()
+        await curio.ignore_after(IDLE_S, mine.recv, 1)
+
+    return verdict(lambda: curio.run(main))
+
+
 def on_pyev() -> Answer:
     import pyev
 

@@ -87,6 +87,64 @@ def on_gevent() -> Answer:
     return greedy.verdict()
 
 
+def on_trio() -> Answer:
+    """A task that gives way to others by sleep(0), all the time."""
+    import trio
+
+    async def main() -> Answer:
+        over = trio.Event()
+        greedy = Greedy(lambda _turn: None, over.set)
+        mine, peers = trio.socket.socketpair()
+        await peers.send(b"x")
+
+        async def read() -> None:
+            greedy.readable(await mine.recv(1))
+
+        async def wait() -> None:
+            await trio.sleep(0.001)
+            greedy.due()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read)
+            nursery.start_soon(wait)
+            while not over.is_set():
+                greedy.turn()
+                await trio.sleep(0)
+            nursery.cancel_scope.cancel()
+        return greedy.verdict()
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    """A task that gives way to others by sleep(0), all the time."""
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        over = list[bool]()
+        greedy = Greedy(lambda _turn: None, lambda: over.append(True))
+        mine, peers = socket.socketpair()
+        await peers.send(b"x")
+
+        async def read() -> None:
+            greedy.readable(await mine.recv(1))
+
+        async def wait() -> None:
+            await curio.sleep(0.001)
+            greedy.due()
+
+        for task in (read, wait):
+            await curio.spawn(task, daemon=True)
+        while not over:
+            greedy.turn()
+            await curio.sleep(0)
+        return greedy.verdict()
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_pyev() -> Answer:
     """A timer of zero seconds that starts itself again."""
     import pyev

@@ -55,6 +55,33 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
     return answers[0]
 
 
+def on_trio() -> Answer:
+    """Each run makes a loop of its own."""
+    import trio
+
+    async def main() -> Answer:
+        return verdict({"another loop": lambda: trio.run(trio.sleep, 0.001)})
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    with curio.Kernel() as kernel:
+
+        async def main() -> Answer:
+            return verdict(
+                {
+                    "the same loop": lambda: kernel.run(curio.sleep, 0.001),
+                    "another loop": lambda: curio.run(curio.sleep, 0.001),
+                }
+            )
+
+        answer: Answer = kernel.run(main)
+    return answer
+
+
 def on_pyev() -> Answer:
     import pyev
 

@@ -60,6 +60,21 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
     return verdict(use)
 
 
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> None:
+        await trio.to_thread.run_sync(int)
+
+    return verdict(lambda: trio.run(main))
+
+
+def on_curio() -> Answer:
+    import curio
+
+    return verdict(lambda: curio.run(curio.run_in_thread, int))
+
+
 def on_pyev() -> Answer:
     import pyev
 

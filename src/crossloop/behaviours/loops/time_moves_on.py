@@ -56,6 +56,15 @@ def on_gevent() -> Answer:
     return gevent.spawn(lambda: verdict(loop.now)).get()  # type: ignore[no-any-return]  # gevent has no types
 
 
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        return verdict(trio.current_time)
+
+    return trio.run(main)
+
+
 def on_pyev() -> Answer:
     import pyev
 

@@ -35,3 +35,37 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 
     with mock.patch("_socket.getaddrinfo", slowly):
         return loop.run_until_complete(main())
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.move_on_after(0.01) as limit:
+            await trio.socket.getaddrinfo("localhost", 80)
+        took_s = trio.current_time() - limit.deadline
+        if not limit.cancelled_caught:
+            return answered(False, "it is not cancelled")
+        return answered(took_s < LATE_S, "it comes back when the lookup has ended", f"{1000 * took_s:.1f} ms")
+
+    with mock.patch("_socket.getaddrinfo", slowly):
+        return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        looking = await curio.spawn(socket.getaddrinfo, "localhost", 80)
+        await curio.sleep(0.01)
+        begun = time.monotonic()
+        await looking.cancel()
+        took_s = time.monotonic() - begun
+        if not looking.cancelled:
+            return answered(False, "it is not cancelled")
+        return answered(took_s < LATE_S, "it comes back when the lookup has ended", f"{1000 * took_s:.1f} ms")
+
+    with mock.patch("_socket.getaddrinfo", slowly):
+        answer: Answer = curio.run(main)
+    return answer

@@ -42,3 +42,12 @@ def on_gevent() -> Answer:
     from gevent import socket as green
 
     return verdict(lambda: green.getaddrinfo(*QUESTION, flags=FLAGS))
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> object:
+        return await trio.socket.getaddrinfo(*QUESTION, flags=FLAGS)
+
+    return verdict(lambda: trio.run(main))

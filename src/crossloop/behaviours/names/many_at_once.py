@@ -33,3 +33,21 @@ def on_gevent() -> Answer:
     gevent.joinall(looking)
     right = sum(one.value[0][4][0] == host for one, host in zip(looking, HOSTS, strict=True))
     return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        found = dict[str, str]()
+
+        async def look_up(host: str) -> None:
+            found[host] = str((await trio.socket.getaddrinfo(host, 80))[0][4][0])
+
+        async with trio.open_nursery() as nursery:
+            for host in HOSTS:
+                nursery.start_soon(look_up, host)
+        right = sum(address == host for host, address in found.items())
+        return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
+
+    return trio.run(main)

@@ -33,3 +33,12 @@ def on_gevent() -> Answer:
     from gevent import socket as green
 
     return verdict([green.getnameinfo(address, FLAGS) for address in ADDRESSES])
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        return verdict([await trio.socket.getnameinfo(address, FLAGS) for address in ADDRESSES])
+
+    return trio.run(main)

@@ -65,3 +65,17 @@ def on_gevent() -> Answer:
             != plainly(host, port, type=socket.SOCK_STREAM)
         ]
     )
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        unlike = list[object]()
+        for host, port in QUESTIONS:
+            found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            if known(found) != plainly(host, port, type=socket.SOCK_STREAM):
+                unlike.append((host, port))
+        return verdict(unlike)
+
+    return trio.run(main)

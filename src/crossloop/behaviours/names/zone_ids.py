@@ -50,3 +50,18 @@ def on_gevent() -> Answer:
     host, scope = asked
     found = green.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
     return answered({address[3:] for *_, address in found} == {(scope,)}, LOST, f"{found[0][-1]}")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    asked = question()
+    if asked is None:
+        return not_there("no IPv6 here")
+    host, scope = asked
+
+    async def main() -> Answer:
+        found = await trio.socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
+        return answered({address[3:] for *_, address in found} == {(scope,)}, LOST, f"{found[0][-1]}")
+
+    return trio.run(main)

@@ -27,3 +27,17 @@ def on_loop(loop: PlainLoop) -> Answer:
     other.send(b"x")
     loop.run_for(QUIET_S)
     return answered(bool(heard), "it is taken and never reported")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        one, other = socket.socketpair()
+        os.dup2(one.fileno(), 1500)
+        other.send(b"x")
+        with trio.move_on_after(QUIET_S) as limit:
+            await trio.lowlevel.wait_readable(1500)
+        return answered(not limit.cancelled_caught, "it is taken and never reported")
+
+    return trio.run(main)

@@ -64,3 +64,40 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
         io_loop.call_later(0.02, io_loop.stop)
         io_loop.start()
         return verdict(together, heard)
+
+
+def on_trio() -> Answer:
+    """A task for each; a wait is for one event, so the waits stand in loops."""
+    import trio
+
+    async def main() -> Answer:
+        with pair() as (watched, peer):
+            heard = set[str]()
+
+            async def read() -> None:
+                while True:
+                    await trio.lowlevel.wait_readable(watched)
+                    heard.add("reading")
+
+            async def write() -> None:
+                with writing:
+                    while True:
+                        await trio.lowlevel.wait_writable(watched)
+                        heard.add("writing")
+
+            writing = trio.CancelScope()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(read)
+                nursery.start_soon(write)
+                peer.send(b"x")
+                await trio.sleep(0.02)
+                together = set(heard)
+
+                writing.cancel()
+                await trio.sleep(0)
+                heard.clear()
+                await trio.sleep(0.02)
+                nursery.cancel_scope.cancel()
+            return verdict(together, heard)
+
+    return trio.run(main)

@@ -2,7 +2,7 @@
 
 import os
 
-from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
 from crossloop.behaviours.frames import QUIET_S, pair
 from crossloop.behaviours.plain_loop import PlainLoop
 
@@ -31,3 +31,27 @@ def on_loop(loop: PlainLoop) -> Answer:
         writer.send(b"x")
         loop.run_for(QUIET_S)
     return answered(bool(heard), "the other file is not heard")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with pair() as (first, _peer), pair() as (second, writer):
+            number = first.fileno()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.lowlevel.wait_readable, number)
+                await trio.sleep(0.01)
+                first.close()  # and nobody says so
+                os.dup2(second.fileno(), number)
+                writer.send(b"x")
+                with trio.move_on_after(QUIET_S) as limit:
+                    try:
+                        await trio.lowlevel.wait_readable(number)
+                    except trio.BusyResourceError as error:
+                        nursery.cancel_scope.cancel()
+                        return no("it is refused as long as somebody waits for the first", repr(error))
+                nursery.cancel_scope.cancel()
+            return answered(not limit.cancelled_caught, "the other file is not heard")
+
+    return trio.run(main)

@@ -1,5 +1,7 @@
 """A descriptor that is closed while it is watched does not disturb the loop."""
 
+import socket
+
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.frames import pair, spins
 from crossloop.behaviours.plain_loop import PlainLoop
@@ -22,3 +24,21 @@ def on_loop(loop: PlainLoop) -> Answer:
         loop.run_for(0.01)
         watched.close()
         return answered(not spins(lambda: loop.run_for(0.05), 0.05), "the loop spins")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main(watched: socket.socket) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.lowlevel.wait_readable, watched.fileno())
+            await trio.sleep(0.01)
+            watched.close()
+            await trio.sleep(0.05)
+            nursery.cancel_scope.cancel()
+
+    def close_while_it_waits() -> None:
+        with pair() as (watched, _peer):
+            trio.run(main, watched)
+
+    return answered(not spins(close_while_it_waits, 0.05), "the loop spins")

@@ -26,3 +26,17 @@ def on_loop(loop: PlainLoop) -> Answer:
         return answered(
             not spins(lambda: loop.run_for(0.05), 0.05), "the loop spins once the file is readable"
         )
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> None:
+        with pair() as (watched, peer), watched.dup():
+            with trio.move_on_after(0.01):
+                await trio.lowlevel.wait_readable(watched.fileno())
+            watched.close()
+            peer.send(b"x")  # nobody waits for it
+            await trio.sleep(0.05)
+
+    return answered(not spins(lambda: trio.run(main), 0.05), "the loop spins once the file is readable")

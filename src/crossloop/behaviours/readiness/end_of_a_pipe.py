@@ -33,3 +33,20 @@ def on_loop(loop: PlainLoop) -> Answer:
         os.close(writer)
         loop.run_for(QUIET_S)
     return answered(received[:2] == [b"the last words", b""], "the end is not heard", repr(received))
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with pipe() as (reader, writer):
+            received = list[bytes]()
+            os.write(writer, b"the last words")
+            os.close(writer)
+            with trio.move_on_after(QUIET_S):
+                while not received or received[-1]:
+                    await trio.lowlevel.wait_readable(reader)
+                    received.append(os.read(reader, 100))
+        return answered(received[:2] == [b"the last words", b""], "the end is not heard", repr(received))
+
+    return trio.run(main)

@@ -32,3 +32,32 @@ def on_loop(loop: PlainLoop) -> Answer:
     if "the first" in heard:
         return no("the callback of the file before it is called")
     return answered("the second" in heard, "the other file is not heard")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with pair() as (first, _peer), pair() as (second, writer):
+            number, closed = first.fileno(), list[str]()
+
+            async def wait_for_the_first() -> None:
+                try:
+                    await trio.lowlevel.wait_readable(number)
+                except trio.ClosedResourceError:
+                    closed.append("the first")
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(wait_for_the_first)
+                await trio.sleep(0.01)
+                trio.lowlevel.notify_closing(number)
+                first.close()
+                os.dup2(second.fileno(), number)
+                writer.send(b"x")
+                with trio.move_on_after(QUIET_S) as limit:
+                    await trio.lowlevel.wait_readable(number)
+            if not closed:
+                return no("the callback of the file before it is called")
+            return answered(not limit.cancelled_caught, "the other file is not heard")
+
+    return trio.run(main)

@@ -18,6 +18,8 @@ ABOUT = Behaviour(
     ),
 )
 
+NEVER = "it is never told"
+
 
 def on_loop(loop: PlainLoop) -> Answer:
     errors = list[int]()
@@ -32,9 +34,29 @@ def on_loop(loop: PlainLoop) -> Answer:
 
         loop.watch_write(connecting.fileno(), ended)
         loop.run_for(WAIT_S)
-    if not errors:
-        return no("it is never told")
+    return verdict(errors[0]) if errors else no(NEVER)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with socket.socket() as without_listener, socket.socket() as connecting:
+            without_listener.bind(("127.0.0.1", 0))
+            connecting.setblocking(False)
+            connecting.connect_ex(without_listener.getsockname())
+            with trio.move_on_after(WAIT_S) as limit:
+                await trio.lowlevel.wait_writable(connecting)
+            if limit.cancelled_caught:
+                return no(NEVER)
+            return verdict(connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+
+    return trio.run(main)
+
+
+def verdict(error: int) -> Answer:
+    """From SO_ERROR, once it is told."""
     refused = {errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", errno.ECONNREFUSED)}
     return answered(
-        errors[0] in refused, "it is told, and SO_ERROR does not say that it was refused", repr(errors)
+        error in refused, "it is told, and SO_ERROR does not say that it was refused", repr(error)
     )

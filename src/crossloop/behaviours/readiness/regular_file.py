@@ -25,3 +25,14 @@ def on_loop(loop: PlainLoop) -> Answer:
         loop.watch(file.fileno(), loop.then_stop(heard.append, "ready"))
         loop.run_for(QUIET_S)
     return answered(bool(heard), "it is taken and never reported")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with tempfile.TemporaryFile() as file, trio.move_on_after(QUIET_S) as limit:
+            await trio.lowlevel.wait_readable(file.fileno())
+        return answered(not limit.cancelled_caught, "it is taken and never reported")
+
+    return trio.run(main)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from crossloop.behaviours.frames import WAIT_S
 
 if TYPE_CHECKING:
+    import trio
     from tornado.iostream import IOStream
     from tornado.tcpserver import TCPServer
 
@@ -47,6 +48,52 @@ def gevent_echo(stream: Any, _address: object) -> None:
     with contextlib.suppress(OSError):
         while data := stream.recv(65536):
             stream.sendall(data)
+
+
+async def trio_echo(stream: "trio.SocketStream") -> None:
+    """trio's handler of the same."""
+    import trio
+
+    with contextlib.suppress(trio.BrokenResourceError):
+        async for data in stream:
+            await stream.send_all(data)
+
+
+class TrioServer:
+    """A server of trio's at work in a nursery, where its clients are as well."""
+
+    address: Any
+    _scope: "trio.CancelScope"
+    _closed: "trio.Event"
+
+    @classmethod
+    async def start(
+        cls, nursery: "trio.Nursery", handler: Any = trio_echo, listener: socket.socket | None = None
+    ) -> "TrioServer":
+        """On loopback, or on *listener*, which is its own then."""
+        import trio
+
+        server = cls()
+        if listener is None:
+            (ours,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        else:
+            ours = trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+        server.address = ours.socket.getsockname()
+        server._scope, server._closed = trio.CancelScope(), trio.Event()
+        nursery.start_soon(server._serve, handler, ours, nursery)
+        return server
+
+    async def close(self) -> None:
+        """Close its listener; the clients stay."""
+        self._scope.cancel()
+        await self._closed.wait()
+
+    async def _serve(self, handler: Any, listener: "trio.SocketListener", nursery: "trio.Nursery") -> None:
+        import trio
+
+        with self._scope:
+            await trio.serve_listeners(handler, [listener], handler_nursery=nursery)
+        self._closed.set()
 
 
 def connected(address: Any) -> socket.socket:

@@ -76,3 +76,28 @@ def on_gevent() -> Answer:
     _client = connected(server.address)
     found: Answer = answer.get()
     return found
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        _client = connected(listener.socket.getsockname())
+        accepted = await listener.accept()
+        return verdict(listener.socket.fileno(), accepted.socket.fileno())
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        listener = curio.tcp_server_socket("127.0.0.1", 0)
+        _client = connected(listener.getsockname())
+        accepted, _address = await listener.accept()
+        return verdict(listener.fileno(), accepted.fileno())
+
+    answer: Answer = curio.run(main)
+    return answer

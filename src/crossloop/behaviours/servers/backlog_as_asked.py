@@ -73,3 +73,26 @@ def on_gevent() -> Answer:
     server = StreamServer(("127.0.0.1", 0), gevent_echo, backlog=ASKED)
     server.start()
     return verdict({"TCP": waiting_at(server.socket)})
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=ASKED)
+        return verdict({"TCP": waiting_at(listener.socket)})
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        with tempfile.TemporaryDirectory() as folder:
+            tcp = curio.tcp_server_socket("127.0.0.1", 0, backlog=ASKED)
+            unix = curio.unix_server_socket(str(Path(folder, "socket")), backlog=ASKED)
+            return verdict({"TCP": waiting_at(tcp), "unix sockets": waiting_at(unix)})
+
+    answer: Answer = curio.run(main)
+    return answer

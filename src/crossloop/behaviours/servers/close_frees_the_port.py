@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
-from crossloop.behaviours.servers._echo import connected, gevent_echo, is_served, listening, tornado_echo
+from crossloop.behaviours.servers._echo import (
+    TrioServer,
+    connected,
+    gevent_echo,
+    is_served,
+    listening,
+    tornado_echo,
+)
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -65,3 +72,19 @@ def on_gevent() -> Answer:
     gevent.get_hub().threadpool.apply(is_served, (client,))
     server.close()
     return listen_again(address)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        async with trio.open_nursery() as clients:
+            server = await TrioServer.start(clients)
+            client = connected(server.address)
+            await trio.to_thread.run_sync(is_served, client)
+            await server.close()
+            answer = listen_again(server.address)
+            clients.cancel_scope.cancel()
+        return answer
+
+    return trio.run(main)

@@ -6,6 +6,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
 from crossloop.behaviours.servers._echo import (
+    TrioServer,
     connected,
     gevent_echo,
     is_served,
@@ -71,3 +72,22 @@ def on_gevent() -> Answer:
     server.close()
     served = beside_gevent(is_served, (client,))
     return verdict(served, beside_gevent(may_connect, (address,)))
+
+
+def on_trio() -> Answer:
+    """Cancelling `serve_listeners` closes the listener; the clients have a nursery of their own."""
+    import trio
+
+    async def main() -> Answer:
+        beside_trio = trio.to_thread.run_sync
+        async with trio.open_nursery() as clients:
+            server = await TrioServer.start(clients)
+            client = connected(server.address)
+            await beside_trio(is_served, client)
+            await server.close()
+            served = await beside_trio(is_served, client)
+            answer = verdict(served, await beside_trio(may_connect, server.address))
+            clients.cancel_scope.cancel()
+        return answer
+
+    return trio.run(main)

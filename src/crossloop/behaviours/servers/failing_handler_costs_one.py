@@ -4,12 +4,21 @@ import asyncio
 import contextlib
 import logging
 import socket
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
-from crossloop.behaviours.frames import beside, run, run_on
-from crossloop.behaviours.servers._echo import Echo, connected, gevent_echo, is_served
+from crossloop.behaviours.frames import aside, beside, run, run_on
+from crossloop.behaviours.servers._echo import (
+    Echo,
+    TrioServer,
+    connected,
+    gevent_echo,
+    is_served,
+    may_connect,
+    trio_echo,
+)
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -33,8 +42,7 @@ def two_clients(address: Any) -> Answer:
         ended = False
     except OSError:
         ended = True  # a reset lets it go as well
-    second = connected(address)
-    if not is_served(second):
+    if not (may_connect(address) and is_served(connected(address))):
         return no("the next client is not served")
     return yes() if ended else no("the client of the handler that failed is left waiting")
 
@@ -92,3 +100,21 @@ def on_gevent() -> Answer:
     server.start()
     answer: Answer = gevent.get_hub().threadpool.apply(two_clients, (server.address,))
     return answer
+
+
+def on_trio() -> Answer:
+    import trio
+
+    outcome = list[Future[Answer]]()
+
+    async def main() -> None:
+        async with trio.open_nursery() as clients:
+            server = await TrioServer.start(clients, failing_first(trio_echo))
+            outcome.append(aside(lambda: two_clients(server.address)))
+            while not outcome[0].done():
+                await trio.sleep(0.01)
+            clients.cancel_scope.cancel()
+
+    with contextlib.suppress(ExceptionGroup):  # the end of the server
+        trio.run(main)
+    return outcome[0].result()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, run_on
-from crossloop.behaviours.servers._echo import Echo, gevent_echo, tornado_echo
+from crossloop.behaviours.servers._echo import Echo, TrioServer, gevent_echo, tornado_echo
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -75,3 +75,16 @@ def on_gevent() -> Answer:
     server.start()
     server.close()
     return close_again(listener)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        listener = socket.create_server(("127.0.0.1", 0))
+        async with trio.open_nursery() as clients:
+            server = await TrioServer.start(clients, listener=listener)
+            await server.close()
+        return close_again(listener)
+
+    return trio.run(main)

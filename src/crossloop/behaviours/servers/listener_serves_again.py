@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
-from crossloop.behaviours.servers._echo import Echo, connected, gevent_echo, is_served, tornado_echo
+from crossloop.behaviours.servers._echo import (
+    Echo,
+    TrioServer,
+    connected,
+    gevent_echo,
+    is_served,
+    tornado_echo,
+)
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -70,3 +77,19 @@ def on_gevent() -> Answer:
         served.append(gevent.get_hub().threadpool.apply(is_served, (client,)))
         server.close()
     return verdict(served)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    async def serve_one() -> bool:
+        async with trio.open_nursery() as clients:
+            await TrioServer.start(clients, listener=listener.dup())
+            client = connected(listener.getsockname())
+            served = await trio.to_thread.run_sync(is_served, client)
+            clients.cancel_scope.cancel()
+        return served
+
+    return verdict([trio.run(serve_one) for _ in range(2)])

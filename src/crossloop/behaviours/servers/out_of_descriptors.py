@@ -13,7 +13,14 @@ from crossloop.api import StreamServer
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
-from crossloop.behaviours.servers._echo import connected, gevent_echo, is_served, listening, tornado_echo
+from crossloop.behaviours.servers._echo import (
+    TrioServer,
+    connected,
+    gevent_echo,
+    is_served,
+    listening,
+    tornado_echo,
+)
 from crossloop.behaviours.serving import served
 
 if TYPE_CHECKING:
@@ -119,6 +126,43 @@ def on_gevent() -> Answer:
     server = StreamServer(("127.0.0.1", 0), gevent_echo)
     server.start()
     answer: Answer = gevent.get_hub().threadpool.apply(starve, (server.address, lambda: len(reports)))
+    return answer
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        reports = Reports()
+        async with trio.open_nursery() as clients:
+            server = await TrioServer.start(clients)
+            answer = await trio.to_thread.run_sync(starve, server.address, lambda: reports.count)
+            clients.cancel_scope.cancel()
+        return answer
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    reports = Reports()
+
+    async def echo(client: Any, _address: object) -> None:
+        with contextlib.suppress(OSError):
+            while data := await client.recv(65536):
+                await client.sendall(data)
+
+    async def main() -> Answer:
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = listener.getsockname()
+        listener.close()
+        await curio.spawn(curio.tcp_server, *address, echo, daemon=True)
+        await curio.sleep(0)
+        found: Answer = await curio.run_in_thread(starve, address, lambda: reports.count)
+        return found
+
+    answer: Answer = curio.run(main)
     return answer
 
 

@@ -8,7 +8,14 @@ from crossloop.api import StreamServer
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, reset, run, run_on
-from crossloop.behaviours.servers._echo import connected, gevent_echo, is_served, listening, tornado_echo
+from crossloop.behaviours.servers._echo import (
+    TrioServer,
+    connected,
+    gevent_echo,
+    is_served,
+    listening,
+    tornado_echo,
+)
 from crossloop.behaviours.serving import served
 
 if TYPE_CHECKING:
@@ -75,6 +82,21 @@ def on_gevent() -> Answer:
     for _ in range(5):
         reset(connected(server.address))
     return verdict(gevent.get_hub().threadpool.apply(ask_among_resets, (server.address,)))
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        async with trio.open_nursery() as clients:
+            server = await TrioServer.start(clients)
+            for _ in range(5):
+                reset(connected(server.address))
+            answer = verdict(await trio.to_thread.run_sync(ask_among_resets, server.address))
+            clients.cancel_scope.cancel()
+        return answer
+
+    return trio.run(main)
 
 
 def on_server(adapter: StreamServer) -> Answer:

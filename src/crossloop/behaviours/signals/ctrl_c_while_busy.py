@@ -41,6 +41,26 @@ def on_loop(loop: PlainLoop) -> Answer:
     return no("the loop runs on" if computed else "the callback ends, and the loop runs on")
 
 
+def on_trio() -> Answer:
+    import trio
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    computed = list[str]()
+
+    async def compute() -> None:
+        until_s = time.monotonic() + 0.4
+        threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
+        while time.monotonic() < until_s:
+            pass
+        computed.append("to the end")
+
+    try:
+        trio.run(compute)
+    except KeyboardInterrupt:
+        return answered(not computed, "it comes out when the callback is done")
+    return no("the loop runs on" if computed else "the callback ends, and the loop runs on")
+
+
 def on_twisted(reactor: Any) -> Answer:
     """Twisted takes the signal for itself, and `reactor.run` returns when the callback is done."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -49,6 +49,36 @@ def on_loop(loop: PlainLoop) -> Answer:
     return prompt(late_s)
 
 
+def on_trio() -> Answer:
+    import trio
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    late_s, sent_s = list[float](), 0.0
+    runs = threading.Event()
+
+    def press_when_it_sleeps() -> None:
+        nonlocal sent_s
+        runs.wait()
+        time.sleep(0.02)
+        sent_s = time.monotonic()
+        to_the_process(signal.SIGINT)
+
+    async def main() -> None:
+        runs.set()
+        await trio.sleep(1.0)
+
+    for _ in range(TRIES):
+        runs.clear()
+        threading.Thread(target=press_when_it_sleeps, daemon=True).start()
+        try:
+            trio.run(main)
+        except KeyboardInterrupt:
+            late_s.append(time.monotonic() - sent_s)
+        else:
+            return no("the loop runs on")
+    return prompt(late_s)
+
+
 def on_twisted(reactor: Any) -> Answer:
     """Twisted takes the signal for itself, and `reactor.run` returns."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

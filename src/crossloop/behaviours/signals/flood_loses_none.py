@@ -65,6 +65,21 @@ def on_gevent() -> Answer:
     return answered(bool(heard), LOST)
 
 
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with trio.open_signal_receiver(USER_1, USER_2) as signals:
+            send_all()
+            with trio.move_on_after(QUIET_S):
+                async for number in signals:
+                    if number == USER_2:
+                        return answered(True, "")
+        return answered(False, LOST)
+
+    return trio.run(main)
+
+
 def on_pyev() -> Answer:
     import pyev
 

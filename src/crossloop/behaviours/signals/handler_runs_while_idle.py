@@ -6,6 +6,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import PlainLoop
 from crossloop.behaviours.signals._sending import USER_1, Sent
+from crossloop.behaviours.trio_run import TrioRun
 
 ABOUT = Behaviour(
     question="Does a handler that signal.signal has set run at once while the loop sleeps?",
@@ -25,3 +26,21 @@ def on_loop(loop: PlainLoop) -> Answer:
     sent = Sent(USER_1)
     signal.signal(USER_1, sent.arrived)
     return sent.while_idle(lambda: loop.run_for(WAIT_S), loop.waker(loop.stop))
+
+
+def on_trio() -> Answer:
+    sent, trio_run = Sent(USER_1), TrioRun()
+    signal.signal(USER_1, sent.arrived)
+    return sent.while_idle(trio_run.run, trio_run.stop)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    sent, stopped = Sent(USER_1), curio.UniversalEvent()
+
+    async def main() -> None:
+        await stopped.wait()
+
+    signal.signal(USER_1, sent.arrived)
+    return sent.while_idle(lambda: curio.run(main), stopped.set)

@@ -7,6 +7,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.signals._sending import USER_1, Sent
+from crossloop.behaviours.trio_run import TrioRun
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -40,6 +41,20 @@ def on_gevent() -> Answer:
     gevent.signal_handler(USER_1, sent.arrived)
     stop = partial(gevent.get_hub().loop.run_callback_threadsafe, ended.set)
     return sent.while_idle(lambda: ended.wait(WAIT_S), stop)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    sent = Sent(USER_1)
+
+    async def hear() -> None:
+        with trio.open_signal_receiver(USER_1) as signals:
+            async for _number in signals:
+                sent.arrived()
+
+    trio_run = TrioRun(hear)
+    return sent.while_idle(trio_run.run, trio_run.stop)
 
 
 def on_pyev() -> Answer:

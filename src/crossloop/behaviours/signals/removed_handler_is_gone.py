@@ -53,6 +53,17 @@ def on_gevent() -> Answer:
     return verdict()
 
 
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> None:
+        with trio.open_signal_receiver(USER_1):
+            await trio.sleep(0.01)
+
+    trio.run(main)
+    return verdict()
+
+
 def on_pyev() -> Answer:
     import pyev
 

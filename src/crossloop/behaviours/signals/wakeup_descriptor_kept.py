@@ -24,6 +24,19 @@ def on_loop(loop: PlainLoop) -> Answer:
         return answered(left == ours.fileno(), "it is replaced" if left != -1 else "it is taken out")
 
 
+def on_trio() -> Answer:
+    import warnings
+
+    import trio
+
+    with pair() as (ours, _other), warnings.catch_warnings(record=True) as warned:
+        signal.set_wakeup_fd(ours.fileno())
+        trio.run(trio.sleep, 0.01)
+        left = signal.set_wakeup_fd(-1)
+        how = "it is replaced" if left != -1 else "it is taken out"
+        return answered(left == ours.fileno(), how, "; ".join(str(one.message) for one in warned))
+
+
 def on_twisted(reactor: Any) -> Answer:
     """With the handlers that Twisted puts in place by itself."""
     loop = PLAIN_LOOPS["twisted"](reactor)

@@ -80,3 +80,29 @@ def on_gevent() -> Answer:
         except OSError as error:
             listening = error
     return verdict(connecting, listening, address)
+
+
+def on_trio() -> Answer:
+    if sys.platform == "win32":
+        raise NotImplementedError  # see ABOUT.platforms
+
+    import trio
+
+    async def main() -> Answer:
+        connecting = listening = None
+        address: object = b""
+        with listener_at(NAME):
+            try:
+                await trio.open_unix_socket(NAME)
+            except OSError as error:
+                connecting = error
+        with trio.socket.socket(socket.AF_UNIX) as listener:
+            try:
+                await listener.bind(NAME)
+                listener.listen()
+                address = listener.getsockname()
+            except OSError as error:
+                listening = error
+        return verdict(connecting, listening, address)
+
+    return trio.run(main)

@@ -11,6 +11,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, receive_all, run, run_on, tcp_pair
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.serving import served
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -80,6 +81,36 @@ def on_gevent() -> Answer:
         for piece in PIECES:
             stream.sendall(piece)
     return verdict(received.result())
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        received = aside(lambda: read_late(peer))
+        async with stream_of(ours) as stream:
+            for piece in PIECES:
+                await stream.send_all(piece)
+        return verdict(received.result())
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        received = aside(lambda: read_late(peer))
+        async with Socket(ours) as stream:
+            for piece in PIECES:
+                await stream.sendall(piece)
+        return verdict(received.result())
+
+    answer: Answer = curio.run(main)
+    return answer
 
 
 def on_libevent() -> Answer:

@@ -10,6 +10,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, receive_all, run, run_on, tcp_pair
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.serving import served
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -75,6 +76,38 @@ def on_gevent() -> Answer:
         file.read()
         stream.sendall(ANSWER)
     return verdict(answer.result())
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        peer, ours = tcp_pair()
+        answer = aside(lambda: ask_and_end(peer))
+        async with stream_of(ours) as stream:
+            while await stream.receive_some():
+                pass
+            await stream.send_all(ANSWER)
+        return verdict(answer.result())
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        peer, ours = tcp_pair()
+        answer = aside(lambda: ask_and_end(peer))
+        async with Socket(ours) as stream:
+            while await stream.recv(1000):
+                pass
+            await stream.sendall(ANSWER)
+        return verdict(answer.result())
+
+    answer: Answer = curio.run(main)
+    return answer
 
 
 def on_libevent() -> Answer:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
-from crossloop.behaviours.frames import beside, receive_all, run, run_on, tcp_pair
+from crossloop.behaviours.frames import aside, beside, receive_all, run, run_on, tcp_pair
 from crossloop.behaviours.recorder import Recorder, attached
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -45,3 +46,17 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
         return verdict(await beside(lambda: receive_all(peer)))
 
     return run_on(io_loop, main)
+
+
+def on_trio() -> Answer:
+    """A send waits until the kernel has it all; what is there still when the stream is closed is the kernel's."""
+    import trio
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        received = aside(lambda: receive_all(peer))
+        async with stream_of(ours) as stream:
+            await stream.send_all(bytes(SIZE))
+        return verdict(received.result())
+
+    return trio.run(main)

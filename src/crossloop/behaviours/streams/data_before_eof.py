@@ -7,6 +7,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, run_on, tcp_pair
 from crossloop.behaviours.recorder import Recorder, attached
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -56,6 +57,30 @@ def on_gevent() -> Answer:
 
     with gevent.socket.socket(fileno=sent_and_closed().detach()) as stream, stream.makefile("rb") as file:
         data = file.read()
+    return answered(data == DATA, LOST, f"{len(data)} bytes")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        data = b"".join([piece async for piece in stream_of(sent_and_closed())])
+        return answered(data == DATA, LOST, f"{len(data)} bytes")
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> bytes:
+        stream, data = Socket(sent_and_closed()), b""
+        while piece := await stream.recv(65536):
+            data += piece
+        return data
+
+    data = curio.run(main)
     return answered(data == DATA, LOST, f"{len(data)} bytes")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import reset, run, run_on, tcp_pair
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -74,3 +75,42 @@ def on_gevent() -> Answer:
     except ConnectionError as error:
         return yes(repr(error))
     return no(NEVER)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream = stream_of(ours)
+        reset(peer)
+        try:
+            for _ in range(TIMES):
+                await stream.send_all(b"to nobody")
+                await trio.sleep(0.001)
+        except trio.BrokenResourceError as error:
+            cause = error.__cause__
+            return answered(isinstance(cause, ConnectionError), "without the reason", repr(cause))
+        return no(NEVER)
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream = Socket(ours)
+        reset(peer)
+        try:
+            for _ in range(TIMES):
+                await stream.sendall(b"to nobody")
+                await curio.sleep(0.001)
+        except ConnectionError as error:
+            return yes(repr(error))
+        return no(NEVER)
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import pair, run, run_on, tcp_pair
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -75,3 +76,36 @@ def on_gevent() -> Answer:
         peer.send(SENT[number : number + 1])
         received += ours.recv(1)
     return verdict(bytes(received))
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream, received = stream_of(ours), bytearray()
+        for number in range(TIMES):
+            with trio.move_on_after(0.001):
+                await stream.receive_some(1)
+            peer.send(SENT[number : number + 1])
+            received += await stream.receive_some(1)
+        return verdict(bytes(received))
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream, received = Socket(ours), bytearray()
+        for number in range(TIMES):
+            await curio.ignore_after(0.001, stream.recv, 1)
+            peer.send(SENT[number : number + 1])
+            received += await stream.recv(1)
+        return verdict(bytes(received))
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -7,6 +7,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, beside, receive_all, run, run_on, tcp_pair
 from crossloop.behaviours.recorder import Recorder, attached
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -71,3 +72,17 @@ def on_gevent() -> Answer:
     with stream.makefile("rb") as file:
         answer = file.read()
     return verdict(asked.result(), answer)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        asked, stream = aside(lambda: answer_after_the_end(peer)), stream_of(ours)
+        await stream.send_all(b"question")
+        await stream.send_eof()
+        answer = b"".join([piece async for piece in stream])
+        return verdict(asked.result(), answer)
+
+    return trio.run(main)

@@ -81,3 +81,35 @@ def on_gevent() -> Answer:
         except OSError as error:
             errors[place] = error
     return verdict(errors)
+
+
+def on_trio() -> Answer:
+    """It has no word for this host but its name."""
+    import trio
+
+    async def main() -> Answer:
+        errors = dict[str, BaseException | None]()
+        for place, host, port in refusing():
+            try:
+                await trio.open_tcp_stream(host or "localhost", port)
+            except OSError as error:
+                errors[place] = error
+        return verdict(errors)
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        errors = dict[str, BaseException | None]()
+        for place, host, port in refusing():
+            try:
+                await curio.open_connection(host, port)
+            except OSError as error:
+                errors[place] = error
+        return verdict(errors)
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -6,6 +6,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import reset, run, run_on, tcp_pair
 from crossloop.behaviours.recorder import Recorder, attached
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -64,6 +65,39 @@ def on_gevent() -> Answer:
     except OSError as error:
         return verdict(error)
     return verdict(None)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream = stream_of(ours)
+        reset(peer)
+        try:
+            await stream.receive_some()
+        except trio.BrokenResourceError as error:
+            return verdict(error.__cause__)
+        return verdict(None)
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        reset(peer)
+        try:
+            await Socket(ours).recv(1)
+        except OSError as error:
+            return verdict(error)
+        return verdict(None)
+
+    answer: Answer = curio.run(main)
+    return answer
 
 
 def on_libevent() -> Answer:

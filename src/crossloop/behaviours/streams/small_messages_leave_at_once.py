@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
@@ -21,7 +21,13 @@ ABOUT = Behaviour(
 )
 
 
-def verdict(connected: socket.socket, accepted: socket.socket) -> Answer:
+class Options(Protocol):
+    """A socket, by what is asked of it; a library may have a class of its own."""
+
+    def getsockopt(self, level: int, optname: int, /) -> int: ...
+
+
+def verdict(connected: "Options", accepted: "Options") -> Answer:
     """From the two sockets of a connection, as the library has set them up."""
     lacking = [
         side
@@ -82,3 +88,28 @@ def on_gevent() -> Answer:
     server.start()
     connected = gevent.socket.create_connection(server.address)
     return verdict(connected, accepted.get())
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        connected = await trio.open_tcp_stream(*listener.socket.getsockname())
+        accepted = await listener.accept()
+        return verdict(connected.socket, accepted.socket)
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        listener = curio.tcp_server_socket("127.0.0.1", 0)
+        connected = await curio.open_connection(*listener.getsockname())
+        accepted, _address = await listener.accept()
+        return verdict(connected, accepted)
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -8,6 +8,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import pair, run, run_on
 from crossloop.behaviours.recorder import Recorder, attached
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -56,6 +57,17 @@ def on_gevent() -> Answer:
     with ours, peer:
         ours.send(b"now")
         return verdict(peer)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with pair() as (ours, peer):
+            await stream_of(ours).send_all(b"now")
+            return verdict(peer)
+
+    return trio.run(main)
 
 
 def on_libevent() -> Answer:

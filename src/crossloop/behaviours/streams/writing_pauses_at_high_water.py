@@ -8,6 +8,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import QUIET_S, aside, receive_all, run, run_on, tcp_pair
 from crossloop.behaviours.recorder import attached
 from crossloop.behaviours.streams._pausing import AT_MOST, CHUNK, Paused
+from crossloop.behaviours.trio_run import stream_of
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -75,3 +76,38 @@ def on_gevent() -> Answer:
     aside(lambda: receive_all(peer))
     writing.get()
     return yes()
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        stream = stream_of(ours)
+        with trio.move_on_after(QUIET_S) as limit:
+            await stream.send_all(CHUNK * AT_MOST)
+        if not limit.cancelled_caught:
+            return answered(False, NEVER)
+        aside(lambda: receive_all(peer))
+        await stream.send_all(CHUNK * AT_MOST)
+        return yes()
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        writing = await curio.spawn(Socket(ours).sendall, CHUNK * AT_MOST)
+        await curio.sleep(QUIET_S)
+        if writing.terminated:
+            return answered(False, NEVER)
+        aside(lambda: receive_all(peer))
+        await writing.join()
+        return yes()
+
+    answer: Answer = curio.run(main)
+    return answer

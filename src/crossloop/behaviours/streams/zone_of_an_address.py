@@ -64,3 +64,30 @@ def on_gevent() -> Answer:
     except OSError as error:
         return verdict(error)
     return verdict(None)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        try:
+            await trio.open_tcp_listeners(0, host=HOST)
+        except OSError as error:
+            return verdict(error)
+        return verdict(None)
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        try:
+            await curio.open_connection(HOST, 9)
+        except OSError as error:
+            return verdict(error)
+        return verdict(None)
+
+    answer: Answer = curio.run(main)
+    return answer

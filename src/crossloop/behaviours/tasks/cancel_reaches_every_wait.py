@@ -86,3 +86,38 @@ def on_gevent() -> Answer:
     gevent.killall(greenlets, timeout=WAIT_S)
     unheeding = sorted(set(waits) - cleaned)
     return answered(not unheeding, f"not in {', '.join(unheeding)}")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    cleaned = set[str]()
+
+    async def main() -> dict[str, Callable[[], Awaitable[Any]]]:
+        full, _unread = trio.socket.socketpair()
+        quiet, _silent = trio.socket.socketpair()
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        waits: dict[str, Callable[[], Awaitable[Any]]] = {
+            "sleep": trio.sleep_forever,
+            "Event.wait": lambda: trio.Event().wait(),
+            "send_all": lambda: trio.SocketStream(full).send_all(bytes(1 << 24)),
+            "recv": lambda: quiet.recv(1),
+            "accept": listener.accept,
+        }
+
+        async def waiting(name: str) -> None:
+            try:
+                await waits[name]()
+            finally:
+                cleaned.add(name)
+
+        with trio.move_on_after(WAIT_S):
+            async with trio.open_nursery() as nursery:
+                for name in waits:
+                    nursery.start_soon(waiting, name)
+                await trio.sleep(0.01)
+                nursery.cancel_scope.cancel()
+        return waits
+
+    unheeding = sorted(set(trio.run(main)) - cleaned)
+    return answered(not unheeding, f"not in {', '.join(unheeding)}")

@@ -96,3 +96,20 @@ def on_gevent() -> Answer:
                 connecting.kill()
         gevent.sleep(0.1)
         return verdict([printed.getvalue()] if printed.getvalue() else [], before)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        with full_server() as address:
+            await trio.to_thread.run_sync(int)
+            before = descriptors_open()
+            for where, meanwhile_s in ((NO_SERVICE, 0.0), (address, 0.002)):
+                for _ in range(ATTEMPTS):
+                    connecting = trio.socket.socket()
+                    with trio.move_on_after(meanwhile_s), suppress(OSError), connecting:
+                        await connecting.connect(where)
+            return verdict([], before)
+
+    return trio.run(main)

@@ -65,3 +65,31 @@ def on_gevent() -> Answer:
         "some data are lost or come twice",
         f"{received}",
     )
+
+
+def on_trio() -> Answer:
+    import trio.testing
+
+    async def main() -> list[bytes]:
+        received = list[bytes]()
+        with pair() as (ours, peers):
+            mine = trio.socket.from_stdlib_socket(ours)
+            for number in range(ROUNDS):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(mine.recv, 10)
+                    await trio.testing.wait_all_tasks_blocked()
+                    if number % 2:
+                        peers.send(bytes([number]))
+                    nursery.cancel_scope.cancel()
+                if not number % 2:
+                    peers.send(bytes([number]))
+                with trio.fail_after(WAIT_S):
+                    received.append(await mine.recv(10))
+        return received
+
+    received = trio.run(main)
+    return answered(
+        received == [bytes([number]) for number in range(ROUNDS)],
+        "some data are lost or come twice",
+        f"{received}",
+    )

@@ -37,3 +37,33 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 
     run(new_loop, main)
     return answered(ended == ["dropped", "main", "kept"], "not all, or not in time", f"{ended}")
+
+
+def on_trio() -> Answer:
+    import warnings
+
+    import trio
+
+    warnings.simplefilter("ignore", ResourceWarning)  # it says so of one that is dropped
+    ended, kept = list[str](), list[AsyncIterator[int]]()
+
+    async def counting(name: str) -> AsyncIterator[int]:
+        try:
+            for number in range(10):
+                yield number
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.lowlevel.checkpoint()
+            ended.append(name)
+
+    async def main() -> None:
+        kept.append(counting("kept"))
+        await anext(kept[0])
+        dropped = counting("dropped")
+        await anext(dropped)
+        del dropped
+        await trio.sleep(0.01)
+        ended.append("main")
+
+    trio.run(main)
+    return answered(ended == ["dropped", "main", "kept"], "not all, or not in time", f"{ended}")

@@ -75,3 +75,40 @@ def on_gevent() -> Answer:
         peers.send(b"x")
         return verdict(time.monotonic() - begun, mine.recv(1) != b"x")
     return answered(False, "no Timeout")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        begun = time.monotonic()
+        mine, peers = trio.socket.socketpair()
+        try:
+            with trio.fail_after(LIMIT_S):
+                await mine.recv(1)
+        except trio.TooSlowError:
+            after_s = time.monotonic() - begun
+            await peers.send(b"x")
+            return verdict(after_s, await mine.recv(1) != b"x")
+        return answered(False, "no TooSlowError")
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        begun = time.monotonic()
+        mine, peers = socket.socketpair()
+        try:
+            await curio.timeout_after(LIMIT_S, mine.recv, 1)
+        except curio.TaskTimeout:
+            after_s = time.monotonic() - begun
+            await peers.send(b"x")
+            return verdict(after_s, await mine.recv(1) != b"x")
+        return answered(False, "no TaskTimeout")
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -68,3 +68,32 @@ def on_gevent() -> Answer:
         gevent.spawn(fail_at_once)
         gevent.sleep(0.001)
     return answered("ProgramError" in printed.getvalue(), "nobody is told")
+
+
+def on_trio() -> Answer:
+    """There is no such task: its nursery waits for each, and its error is raised there."""
+    import trio
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fail)
+
+    try:
+        trio.run(main)
+    except ExceptionGroup as group:
+        return answered(group.split(ProgramError)[1] is None, "nobody is told", repr(group))
+    return answered(False, "nobody is told")
+
+
+def on_curio() -> Answer:
+    import curio
+
+    log = io.StringIO()
+    logging.getLogger("curio").addHandler(logging.StreamHandler(log))
+
+    async def main() -> None:
+        await curio.spawn(fail, daemon=True)
+        await curio.sleep(0.001)
+
+    curio.run(main)
+    return answered("ProgramError" in log.getvalue(), "nobody is told")

@@ -83,3 +83,47 @@ def on_gevent() -> Answer:
     failed = pool.spawn(work.fail)
     failed.wait()
     return work.verdict(result, failed.exception)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        work = Work()
+        async with trio.open_nursery() as nursery:
+
+            async def go_on() -> None:
+                await trio.sleep(0.01)
+                work.go_on()
+
+            nursery.start_soon(go_on)
+            result = await trio.to_thread.run_sync(work.wait)
+        try:
+            await trio.to_thread.run_sync(work.fail)
+        except ProgramError as error:
+            return work.verdict(result, error)
+        return work.verdict(result, None)
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        work = Work()
+
+        async def go_on() -> None:
+            await curio.sleep(0.01)
+            work.go_on()
+
+        await curio.spawn(go_on, daemon=True)
+        result = await curio.run_in_thread(work.wait)
+        try:
+            await curio.run_in_thread(work.fail)
+        except ProgramError as error:
+            return work.verdict(result, error)
+        return work.verdict(result, None)
+
+    answer: Answer = curio.run(main)
+    return answer

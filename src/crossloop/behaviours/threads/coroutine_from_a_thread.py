@@ -55,3 +55,34 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
     answer = aside(from_a_thread)
     loop.run_forever()
     return answer.result()
+
+
+def on_trio() -> Answer:
+    """A thread of any kind, with the token of the run. It blocks until the coroutine ends, and cannot cancel it."""
+    import trio
+
+    async def double(number: int) -> int:
+        await trio.lowlevel.checkpoint()
+        return 2 * number
+
+    async def fail() -> None:
+        raise ProgramError
+
+    async def main() -> Answer:
+        token = trio.lowlevel.current_trio_token()
+
+        def from_a_thread() -> Answer:
+            doubled = trio.from_thread.run(double, 21, trio_token=token)
+            try:
+                trio.from_thread.run(fail, trio_token=token)
+            except ProgramError:
+                return answered(doubled == 42, "another result", f"{doubled}")
+            return answered(False, "another result", "no error")
+
+        answer = aside(from_a_thread)
+        until = trio.current_time() + WAIT_S
+        while not answer.done() and trio.current_time() < until:
+            await trio.sleep(0.001)
+        return answer.result(0) if answer.done() else answered(False, "the loop does not wake up for it")
+
+    return trio.run(main)

@@ -50,6 +50,36 @@ def body():
     )
 
 
+def on_trio() -> Answer:
+    return ends_well(
+        """
+import trio
+def body():
+    async def main():
+        while True:
+            running.set()
+            await trio.sleep(0.001)
+    trio.run(main)
+"""
+        + BUSY
+    )
+
+
+def on_curio() -> Answer:
+    return ends_well(
+        """
+import curio
+def body():
+    async def main():
+        while True:
+            running.set()
+            await curio.sleep(0.001)
+    curio.run(main)
+"""
+        + BUSY
+    )
+
+
 def on_pyev() -> Answer:
     return ends_well(
         """

@@ -48,3 +48,15 @@ def on_gevent() -> Answer:
 
     gevent.sleep(0)
     return verdict(lambda: gevent.sleep(0.001))
+
+
+def on_trio() -> Answer:
+    import trio
+
+    return verdict(lambda: trio.run(trio.sleep, 0.001))
+
+
+def on_curio() -> Answer:
+    import curio
+
+    return verdict(lambda: curio.run(curio.sleep, 0.001))

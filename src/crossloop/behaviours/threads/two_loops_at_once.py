@@ -96,6 +96,38 @@ def on_gevent() -> Answer:
     return play(player, player)
 
 
+def on_trio() -> Answer:
+    import trio
+
+    def player(sock: socket.socket) -> int:
+        async def main() -> int:
+            own = trio.socket.from_stdlib_socket(sock)
+            for _ in range(ROUNDS):
+                await own.send(await own.recv(1))
+            return ROUNDS
+
+        return trio.run(main)
+
+    return play(player, player)
+
+
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    def player(sock: socket.socket) -> int:
+        async def main() -> int:
+            own = Socket(sock)
+            for _ in range(ROUNDS):
+                await own.send(await own.recv(1))
+            return ROUNDS
+
+        rounds: int = curio.run(main)
+        return rounds
+
+    return play(player, player)
+
+
 def on_pyev() -> Answer:
     import pyev
 

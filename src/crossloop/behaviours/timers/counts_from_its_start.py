@@ -17,6 +17,7 @@ ABOUT = Behaviour(
     ),
 )
 BUSY_S, DELAY_S = 0.06, 0.04
+EARLY = "what a long callback starts is early by what the callback took"
 
 
 def on_loop(loop: PlainLoop) -> Answer:
@@ -34,5 +35,36 @@ def on_loop(loop: PlainLoop) -> Answer:
     before_the_run, in_a_callback = (waited > DELAY_S / 2 for waited in waited_s)
     seen = f"{DELAY_S * 1000:.0f} ms were " + " and ".join(f"{1000 * waited:.0f}" for waited in waited_s)
     if not in_a_callback:
-        return answered(False, "what a long callback starts is early by what the callback took", seen)
+        return answered(False, EARLY, seen)
     return answered(before_the_run, "what is started before the loop runs is early", seen)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        await trio.sleep(0.001)
+        time.sleep(BUSY_S)
+        begun = time.monotonic()
+        await trio.sleep(DELAY_S)
+        waited_s = time.monotonic() - begun
+        seen = f"{DELAY_S * 1000:.0f} ms were {1000 * waited_s:.0f}"
+        return answered(waited_s > DELAY_S / 2, EARLY, seen)
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        await curio.sleep(0.001)
+        time.sleep(BUSY_S)
+        begun = time.monotonic()
+        await curio.sleep(DELAY_S)
+        waited_s = time.monotonic() - begun
+        seen = f"{DELAY_S * 1000:.0f} ms were {1000 * waited_s:.0f}"
+        return answered(waited_s > DELAY_S / 2, EARLY, seen)
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -2,7 +2,7 @@
 
 from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.plain_loop import PlainLoop
-from crossloop.behaviours.timers._waiting import waits
+from crossloop.behaviours.timers._waiting import curio_sleeps, trio_sleeps, waits, waits_in
 
 ABOUT = Behaviour(
     question="Does a loop sleep when the next timer is 25 days, 50 days or 300 years away?",
@@ -20,3 +20,11 @@ ABOUT = Behaviour(
 
 def on_loop(loop: PlainLoop) -> Answer:
     return waits(loop, 2_147_484.0, 4_294_968.0, 1e10)
+
+
+def on_trio() -> Answer:
+    return waits_in(trio_sleeps, 2_147_484.0, 4_294_968.0, 1e10)
+
+
+def on_curio() -> Answer:
+    return waits_in(curio_sleeps, 2_147_484.0, 4_294_968.0, 1e10)

@@ -1,5 +1,7 @@
 """On a machine with nothing else to do a timer is late by a millisecond or two at most."""
 
+from collections.abc import Callable
+
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.frames import Stretch
 from crossloop.behaviours.plain_loop import PlainLoop
@@ -16,17 +18,34 @@ ENOUGH_S = 0.002
 
 
 def on_loop(loop: PlainLoop) -> Answer:
-    worst_s = max(best_late_s(loop, delay_s) for delay_s in DELAYS_S)
+    return verdict(loop.run_for)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    return verdict(lambda delay_s: trio.run(trio.sleep, delay_s))
+
+
+def on_curio() -> Answer:
+    import curio
+
+    return verdict(lambda delay_s: curio.run(curio.sleep, delay_s))
+
+
+def verdict(run_for: Callable[[float], object]) -> Answer:
+    """*run_for* sleeps so many seconds."""
+    worst_s = max(best_late_s(run_for, delay_s) for delay_s in DELAYS_S)
     how = "late by up to five milliseconds" if worst_s < 0.005 else "late by more than five milliseconds"
     return answered(worst_s < ENOUGH_S, how, f"at best late by {1000 * worst_s:.2f} ms")
 
 
-def best_late_s(loop: PlainLoop, delay_s: float) -> float:
+def best_late_s(run_for: Callable[[float], object], delay_s: float) -> float:
     """How late a run of *delay_s* is. The best of at most 20: others run on this machine, too."""
     best_s = 1.0
     for _ in range(20):
         with Stretch() as stretch:
-            loop.run_for(delay_s)
+            run_for(delay_s)
         best_s = min(best_s, stretch.elapsed_s - delay_s - stretch.waited_s)
         if best_s < ENOUGH_S:
             break

@@ -4,7 +4,7 @@ import math
 
 from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.plain_loop import PlainLoop
-from crossloop.behaviours.timers._waiting import waits
+from crossloop.behaviours.timers._waiting import curio_sleeps, trio_sleeps, waits, waits_in
 
 ABOUT = Behaviour(
     question="May a delay be math.inf?",
@@ -16,3 +16,11 @@ ABOUT = Behaviour(
 
 def on_loop(loop: PlainLoop) -> Answer:
     return waits(loop, math.inf)
+
+
+def on_trio() -> Answer:
+    return waits_in(trio_sleeps, math.inf)
+
+
+def on_curio() -> Answer:
+    return waits_in(curio_sleeps, math.inf)

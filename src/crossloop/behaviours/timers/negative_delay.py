@@ -24,3 +24,35 @@ def on_loop(loop: PlainLoop) -> Answer:
     threading.Timer(QUIET_S, loop.waker(loop.stop)).start()
     loop.run()
     return answered(bool(fired), "it does not fire")
+
+
+def on_trio() -> Answer:
+    """A sleep of less than nothing is an error, as a sign of a mistake; a time that has passed is none."""
+    import trio
+
+    async def main() -> Answer:
+        with trio.move_on_after(QUIET_S) as limit:
+            await trio.sleep_until(trio.current_time() - 1.0)
+        if limit.cancelled_caught:
+            return answered(False, "it does not fire")
+        try:
+            await trio.sleep(-1.0)
+        except ValueError as error:
+            return answered(False, "a delay is refused, and a time is taken", repr(error))
+        return answered(True, "")
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        sleeping = await curio.spawn(curio.sleep, -1.0)
+        await curio.sleep(QUIET_S)
+        fired = sleeping.terminated
+        await sleeping.cancel()
+        return answered(fired, "it does not fire")
+
+    answer: Answer = curio.run(main)
+    return answer

@@ -86,6 +86,34 @@ def on_gevent() -> Answer:
     return verdict(early_s)
 
 
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> list[float]:
+        early_s = list[float]()
+        for delay_s in DELAYS_S:
+            begun = time.monotonic()
+            await trio.sleep(delay_s)
+            early_s.append(delay_s - (time.monotonic() - begun))
+        return early_s
+
+    return verdict(trio.run(main))
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> list[float]:
+        early_s = list[float]()
+        for delay_s in DELAYS_S:
+            begun = time.monotonic()
+            await curio.sleep(delay_s)
+            early_s.append(delay_s - (time.monotonic() - begun))
+        return early_s
+
+    return verdict(curio.run(main))
+
+
 def on_pyev() -> Answer:
     import pyev
 

@@ -32,3 +32,44 @@ def on_loop(loop: PlainLoop) -> Answer:
     threading.Timer(QUIET_S, loop.waker(loop.stop)).start()
     loop.run()
     return answered(bool(fired), "a timer that is due does not fire")
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        fired = list[str]()
+
+        async def near() -> None:
+            await trio.sleep(0.02)
+            fired.append("the near one")
+
+        token = trio.lowlevel.current_trio_token()
+        try:
+            async with trio.open_nursery() as nursery:
+                for delay_s in (10.0, math.nan, 11.0):
+                    nursery.start_soon(trio.sleep, delay_s)
+                nursery.start_soon(near)
+                end = nursery.cancel_scope.cancel
+                threading.Timer(QUIET_S, lambda: token.run_sync_soon(end)).start()
+        except ExceptionGroup as group:
+            return yes(f"it is refused: {group.exceptions[0]!r}")
+        return answered(bool(fired), "a timer that is due does not fire")
+
+    return trio.run(main)
+
+
+def on_curio() -> Answer:
+    import curio
+
+    async def main() -> Answer:
+        stopped = curio.UniversalEvent()
+        for delay_s in (10.0, math.nan, 11.0):
+            await curio.spawn(curio.sleep, delay_s, daemon=True)
+        near = await curio.spawn(curio.sleep, 0.02, daemon=True)
+        threading.Timer(QUIET_S, stopped.set).start()
+        await stopped.wait()
+        return answered(near.terminated, "a timer that is due does not fire")
+
+    answer: Answer = curio.run(main)
+    return answer

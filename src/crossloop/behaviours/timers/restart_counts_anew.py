@@ -96,6 +96,39 @@ def on_gevent() -> Answer:
     return timer.verdict()
 
 
+def on_trio() -> Answer:
+    """The deadline of a cancel scope, which is set again; what it cuts is a task that waits."""
+    import trio
+
+    timer = PushedBack()
+
+    async def main() -> None:
+        scope = trio.CancelScope()
+
+        async def wait() -> None:
+            with scope:
+                await trio.sleep_forever()
+            timer.fired()
+
+        def start() -> None:
+            scope.deadline = trio.current_time() + DELAY_S
+
+        async def after(delay_s: float, callback: Callable[[], object]) -> None:
+            await trio.sleep(delay_s)
+            callback()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+
+            def soon(delay_s: float, callback: Callable[[], object]) -> None:
+                nursery.start_soon(after, delay_s, callback)
+
+            timer.begin(start, soon, nursery.cancel_scope.cancel)
+
+    trio.run(main)
+    return timer.verdict()
+
+
 def on_pyev() -> Answer:
     import pyev
 

@@ -1,6 +1,7 @@
 """What the programs of this group share: contexts with certificates made for this question, and clients."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -110,3 +111,24 @@ def while_gevent_runs(work: Callable[[], Any]) -> Any:
     while not result.done():
         gevent.sleep(0.002)
     return result.result()
+
+
+def while_trio_serves(work: Callable[[Any], Any], handler: Any = None) -> Any:
+    """The result of *work*, in a thread, with the address of a trio server over TLS; an echo but for *handler*."""
+    import trio
+
+    async def echo(stream: Any) -> None:
+        with contextlib.suppress(trio.BrokenResourceError):
+            async for data in stream:
+                await stream.send_all(data)
+
+    async def main() -> Any:
+        (listener,) = await trio.open_ssl_over_tcp_listeners(0, server_context(), host="127.0.0.1")
+        address = listener.transport_listener.socket.getsockname()  # type: ignore[attr-defined]  # (of a TCP listener)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, handler or echo, [listener])
+            result = await trio.to_thread.run_sync(work, address)
+            nursery.cancel_scope.cancel()
+        return result
+
+    return trio.run(main)

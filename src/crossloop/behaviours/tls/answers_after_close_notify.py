@@ -11,7 +11,13 @@ from typing import Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, run
-from crossloop.behaviours.tls._contexts import client_context, server_context, serving, while_gevent_runs
+from crossloop.behaviours.tls._contexts import (
+    client_context,
+    server_context,
+    serving,
+    while_gevent_runs,
+    while_trio_serves,
+)
 
 ABOUT = Behaviour(
     question="When the client has said close_notify, does it still get the answer to what it asked before?",
@@ -98,3 +104,14 @@ def on_gevent() -> Answer:
     server = StreamServer(("127.0.0.1", 0), answer_late, ssl_context=server_context(green.SSLContext))
     server.start()
     return verdict(while_gevent_runs(lambda: client(server.address)))
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def answer_late(stream: Any) -> None:
+        await stream.receive_some(100)
+        await trio.sleep(LATER_S)
+        await stream.send_all(ANSWER)
+
+    return verdict(while_trio_serves(client, answer_late))

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, run
-from crossloop.behaviours.tls._contexts import connected, server_context, serving, while_gevent_runs
+from crossloop.behaviours.tls._contexts import (
+    connected,
+    server_context,
+    serving,
+    while_gevent_runs,
+    while_trio_serves,
+)
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -76,4 +82,13 @@ def on_gevent() -> Answer:
     server = StreamServer(("127.0.0.1", 0), leave, ssl_context=server_context(green.SSLContext))
     server.start()
     answer: Answer = while_gevent_runs(lambda: client(server.address))
+    return answer
+
+
+def on_trio() -> Answer:
+    async def leave(stream: Any) -> None:
+        await stream.send_all(b"bye")
+        await stream.aclose()
+
+    answer: Answer = while_trio_serves(client, leave)
     return answer

@@ -15,6 +15,7 @@ from crossloop.behaviours.tls._contexts import (
     serving,
     tornado_serving,
     while_gevent_runs,
+    while_trio_serves,
 )
 
 if TYPE_CHECKING:
@@ -60,3 +61,7 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
 def on_gevent() -> Answer:
     server = gevent_serving()
     return answered(while_gevent_runs(lambda: clients(server.address)), STANDS)
+
+
+def on_trio() -> Answer:
+    return answered(while_trio_serves(clients), STANDS)

@@ -13,6 +13,7 @@ from crossloop.behaviours.tls._contexts import (
     serving,
     tornado_serving,
     while_gevent_runs,
+    while_trio_serves,
 )
 
 if TYPE_CHECKING:
@@ -59,3 +60,7 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
 def on_gevent() -> Answer:
     server = gevent_serving()
     return verdict(while_gevent_runs(lambda: client(server.address)))
+
+
+def on_trio() -> Answer:
+    return verdict(while_trio_serves(client))

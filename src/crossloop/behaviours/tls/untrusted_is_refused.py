@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
-from crossloop.behaviours.tls._contexts import client_context, gevent_serving, serving, tornado_serving
+from crossloop.behaviours.tls._contexts import (
+    client_context,
+    gevent_serving,
+    serving,
+    tornado_serving,
+    while_trio_serves,
+)
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -69,3 +75,22 @@ def on_gevent() -> Answer:
     except OSError as error:
         return verdict(error)
     return verdict(None)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    def connect(address: tuple[str, int]) -> BaseException | None:
+        async def main() -> None:
+            stream = await trio.open_ssl_over_tcp_stream(*address, ssl_context=client_context(trusting=False))
+            await stream.do_handshake()
+
+        try:
+            trio.run(main)
+        except trio.BrokenResourceError as error:
+            return error.__cause__
+        except OSError as error:
+            return error
+        return None
+
+    return verdict(while_trio_serves(connect))

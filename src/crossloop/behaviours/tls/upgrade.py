@@ -54,3 +54,20 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         return answered(data == b"secret", "something else comes back", f"{data!r}")
 
     return run(new_loop, main)
+
+
+def on_trio() -> Answer:
+    import trio
+
+    async def main() -> Answer:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        data = aside(lambda: client(listener.socket.getsockname()))
+        plain = await listener.accept()
+        await plain.receive_some()
+        await plain.send_all(b"+")
+        secure = trio.SSLStream(plain, server_context(), server_side=True)
+        await secure.send_all(await secure.receive_some())
+        came = await trio.to_thread.run_sync(data.result)
+        return answered(came == b"secret", "something else comes back", f"{came!r}")
+
+    return trio.run(main)

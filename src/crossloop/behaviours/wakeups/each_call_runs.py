@@ -5,6 +5,7 @@ import threading
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no, not_there
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import Call, PlainLoop
+from crossloop.behaviours.trio_run import TrioRun
 
 ABOUT = Behaviour(
     question="Does each of thousands of calls that several threads hand to a loop run, and once?",
@@ -36,6 +37,32 @@ def on_loop(loop: PlainLoop) -> Answer:
         return no("some run more than once", f"{len(runs)} of {THREADS * CALLS}")
     return answered(
         len(runs) == THREADS * CALLS, "several calls are one run", f"{len(runs)} of {THREADS * CALLS}"
+    )
+
+
+def on_trio() -> Answer:
+    runs = list[int]()
+    trio_run = TrioRun()
+
+    def run_once(thread: int) -> None:
+        runs.append(thread)
+        if len(runs) == THREADS * CALLS:
+            threading.Timer(0.02, trio_run.stop).start()  # more than that must not come
+
+    def call_often(thread: int) -> None:
+        for _ in range(CALLS):
+            trio_run.soon(lambda: run_once(thread))
+
+    def call_in_threads() -> None:
+        for thread in range(THREADS):
+            threading.Thread(target=call_often, args=(thread,), daemon=True).start()
+
+    end = threading.Timer(WAIT_S, trio_run.stop)
+    end.start()
+    trio_run.run(call_in_threads)
+    end.cancel()
+    return answered(
+        len(runs) == THREADS * CALLS, "several calls are one run, or one is several", f"{len(runs)}"
     )
 
 

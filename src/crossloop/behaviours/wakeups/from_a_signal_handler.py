@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from crossloop.behaviours.behaviour import Answer, Behaviour, not_there
 from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import PlainLoop
-from crossloop.behaviours.signals._sending import USER_1, Sent
+from crossloop.behaviours.signals._sending import USER_1, Sent, to_the_process
+from crossloop.behaviours.trio_run import TrioRun
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -35,6 +36,18 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
     sent = Sent(USER_1)
     signal.signal(USER_1, lambda *_: io_loop.add_callback_from_signal(sent.arrived))
     return sent.while_idle(io_loop.start, partial(io_loop.add_callback, io_loop.stop))
+
+
+def on_trio() -> Answer:
+    trio_run = TrioRun()
+
+    def send(number: signal.Signals) -> None:
+        trio_run.wait_until_it_runs()
+        to_the_process(number)
+
+    sent = Sent(USER_1, send)
+    signal.signal(USER_1, lambda *_: trio_run.soon(sent.arrived))
+    return sent.while_idle(trio_run.run, trio_run.stop)
 
 
 def on_eventlet() -> Answer:
