@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.children._spawning import spawned
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -100,3 +102,15 @@ def on_pyev() -> Answer:
     waits.terminate()
     loop.start()  # ends when nothing is watched
     return verdict([os.waitstatus_to_exitcode(watcher.rstatus) for watcher in watchers])
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        exits, waits = spawned(reactor, EXITS), spawned(reactor, WAITS)
+        waits.transport.signalProcess("TERM")
+        status = list[int | None]()
+        for reason in (await exits.ended, await waits.ended):
+            status.append(-reason.signal if reason.signal else reason.exitCode)
+        return verdict(status)
+
+    return react(reactor, main)

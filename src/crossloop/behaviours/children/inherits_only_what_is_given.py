@@ -5,11 +5,13 @@ import socket
 import subprocess
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.children._spawning import spawned
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -78,3 +80,14 @@ def on_trio() -> Answer:
     _opened, name = marked_socket()
     listed = trio.run(partial(trio.run_process, LISTS, capture_stdout=True, check=False))
     return verdict(listed.stdout or b"", name)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    _opened, name = marked_socket()
+
+    async def main() -> Answer:
+        child = spawned(reactor, LISTS)
+        await child.ended
+        return verdict(bytes(child.output), name)
+
+    return react(reactor, main)

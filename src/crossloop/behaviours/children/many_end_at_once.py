@@ -3,11 +3,13 @@
 import asyncio
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.children._spawning import spawned
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -103,3 +105,15 @@ def on_pyev() -> Answer:
     os.close(writing)
     loop.start()  # ends when nothing is watched
     return verdict([os.waitstatus_to_exitcode(watcher.rstatus) for watcher in watchers])
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        reading, writing = os.pipe()
+        children = [
+            spawned(reactor, command(number), childFDs={0: reading, 1: "r", 2: "r"}) for number in EXPECTED
+        ]
+        os.close(writing)
+        return verdict([(await child.ended).exitCode or 0 for child in children])
+
+    return react(reactor, main)

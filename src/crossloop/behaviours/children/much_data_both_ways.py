@@ -3,10 +3,13 @@
 import asyncio
 import subprocess
 from functools import partial
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.children._spawning import spawned
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 ABOUT = Behaviour(
     question="Does communicate() bring a megabyte to a child and back?",
@@ -58,3 +61,14 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        child = spawned(reactor, COPIES)
+        child.transport.write(DATA)
+        child.transport.closeStdin()
+        await child.ended
+        return verdict(bytes(child.output))
+
+    return react(reactor, main)

@@ -2,11 +2,13 @@
 
 import asyncio
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.children._spawning import spawned
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -83,3 +85,13 @@ def on_trio() -> Answer:
 
     trio.run(main)
     return verdict(outputs)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        children = [spawned(reactor, WRITES) for _ in range(CHILDREN)]
+        for child in children:
+            await child.ended
+        return verdict([(bytes(child.output), bytes(child.errors)) for child in children])
+
+    return react(reactor, main)

@@ -3,10 +3,13 @@
 import asyncio
 import subprocess
 from functools import partial
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
+from crossloop.behaviours.children._spawning import spawned
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 ABOUT = Behaviour(
     question="Does communicate() end well when the child has ended and read nothing of its input?",
@@ -50,3 +53,14 @@ def on_trio() -> Answer:
 
     done = trio.run(partial(trio.run_process, SPEAKS, stdin=DATA, capture_stdout=True, check=False))
     return verdict(done.stdout or b"", done.returncode)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        child = spawned(reactor, SPEAKS)
+        child.transport.write(DATA)
+        child.transport.closeStdin()
+        reason = await child.ended
+        return verdict(bytes(child.output), reason.exitCode)
+
+    return react(reactor, main)

@@ -50,3 +50,24 @@ async def endpoint(**options: Any) -> tuple[asyncio.DatagramTransport, Kept]:
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(Kept, **options)
     return transport, protocol
+
+
+def keeping(reactor: Any) -> tuple[Any, tuple[str, int]]:
+    """(Twisted's protocol with the queue `arrived` and the number `refused`, its address on loopback)."""
+    from twisted.internet.defer import DeferredQueue
+    from twisted.internet.protocol import DatagramProtocol
+
+    class Keeps(DatagramProtocol):
+        def __init__(self) -> None:
+            self.arrived = DeferredQueue[bytes]()
+            self.refused = 0
+
+        def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802
+            self.arrived.put(datagram)
+
+        def connectionRefused(self) -> None:  # noqa: N802
+            self.refused += 1
+
+    keeps = Keeps()
+    port = reactor.listenUDP(0, keeps, interface="127.0.0.1")
+    return keeps, port.socket.getsockname()

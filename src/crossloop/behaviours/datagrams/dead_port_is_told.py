@@ -1,11 +1,13 @@
 """A connected endpoint learns that nobody listens, and goes on."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
-from crossloop.behaviours.datagrams._endpoint import dead_address, endpoint
+from crossloop.behaviours.datagrams._endpoint import dead_address, endpoint, keeping
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import asleep, react
 
 ABOUT = Behaviour(
     question="Does a connected endpoint learn that nobody listens at the other port, and stay open?",
@@ -67,3 +69,19 @@ def on_trio() -> Answer:
             return answered(False, "nobody is told")
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        kept, _address = keeping(reactor)
+        kept.transport.connect(*dead_address())
+        for _ in range(SENDS):
+            kept.transport.write(b"to nobody")
+            await asleep(reactor, 0.01)
+            if kept.transport is None:
+                return answered(False, "the endpoint is closed", f"told {kept.refused} times")
+            if kept.refused:
+                return answered(True, "")
+        return answered(False, "nobody is told")
+
+    return react(reactor, main)

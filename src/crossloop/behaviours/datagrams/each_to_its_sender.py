@@ -7,6 +7,7 @@ from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.datagrams._endpoint import Kept, plain_peer
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, run
+from crossloop.behaviours.reactor_frames import beside_reactor, react
 
 ABOUT = Behaviour(
     question="When many peers ask at once, does each get its own answer?",
@@ -82,3 +83,20 @@ def on_trio() -> Answer:
         return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.protocol import DatagramProtocol
+
+    class SendsBack(DatagramProtocol):
+        transport: Any
+
+        def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802
+            self.transport.write(datagram, addr)
+
+    async def main() -> Answer:
+        port = reactor.listenUDP(0, SendsBack(), interface="127.0.0.1")
+        right = await beside_reactor(lambda: ask(port.socket.getsockname()))
+        return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")
+
+    return react(reactor, main)

@@ -1,9 +1,12 @@
 """An empty datagram is a datagram."""
 
+from typing import Any
+
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
-from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.datagrams._endpoint import endpoint, keeping, plain_peer
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, run
+from crossloop.behaviours.reactor_frames import react
 
 ABOUT = Behaviour(
     question="Is an empty datagram passed on?",
@@ -48,3 +51,14 @@ def on_trio() -> Answer:
             return answered(await bound.recv(100) == b"", LOST)
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        kept, address = keeping(reactor)
+        with plain_peer() as peer:
+            for data in (b"", b"after"):
+                peer.sendto(data, address)
+            return answered(await kept.arrived.get() == b"", LOST)
+
+    return react(reactor, main)

@@ -1,11 +1,13 @@
 """An empty datagram can be sent."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
-from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.datagrams._endpoint import endpoint, keeping, plain_peer
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import beside_reactor, react
 
 ABOUT = Behaviour(
     question="Does sendto of no bytes send an empty datagram?",
@@ -50,3 +52,14 @@ def on_trio() -> Answer:
             return verdict(peer.recv(100))
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        kept, _address = keeping(reactor)
+        with plain_peer() as peer:
+            for data in (b"", b"after"):
+                kept.transport.write(data, peer.getsockname())
+            return verdict(await beside_reactor(lambda: peer.recv(100)))
+
+    return react(reactor, main)

@@ -1,11 +1,13 @@
 """A send that fails costs that datagram, not the endpoint."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
-from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.datagrams._endpoint import endpoint, keeping, plain_peer
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import beside_reactor, react
 
 ABOUT = Behaviour(
     question="After a send that fails, does a datagram endpoint go on?",
@@ -73,3 +75,19 @@ def on_trio() -> Answer:
             )
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        kept, _address = keeping(reactor)
+        with plain_peer() as peer:
+            raised = ""
+            try:
+                kept.transport.write(b"refused", FORBIDDEN)
+            except OSError as error:
+                raised = type(error).__name__
+            kept.transport.write(b"alive", peer.getsockname())
+            alive = await beside_reactor(lambda: peer.recv(100)) == b"alive"
+        return answered(alive, "the next datagram is lost", f"raised {raised or 'nothing'}")
+
+    return react(reactor, main)

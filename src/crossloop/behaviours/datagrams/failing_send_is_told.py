@@ -1,12 +1,14 @@
 """Who sends learns that a send failed."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
-from crossloop.behaviours.datagrams._endpoint import endpoint
+from crossloop.behaviours.datagrams._endpoint import endpoint, keeping
 from crossloop.behaviours.datagrams.failing_send_goes_on import FORBIDDEN
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 ABOUT = Behaviour(
     question="Is a send that the system refuses told to who sends?",
@@ -52,3 +54,15 @@ def on_trio() -> Answer:
             return answered(False, "nobody is told")
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        kept, _address = keeping(reactor)
+        try:
+            kept.transport.write(b"refused", FORBIDDEN)
+        except OSError as error:
+            return answered(True, "", f"raised {type(error).__name__}")
+        return answered(False, "nobody is told")
+
+    return react(reactor, main)

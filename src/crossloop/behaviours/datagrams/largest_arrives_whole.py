@@ -1,9 +1,12 @@
 """The largest datagram of UDP over IPv4 arrives whole."""
 
+from typing import Any
+
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
-from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.datagrams._endpoint import endpoint, keeping, plain_peer
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, run
+from crossloop.behaviours.reactor_frames import react
 
 ABOUT = Behaviour(
     question="Does a datagram of 65,507 bytes arrive whole?",
@@ -50,3 +53,14 @@ def on_trio() -> Answer:
         return answered(arrived == LARGEST, CUT, f"{len(arrived)} bytes")
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        kept, address = keeping(reactor)
+        with plain_peer() as peer:
+            peer.sendto(LARGEST, address)
+            arrived = await kept.arrived.get()
+        return answered(arrived == LARGEST, CUT, f"{len(arrived)} bytes")
+
+    return react(reactor, main)

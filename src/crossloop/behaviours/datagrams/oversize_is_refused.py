@@ -1,11 +1,13 @@
 """A datagram that is larger than UDP allows is refused, and the endpoint goes on."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
-from crossloop.behaviours.datagrams._endpoint import endpoint, plain_peer
+from crossloop.behaviours.datagrams._endpoint import endpoint, keeping, plain_peer
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import beside_reactor, react
 
 ABOUT = Behaviour(
     question="Is a datagram of 70,000 bytes refused with an error, and does the endpoint go on?",
@@ -66,3 +68,20 @@ def on_trio() -> Answer:
             return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        kept, _address = keeping(reactor)
+        with plain_peer() as peer:
+            try:
+                kept.transport.write(TOO_LARGE, peer.getsockname())
+            except Exception as error:  # Twisted's MessageLengthError
+                told = type(error).__name__
+            else:
+                return answered(False, "nobody is told")
+            kept.transport.write(b"alive", peer.getsockname())
+            alive = await beside_reactor(lambda: peer.recv(100)) == b"alive"
+        return answered(alive, "the next datagram is lost", told)
+
+    return react(reactor, main)

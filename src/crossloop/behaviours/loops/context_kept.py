@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -160,3 +161,22 @@ def on_trio() -> Answer:
         return answered(not lost, f"not with {', '.join(lost)}", f"{seen}")
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    with pair() as (mine, peers):
+
+        def when_data_arrive(callback: Callable[..., None]) -> None:
+            attached_to(reactor, mine.dup(), Noted()).arrived.addCallback(callback)
+
+        peers.send(b"x")
+        reactor.callLater(WAIT_S, reactor.crash)
+        return verdict(
+            {
+                "callLater": lambda callback: reactor.callLater(0.001, callback),
+                "callFromThread": reactor.callFromThread,
+                "dataReceived": when_data_arrive,
+            },
+            reactor.run,
+            reactor.crash,
+        )

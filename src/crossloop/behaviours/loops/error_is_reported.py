@@ -81,3 +81,17 @@ def on_pyev() -> Answer:
     with contextlib.redirect_stderr(printed):
         loop.start()
     return verdict(printed.getvalue().count("Traceback"), others)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.logger import globalLogPublisher
+
+    others, told = list[str](), list[dict[str, Any]]()
+    observe: Any = told.append
+    globalLogPublisher.addObserver(observe)
+    reactor.callLater(0, fail)
+    reactor.callLater(0, others.append, "ran")
+    reactor.callLater(0.001, reactor.stop)
+    with contextlib.redirect_stderr(io.StringIO()):
+        reactor.run()
+    return verdict(sum("log_failure" in event for event in told), others)

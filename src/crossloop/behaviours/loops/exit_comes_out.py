@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
@@ -140,3 +140,19 @@ def on_pyev() -> Answer:
         loop.start()
 
     return verdict(run, loop.start)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    def leave(end: type[BaseException]) -> None:
+        reactor.crash()
+        raise end
+
+    def run(end: type[BaseException]) -> None:
+        reactor.callLater(0, leave, end)
+        reactor.run()
+
+    def run_again() -> None:
+        reactor.callLater(0.001, reactor.crash)
+        reactor.run()
+
+    return verdict(run, run_again)

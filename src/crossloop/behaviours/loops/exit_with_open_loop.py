@@ -1,5 +1,7 @@
 """An interpreter that ends with an open loop ends well."""
 
+from typing import Any
+
 from crossloop.api import Readiness
 from crossloop.behaviours.another_interpreter import (
     LIMIT_S,
@@ -95,5 +97,18 @@ adapter.call_later(60, print)
 adapter.watch(mine.fileno(), print)
 adapter.call_later(0, lambda *_: adapter.stop())
 adapter.run()
+"""
+    )
+
+
+def on_twisted(reactor: Any) -> Answer:
+    return ends_well(
+        """
+from twisted.internet import reactor
+from twisted.internet.protocol import DatagramProtocol
+reactor.callLater(60, print)
+reactor.listenUDP(0, DatagramProtocol())
+reactor.callLater(0, reactor.crash)
+reactor.run()
 """
     )

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.api import Readiness, StreamServer, styles_of
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
@@ -124,4 +124,15 @@ def on_server(adapter: StreamServer) -> Answer:
             threading.Timer(IDLE_S, stopping.send, (b"x",)).start()
             adapter.serve_streams(listener, lambda: bytes, style, stop)
 
+    return verdict(wait)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.protocol import DatagramProtocol
+
+    def wait() -> None:
+        reactor.callLater(IDLE_S, reactor.crash)
+        reactor.run()
+
+    reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1")
     return verdict(wait)

@@ -8,6 +8,7 @@ from crossloop.api import Readiness
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -187,4 +188,17 @@ def on_readiness(adapter: Readiness) -> Answer:
         peers.send(b"x")
         adapter.wake(greedy.turn)
         adapter.run()
+    return greedy.verdict()
+
+
+def on_twisted(reactor: Any) -> Answer:
+    """A timer of zero seconds that starts itself again."""
+    with pair() as (mine, peers):
+        greedy = Greedy(lambda turn: reactor.callLater(0, turn), reactor.stop)
+        peers.send(b"x")
+        noted = attached_to(reactor, mine.dup(), Noted())
+        noted.arrived.addCallback(greedy.readable)
+        reactor.callLater(0.001, greedy.due)
+        reactor.callLater(0, greedy.turn)
+        reactor.run()
     return greedy.verdict()

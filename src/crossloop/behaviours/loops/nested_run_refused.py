@@ -1,7 +1,7 @@
 """Running a loop from within a running loop is refused."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
@@ -112,4 +112,16 @@ def on_libevent() -> Answer:
 
         Timer(base, within).add(0)
         base.loop()
+    return answers[0]
+
+
+def on_twisted(reactor: Any) -> Answer:
+    answers = list[Answer]()
+
+    def within() -> None:
+        answers.append(verdict({"the same reactor": reactor.run}))
+        reactor.stop()
+
+    reactor.callLater(0, within)
+    reactor.run()
     return answers[0]

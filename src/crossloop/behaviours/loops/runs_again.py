@@ -1,6 +1,7 @@
 """A loop that was stopped runs again, and still watches what it watched."""
 
 import contextlib
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.frames import pair
@@ -35,4 +36,15 @@ def on_gevent() -> Answer:
         with contextlib.suppress(LoopExit):
             Event().wait()
         gevent.sleep(0.001)
+    return answered(True, "")
+
+
+def on_twisted(reactor: Any) -> Answer:
+    """`stop` is what ends a run; the way out by `crash` is not for programs."""
+    for number in range(RUNS):
+        reactor.callLater(0.001, reactor.stop)
+        try:
+            reactor.run()
+        except Exception as error:
+            return answered(False, f"a later run raises {type(error).__name__}", f"{number} runs")
     return answered(True, "")

@@ -65,3 +65,7 @@ def on_readiness(adapter: Readiness) -> Answer:
         adapter.wake(lambda *_: callback())
 
     return verdict(soon, adapter.run, adapter.stop)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    return verdict(reactor.callFromThread, reactor.run, reactor.stop)

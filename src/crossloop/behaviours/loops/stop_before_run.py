@@ -1,6 +1,6 @@
 """A stop that comes before the run ends the run at once."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
@@ -74,3 +74,13 @@ def on_libevent() -> Answer:
         base.loopbreak()
         base.run()
     return answered(not ran, FORGOTTEN)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.error import ReactorNotRunning
+
+    try:
+        reactor.stop()
+    except ReactorNotRunning:
+        return answered(False, "raises ReactorNotRunning")
+    return answered(True, "")

@@ -1,10 +1,12 @@
 """Abort is for peers that do not read: the connection is gone at once, with all that waited for them."""
 
 import contextlib
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import receive_all, run, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 
 ABOUT = Behaviour(
@@ -33,3 +35,19 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         return answered(arrived < SIZE, "everything is sent first", f"{kept} bytes kept, {arrived} arrived")
 
     return run(new_loop, main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        noted = attached_to(reactor, ours, Noted())
+        noted.transport.write(bytes(SIZE))
+        noted.transport.abortConnection()
+        noted.transport.abortConnection()
+        await noted.lost
+        arrived = 0
+        with contextlib.suppress(ConnectionResetError):
+            arrived = len(receive_all(peer))
+        return answered(arrived < SIZE, "everything is sent first", f"{arrived} arrived")
+
+    return react(reactor, main)

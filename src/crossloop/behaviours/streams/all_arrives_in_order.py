@@ -3,12 +3,13 @@
 import random
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.api import StreamServer
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, receive_all, run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.serving import served
 from crossloop.behaviours.trio_run import stream_of
@@ -140,6 +141,23 @@ def on_server(adapter: StreamServer) -> Answer:
             return received.result()
 
     return verdict(served(adapter, lambda: bytes, exchange))
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        received = aside(lambda: read_late(peer))
+        noted = attached_to(reactor, ours, Noted())
+        for number, piece in enumerate(PIECES):
+            if number % 2:
+                noted.transport.writeSequence([piece[:5], piece[5:]])
+            else:
+                noted.transport.write(piece)
+        noted.transport.loseConnection()
+        await noted.lost
+        return verdict(received.result())
+
+    return react(reactor, main)
 
 
 on_readiness = on_server

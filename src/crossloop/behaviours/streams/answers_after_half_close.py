@@ -2,12 +2,13 @@
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.api import StreamServer
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, receive_all, run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.serving import served
 from crossloop.behaviours.trio_run import stream_of
@@ -132,6 +133,20 @@ def on_server(adapter: StreamServer) -> Answer:
             return ask_and_end(peer)
 
     return verdict(served(adapter, lambda: lambda _question: ANSWER, ask))
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        peer, ours = tcp_pair()
+        answer = aside(lambda: ask_and_end(peer))
+        noted = attached_to(reactor, ours, Noted(half_open=True))
+        await noted.ended
+        noted.transport.write(ANSWER)
+        noted.transport.loseConnection()
+        await noted.lost
+        return verdict(answer.result())
+
+    return react(reactor, main)
 
 
 on_readiness = on_server

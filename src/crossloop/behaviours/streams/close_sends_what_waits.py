@@ -1,10 +1,11 @@
 """Write the answer, close: the shortest way to end an exchange, and the last bytes must not be lost by it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, beside, receive_all, run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, beside_reactor, react
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.trio_run import stream_of
 
@@ -60,3 +61,14 @@ def on_trio() -> Answer:
         return verdict(received.result())
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        noted = attached_to(reactor, ours, Noted())
+        noted.transport.write(bytes(SIZE))
+        noted.transport.loseConnection()
+        return verdict(await beside_reactor(lambda: receive_all(peer)))
+
+    return react(reactor, main)

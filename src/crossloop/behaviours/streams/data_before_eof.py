@@ -1,11 +1,12 @@
 """A peer sends and closes at once. What it sent comes first, then the end, then nothing."""
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.trio_run import stream_of
 
@@ -96,3 +97,17 @@ def on_libevent() -> Answer:
         stream.enable(READ)
         base.run()
     return answered(data == DATA, LOST, f"{len(data)} bytes")
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        noted = attached_to(reactor, sent_and_closed(), Noted(half_open=True))
+        await noted.ended
+        noted.transport.loseConnection()
+        await noted.lost
+        if noted.data != DATA:
+            return answered(False, LOST, f"{len(noted.data)} bytes")
+        order = ", ".join(noted.calls)
+        return answered(order == "made, data, eof, lost", f"the calls are {order}")
+
+    return react(reactor, main)

@@ -1,10 +1,12 @@
 """A program that has closed its connection has taken down what data_received would work on."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import QUIET_S, run, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, asleep, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 
 ABOUT = Behaviour(
@@ -34,3 +36,26 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         return answered(calls == "made, data, close, lost", f"the calls are {calls}")
 
     return run(new_loop, main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.error import ConnectionDone
+
+    class ClosesAtTheFirst(Noted):
+        def dataReceived(self, data: bytes) -> None:  # noqa: N802
+            super().dataReceived(data)
+            self.calls.append("close")
+            self.transport.loseConnection()
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        peer.sendall(bytes(600_000))
+        noted = attached_to(reactor, ours, ClosesAtTheFirst())
+        reason = await noted.lost
+        await asleep(reactor, QUIET_S / 2)
+        calls = ", ".join(noted.calls)
+        if not isinstance(reason, ConnectionDone):
+            return answered(False, "connection_lost is given an error", repr(reason))
+        return answered(calls == "made, data, close, lost", f"the calls are {calls}")
+
+    return react(reactor, main)

@@ -1,10 +1,12 @@
 """Between a pause and a resume a program can rely on silence, and on getting everything afterwards."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import QUIET_S, run, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, asleep, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 
 ABOUT = Behaviour(
@@ -75,3 +77,30 @@ def on_libevent() -> Answer:
             stream.enable(READ)
             base.run()
         return answered(data == b"firstand the rest", LOST)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    class PausesAtEachPiece(Noted):
+        def dataReceived(self, data: bytes) -> None:  # noqa: N802
+            self.transport.pauseProducing()
+            self.transport.pauseProducing()
+            super().dataReceived(data)
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        noted = attached_to(reactor, ours, PausesAtEachPiece())
+        peer.sendall(b"first")
+        await noted.arrived
+        before = bytes(noted.data)
+        peer.sendall(b"and the rest")
+        peer.close()
+        await asleep(reactor, QUIET_S)
+        if noted.data != before or noted.lost.called:
+            return answered(False, MORE)
+        while not noted.lost.called:
+            noted.transport.resumeProducing()
+            noted.transport.resumeProducing()
+            await asleep(reactor, 0)
+        return answered(noted.data == b"firstand the rest", LOST)
+
+    return react(reactor, main)

@@ -1,11 +1,12 @@
 """One direction of a connection can end while the other goes on: the question ends, the answer comes."""
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, beside, receive_all, run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, beside_reactor, react
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.trio_run import stream_of
 
@@ -86,3 +87,16 @@ def on_trio() -> Answer:
         return verdict(asked.result(), answer)
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        noted = attached_to(reactor, ours, Noted())
+        noted.transport.write(b"question")
+        noted.transport.loseWriteConnection()
+        question = await beside_reactor(lambda: answer_after_the_end(peer))
+        await noted.lost
+        return verdict(question, bytes(noted.data))
+
+    return react(reactor, main)

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, run_on
+from crossloop.behaviours.reactor_frames import Noted, factory_of, react
 from crossloop.behaviours.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -113,3 +114,21 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.endpoints import HostnameEndpoint
+    from twisted.internet.error import ConnectionRefusedError as Refused
+
+    async def main() -> Answer:
+        errors = dict[str, BaseException | None]()
+        for place, host, port in refusing():
+            try:
+                await HostnameEndpoint(reactor, host or "localhost", port).connect(factory_of(Noted))
+            except Exception as error:
+                errors[place] = error
+        if all(isinstance(error, Refused) for error in errors.values()):
+            return answered(False, "it is a class of Twisted's own of that name", repr(errors))
+        return verdict(errors)
+
+    return react(reactor, main)

@@ -1,10 +1,11 @@
 """A reset says that data may be lost. A program that takes it for an orderly end takes half a file for a whole one."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import reset, run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.trio_run import stream_of
 
@@ -117,3 +118,19 @@ def on_libevent() -> Answer:
         reset(peer)
         base.run()
         return answered(bool(ends[0] & EVENT_ERROR), "it looks like an orderly end", f"what = {ends[0]:#x}")
+
+
+def on_twisted(reactor: Any) -> Answer:
+    """Its own classes stand for the system's: ConnectionLost is an error, ConnectionDone an orderly end."""
+    from twisted.internet.error import ConnectionDone
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        noted = attached_to(reactor, ours, Noted())
+        reset(peer)
+        error = await noted.lost
+        if isinstance(error, ConnectionDone):
+            return verdict(None)
+        return verdict(error)
+
+    return react(reactor, main)

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, run_on
+from crossloop.behaviours.reactor_frames import Noted, factory_of, listening_on, react
 from crossloop.behaviours.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -113,3 +114,17 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.endpoints import TCP4ClientEndpoint
+
+    async def main() -> Answer:
+        accepted = Noted()
+        _port, address = listening_on(reactor, lambda: accepted)
+        connected = await TCP4ClientEndpoint(reactor, *address).connect(factory_of(Noted))
+        connected.transport.write(b"x")
+        await accepted.arrived
+        return verdict(connected.transport.getHandle(), accepted.transport.getHandle())
+
+    return react(reactor, main)

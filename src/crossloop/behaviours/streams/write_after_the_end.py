@@ -1,10 +1,12 @@
 """A peer may be gone before the program hears of it. Then it still calls its transport, through no fault of its own."""
 
 import logging
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 
 ABOUT = Behaviour(
@@ -49,3 +51,31 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         return answered(not raised, how, "; ".join(map(str, raised.values())))
 
     return run(new_loop, main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        noted = attached_to(reactor, ours, Noted())
+        peer.close()
+        await noted.lost
+        transport = noted.transport
+        calls = {
+            "write": lambda: transport.write(b"too late"),
+            "writeSequence": lambda: transport.writeSequence([b"too", b"late"]),
+            "loseWriteConnection": transport.loseWriteConnection,
+            "pauseProducing": transport.pauseProducing,
+            "resumeProducing": transport.resumeProducing,
+            "loseConnection": transport.loseConnection,
+            "abortConnection": transport.abortConnection,
+        }
+        raised = dict[str, Exception]()
+        for name, call in calls.items():
+            try:
+                call()
+            except Exception as error:
+                raised[name] = error
+        how = ", ".join(f"{name} raises {type(error).__name__}" for name, error in raised.items())
+        return answered(not raised, how, "; ".join(map(str, raised.values())))
+
+    return react(reactor, main)

@@ -2,11 +2,12 @@
 
 import select
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
-from crossloop.behaviours.frames import pair, run, run_on
+from crossloop.behaviours.frames import pair, run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, attached_to, react
 from crossloop.behaviours.recorder import Recorder, attached
 from crossloop.behaviours.trio_run import stream_of
 
@@ -76,3 +77,12 @@ def on_libevent() -> Answer:
     with pair() as (ours, peer), EventBase() as base:
         BufferEvent(base, ours.fileno(), lambda: None, lambda _what: None).write(b"now")
         return verdict(peer)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        attached_to(reactor, ours, Noted()).transport.write(b"now")
+        return verdict(peer)
+
+    return react(reactor, main)

@@ -1,11 +1,12 @@
 """A peer that does not read must not make the program's memory grow: the program is told to wait."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import QUIET_S, aside, receive_all, run, run_on, tcp_pair
+from crossloop.behaviours.reactor_frames import Noted, asleep, attached_to, react
 from crossloop.behaviours.recorder import attached
 from crossloop.behaviours.streams._pausing import AT_MOST, CHUNK, Paused
 from crossloop.behaviours.trio_run import stream_of
@@ -111,3 +112,36 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    """A producer that is registered with the transport is told to pause."""
+
+    class Producer:
+        paused = False
+
+        def pauseProducing(self) -> None:  # noqa: N802
+            self.paused = True
+
+        def resumeProducing(self) -> None:  # noqa: N802
+            self.paused = False
+
+        def stopProducing(self) -> None:  # noqa: N802
+            """The connection has ended."""
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        noted, producer = attached_to(reactor, ours, Noted()), Producer()
+        noted.transport.registerProducer(producer, True)
+        for _ in range(AT_MOST):
+            noted.transport.write(CHUNK)
+            if producer.paused:
+                break
+        else:
+            return answered(False, NEVER)
+        aside(lambda: receive_all(peer))
+        while producer.paused:
+            await asleep(reactor, 0.01)
+        return yes()
+
+    return react(reactor, main)

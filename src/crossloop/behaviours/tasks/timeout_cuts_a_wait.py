@@ -3,11 +3,12 @@
 import asyncio
 import datetime
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import pair, run
+from crossloop.behaviours.reactor_frames import react
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -112,3 +113,20 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.defer import Deferred
+    from twisted.internet.defer import TimeoutError as Expired
+
+    async def main() -> Answer:
+        begun, waits = time.monotonic(), list[bool]()
+        receive = Deferred[None](lambda _cancelled: waits.clear())
+        waits.append(True)
+        try:
+            await receive.addTimeout(LIMIT_S, reactor)
+        except Expired:
+            return verdict(time.monotonic() - begun, bool(waits))
+        return answered(False, "no TimeoutError")
+
+    return react(reactor, main)

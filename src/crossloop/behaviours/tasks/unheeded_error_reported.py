@@ -1,6 +1,7 @@
 """An error of a task that nobody waits for is reported when the task is gone."""
 
 import asyncio
+import contextlib
 import gc
 import io
 import logging
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, turns
+from crossloop.behaviours.reactor_frames import react
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -97,3 +99,22 @@ def on_curio() -> Answer:
 
     curio.run(main)
     return answered("ProgramError" in log.getvalue(), "nobody is told")
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.defer import Deferred
+    from twisted.logger import globalLogPublisher
+
+    told = list[Any]()
+    observe: Any = told.append
+    globalLogPublisher.addObserver(observe)
+
+    async def main() -> None:
+        forgotten = Deferred.fromCoroutine(fail())
+        del forgotten
+        gc.collect()
+
+    with contextlib.redirect_stderr(io.StringIO()):
+        react(reactor, main)
+    failures = [event["log_failure"].value for event in told if "log_failure" in event]
+    return answered(any(isinstance(one, ProgramError) for one in failures), "nobody is told")

@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, run
+from crossloop.behaviours.reactor_frames import beside_reactor, react
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -127,3 +128,17 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        work = Work()
+        reactor.callLater(0.01, work.go_on)
+        result = await beside_reactor(work.wait)
+        try:
+            await beside_reactor(work.fail)
+        except ProgramError as error:
+            return work.verdict(result, error)
+        return work.verdict(result, None)
+
+    return react(reactor, main)

@@ -1,5 +1,7 @@
 """An interpreter that ends while a thread still runs a loop ends well."""
 
+from typing import Any
+
 from crossloop.behaviours.another_interpreter import LIMIT_S, ends_well, import_of_gevent, import_of_loop
 from crossloop.behaviours.behaviour import Answer, Behaviour
 from crossloop.behaviours.families import NewLoop
@@ -102,6 +104,21 @@ def body():
     with EventBase() as base:
         PersistentTimer(base, lambda *_: running.set()).add(0.001)
         base.run()
+"""
+        + BUSY
+    )
+
+
+def on_twisted(reactor: Any) -> Answer:
+    return ends_well(
+        """
+from twisted.internet import reactor
+def body():
+    def turn():
+        running.set()
+        reactor.callLater(0.001, turn)
+    turn()
+    reactor.run(installSignalHandlers=False)
 """
         + BUSY
     )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.api import Readiness
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
@@ -143,4 +143,10 @@ def on_libevent() -> Answer:
 def on_readiness(adapter: Readiness) -> Answer:
     early_s = one_after_another(adapter.call_later, adapter.stop)
     adapter.run()
+    return verdict(early_s)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    early_s = one_after_another(reactor.callLater, reactor.stop)
+    reactor.run()
     return verdict(early_s)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.api import Readiness
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
@@ -108,3 +108,14 @@ def on_readiness(adapter: Readiness) -> Answer:
         return lambda: (adapter.cancel(timer), adapter.stop())
 
     return best(start, adapter.run)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.task import LoopingCall
+
+    def start(fired: Callable[..., None]) -> Callable[[], object]:
+        timer = LoopingCall(fired)
+        timer.start(INTERVAL_S, now=False)
+        return lambda: (timer.stop(), reactor.crash())  # type: ignore[func-returns-value]
+
+    return best(start, reactor.run)

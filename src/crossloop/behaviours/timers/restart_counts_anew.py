@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.api import Readiness
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered, no
@@ -176,4 +176,12 @@ def on_readiness(adapter: Readiness) -> Answer:
 
     timer.begin(start, adapter.call_later, adapter.stop)
     adapter.run()
+    return timer.verdict()
+
+
+def on_twisted(reactor: Any) -> Answer:
+    timer = PushedBack()
+    handle = reactor.callLater(1000.0, timer.fired)
+    timer.begin(lambda: handle.reset(DELAY_S), reactor.callLater, reactor.stop)
+    reactor.run()
     return timer.verdict()
