@@ -82,6 +82,8 @@ def control_of(adapter: str, style: str) -> Row | None:
             words = f"{adapter}_echo.py {style}"
         case "pyev" | "trio" | "curio":
             words = f"{adapter}_echo.py"
+        case "threads" | "spin" | "select" | "poll" | "epoll" | "kqueue":
+            words = f"models_echo.py {adapter}"
         case "libevent":
             words = f"libevent_echo.py {style}"
         case _:
