@@ -10,14 +10,16 @@ from typing import Any, ClassVar
 import pytest
 
 from adapters.asyncio_select import Adapter as SelectAdapter
-from crossloop.api import CheckFailedError, styles_of
+from crossloop.api import CheckFailedError, UnsupportedError, styles_of
 from crossloop.api.levels import lacks_of
 from crossloop.idioms.asyncio_ import AsyncioLoop
+from crossloop.idioms.foreign_loop import foreign
 from crossloop.worker.working import with_children
 from scenarios import (
     call_soon,
     call_soon_threadsafe,
     cascade,
+    cold_start,
     file_read,
     getaddrinfo,
     signals,
@@ -63,6 +65,7 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncioLoop]:
         pytest.param(subprocess_, {"at_a_time": 4}, 20, id="subprocess", marks=POSIX),
         pytest.param(subprocess_pipe, {"mebibytes": 2}, 2, id="subprocess-pipe", marks=POSIX),
         pytest.param(file_read, FILES, 50, id="file-read"),
+        pytest.param(cold_start, {"bytecode": "cached"}, 1, id="cold-start"),
         pytest.param(getaddrinfo, {"family": "ipv4"}, 100, id="getaddrinfo"),
         pytest.param(getaddrinfo, {"family": "ipv6"}, 100, id="getaddrinfo-6"),
     ],
@@ -332,3 +335,48 @@ def test_a_level_that_extends_a_lacked_one_is_lacked_for_the_same_reason() -> No
     assert lacks_of(Adapter) == {
         "Tasks": "nothing in it suspends", "Turns": "nothing in it suspends", "FileReads": "no threads"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "words"),
+    [
+        (
+            "import Echo",
+            "import Nothing",
+            r"answered b'' and ended with status 1.*cannot import name 'Nothing'",
+        ),
+        ("listener, Echo,", "listener, lambda: bytes.upper,", r"answered b'IS ANYBODY THERE\?"),
+        ("adapter.close()", "sys.exit(3)", "and ended with status 3"),
+    ],
+    ids=["breaks", "lies", "ends-badly"],
+)
+def test_a_start_that_goes_wrong(
+    adapter: AsyncioLoop, line: str, instead: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program: str = cold_start._CHILD
+    assert line in program
+    monkeypatch.setattr(cold_start, "_CHILD", program.replace(line, instead))
+    with (
+        Opened(cold_start, adapter, {"bytecode": "cached"}) as opened,
+        pytest.raises(CheckFailedError, match=f"(?s){words}"),
+    ):
+        opened.repeat()
+
+
+def test_a_loop_without_a_file_has_no_cold_start() -> None:
+    adapter = foreign("asyncio:SelectorEventLoop")()
+    try:
+        with pytest.raises(UnsupportedError, match="has no file in adapters/"):
+            cold_start.Scenario(adapter, "native", {"bytecode": "cached"}, None)
+    finally:
+        adapter.close()
+
+
+def test_modes_that_there_are_not(adapter: AsyncioLoop) -> None:
+    with pytest.raises(UnsupportedError, match="no bytecode 'old', but cached, none"):
+        cold_start.Scenario(adapter, "native", {"bytecode": "old"}, None)
+    with pytest.raises(UnsupportedError, match="no family 'ipx', but ipv4, ipv6"):
+        getaddrinfo.Scenario(adapter, "native", {"family": "ipx"}, None)
+    if sys.platform != "win32":
+        with pytest.raises(UnsupportedError, match="no sender 'nobody', but callback, thread"):
+            signals.Scenario(adapter, "native", {"sender": "nobody"}, None)
