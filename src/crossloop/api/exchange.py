@@ -60,6 +60,8 @@ class Exchange:
     greedy_in_flight: int = 1
     stall_ms: float = 0.0
     """Before each measured part the load writes what is to be in flight and reads nothing for so long."""
+    rest_ms: float = 0.0
+    """After each measured part nothing is sent for so long; then what the server holds is looked at, and counted."""
     resumed: bool = False
     """Over TLS: each connection resumes the session of one before it."""
 

@@ -42,6 +42,18 @@ KNOWN_COUNTERS: Mapping[str, KnownCounter] = {
     "rss_peak_bytes": KnownCounter(
         "peak memory", "MB", max, "resident, the highest seen in a slice", "rss_stalled_bytes"
     ),
+    "connections_so_far": KnownCounter(
+        "connections so far", "", max, "that were measured on one server process"
+    ),
+    "descriptors_more": KnownCounter(
+        "descriptors more", "", max, "open when no connection is, beyond those before the first slice"
+    ),
+    "threads_more": KnownCounter(
+        "threads more", "", max, "alive when no connection is, beyond those before the first slice"
+    ),
+    "rss_more_bytes": KnownCounter(
+        "memory more", "MB", max, "resident when no connection is open, beyond that before the first slice"
+    ),
     "rss_stalled_bytes": KnownCounter("memory stalled", "MB", max, "resident, while the load did not read"),
 }
 

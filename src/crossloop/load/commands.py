@@ -41,6 +41,7 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     greedy: Annotated[int, Meta(ge=0)] = 0
     greedy_in_flight: Annotated[int, Meta(ge=1, le=4096)] = 1
     stall_ms: Annotated[float, Meta(ge=0, le=10_000)] = 0.0
+    rest_ms: Annotated[float, Meta(ge=0, le=10_000)] = 0.0
     resumed: bool = False
 
 

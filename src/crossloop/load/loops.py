@@ -19,7 +19,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 from typing import Literal, TypeAlias, assert_never
 
 from crossloop.load.errors import LoadUsageError, SilentServerError
@@ -64,6 +64,9 @@ class Hooks:
     def at_rest(self) -> None:
         """After `at_end`, as soon as nothing is in flight any more. An open loop at more than the server can do does
         not wait for that: those who wait for an answer would wait longer."""
+
+    def after_rest(self) -> None:
+        """Of a closed loop that rests: after `at_rest`, when nothing was sent for a while."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,9 @@ def closed_loop(
         hooks.settle()
         hooks.at_rest()
         turns.expect_silence()
+        if rest_ms := target.script.exchange.rest_ms:
+            sleep(rest_ms / 1000)
+            hooks.after_rest()
         latency = turns.closed_latency()
         counters = _counters(target, before, within, turns.counts())
         if polite:

@@ -40,9 +40,10 @@ MAX_LINE_BYTES = 1024 * 1024
 class _Readings(Hooks):
     """Clocks of the server's process tree at both ends of the measured part."""
 
-    def __init__(self, pid: int):
+    def __init__(self, pid: int, left: "_Left | None" = None):
         self.pid = pid
         self.pids = clocks.tree(pid)
+        self._left = left
         self._start: dict[int, int] = {}
         self.memory: dict[str, float] = {}
         """Around a stall."""
@@ -65,6 +66,8 @@ class _Readings(Hooks):
 
     def at_start(self) -> None:
         """What is exact is read last, next to the measured part."""
+        if self._left is not None:
+            self._left.begin(self.pids)
         self.sleeps = clocks.sleeps(self.pids)
         self.steal_ns = clocks.steal_ns()
         self.user_system_ns = clocks.user_system_ns(self.pids)
@@ -87,6 +90,11 @@ class _Readings(Hooks):
         if after is not None and before is not None:
             self.user_system_ns = (max(0, after[0] - before[0]), max(0, after[1] - before[1]))
         self.pids = later
+
+    def after_rest(self) -> None:
+        """No connection is open."""
+        if self._left is not None:
+            self.memory |= self._left.look(clocks.tree(self.pid))
 
     def answer(self, *, counters: dict[str, float], **figures: Any) -> SliceAnswer:
         """What is answered; to *counters* come `rss_peak_bytes`, where the system keeps it, and the memory of a stall:
@@ -112,6 +120,31 @@ class _Readings(Hooks):
             return unknown
 
 
+class _Left:
+    """What a server holds between slices, when no connection is open, beside what it held before the first of them."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, float] = {}
+        self.connections = 0
+        """That came and went in the slices so far."""
+
+    def begin(self, pids: Sequence[int]) -> None:
+        """A measured part begins; before the first one the server is looked at."""
+        if not self._before:
+            self._before = _held(pids)
+
+    def look(self, pids: Sequence[int]) -> dict[str, float]:
+        """Counters: how much more it holds than in the beginning."""
+        now = _held(pids)
+        return {name: now[name] - before for name, before in self._before.items() if name in now}
+
+
+def _held(pids: Sequence[int]) -> dict[str, float]:
+    open_ones = [found[0] for pid in pids if (found := clocks.descriptors(pid)) is not None]
+    descriptors: dict[str, float] = {"descriptors_more": sum(open_ones)} if open_ones else {}
+    return {**descriptors, "threads_more": clocks.threads(pids), "rss_more_bytes": clocks.rss_bytes(pids)}
+
+
 def _difference(after: int | None, before: int | None) -> int | None:
     return None if after is None or before is None else max(0, after - before)
 
@@ -131,6 +164,8 @@ class Sets:
     def __init__(self, chosen: Chosen | None = None) -> None:
         self.chosen = chosen if chosen is not None else choose_engine()
         self._sets: dict[str, _Set] = {}
+        self._left: dict[int, _Left] = {}
+        """By server, of exchanges that rest after each measured part."""
         self._next_id = 0
 
     def open(self, command: Open) -> dict[str, int | str] | SliceAnswer:
@@ -175,13 +210,17 @@ class Sets:
             )
         known = self._sets[command.target]
         target, pid = known.target, known.pid
-        readings = _Readings(pid)
+        left = self._left.setdefault(pid, _Left()) if target.script.exchange.rest_ms else None
+        readings = _Readings(pid, left)
         sent = target.answers
         try:
             stretch = _stretch(target, command, readings, known.engine)
         finally:
             if target.poller is None:  # it was closed by its error
                 del self._sets[command.target]
+        if left is not None:
+            left.connections += stretch.sent
+            stretch.counters["connections_so_far"] = left.connections
         return readings.answer(
             operations=stretch.operations,
             elapsed_ns=stretch.elapsed_ns,
