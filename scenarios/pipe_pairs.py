@@ -48,7 +48,7 @@ ABOUT = ScenarioAbout(
     sets=(
         ("smoke", {"pairs": 100, "active": 100, "writes": 2000, "timeouts": False}),
         ("quick", {"pairs": 1000, "active": 100, "writes": 2000, "timeouts": False}),
-        ("quick", {"pairs": 1000, "active": 100, "writes": 2000, "timeouts": True}),
+        ("standard", {"pairs": 1000, "active": 100, "writes": 2000, "timeouts": True}),
         ("standard", {"pairs": 1000, "active": 1, "writes": 500, "timeouts": False}),
         ("standard", {"pairs": 100, "active": 1, "writes": 500, "timeouts": False}),
         ("standard", {"pairs": 100, "active": 100, "writes": 2000, "timeouts": True}),
