@@ -2,7 +2,8 @@
 
 The loop is `uv_run`; asyncio's callbacks, handles and transports are written anew in Cython over libuv's handles, so a
 message crosses the interpreter only in `data_received` and `transport.write`. How the API is programmed stands in
-`crossloop.idioms.asyncio_`, what libuv has otherwise in `crossloop.idioms.libuv`.
+`crossloop.idioms.asyncio_`, the servers in `crossloop.idioms.asyncio_streams`, what libuv has otherwise in
+`crossloop.idioms.libuv`.
 
 **Waiting.** epoll on Linux, kqueue on macOS and the BSDs, in libuv, level-triggered. Changes to the interest set are
 put off until just before the next wait. libuv has had io_uring for files and for batches of epoll_ctl since 1.45;

@@ -1,6 +1,7 @@
 """winloop: uvloop carried over to Windows, asyncio's API on libuv over I/O completion ports.
 
-How the API is programmed stands in `crossloop.idioms.asyncio_`, what libuv has otherwise in `crossloop.idioms.libuv`.
+How the API is programmed stands in `crossloop.idioms.asyncio_`, the servers in `crossloop.idioms.asyncio_streams`, what
+libuv has otherwise in `crossloop.idioms.libuv`.
 
 **Waiting.** Completion ports on Windows, in libuv. Descriptors that Python owns are watched through the AFD driver
 (`uv_poll_t`), sockets only. So, unlike asyncio's Proactor, it has `add_reader`.

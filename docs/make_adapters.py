@@ -9,6 +9,7 @@ are the first below each heading of an adapter's essay (docs/adapter_files.py). 
 
 import argparse
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ LEVEL_WORDS = {
     "HttpServer": "http",
     "NameResolution": "names",
 }
-"""Words of README.md's table; any other level has its own name there, in small letters."""
+"""Words of README.md's table; any other level has its own name, `FileReads` as "file reads"."""
 SIDE_BY_SIDE = (("Reading", "Writing"), ("Timers", "Waking"), ("Signals", "Closing"), ("Limits",))
 HEAD = """\
 # The adapters, side by side
@@ -84,7 +85,7 @@ def page() -> str:
             {"none": "–"}.get(each.about.library, each.about.library),
             f"`{each.about.binding}`",
             sentences[each.id]["Waiting"],
-            ", ".join(LEVEL_WORDS.get(level, level.lower()) for level in levels_of(each.path)),
+            ", ".join(LEVEL_WORDS.get(level, apart(level)) for level in levels_of(each.path)),
         )
         for each in adapters
     ]
@@ -125,6 +126,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown; a `|` within a cell is escaped."""
     lines = [head, [":---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def apart(name: str) -> str:
+    """`FileReads` → `file reads`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
 
 
 def levels_of(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_each_adapter_has_a_row_in_each_table_and_a_sentence_of_each_heading_in_
         for head, body in essay_of(path.read_text("utf-8"), path.name).items():
             sentence = first_sentence(body).replace("|", "\\|")
             assert any(f"| {sentence} |" in row for row in rows), (path.name, head)
+
+
+def test_what_is_as_in_another_adapter_names_one() -> None:
+    named = {
+        (path.name, name)
+        for path in adapter_files()
+        for body in essay_of(path.read_text("utf-8"), path.name).values()
+        for name in re.findall(r"^As `([\w-]+)`", first_sentence(body))
+    }
+    assert len({name for _path, name in named}) > 1
+    assert {name for _path, name in named} <= set(ADAPTERS), sorted(named)
 
 
 @pytest.mark.parametrize("module", OF_THE_STANDARD_LIBRARY)
