@@ -3,9 +3,9 @@
     python docs/update_excerpt.py            write them: README.md's between its excerpt markers
     python docs/update_excerpt.py --check    exit 1 when what stands there is something else
 
-Taken are, from `reports/linux/README.md`: the first table of the scenario `TCP echo` with some of its columns, word
-for word, its plot, and from "What was run" the machine; and for docs/models.md two tables of `C10K`, in the place of
-those that begin alike. Nothing is computed. The report is found by its
+Taken are, from `reports/linux/README.md`: the first table of the scenario `TCP echo` with some of its columns and rows,
+word for word, its plot, and from "What was run" the machine; and for docs/models.md two tables of `C10K`, in the
+place of those that begin alike. Nothing is computed. The report is found by its
 own words; when one of them is missing the script says which and changes nothing (exit 2).
 """
 
@@ -30,6 +30,13 @@ COLUMNS = (
     "messages/s",
     "regime (server / load CPU)",
 )
+ADAPTERS = (
+    *("asyncio", "uvloop", "rloop", "gevent-libev", "tornado", "trio", "twisted", "eventlet"),
+    *("pyev", "libevent", "epoll", "threads"),
+)
+"""Whose leanest style is shown, beside the leanest row of all."""
+FIRST_ROW = 2
+"""Of a table: after its head and its rule."""
 LADDER_TABLES = ("| Adapter (style) | 100 |", "| Adapter (style) | rungs |")
 """How the tables of the ladder begin that docs/models.md shows."""
 MACHINE = ("System", "Processor", "Python", "Run")
@@ -52,8 +59,8 @@ def excerpt(report: str, folder: str = FOLDER) -> str:
         raise ExcerptError(f"'What was run' of the report lacks {', '.join(missing)}")
     return "\n".join(
         (
-            f"{SCENARIO}, {headline[1]}, from [{folder}]({folder}/README.md), which has more columns, more",
-            f"parameters and the other scenarios. {'; '.join(facts[name] for name in MACHINE)}.",
+            f"{SCENARIO}, {headline[1]}, the leanest style of some adapters, from [{folder}]({folder}/README.md),",
+            f"which has the others, more columns, and the other scenarios. {'; '.join(facts[name] for name in MACHINE)}.",
             "",
             *_narrowed(_first_table(scenario)),
             "",
@@ -94,7 +101,13 @@ def _narrowed(table: list[list[str]]) -> list[str]:
     if missing:
         raise ExcerptError(f"the table of {SCENARIO!r} lacks {', '.join(missing)}; it has {table[0]}")
     wanted = [table[0].index(name) for name in COLUMNS]
-    return [f"| {' | '.join(row[at] for at in wanted)} |" for row in table]
+    names = [re.sub(r" \(.*", "", row[table[0].index("Adapter (style)")]) for row in table]
+    shown = [
+        row
+        for at, row in enumerate(table)
+        if at <= FIRST_ROW or (names[at] in ADAPTERS and names[at] not in names[:at])
+    ]
+    return [f"| {' | '.join(row[at] for at in wanted)} |" for row in shown]
 
 
 def shown_in(readme: str) -> str:

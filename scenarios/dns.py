@@ -66,6 +66,7 @@ ABOUT = ScenarioAbout(
     requires=("pycares>=5", "dnspython>=2.6"),
     companion=True,
     primary_styles_only_beyond=1,
+    brief=True,
 )
 
 _CARES = "pycares"

@@ -47,7 +47,7 @@ ABOUT = ScenarioAbout(
     unit="event",
     sets=(
         ("smoke", {"pairs": 100, "active": 100, "writes": 2000, "timeouts": False}),
-        ("quick", {"pairs": 1000, "active": 100, "writes": 2000, "timeouts": False}),
+        ("standard", {"pairs": 1000, "active": 100, "writes": 2000, "timeouts": False}),
         ("standard", {"pairs": 1000, "active": 100, "writes": 2000, "timeouts": True}),
         ("standard", {"pairs": 1000, "active": 1, "writes": 500, "timeouts": False}),
         ("standard", {"pairs": 100, "active": 1, "writes": 500, "timeouts": False}),
@@ -61,6 +61,7 @@ ABOUT = ScenarioAbout(
     ),
     ladder="pairs",
     limits={"pairs": (2, 100000), "active": (1, 100000), "writes": (0, 1000000)},
+    brief=True,
 )
 
 _SEED = 1

@@ -50,7 +50,7 @@ ABOUT = ScenarioAbout(
     unit="timer",
     sets=(
         ("smoke", {"timers": 2000, "mode": "create-cancel"}),
-        ("quick", {"timers": 2000, "mode": "fire"}),
+        ("standard", {"timers": 2000, "mode": "fire"}),
         ("quick", {"timers": 100, "mode": "lateness"}),
         ("standard", {"timers": 20000, "mode": "create-cancel"}),
         ("standard", {"timers": 20000, "mode": "fire"}),
@@ -62,6 +62,7 @@ ABOUT = ScenarioAbout(
         ("full", {"timers": 10, "mode": "lateness"}),
     ),
     limits={"timers": (1, 1000000)},
+    brief=True,
 )
 
 _SEED = 1

@@ -45,7 +45,7 @@ ABOUT = ScenarioAbout(
     unit="wake-up",
     sets=(
         ("smoke", {"threads": 1, "mode": "throughput"}),
-        ("quick", {"threads": 1, "mode": "latency"}),
+        ("standard", {"threads": 1, "mode": "latency"}),
         ("standard", {"threads": 4, "mode": "throughput"}),
         ("standard", {"threads": 2, "mode": "throughput"}),
         ("standard", {"threads": 2, "mode": "latency"}),
@@ -54,6 +54,7 @@ ABOUT = ScenarioAbout(
         ("full", {"threads": 16, "mode": "latency"}),
     ),
     limits={"threads": (1, 256)},
+    brief=True,
 )
 
 _WAKEUPS = {"throughput": 2000, "latency": 400}
