@@ -85,3 +85,18 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(False, "nobody is told")
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import sleep
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(dead_address())
+        for _ in range(SENDS):
+            try:
+                sender.send(b"to nobody")
+            except ConnectionRefusedError:
+                return answered(True, "")
+            sleep(0.01)
+        return answered(False, "nobody is told")

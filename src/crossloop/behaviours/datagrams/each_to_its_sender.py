@@ -100,3 +100,22 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet import tpool
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def echo() -> None:
+            while True:
+                data, peer = server.recvfrom(100)
+                server.sendto(data, peer)
+
+        serving = eventlet.spawn(echo)
+        right = tpool.execute(ask, server.getsockname())
+        serving.kill()
+    return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")

@@ -62,3 +62,14 @@ def on_twisted(reactor: Any) -> Answer:
             return answered(await kept.arrived.get() == b"", LOST)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, plain_peer() as peer:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(WAIT_S)
+        for data in (b"", b"after"):
+            peer.sendto(data, receiver.getsockname())
+        return answered(receiver.recv(100) == b"", LOST)

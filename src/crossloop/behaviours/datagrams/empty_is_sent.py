@@ -63,3 +63,12 @@ def on_twisted(reactor: Any) -> Answer:
             return verdict(await beside_reactor(lambda: peer.recv(100)))
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+        for data in (b"", b"after"):
+            sender.sendto(data, peer.getsockname())
+        return verdict(peer.recv(100))

@@ -91,3 +91,18 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(alive, "the next datagram is lost", f"raised {raised or 'nothing'}")
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+        raised = ""
+        try:
+            sender.sendto(b"refused", FORBIDDEN)
+        except OSError as error:
+            raised = type(error).__name__
+        sender.sendto(b"alive", peer.getsockname())
+        return answered(
+            peer.recv(100) == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}"
+        )

@@ -66,3 +66,14 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(False, "nobody is told")
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(b"refused", FORBIDDEN)
+        except OSError as error:
+            return answered(True, "", f"raised {type(error).__name__}")
+        return answered(False, "nobody is told")

@@ -64,3 +64,14 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(arrived == LARGEST, CUT, f"{len(arrived)} bytes")
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, plain_peer() as peer:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(WAIT_S)
+        peer.sendto(LARGEST, receiver.getsockname())
+        data = receiver.recv(1 << 16)
+    return answered(data == LARGEST, CUT, f"{len(data)} bytes")

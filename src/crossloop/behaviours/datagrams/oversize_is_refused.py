@@ -85,3 +85,17 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(alive, "the next datagram is lost", told)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, plain_peer() as peer:
+        try:
+            sender.sendto(TOO_LARGE, peer.getsockname())
+        except OSError as error:
+            told = type(error).__name__
+        else:
+            return answered(False, "nobody is told")
+        sender.sendto(b"alive", peer.getsockname())
+        return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)

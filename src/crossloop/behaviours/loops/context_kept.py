@@ -180,3 +180,20 @@ def on_twisted(reactor: Any) -> Answer:
             reactor.run,
             reactor.crash,
         )
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.event import Event
+
+    over = Event()
+
+    def run() -> None:
+        with eventlet.Timeout(WAIT_S, False):
+            over.wait()
+
+    return verdict(
+        {"spawn": eventlet.spawn, "spawn_after": lambda callback: eventlet.spawn_after(0.001, callback)},
+        run,
+        over.send,
+    )

@@ -95,3 +95,14 @@ def on_twisted(reactor: Any) -> Answer:
     with contextlib.redirect_stderr(io.StringIO()):
         reactor.run()
     return verdict(sum("log_failure" in event for event in told), others)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+
+    others, printed = list[str](), io.StringIO()
+    with contextlib.redirect_stderr(printed):
+        eventlet.spawn(fail)
+        eventlet.spawn(others.append, "ran")
+        eventlet.sleep(0.001)
+    return verdict(printed.getvalue().count("Traceback"), others)

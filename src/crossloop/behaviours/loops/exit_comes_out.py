@@ -156,3 +156,16 @@ def on_twisted(reactor: Any) -> Answer:
         reactor.run()
 
     return verdict(run, run_again)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+
+    def leave(end: type[BaseException]) -> None:
+        raise end
+
+    def run(end: type[BaseException]) -> None:
+        eventlet.spawn(leave, end)
+        eventlet.sleep(0.1)
+
+    return verdict(run, lambda: eventlet.sleep(0.001))

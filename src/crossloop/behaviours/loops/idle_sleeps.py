@@ -136,3 +136,12 @@ def on_twisted(reactor: Any) -> Answer:
 
     reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1")
     return verdict(wait)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet import hubs
+
+    with pair() as (mine, _peers):
+        eventlet.spawn(hubs.trampoline, mine.fileno(), read=True)
+        return verdict(lambda: eventlet.sleep(IDLE_S))

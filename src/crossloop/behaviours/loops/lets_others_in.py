@@ -202,3 +202,21 @@ def on_twisted(reactor: Any) -> Answer:
         reactor.callLater(0, greedy.turn)
         reactor.run()
     return greedy.verdict()
+
+
+def on_eventlet() -> Answer:
+    """A greenlet that gives way to others by sleep(0), all the time."""
+    import eventlet
+    from eventlet.event import Event
+    from eventlet.greenio import GreenSocket
+
+    over = Event()
+    greedy = Greedy(lambda _turn: None, over.send)
+    with pair() as (mine, peers):
+        peers.send(b"x")
+        eventlet.spawn(lambda: greedy.readable(GreenSocket(mine).recv(1)))
+        eventlet.spawn_after(0.001, greedy.due)
+        while not over.ready():
+            greedy.turn()
+            eventlet.sleep(0)
+    return greedy.verdict()

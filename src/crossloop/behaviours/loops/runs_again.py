@@ -48,3 +48,14 @@ def on_twisted(reactor: Any) -> Answer:
         except Exception as error:
             return answered(False, f"a later run raises {type(error).__name__}", f"{number} runs")
     return answered(True, "")
+
+
+def on_eventlet() -> Answer:
+    """The hub ends by `abort`, and runs again when a greenlet has something to wait for."""
+    from eventlet import hubs, sleep
+
+    for _ in range(RUNS):
+        sleep(0.001)
+        hubs.get_hub().abort(wait=True)
+    sleep(0.001)
+    return answered(True, "")

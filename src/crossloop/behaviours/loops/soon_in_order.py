@@ -69,3 +69,11 @@ def on_readiness(adapter: Readiness) -> Answer:
 
 def on_twisted(reactor: Any) -> Answer:
     return verdict(reactor.callFromThread, reactor.run, reactor.stop)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.event import Event
+
+    over = Event()
+    return verdict(eventlet.spawn, over.wait, over.send)

@@ -160,4 +160,15 @@ def on_twisted(reactor: Any) -> Answer:
     return react(reactor, main)
 
 
+def on_eventlet() -> Answer:
+    from eventlet.greenio import GreenSocket
+
+    ours, peer = tcp_pair()
+    received = aside(lambda: read_late(peer))
+    with GreenSocket(ours) as stream:
+        for piece in PIECES:
+            stream.sendall(piece)
+    return verdict(received.result())
+
+
 on_readiness = on_server

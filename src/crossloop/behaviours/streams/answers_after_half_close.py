@@ -149,4 +149,16 @@ def on_twisted(reactor: Any) -> Answer:
     return react(reactor, main)
 
 
+def on_eventlet() -> Answer:
+    from eventlet.greenio import GreenSocket
+
+    peer, ours = tcp_pair()
+    answer = aside(lambda: ask_and_end(peer))
+    with GreenSocket(ours) as stream:
+        while stream.recv(100):
+            pass
+        stream.sendall(ANSWER)
+    return verdict(answer.result())
+
+
 on_readiness = on_server

@@ -111,3 +111,13 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(order == "made, data, eof, lost", f"the calls are {order}")
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.greenio import GreenSocket
+
+    data = bytearray()
+    with GreenSocket(sent_and_closed()) as stream:
+        while piece := stream.recv(65536):
+            data += piece
+    return answered(data == DATA, LOST, f"{len(data)} bytes")

@@ -114,3 +114,19 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.greenio import GreenSocket
+
+    ours, peer = tcp_pair()
+    stream = GreenSocket(ours)
+    reset(peer)
+    try:
+        for _ in range(TIMES):
+            stream.sendall(b"to nobody")
+            eventlet.sleep(0.001)
+    except ConnectionError as error:
+        return yes(repr(error))
+    return no(NEVER)

@@ -109,3 +109,20 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.greenio import GreenSocket
+
+    received = bytearray()
+    with pair() as (ours, peer):
+        stream = GreenSocket(ours)
+        stream.settimeout(None)
+        for number in range(TIMES):
+            with eventlet.Timeout(0.001, False):
+                stream.recv(1)
+            peer.send(SENT[number : number + 1])
+            with eventlet.Timeout(1, False):
+                received += stream.recv(1)
+    return verdict(bytes(received))

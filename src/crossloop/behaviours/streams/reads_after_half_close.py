@@ -100,3 +100,16 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(question, bytes(noted.data))
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.greenio import GreenSocket
+
+    ours, peer = tcp_pair()
+    asked, answer = aside(lambda: answer_after_the_end(peer)), bytearray()
+    with GreenSocket(ours) as stream:
+        stream.sendall(b"question")
+        stream.shutdown(socket.SHUT_WR)
+        while piece := stream.recv(65536):
+            answer += piece
+    return verdict(asked.result(), bytes(answer))

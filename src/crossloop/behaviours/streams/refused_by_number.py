@@ -132,3 +132,15 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(errors)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket as green
+
+    errors = dict[str, BaseException | None]()
+    for place, host, port in refusing():
+        try:
+            green.create_connection((host, port))
+        except OSError as error:
+            errors[place] = error
+    return verdict(errors)

@@ -134,3 +134,16 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(error)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.greenio import GreenSocket
+
+    ours, peer = tcp_pair()
+    eventlet.spawn(reset, peer)
+    try:
+        GreenSocket(ours).recv(1)
+    except OSError as error:
+        return verdict(error)
+    return verdict(None)

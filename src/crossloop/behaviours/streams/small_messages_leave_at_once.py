@@ -128,3 +128,12 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(connected.transport.getHandle(), accepted.transport.getHandle())
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+
+    listener = eventlet.listen(("127.0.0.1", 0))
+    connected = eventlet.connect(listener.getsockname())
+    accepted, _address = listener.accept()
+    return verdict(connected.fd, accepted.fd)

@@ -86,3 +86,11 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(peer)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.greenio import GreenSocket
+
+    with pair() as (ours, peer):
+        GreenSocket(ours).send(b"now")
+        return verdict(peer)

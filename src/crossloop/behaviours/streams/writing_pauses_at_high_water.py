@@ -145,3 +145,17 @@ def on_twisted(reactor: Any) -> Answer:
         return yes()
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.greenio import GreenSocket
+
+    ours, peer = tcp_pair()
+    writing = eventlet.spawn(GreenSocket(ours).sendall, CHUNK * AT_MOST)
+    eventlet.sleep(QUIET_S)
+    if writing.dead:
+        return answered(False, NEVER)
+    aside(lambda: receive_all(peer))
+    writing.wait()
+    return yes()

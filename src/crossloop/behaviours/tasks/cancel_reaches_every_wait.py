@@ -121,3 +121,33 @@ def on_trio() -> Answer:
 
     unheeding = sorted(set(trio.run(main)) - cleaned)
     return answered(not unheeding, f"not in {', '.join(unheeding)}")
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.event import Event
+    from eventlet.greenio import GreenSocket
+
+    with pair() as (mine, peers):
+        reading, writing, listener = GreenSocket(mine), GreenSocket(peers), eventlet.listen(("127.0.0.1", 0))
+        waits: dict[str, Callable[[], object]] = {
+            "sleep": lambda: eventlet.sleep(FOREVER_S),
+            "Event.wait": lambda: Event().wait(),
+            "sendall": lambda: writing.sendall(bytes(1 << 24)),
+            "recv": lambda: GreenSocket(reading.dup().fd).recv(1),
+            "accept": listener.accept,
+        }
+        cleaned = set[str]()
+
+        def waiting(name: str) -> None:
+            try:
+                waits[name]()
+            finally:
+                cleaned.add(name)
+
+        greenlets = [eventlet.spawn(waiting, name) for name in waits]
+        eventlet.sleep(0.01)
+        for each in greenlets:
+            each.kill()
+        unheeding = sorted(set(waits) - cleaned)
+    return answered(not unheeding, f"not in {', '.join(unheeding)}")

@@ -93,3 +93,28 @@ def on_trio() -> Answer:
         "some data are lost or come twice",
         f"{received}",
     )
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.greenio import GreenSocket
+
+    received = list[bytes]()
+    with pair() as (mine, peers):
+        stream = GreenSocket(mine)
+        stream.settimeout(None)
+        for number in range(ROUNDS):
+            receive = eventlet.spawn(stream.recv, 10)
+            eventlet.sleep(0)
+            if number % 2:
+                peers.send(bytes([number]))
+            receive.kill()
+            if not number % 2:
+                peers.send(bytes([number]))
+            with eventlet.Timeout(WAIT_S, False):
+                received.append(stream.recv(10))
+    return answered(
+        received == [bytes([number]) for number in range(ROUNDS)],
+        "some data are lost or come twice",
+        f"{received}",
+    )

@@ -130,3 +130,21 @@ def on_twisted(reactor: Any) -> Answer:
         return answered(False, "no TimeoutError")
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.greenio import GreenSocket
+
+    begun = time.monotonic()
+    with pair() as (mine, peers):
+        stream = GreenSocket(mine)
+        stream.settimeout(None)
+        try:
+            with eventlet.Timeout(LIMIT_S):
+                stream.recv(1)
+        except eventlet.Timeout:
+            after_s = time.monotonic() - begun
+            peers.send(b"x")
+            return verdict(after_s, stream.recv(1) != b"x")
+    return answered(False, "no Timeout")

@@ -118,3 +118,16 @@ def on_twisted(reactor: Any) -> Answer:
         react(reactor, main)
     failures = [event["log_failure"].value for event in told if "log_failure" in event]
     return answered(any(isinstance(one, ProgramError) for one in failures), "nobody is told")
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+
+    def fail_at_once() -> None:
+        raise ProgramError
+
+    printed = io.StringIO()
+    with contextlib.redirect_stderr(printed):
+        eventlet.spawn(fail_at_once)
+        eventlet.sleep(0.001)
+    return answered("ProgramError" in printed.getvalue(), "nobody is told")

@@ -142,3 +142,17 @@ def on_twisted(reactor: Any) -> Answer:
         return work.verdict(result, None)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet import tpool
+
+    work = Work()
+    eventlet.spawn_after(0.01, work.go_on)
+    result = tpool.execute(work.wait)
+    try:
+        tpool.execute(work.fail)
+    except ProgramError as error:
+        return work.verdict(result, error)
+    return work.verdict(result, None)

@@ -150,3 +150,14 @@ def on_twisted(reactor: Any) -> Answer:
     early_s = one_after_another(reactor.callLater, reactor.stop)
     reactor.run()
     return verdict(early_s)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+
+    early_s = list[float]()
+    for delay_s in DELAYS_S:
+        begun = time.monotonic()
+        eventlet.sleep(delay_s)
+        early_s.append(delay_s - (time.monotonic() - begun))
+    return verdict(early_s)

@@ -4,7 +4,7 @@ import math
 import threading
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered, yes
-from crossloop.behaviours.frames import QUIET_S
+from crossloop.behaviours.frames import QUIET_S, pair
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
@@ -73,3 +73,17 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_eventlet() -> Answer:
+    """The end comes by a socket: greenlets are woken by timers, which may lie behind the one in question."""
+    from eventlet import hubs
+
+    hub, fired = hubs.get_hub(), list[str]()
+    with pair() as (heard, told):
+        for delay_s in (10.0, math.nan, 11.0):
+            hub.schedule_call_global(delay_s, int)
+        hub.schedule_call_global(0.02, fired.append, "the near one")
+        threading.Timer(QUIET_S, told.send, (b"x",)).start()
+        hubs.trampoline(heard, read=True)
+    return answered(bool(fired), "a timer that is due does not fire")

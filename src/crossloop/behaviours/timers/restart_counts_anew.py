@@ -185,3 +185,20 @@ def on_twisted(reactor: Any) -> Answer:
     timer.begin(lambda: handle.reset(DELAY_S), reactor.callLater, reactor.stop)
     reactor.run()
     return timer.verdict()
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.event import Event
+
+    timer, stopped = PushedBack(), Event()
+    handle = eventlet.spawn_after(1000.0, timer.fired)
+
+    def start() -> None:
+        nonlocal handle
+        handle.cancel()
+        handle = eventlet.spawn_after(DELAY_S, timer.fired)
+
+    timer.begin(start, eventlet.spawn_after, stopped.send)
+    stopped.wait()
+    return timer.verdict()

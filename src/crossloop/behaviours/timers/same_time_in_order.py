@@ -64,3 +64,16 @@ def on_pyev() -> Answer:
     end.start()
     loop.start()
     return verdict(fired)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import hubs, sleep
+
+    hub, fired = hubs.get_hub(), list[int]()
+    clock, now = hub.clock, hub.clock()
+    hub.clock = lambda: now  # of one reading of the clock
+    for number in NUMBERS:
+        hub.schedule_call_global(0.01, fired.append, number)
+    hub.clock = clock
+    sleep(0.03)
+    return verdict(fired)
