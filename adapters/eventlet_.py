@@ -41,11 +41,15 @@ import operator
 import select
 import socket
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import eventlet
+with warnings.catch_warnings():
+    # Said above, and nothing may be written to standard error.
+    warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
+    import eventlet
 from eventlet import hubs
 from eventlet.event import Event
 from eventlet.greenio import GreenSocket

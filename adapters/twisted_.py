@@ -309,6 +309,9 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
 
         async def end(port: Any) -> None:
             await port.stopListening()
+            server.close_all()
+            for _turn in range(2):  # what has nothing to write ends within a turn of the loop
+                await deferLater(reactor, 0)
             server.abort_all()
             while server.connections:
                 await deferLater(reactor, 0)
@@ -429,6 +432,11 @@ class _Server(Factory):
 
     def buildProtocol(self, _address: object) -> "_Connection | None":  # noqa: N802  (Twisted's name)
         return _Connection(self) if len(self.connections) < self.most else None
+
+    def close_all(self) -> None:
+        """Have every connection end once all is written; `abortConnection` alone would reset them."""
+        for connection in tuple(self.connections):
+            connection.transport.loseConnection()
 
     def abort_all(self) -> None:
         """Have every connection end without what waits to be written."""

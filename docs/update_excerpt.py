@@ -60,7 +60,8 @@ def excerpt(report: str, folder: str = FOLDER) -> str:
     return "\n".join(
         (
             f"{SCENARIO}, {headline[1]}, the leanest style of some adapters, from [{folder}]({folder}/README.md),",
-            f"which has the others, more columns, and the other scenarios. {'; '.join(facts[name] for name in MACHINE)}.",
+            "which has the others, more columns, and the other scenarios. "
+            f"{'; '.join(facts[name] for name in MACHINE)}.",
             "",
             *_narrowed(_first_table(scenario)),
             "",

@@ -256,6 +256,16 @@ def test_a_web_server_that_is_missing_costs_its_style_alone(monkeypatch: pytest.
     assert zero.outcome == "measured"
 
 
+def test_first_styles_alone_are_asked_of_each_level() -> None:
+    def names(*, first_styles: bool) -> list[str]:
+        wanted = ["stream-half-close", "push-ended"]
+        records = check_adapter("asyncio", promises=wanted, first_styles=first_styles)
+        return [record.behaviour for record in records][1:]
+
+    assert names(first_styles=True) == ["stream-half-close@protocol", "push-ended@protocol"]
+    assert len(names(first_styles=False)) == 5
+
+
 def test_an_absent_binding_is_not_installed() -> None:
     (record,) = check_adapter("absent", suite=BROKEN)
     assert (record.behaviour, record.outcome, record.as_expected) == (OPENS, "not-installed", True)

@@ -48,6 +48,8 @@ class Request:
     only: str | None
     """`contract` or `behaviours`; None: both."""
     behaviours: str | None
+    first_styles: bool
+    """Of each level the first style alone."""
 
 
 def run(suites: Sequence[Path], request: Request) -> int:
@@ -102,7 +104,7 @@ def _check_contract(suite: Suite, adapters: Mapping[str, Target], request: Reque
     surprises = usable = 0
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(checks_path(out), list(adapters))) if out is not None else None
-        for adapter, records in _checked(adapters, expected):
+        for adapter, records in _checked(adapters, expected, first_styles=request.first_styles):
             for record in records:
                 if journal is not None:
                     journal.write(record, sync=False)
@@ -115,7 +117,7 @@ def _check_contract(suite: Suite, adapters: Mapping[str, Target], request: Reque
 
 
 def _checked(
-    adapters: Mapping[str, Target], expected: Sequence[Expectation]
+    adapters: Mapping[str, Target], expected: Sequence[Expectation], *, first_styles: bool
 ) -> Iterator[tuple[str, list[CheckRecord]]]:
     """Each adapter with its records, some at a time: no speed is judged here, and most of a check waits."""
     stopping = threading.Event()
@@ -125,7 +127,13 @@ def _checked(
             with guard:
                 view.advance(f"{target.label}: {behaviour}, {before + 1} of {of}", 0)
 
-        found = check_adapter(target.entry.id, suite=target.suite, expectations=expected, progress=progress)
+        found = check_adapter(
+            target.entry.id,
+            suite=target.suite,
+            first_styles=first_styles,
+            expectations=expected,
+            progress=progress,
+        )
         records = list(itertools.takewhile(lambda _record: not stopping.is_set(), found))
         with guard:
             view.advance(f"{target.label}: done", 1)

@@ -309,6 +309,11 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
     type=click.Choice(["contract", "behaviours"]),
     help="One half of the questions; default: both.",
 )
+@click.option(
+    "--first-styles",
+    is_flag=True,
+    help="The contract of the first style of each level alone, which takes half the time.",
+)
 @click.option("--behaviours", metavar="A,B", help="These behaviours alone, by id or prefix; no contract.")
 @click.pass_obj
 def check(suites: tuple[Path, ...], /, **options: Any) -> int:

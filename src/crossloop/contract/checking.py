@@ -96,14 +96,15 @@ def check_adapter(
     promises: Collection[str] | None = None,
     limit_s: float | None = None,
     failing_s: float = FAILING_S,
+    first_styles: bool = False,
     expectations: Iterable[Expectation] = (),
     progress: Progress = lambda _name, _before, _all: None,
 ) -> Iterator[CheckRecord]:
     """Check one adapter, level by level. Nothing that the adapter does raises here.
 
     *levels*, *promises*: names of those to check; None: all. *limit_s*: how long one promise may take;
-    None: as each declares. *failing_s*: what one level, in one style, may spend on failing. An adapter that
-    cannot be opened yields the one
+    None: as each declares. *failing_s*: what one level, in one style, may spend on failing.
+    *first_styles*: of each level the first style alone. An adapter that cannot be opened yields the one
     record `adapter-opens`. Raises KeyError for an id that the suite does not have.
     """
     suite = suite or load_suite()
@@ -122,7 +123,7 @@ def check_adapter(
         yield judge(_record(adapter, OPENS, opened), expected, here)
         if not isinstance(opened.outcome, Measured):
             return
-        plan = list(subject.plan(levels, promises))
+        plan = list(subject.plan(levels, promises, 1 if first_styles else None))
         failures: defaultdict[tuple[str, str], _Failures] = defaultdict(_Failures)
         for number, step in enumerate(plan):
             progress(step.name, number, len(plan))
@@ -164,11 +165,13 @@ class _Subject:
         self._end()
         self._kept.close()
 
-    def plan(self, levels: Collection[str] | None, promises: Collection[str] | None) -> Iterator[_Step]:
-        """What is to be checked: promises of the levels that the adapter declares, in each style."""
+    def plan(
+        self, levels: Collection[str] | None, promises: Collection[str] | None, styles: int | None
+    ) -> Iterator[_Step]:
+        """Promises of the levels that the adapter declares, in each of its styles, or in so many *styles*."""
         for level in LEVELS:
             if level.name in (*self.styles, "Adapter") and (levels is None or level.name in levels):
-                for style in self.styles[level.name] if level.per_style else ("",):
+                for style in self.styles[level.name][:styles] if level.per_style else ("",):
                     for promise in level.promises:
                         if promises is None or promise.id in promises:
                             yield _Step(level.name, promise, style)
