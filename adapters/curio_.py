@@ -20,7 +20,7 @@ selector as it is: a month is too long for epoll and an error (OverflowError).
 plain functions may use such a queue: here `spawn` hands a task over by one, since only a coroutine can start a task.
 
 **Signals.** The kernel knows nothing of signals. The interpreter's handlers run when the wait is interrupted; it has
-no wakeup descriptor for those that the system gives to another thread.
+no wakeup descriptor for those that the system gives to another thread. To wait for a child takes a thread.
 
 **Closing.** `cancel` raises in a task where that waits, and returns when it has ended. A task that fails is logged
 ("Task Crash") and kept until somebody joins it; here a group is watched, and the first failure is raised.
@@ -35,29 +35,36 @@ import contextlib
 import logging
 import selectors
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from subprocess import DEVNULL, PIPE
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 try:
     import curio
     from curio.io import Socket
+    from curio.socket import getaddrinfo
     from curio.ssl import CurioSSLContext
+    from curio.subprocess import Popen
 except AttributeError as error:
     raise ImportError(f"the curio that is installed does not run on this Python: {error}") from error
 
 from crossloop.api import (
     AdapterAbout,
+    AddressLookups,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
+    FileReads,
     NameResolution,
     PushApplication,
     PushServer,
     Receive,
     StreamApplication,
     StreamServer,
-    Tasks,
     TlsServer,
+    Turns,
     module_file,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
@@ -80,11 +87,23 @@ ABOUT = AdapterAbout(
 
 DATAGRAMS_PER_TURN = 32
 """`recvfrom` does not suspend while there are datagrams; others must have their turn, and the word to stop."""
+_Given = TypeVar("_Given")
+_Done = TypeVar("_Done")
 Converse = Callable[[Any], Awaitable[None]]
 """Serves one connection, a socket of curio's, to its end."""
 
 
-class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolution):
+class Adapter(
+    StreamServer,
+    TlsServer,
+    PushServer,
+    Datagrams,
+    Turns,
+    ChildProcesses,
+    FileReads,
+    AddressLookups,
+    NameResolution,
+):
     """A `curio.Kernel`, and `curio.io.Socket` around what it is given."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -95,7 +114,9 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolut
         "NameResolution": ("getaddrinfo-threads",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
-        "Readiness": "curio calls nobody back: a coroutine asks its kernel to be woken once, within Kernel.run alone"
+        "Readiness": "curio calls nobody back: a coroutine asks its kernel to be woken once, within Kernel.run alone",
+        "Callbacks": "curio has tasks and no callbacks",
+        "Signals": "curio's kernel knows nothing of signals; Python's handlers run in the middle of whatever runs",
     }
 
     def __init__(self) -> None:
@@ -107,6 +128,7 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolut
         """Tasks to start, then the error of one that failed, or None when all have ended."""
         self._alive = 0
         self.sleep = curio.sleep
+        self.turn = partial(curio.sleep, 0)
         self._quiet = logging.NullHandler()  # else a task that fails goes to standard error as well
         logging.getLogger("curio").addHandler(self._quiet)
 
@@ -234,29 +256,86 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolut
             self._alive = 0
             self._sockets.clear()
 
-    # Names
+    # Children, files and names
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        """`curio.subprocess.Popen`, whose `wait` takes a thread."""
+
+        async def status_of(command: Sequence[str]) -> int:
+            async with Popen(command, stdin=DEVNULL, stdout=DEVNULL) as child:
+                try:
+                    status: int = await child.wait()
+                except curio.CancelledError:  # another one cannot be started
+                    child.kill()
+                    raise
+            return status
+
+        return self._all_of(status_of, commands, at_a_time)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        async def read(_command: Sequence[str]) -> int:
+            async with Popen(command, stdin=DEVNULL, stdout=PIPE) as child:
+                try:
+                    while data := await child.stdout.read(READ_BYTES):
+                        take(data)
+                except BaseException:
+                    child.kill()
+                    raise
+            status: int = child.returncode
+            return status
+
+        return self._all_of(read, [command], 1)[0]
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        """`curio.aopen`: a thread opens the file, and each read takes one, too."""
+
+        async def content(path: str) -> bytes:
+            async with curio.aopen(path, "rb") as file:
+                data: bytes = await file.read()
+            return data
+
+        return self._all_of(content, paths, at_a_time)
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        async def addresses(_number: int) -> Sequence[tuple[Any, ...]]:
+            found = await getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [address for *_, address in found]
+
+        return self._all_of(addresses, range(times), 1)
 
     def resolve(
         self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
     ) -> Mapping[str, Sequence[str] | int]:
         """`getaddrinfo` in the kernel's threads, as `curio.socket.getaddrinfo` has it; each asks *server*."""
-        answers: dict[str, Sequence[str] | int] = {}
 
-        async def take_names(left: Iterator[str]) -> None:
-            for name in left:
-                answers[name] = await curio.run_in_thread(answer_in_this_thread, server, name)
+        async def answer(name: str) -> Sequence[str] | int:
+            found: Sequence[str] | int = await curio.run_in_thread(answer_in_this_thread, server, name)
+            return found
 
-        async def resolve_all() -> None:
-            await curio.run_in_thread(point_this_thread_at, *server)
-            left = iter(names)
+        self._kernel.run(curio.run_in_thread, point_this_thread_at, *server)
+        return dict(zip(names, self._all_of(answer, names, in_flight), strict=True))
+
+    def _all_of(
+        self, do: Callable[[_Given], Awaitable[_Done]], given: Sequence[_Given], at_a_time: int
+    ) -> list[_Done]:
+        """What *do* gives for each of *given*, at most *at_a_time* at once."""
+        done: dict[int, _Done] = {}
+        places = iter(range(len(given)))
+
+        async def take_turns() -> None:
+            for place in places:
+                done[place] = await do(given[place])
+
+        async def work() -> None:
             async with curio.TaskGroup() as group:
-                for _ in range(min(in_flight, len(names))):
-                    await group.spawn(take_names, left)
-            for error in filter(None, group.exceptions):
-                raise error
+                for _ in range(min(at_a_time, len(given))):
+                    await group.spawn(take_turns)
+            for error in group.exceptions:
+                if isinstance(error, Exception):  # not of those that were cancelled for it
+                    raise error
 
-        self._kernel.run(resolve_all)
-        return answers
+        self._kernel.run(work)
+        return [done[place] for place in range(len(given))]
 
     def _serve(self, listener: socket.socket, converse: Converse, stop: socket.socket) -> None:
         async def serve(connection: Socket) -> None:

@@ -27,7 +27,8 @@ seconds, and nobody can end it earlier.
 **Signals.** `trio.open_signal_receiver` is a stream of them, fed by a handler of Python's. In the main thread
 `trio.run` takes the wakeup descriptor (`signal.set_wakeup_fd`), warns on standard error when there was one, and gives
 it back. So what was there is put aside for the time of a run. The interpreter's handlers run at once. Ctrl-C becomes
-KeyboardInterrupt in the task that runs, or in the main task.
+KeyboardInterrupt in the task that runs, or in the main task. The end of a child is a descriptor to wait for (pidfd)
+on Linux, elsewhere an event of kqueue or a thread's.
 
 **Closing.** A cancelled nursery ends its tasks at their next checkpoint, and `serve_listeners` closes the connection
 of each. What a task raises on the way out can be lost there: closing is a checkpoint, too. A failure cancels the
@@ -47,22 +48,28 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import trio
 
 from crossloop.api import (
     AdapterAbout,
+    AddressLookups,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
+    FileReads,
     NameResolution,
     PushApplication,
     PushServer,
+    Signals,
     StreamApplication,
     StreamServer,
-    Tasks,
     TlsServer,
+    Turns,
     module_file,
 )
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
@@ -82,11 +89,24 @@ ABOUT = AdapterAbout(
 )
 
 _Result = TypeVar("_Result")
+_Given = TypeVar("_Given")
+_Done = TypeVar("_Done")
 Stream = Any
 """A stream of trio's. By its types it may give a bytearray; those here give bytes, which an application takes."""
 
 
-class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolution):
+class Adapter(
+    StreamServer,
+    TlsServer,
+    PushServer,
+    Datagrams,
+    Turns,
+    Signals,
+    ChildProcesses,
+    FileReads,
+    AddressLookups,
+    NameResolution,
+):
     """`trio.run`, `trio.serve_listeners` and streams."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -97,7 +117,8 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolut
         "NameResolution": ("getaddrinfo-threads",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
-        "Readiness": "trio calls nobody back: wait_readable suspends the task that calls it, within trio.run alone"
+        "Readiness": "trio calls nobody back: wait_readable suspends the task that calls it, within trio.run alone",
+        "Callbacks": "trio has tasks and no callbacks; run_sync_soon is its way in for other threads",
     }
 
     def __init__(self) -> None:
@@ -105,6 +126,7 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolut
         self._streams: dict[socket.socket, trio.SocketStream] = {}
         """Those that tasks of this run have used."""
         self.sleep = trio.sleep
+        self.turn = partial(trio.sleep, 0)
         self._quiet = logging.NullHandler()  # else a rest from accepting goes to standard error
         logging.getLogger("trio.serve_listeners").addHandler(self._quiet)
 
@@ -230,30 +252,66 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Tasks, NameResolut
             self._nursery = None
             self._streams.clear()
 
-    # Names
+    # Signals, children, files and names
+
+    def hear_signals(self, number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        """`open_signal_receiver`."""
+
+        async def hear() -> None:
+            with trio.open_signal_receiver(number) as signals:
+                begin()
+                async for _number in signals:
+                    if heard():
+                        return
+
+        _run(hear)
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        """`run_process`."""
+
+        async def status_of(command: Sequence[str]) -> int:
+            ended = await trio.run_process(command, stdin=DEVNULL, stdout=DEVNULL, check=False)
+            return ended.returncode
+
+        return _run(_all_of, status_of, commands, at_a_time)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        """`run_process` in a nursery, which ends the child if *take* fails."""
+
+        async def read() -> int:
+            run_process = partial(trio.run_process, command, stdin=DEVNULL, stdout=PIPE, check=False)
+            async with trio.open_nursery() as nursery:
+                child = await nursery.start(run_process)
+                async with child.stdout:
+                    async for data in child.stdout:
+                        take(data)
+            status: int = child.returncode
+            return status
+
+        return _run(read)
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        """`trio.Path.read_bytes`, in one of trio's threads."""
+        return _run(_all_of, lambda path: trio.Path(path).read_bytes(), paths, at_a_time)
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        async def addresses(_number: int) -> Sequence[tuple[Any, ...]]:
+            found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [address for *_, address in found]
+
+        return _run(_all_of, addresses, range(times), 1)
 
     def resolve(
         self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
     ) -> Mapping[str, Sequence[str] | int]:
         """`getaddrinfo` in trio's threads, as `trio.socket.getaddrinfo` has it; each asks *server*."""
-        answers: dict[str, Sequence[str] | int] = {}
-        in_threads = trio.to_thread.run_sync
 
-        async def resolve_all() -> None:
-            limiter = trio.CapacityLimiter(in_flight)
-            await in_threads(point_this_thread_at, *server, limiter=limiter)
-            left = iter(names)
+        async def resolve_all() -> Sequence[Sequence[str] | int]:
+            in_a_thread = partial(trio.to_thread.run_sync, limiter=trio.CapacityLimiter(in_flight))
+            await in_a_thread(point_this_thread_at, *server)
+            return await _all_of(partial(in_a_thread, answer_in_this_thread, server), names, in_flight)
 
-            async def take_names() -> None:
-                for name in left:
-                    answers[name] = await in_threads(answer_in_this_thread, server, name, limiter=limiter)
-
-            async with trio.open_nursery() as nursery:
-                for _ in range(min(in_flight, len(names))):
-                    nursery.start_soon(take_names)
-
-        _run(resolve_all)
-        return answers
+        return dict(zip(names, _run(resolve_all), strict=True))
 
     def _stream(self, sock: socket.socket) -> trio.SocketStream:
         try:
@@ -298,6 +356,23 @@ async def _serve_until(serve: Callable[[], Awaitable[None]], stop: socket.socket
 
 def _listening(listener: socket.socket) -> trio.SocketListener:
     return trio.SocketListener(trio.socket.from_stdlib_socket(listener))
+
+
+async def _all_of(
+    do: Callable[[_Given], Awaitable[_Done]], given: Sequence[_Given], at_a_time: int
+) -> list[_Done]:
+    """What *do* gives for each of *given*, at most *at_a_time* at once."""
+    done: dict[int, _Done] = {}
+    places = iter(range(len(given)))
+
+    async def take_turns() -> None:
+        for place in places:
+            done[place] = await do(given[place])
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(min(at_a_time, len(given))):
+            nursery.start_soon(take_turns)
+    return [done[place] for place in range(len(given))]
 
 
 async def _awaited(task: Coroutine[Any, Any, None]) -> None:

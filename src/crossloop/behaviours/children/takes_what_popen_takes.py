@@ -93,7 +93,7 @@ def on_trio() -> Answer:
     import trio
 
     def start(program: Path, *arguments: str, **of_popen: Any) -> bytes:
-        command = (program, *arguments)
+        command: list[str | Path] = [program, *arguments]
         done = trio.run(partial(trio.run_process, command, capture_stdout=True, check=False, **of_popen))
         return done.stdout or b""
 
