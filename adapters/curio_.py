@@ -28,7 +28,8 @@ no wakeup descriptor for those that the system gives to another thread. To wait 
 
 **Limits.** An accept that fails ends `curio.tcp_server`, so the loop of accepts stands here, and rests when there is
 no room. At most 64 threads look names up. What a loop is needed for without `await` (`Readiness`) has no place in it.
-Python 3.12 removed `ssl.wrap_socket`, which curio 1.6 refers to when it is imported.
+curio 1.6 refers, when it is imported, to `multiprocessing.connection.CHALLENGE` and to `ssl.wrap_socket`, which
+Python 3.12 has no more.
 """
 
 import contextlib
