@@ -18,6 +18,8 @@ DATAGRAM_EMPTY = (
 GEVENT_DATAGRAMS = "https://github.com/gevent/gevent/blob/24.11.1/src/gevent/server.py"
 GEVENT_LOOPS = "https://www.gevent.org/loop_impls.html"
 LISTENER_CLOSED = "a reset before the accept is WinError 64, upon which the Proactor closes the listener"
+HYPERCORN_SERVER = "https://github.com/pgjones/hypercorn/blob/0.17.3/src/hypercorn/trio/tcp_server.py"
+HTTP_SERVER_ERRORS = "https://github.com/python/cpython/blob/v3.13.0/Lib/http/server.py"
 GLIBC_RESOLVER = "glibc alone lets a thread be pointed at another server (res_state)"
 LIBUV_RESOLVER = "it runs in threads of libuv's own, which nobody can point at another server"
 LIBUV_STOP = (
@@ -27,6 +29,8 @@ RLOOP_EXCEPTIONS = "https://github.com/gi0baro/rloop/blob/master/rloop/exc.py"
 RLOOP_LOOP = "https://github.com/gi0baro/rloop/blob/master/rloop/loop.py"
 RLOOP_STREAMS = "https://github.com/gi0baro/rloop/blob/master/src/tcp.rs"
 RLOOP_DATAGRAMS = "https://github.com/gi0baro/rloop/blob/master/src/udp.rs"
+RLOOP_AIOHTTP = "aiohttp's handler goes on after its connection was lost, and raises TypeError (0.5.0)"
+RLOOP_READS_ON = "it takes requests in while no answer is read: 32 MiB of them (0.5.0)"
 RLOOP_KEEPS = "a transport that is closed keeps its socket: the peer sees no end (0.5.0)"
 RLOOP_RAISES = "what data_received raises goes nowhere (0.5.0)"
 RESOLV_CONF = "https://man7.org/linux/man-pages/man3/resolver.3.html"
@@ -38,6 +42,7 @@ STOP_IS_QUEUED = "a stop is a queued callback: one that comes in the last turn e
 TORNADO_PROCESS = "https://www.tornadoweb.org/en/stable/process.html"
 TORNADO_SELECTOR = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/platform/asyncio.py"
 TORNADO_EOF = "https://github.com/tornadoweb/tornado/blob/v6.5.2/tornado/iostream.py"
+TWISTED_HTTP = "https://github.com/twisted/twisted/blob/twisted-24.11.0/src/twisted/web/http.py"
 WINE_CLOSE = "a send takes any amount there, and what it had not sent is lost when the socket is closed"
 WINE_SERVER = "https://gitlab.winehq.org/wine/wine/-/blob/wine-10.0/server/sock.c"
 WINSOCK_SELECT = "https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-select"
@@ -301,4 +306,40 @@ EXPECTATIONS = (
         "a loop that is closed keeps its io_uring and its eventfd (0.2.0)",
         VELOXLOOP_RING,
     ),
+    Expectation(
+        "eventlet",
+        "http-no-http@eventlet.wsgi",
+        ALWAYS,
+        "a request line that cannot be read is answered as HTTP/0.9: a page of the error without a status line",
+        HTTP_SERVER_ERRORS,
+    ),
+    Expectation(
+        "twisted",
+        "http-slow-reader@twisted.web",
+        ALWAYS,
+        "requests that come together are answered though the transport has told the channel to pause",
+        TWISTED_HTTP,
+    ),
+    Expectation(
+        "trio",
+        "http-half-close@hypercorn",
+        ALWAYS,
+        "a connection whose end comes before its answer is settled stays for keep_alive_timeout, 5 s",
+        HYPERCORN_SERVER,
+        sometimes=True,
+    ),
+    Expectation(
+        "trio",
+        "http-stop-connected@hypercorn",
+        ALWAYS,
+        "a send is shielded from cancellation, so that a peer that does not read holds up the end",
+        HYPERCORN_SERVER,
+    ),
+    Expectation("rloop", "http-half-close@*", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "http-released@*", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "http-stop-connected@*", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "http-no-http@uvicorn", ALWAYS, RLOOP_KEEPS, RLOOP_STREAMS),
+    Expectation("rloop", "http-no-http@aiohttp.web", ALWAYS, RLOOP_AIOHTTP, RLOOP_STREAMS),
+    Expectation("rloop", "http-slow-reader@uvicorn", ALWAYS, RLOOP_READS_ON, RLOOP_STREAMS),
+    Expectation("rloop", "http-slow-reader@aiohttp.web", ALWAYS, RLOOP_AIOHTTP, RLOOP_STREAMS),
 )

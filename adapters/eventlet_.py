@@ -63,6 +63,9 @@ from crossloop.api import (
     DatagramApplication,
     Datagrams,
     Facts,
+    HttpFacts,
+    HttpServer,
+    HttpSite,
     PushApplication,
     PushServer,
     Readiness,
@@ -100,13 +103,14 @@ DAY_S = 86_400.0
 _HUBS_HERE = (*(hub for hub, mechanism in HUBS.items() if hasattr(select, mechanism)), "asyncio")
 
 
-class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
+class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readiness, Tasks):
     """eventlet's hub of this thread; nothing is monkey-patched."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "StreamServer": _HUBS_HERE,
         "TlsServer": _HUBS_HERE[:1],
         "PushServer": _HUBS_HERE[:1],
+        "HttpServer": ("eventlet.wsgi",),
         "Datagrams": _HUBS_HERE[:1],
     }
 
@@ -175,6 +179,33 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
         self, listener: socket.socket, application: PushApplication, style: str, stop: socket.socket
     ) -> None:
         self._serve(listener, lambda connection: _converse_and_push(connection, application), style, stop)
+
+    def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
+        from crossloop.idioms.http_eventlet import Server  # (of this level only)
+
+        self._use(_HUBS_HERE[0])
+        ended, failures = Event(), list[BaseException]()
+
+        def fail(error: BaseException) -> None:
+            failures.append(error)
+            if not ended.ready():
+                ended.send()
+
+        with self._until(stop, ended), listener:
+            server = Server(listener, site)
+            serving = eventlet.spawn(_failing_with(fail, server.serve))
+            try:
+                ended.wait()
+            finally:
+                server.end_connections()
+                serving.kill()
+        if failures:
+            raise failures[0]
+
+    def http_facts(self, style: str) -> HttpFacts:
+        from crossloop.idioms.http_eventlet import facts  # (of this level only)
+
+        return facts()
 
     def serve_datagrams(
         self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket

@@ -41,6 +41,7 @@ rests for 100 ms, and logs it.
 """
 
 import contextlib
+import functools
 import logging
 import math
 import signal
@@ -62,6 +63,9 @@ from crossloop.api import (
     Datagrams,
     Facts,
     FileReads,
+    HttpFacts,
+    HttpServer,
+    HttpSite,
     NameResolution,
     PushApplication,
     PushServer,
@@ -99,6 +103,7 @@ class Adapter(
     StreamServer,
     TlsServer,
     PushServer,
+    HttpServer,
     Datagrams,
     Turns,
     Signals,
@@ -113,6 +118,7 @@ class Adapter(
         "StreamServer": ("serve_listeners",),
         "TlsServer": ("serve_listeners",),
         "PushServer": ("serve_listeners",),
+        "HttpServer": ("hypercorn",),
         "Datagrams": ("trio.socket",),
         "NameResolution": ("getaddrinfo-threads",),
     }
@@ -209,6 +215,17 @@ class Adapter(
         _run(_serve_until, lambda: trio.serve_listeners(converse, [_listening(listener)]), stop)
         if failures:
             raise failures[0]
+
+    def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
+        from crossloop.idioms import http_hypercorn  # (of this level only)
+
+        with listener:
+            _run(http_hypercorn.serve, listener, site, functools.partial(trio.lowlevel.wait_readable, stop))
+
+    def http_facts(self, style: str) -> HttpFacts:
+        from crossloop.idioms import http_hypercorn  # (of this level only)
+
+        return http_hypercorn.facts()
 
     def serve_datagrams(
         self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket

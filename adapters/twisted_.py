@@ -63,6 +63,9 @@ from crossloop.api import (
     DatagramApplication,
     Datagrams,
     Facts,
+    HttpFacts,
+    HttpServer,
+    HttpSite,
     PushApplication,
     PushServer,
     Readiness,
@@ -109,13 +112,14 @@ def _reactors_here() -> tuple[str, ...]:
     return (first, *(name for name in here if name != first))
 
 
-class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
+class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readiness, Tasks):
     """Twisted's reactors, each made when it is first asked for."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "StreamServer": _reactors_here(),
         "TlsServer": _reactors_here()[:1],
         "PushServer": _reactors_here()[:1],
+        "HttpServer": ("twisted.web",),
         "Datagrams": _reactors_here()[:1],
     }
 
@@ -187,6 +191,17 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
     ) -> None:
         server = _Server(application, _most(style), told_its_end=True)
         self._serve_factory(listener, server, style, stop)
+
+    def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
+        from crossloop.idioms.http_twisted import Server  # (of this level only)
+
+        reactor = _reactors_here()[0]
+        self._serve_factory(listener, Server(site, self._use(reactor)), reactor, stop)
+
+    def http_facts(self, style: str) -> HttpFacts:
+        from crossloop.idioms.http_twisted import facts  # (of this level only)
+
+        return facts()
 
     def serve_datagrams(
         self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket
@@ -299,7 +314,7 @@ class Adapter(StreamServer, TlsServer, PushServer, Datagrams, Readiness, Tasks):
     def _serve_factory(
         self,
         listener: socket.socket,
-        server: "_Server",
+        server: Any,
         style: str,
         stop: socket.socket,
         over: Any = None,

@@ -72,6 +72,7 @@ class Adapter(ForeignLoop):
     lacks: ClassVar[Mapping[str, str]] = {
         "TlsServer": "create_server of veloxloop 0.2.0 takes `ssl` and serves in the clear",
         "PushServer": "create_server(sock=…) of veloxloop 0.2.0 accepts nothing from the listener that it is handed",
+        "HttpServer": "create_server(sock=…) of veloxloop 0.2.0 accepts nothing from the listener that it is handed",
         "Datagrams": "create_datagram_endpoint of veloxloop 0.2.0 takes no notice of `sock`; it has no sock_recvfrom",
         "NameResolution": "run_in_executor of veloxloop 0.2.0 takes no notice of set_default_executor, so that nobody "
         "can point the C library's resolver at another server",

@@ -70,6 +70,11 @@ ABOUT = ScenarioAbout(
     style_requires={
         "uvicorn": ("uvicorn>=0.30", "httptools>=0.6"),
         "aiohttp.web": ("aiohttp>=3.10",),
+        "tornado.httpserver": ("tornado>=6.4",),
+        "gevent.pywsgi": ("gevent>=24.10",),
+        "hypercorn": ("hypercorn>=0.17", "trio>=0.27"),
+        "eventlet.wsgi": ("eventlet>=0.40",),
+        "twisted.web": ("twisted>=24.7",),
     },
     brief_first_styles=("StreamServer",),
     primary_styles_only_beyond=1,

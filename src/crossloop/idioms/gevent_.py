@@ -67,6 +67,9 @@ from crossloop.api import (
     Datagrams,
     Facts,
     FileReads,
+    HttpFacts,
+    HttpServer,
+    HttpSite,
     NameResolution,
     PushApplication,
     PushServer,
@@ -96,6 +99,7 @@ class GeventHub(
     StreamServer,
     TlsServer,
     PushServer,
+    HttpServer,
     Datagrams,
     Callbacks,
     Turns,
@@ -116,6 +120,7 @@ class GeventHub(
         "StreamServer": ("streamserver",),
         "TlsServer": ("streamserver",),
         "PushServer": ("streamserver",),
+        "HttpServer": ("gevent.pywsgi",),
         "Datagrams": ("datagramserver",),
         "NameResolution": tuple(RESOLVERS),
     }
@@ -209,7 +214,22 @@ class GeventHub(
                 with contextlib.suppress(OSError):  # the peer's reset; StreamServer closes the socket
                     handle(connection)
 
-        server = GeventStreamServer(listener, handle_if_room, spawn=connections)
+        self._serve_by(GeventStreamServer(listener, handle_if_room, spawn=connections), connections, stop)
+
+    def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
+        from crossloop.idioms.http_gevent import Server  # (of this level only)
+
+        most = self.most_connections()
+        connections = Pool(None if most is None else most[0])
+        self._serve_by(Server(listener, site, connections), connections, stop)
+
+    def http_facts(self, style: str) -> HttpFacts:
+        from crossloop.idioms.http_gevent import facts  # (of this level only)
+
+        return facts()
+
+    def _serve_by(self, server: BaseServer, connections: Pool, stop: socket.socket) -> None:
+        """Have *server*, whose greenlets are *connections*, serve until *stop* is readable."""
         with self._failures_raised():
             server.start()
             try:

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import socket
 import sys
-from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
@@ -22,27 +21,10 @@ from uvicorn.protocols.http import httptools_impl
 from crossloop.api import HttpFacts, HttpSite, facts_with_parser
 from crossloop.idioms.asyncio_http import end_connections
 from crossloop.idioms.asyncio_streams import readable
+from crossloop.idioms.http_asgi import application
 from crossloop.worker.serving import BACKLOG
 
 PARSER = "httptools"
-TEXT = (b"content-type", b"text/plain")
-
-
-def application(site: HttpSite) -> Any:
-    """The ASGI application (ASGI 3.0, "HTTP & WebSocket ASGI Message Format")."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        pieces, status, headers = site.at(scope["path"]), 200, [TEXT]
-        if pieces is None:
-            pieces, status = (b"",), 404
-        if len(pieces) == 1:
-            headers = [TEXT, (b"content-length", b"%d" % len(pieces[0]))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        for piece in pieces[:-1]:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": pieces[-1]})
-
-    return app
 
 
 def config_of(site: HttpSite) -> uvicorn.Config:

@@ -50,6 +50,8 @@ from crossloop.api import (
     Callback,
     DatagramApplication,
     Facts,
+    HttpFacts,
+    HttpSite,
     Send,
     UnsupportedError,
     module_file,
@@ -81,7 +83,7 @@ class TornadoLoop(AsyncioLoop):
         "StreamServer": ("iostream",),
         "TlsServer": ("iostream",),
         "PushServer": ("iostream",),
-        "HttpServer": (),
+        "HttpServer": ("tornado.httpserver",),
         "Datagrams": ("add_handler",),
     }
 
@@ -94,6 +96,7 @@ class TornadoLoop(AsyncioLoop):
             "StreamServer": {"iostream": answering_server(self._serve_iostreams)},
             "TlsServer": {"iostream": answering_server(self._serve_iostreams)},
             "PushServer": {"iostream": pushing_server(self._serve_iostreams, _sending_on)},
+            "HttpServer": {"tornado.httpserver": self._serve_site},
             "Datagrams": {"add_handler": self._serve_datagrams},
         }
         self._failures = _Failures(self.trouble)
@@ -114,7 +117,7 @@ class TornadoLoop(AsyncioLoop):
         self.stop = io_loop.stop
         self.sleep = gen.sleep
         self._resolver = DefaultExecutorResolver()
-        self._server: _Server | None = None
+        self._accepting: _Accepting | None = None
 
     def facts_on(self, library: str, library_version: str, mechanism: str) -> Facts:
         """Tornado's facts, with those of what lies under its asyncio loop."""
@@ -174,8 +177,13 @@ class TornadoLoop(AsyncioLoop):
 
     def network_trouble(self, error: OSError) -> None:
         """Rest from accepting when descriptors or memory ran out."""
-        if self._server is not None and accept_failure(error) is AcceptFailure.ROOM:
-            self._server.rest(self.io_loop)
+        if self._accepting is not None and accept_failure(error) is AcceptFailure.ROOM:
+            self._accepting.rest(self.io_loop)
+
+    def http_facts(self, style: str) -> HttpFacts:
+        from crossloop.idioms.http_tornado import facts  # (of this level only)
+
+        return facts()
 
     def close(self) -> None:
         for log in (app_log, gen_log):
@@ -198,14 +206,31 @@ class TornadoLoop(AsyncioLoop):
     ) -> None:
         """`TCPServer` with a native coroutine for each `IOStream`."""
         most = self.most_connections()
-        self._server = server = _Server(listener, begin, end, most[0] if most else None, context)
+        server = _Server(begin, end, most[0] if most else None, context)
+        self._accepting = _Accepting(server, listener)
         try:
             await readable(stop)
         finally:
-            self._server = None
+            self._accepting = None
             server.stop()
             for stream in tuple(server.streams):
                 stream.close()
+            await others_ended()
+
+    async def _serve_site(
+        self, listener: socket.socket, site: HttpSite, stop: socket.socket, _spawn: Spawn
+    ) -> None:
+        """`HTTPServer` with an application of `tornado.web`."""
+        from crossloop.idioms.http_tornado import server_of  # (of this level only)
+
+        server = server_of(site)
+        self._accepting = _Accepting(server, listener)
+        try:
+            await readable(stop)
+        finally:
+            self._accepting = None
+            server.stop()
+            await server.close_all_connections()
             await others_ended()
 
     async def _serve_datagrams(
@@ -237,25 +262,34 @@ def _hearing_of_children() -> Iterator[None]:
         Subprocess.uninitialize()
 
 
-class _Server(TCPServer):
-    """Serves on *listener* from the moment it is made, inside the running loop."""
+class _Accepting:
+    """Has *server* accept from *listener* from now on, inside the running loop."""
 
-    def __init__(
-        self,
-        listener: socket.socket,
-        begin: Begin,
-        end: End,
-        most: int | None,
-        context: ssl.SSLContext | None,
-    ) -> None:
+    def __init__(self, server: TCPServer, listener: socket.socket) -> None:
+        self._server = server
+        self._listener = listener
+        server.add_socket(listener)
+
+    def rest(self, io_loop: IOLoop) -> None:
+        """Accept nothing for `ASYNCIO_PAUSE_S` seconds."""
+        io_loop.remove_handler(self._listener)
+        io_loop.call_later(ASYNCIO_PAUSE_S, self._resume)
+
+    def _resume(self) -> None:
+        if self._listener.fileno() != -1:
+            self._server.add_socket(self._listener)
+
+
+class _Server(TCPServer):
+    """A coroutine for each stream."""
+
+    def __init__(self, begin: Begin, end: End, most: int | None, context: ssl.SSLContext | None) -> None:
         """*most*: connections at once."""
         super().__init__(ssl_options=context)
         self._most = most
         self._end = end
         self.streams: set[IOStream] = set()
         self._begin = begin
-        self._listener = listener
-        self.add_socket(listener)
 
     async def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         if self._most is not None and len(self.streams) >= self._most:
@@ -277,15 +311,6 @@ class _Server(TCPServer):
             self.streams.discard(stream)
             if self._end:
                 self._end(receive)
-
-    def rest(self, io_loop: IOLoop) -> None:
-        """Accept nothing for `ASYNCIO_PAUSE_S` seconds."""
-        io_loop.remove_handler(self._listener)
-        io_loop.call_later(ASYNCIO_PAUSE_S, self._resume)
-
-    def _resume(self) -> None:
-        if self._listener.fileno() != -1:
-            self.add_socket(self._listener)
 
 
 def _sending_on(stream: IOStream) -> Send:
