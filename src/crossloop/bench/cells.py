@@ -96,7 +96,8 @@ def cells_of(
                 figures = _with_ladder(
                     figures, main[row], connecting.get(row, ()), objective_p99_ms, own_seed
                 )
-            cells.append(_cell(comparison, row, Measured(), figures))
+            server = main[row][-1].server
+            cells.append(msgspec.structs.replace(_cell(comparison, row, Measured(), figures), server=server))
     return cells
 
 

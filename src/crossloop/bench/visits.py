@@ -11,7 +11,7 @@ from crossloop.bench.profiles import Pace
 from crossloop.bench.site import Site
 from crossloop.bench.stages import Comparison, Row, Step
 from crossloop.bench.subjects import Said, Subject
-from crossloop.journal import Phase, PlainPhase, SliceRecord
+from crossloop.journal import Phase, PlainPhase, SliceRecord, WebServer
 from crossloop.load.commands import Open, Slice
 from crossloop.outcomes import Outcome, Unsupported
 from crossloop.supervise.answers import Ready, Serving, SliceAnswer
@@ -42,6 +42,7 @@ class Taken:
 
     phase: Phase
     figures: SliceAnswer
+    server: WebServer | None = None
 
     def record(self, row: Row, comparison: Comparison, generation: int, turn: int) -> SliceRecord:
         """What a journal keeps of it; *turn* is the round."""
@@ -55,6 +56,7 @@ class Taken:
             phase=str(self.phase),
             generation=generation,
             round=turn,
+            server=self.server,
             **figures,
         )
 
@@ -118,7 +120,8 @@ class LoadVisit:
             rate=step.rate,
             choice="random" if step.phase is PlainPhase.LOAD else "idle",
         )
-        return Taken(step.phase, self.load.ask(order.target, subject.child, lambda load: load.slice(order)))
+        answer = self.load.ask(order.target, subject.child, lambda load: load.slice(order))
+        return Taken(step.phase, answer, subject.said.facts)
 
 
 @dataclass(frozen=True)

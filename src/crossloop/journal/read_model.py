@@ -26,6 +26,7 @@ from crossloop.journal.records import (
     SliceRecord,
     TaxRecord,
     WarningRecord,
+    WebServer,
 )
 from crossloop.references import FAMILY
 
@@ -59,6 +60,7 @@ class MeasuredRow:
     adapter: str
     style: str
     figures: Figures
+    server: WebServer | None = None
 
     @property
     def label(self) -> str:
@@ -277,7 +279,11 @@ def _main_first(sets: Sequence[MeasuredSet]) -> tuple[MeasuredSet, ...]:
 
 
 def _measured(cells: Iterable[CellRecord]) -> list[MeasuredRow]:
-    return [MeasuredRow(cell.adapter, cell.style, cell.figures) for cell in cells if cell.figures is not None]
+    return [
+        MeasuredRow(cell.adapter, cell.style, cell.figures, cell.server)
+        for cell in cells
+        if cell.figures is not None
+    ]
 
 
 def _leanest_first(row: MeasuredRow) -> tuple[bool, int, float, str, str]:

@@ -59,6 +59,7 @@ __all__ = [
     "TaxRecord",
     "WarmUp",
     "WarningRecord",
+    "WebServer",
 ]
 
 SCHEMA_VERSION = 1
@@ -327,6 +328,17 @@ class ScenarioRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="scena
     """Library → version: as it says itself (`c-ares`), else as the installed metadata say."""
 
 
+class WebServer(Struct, frozen=True, gc=False):
+    """Which server made the answers of a row, as its own process stated it (`crossloop.api.HttpFacts`)."""
+
+    server: Phrase
+    server_version: Phrase
+    parser: Phrase
+    """Type that parses requests, with its module."""
+    compiled: bool
+    """Whether that type is of an extension module, or Python code."""
+
+
 class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     """One measured stretch; with these an interrupted run goes on where it ended."""
 
@@ -356,6 +368,8 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     counters: dict[Name, Real] = {}
     run_in_wait_ns: Count | None = None
     """Closed loop and work: the longest that was waited for in the run-in before it, which is not measured."""
+    server: WebServer | None = None
+    """Of a row whose style is a web server."""
 
 
 class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):
@@ -371,6 +385,8 @@ class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):
     beside: Text = ""
     """Of a `failed` cell: the process that failed, where it was not the measured one; nothing is known of that then."""
     figures: Figures | None = None
+    server: WebServer | None = None
+    """Of a row whose style is a web server, once it was measured."""
 
 
 class Control(Struct, frozen=True, gc=False):

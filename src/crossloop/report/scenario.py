@@ -97,6 +97,7 @@ def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
     fields = [
         figure("Tier", lambda row: digits.integer(row.figures.tier) if in_tiers else MISSING),
         LABEL,
+        words("web server, parser", _server, optional=True),
         cpu(texts.unit),
         figure("÷ leanest", lambda row: digits.ratio(row.figures.ratio_to_best)),
         USER,
@@ -117,6 +118,17 @@ def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
             0, f"No tiers: {too_few_rounds(measured)}. The order below the first is that of the medians."
         )
     return listing(rows, fields, _main_caption(rows, texts, run), notes)
+
+
+def _server(row: MeasuredRow) -> str:
+    """`uvicorn 0.54.0, httptools (compiled)`: the package that parses, and whether in an extension module."""
+    server = row.server
+    if server is None:
+        return MISSING
+    parser = server.parser.partition(".")[0]
+    return (
+        f"{server.server} {server.server_version}, {parser} ({'compiled' if server.compiled else 'Python'})"
+    )
 
 
 def _rate(row: MeasuredRow) -> str:

@@ -13,7 +13,7 @@ import msgspec
 import msgspec.inspect
 from msgspec import Meta, Struct
 
-from crossloop.journal.records import Name, Text
+from crossloop.journal.records import Name, Text, WebServer
 from crossloop.load.commands import Exchange
 from crossloop.outcomes import Failed, NotInstalled, Outcome, Unsupported
 from crossloop.plain_text import MAX_SHOWN, printable, shown
@@ -76,15 +76,6 @@ class RowsGiven(Answer, frozen=True):
         _once("styles", self.styles)
 
 
-class ServerFacts(Answer, frozen=True):
-    """`crossloop.api.HttpFacts`, as a web server's own process states them."""
-
-    server: Short
-    server_version: Short
-    parser: Short
-    compiled: bool
-
-
 class Serving(Answer, frozen=True):
     """A server that listens: an adapter's, a native reference, or a companion."""
 
@@ -96,7 +87,7 @@ class Serving(Answer, frozen=True):
     """Of a unix socket, which has no host and port."""
     most_connections: tuple[Count, Text] | None = None
     """As `StreamServer.most_connections`."""
-    facts: ServerFacts | None = None
+    facts: WebServer | None = None
     """Of a web server."""
 
     def __post_init__(self) -> None:
