@@ -53,6 +53,27 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
 A loop with a fault of its own need not answer otherwise there.
 """
 
+OF_TASKS: dict[str, dict[str, tuple[str, str]]] = {
+    "trio": {
+        "closed-and-given-out-again": ("no", "it is refused as long as somebody waits for the first"),
+        "context-kept": ("no", "not with run_sync_soon"),
+        "exit-comes-out": ("no", "it comes out in a group of exceptions"),
+        "failing-handler-costs-one": ("no", "the next client is not served"),
+        "loop-in-a-forked-child": ("no", "the child's loop fails"),
+        "negative-delay": ("no", "a delay is refused, and a time is taken"),
+        "refused-by-number": ("no", "OSError from one address, OSError from several addresses"),
+        "regular-file": ("differs", "raises PermissionError"),
+    },
+    "curio": {
+        "delivered-to-another-thread": ("no", "it is heard only when something else wakes the loop"),
+        "far-future": ("differs", "raises OverflowError"),
+        "infinite-delay": ("differs", "raises OverflowError"),
+        "out-of-descriptors": ("no", "it serves nobody any more"),
+        "small-messages-leave-at-once": ("no", "TCP_NODELAY is not set on connected and accepted sockets"),
+    },
+}
+"""Library without callbacks → the same of it."""
+
 
 def here() -> Iterator[ParameterSet]:
     """The behaviours of this platform. All but the first of each group are for the campaign (tox -e campaign)."""
@@ -74,6 +95,18 @@ def test_a_provoked_fault_is_seen(behaviour: str) -> None:
 def test_the_standard_librarys_loop_keeps_the_rules(behaviour: str) -> None:
     answer = answer_of("asyncio", behaviour)
     assert (answer.answer, answer.how) == EXCEPTIONS.get(behaviour, ("yes", "")), answer
+
+
+@pytest.mark.campaign
+@pytest.mark.skipif(sys.platform != "linux", reason="what they answer is listed for Linux")
+@pytest.mark.parametrize(
+    ("adapter", "behaviour"),
+    [(adapter, one.id) for adapter in OF_TASKS for one in questions(SUITE.adapters[adapter])],
+)
+def test_libraries_of_tasks_keep_the_rules(adapter: str, behaviour: str) -> None:
+    pytest.importorskip(adapter)
+    answer = answer_of(adapter, behaviour)
+    assert (answer.answer, answer.how) == OF_TASKS[adapter].get(behaviour, ("yes", "")), answer
 
 
 @pytest.mark.parametrize("entry", catalogue().values(), ids=lambda entry: entry.id)
