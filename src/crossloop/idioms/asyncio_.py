@@ -207,7 +207,7 @@ class AsyncioLoop(
     def _all_of(
         self, do: Callable[[Given], Awaitable[Done]], given: Sequence[Given], at_a_time: int
     ) -> list[Done]:
-        """What *do* returns for each of *given*, at most *at_a_time* at once."""
+        """What *do* returns for each of *given*, at most *at_a_time* at once. Raises an error when all have ended."""
         done: dict[int, Done] = {}
         places = iter(range(len(given)))
 
@@ -216,7 +216,10 @@ class AsyncioLoop(
                 done[place] = await do(given[place])
 
         async def main() -> None:
-            await asyncio.gather(*(take_places() for _ in range(min(at_a_time, len(given)))))
+            takers = [take_places() for _ in range(min(at_a_time, len(given)))]
+            for ended in await asyncio.gather(*takers, return_exceptions=True):
+                if ended is not None:
+                    raise ended
 
         self.run_main(main())
         return [done[place] for place in range(len(given))]
