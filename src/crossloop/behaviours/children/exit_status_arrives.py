@@ -114,3 +114,11 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(status)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green.subprocess import PIPE, Popen
+
+    exits, waits = Popen(EXITS), Popen(WAITS, stdin=PIPE)
+    waits.terminate()
+    return verdict([exits.wait(), waits.wait()])

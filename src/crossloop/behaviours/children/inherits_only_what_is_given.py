@@ -91,3 +91,11 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(bytes(child.output), name)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green.subprocess import Popen
+
+    _opened, name = marked_socket()
+    listed, _errors = Popen(LISTS, stdout=PIPE).communicate()
+    return verdict(listed, name)

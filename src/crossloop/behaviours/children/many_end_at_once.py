@@ -117,3 +117,12 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict([(await child.ended).exitCode or 0 for child in children])
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green.subprocess import Popen
+
+    reading, writing = os.pipe()
+    children = [Popen(command(number), stdin=reading) for number in EXPECTED]
+    os.close(writing)
+    return verdict([child.wait() for child in children])

@@ -72,3 +72,10 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(bytes(child.output))
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green.subprocess import Popen
+
+    copied, _errors = Popen(COPIES, stdin=PIPE, stdout=PIPE).communicate(DATA)
+    return verdict(copied)

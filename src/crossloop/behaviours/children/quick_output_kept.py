@@ -95,3 +95,10 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict([(bytes(child.output), bytes(child.errors)) for child in children])
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green.subprocess import Popen
+
+    children = [Popen(WRITES, stdout=PIPE, stderr=PIPE) for _ in range(CHILDREN)]
+    return verdict([child.communicate() for child in children])

@@ -64,3 +64,12 @@ def on_twisted(reactor: Any) -> Answer:
         return verdict(bytes(child.output), reason.exitCode)
 
     return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green.subprocess import Popen
+
+    child = Popen(SPEAKS, stdin=PIPE, stdout=PIPE)
+    child.wait()
+    output, _errors = child.communicate(DATA)
+    return verdict(output, child.returncode)

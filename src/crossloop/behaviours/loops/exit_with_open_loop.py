@@ -112,3 +112,17 @@ reactor.callLater(0, reactor.crash)
 reactor.run()
 """
     )
+
+
+def on_eventlet() -> Answer:
+    return ends_well(
+        """
+import socket, warnings
+warnings.simplefilter("ignore")  # it says at once that it is deprecated
+import eventlet
+mine, peers = socket.socketpair()
+eventlet.spawn_after(60, print)
+eventlet.spawn(eventlet.hubs.trampoline, mine, read=True)
+eventlet.sleep(0.001)
+"""
+    )

@@ -51,3 +51,9 @@ def on_trio() -> Answer:
         return await trio.socket.getaddrinfo(*QUESTION, flags=FLAGS)
 
     return verdict(lambda: trio.run(main))
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket as green
+
+    return verdict(lambda: green.getaddrinfo(*QUESTION, flags=FLAGS))

@@ -10,6 +10,7 @@ from unittest import mock
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import asleep, react
 
 ABOUT = Behaviour(
     question="Does the loop go on while a slow lookup is under way?",
@@ -79,3 +80,31 @@ def on_trio() -> Answer:
         return verdict(ticks)
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        ticks = 0
+        with mock.patch("_socket.getaddrinfo", slowly):
+            looking = reactor.resolve("localhost")
+            until = time.monotonic() + SLOW_S
+            while not looking.called or time.monotonic() < until:
+                await asleep(reactor, TICK_S)
+                ticks += 1
+        return verdict(ticks)
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.green import socket as green
+
+    ticks = 0
+    with mock.patch("_socket.getaddrinfo", slowly):
+        looking = eventlet.spawn(green.getaddrinfo, "localhost", 80)
+        until = time.monotonic() + SLOW_S
+        while not looking.dead or time.monotonic() < until:
+            eventlet.sleep(TICK_S)
+            ticks += 1
+    return verdict(ticks)

@@ -1,10 +1,12 @@
 """Many lookups at once all have their answer."""
 
 import asyncio
+from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import react
 
 ABOUT = Behaviour(
     question="Are 500 lookups at once all answered, each with its own address?",
@@ -51,3 +53,23 @@ def on_trio() -> Answer:
         return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.defer import gatherResults
+
+    async def main() -> Answer:
+        found = await gatherResults([reactor.resolve(host) for host in HOSTS])
+        right = sum(one == host for one, host in zip(found, HOSTS, strict=True))
+        return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.green import socket as green
+
+    looking = [eventlet.spawn(green.getaddrinfo, host, 80) for host in HOSTS]
+    right = sum(one.wait()[0][4][0] == host for one, host in zip(looking, HOSTS, strict=True))
+    return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")

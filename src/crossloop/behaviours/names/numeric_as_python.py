@@ -79,3 +79,16 @@ def on_trio() -> Answer:
         return verdict(unlike)
 
     return trio.run(main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.green import socket as green
+
+    return verdict(
+        [
+            (host, port)
+            for host, port in QUESTIONS
+            if known(green.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            != plainly(host, port, type=socket.SOCK_STREAM)
+        ]
+    )

@@ -116,3 +116,11 @@ def may_connect(address: Any) -> bool:
     except OSError:
         return False
     return True
+
+
+def eventlet_listening(handle: Any = gevent_echo, **options: Any) -> tuple[Any, Any, Any]:
+    """(greenlet that serves, its listener, the address), in eventlet's words; gevent's echo has the same calls."""
+    import eventlet
+
+    listener = eventlet.listen(("127.0.0.1", 0), **options)
+    return eventlet.spawn(eventlet.serve, listener, handle), listener, listener.getsockname()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, run_on
-from crossloop.behaviours.servers._echo import Echo, connected
+from crossloop.behaviours.reactor_frames import Noted, listening_on, react
+from crossloop.behaviours.servers._echo import Echo, connected, eventlet_listening
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -101,3 +102,29 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        accepted = Noted()
+        port, address = listening_on(reactor, lambda: accepted)
+        client = connected(address)
+        client.sendall(b"x")
+        await accepted.arrived
+        return verdict(port.socket.fileno(), accepted.transport.fileno())
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.event import Event
+
+    answer = Event()
+
+    def handle(stream: Any, _address: object) -> None:
+        answer.send(verdict(listener.fileno(), stream.fileno()))
+
+    _server, listener, address = eventlet_listening(handle)
+    _client = connected(address)
+    found: Answer = answer.wait()
+    return found

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
-from crossloop.behaviours.servers._echo import Echo, gevent_echo, tornado_echo
+from crossloop.behaviours.reactor_frames import Echo as TwistedEcho
+from crossloop.behaviours.reactor_frames import factory_of, listening_on, react
+from crossloop.behaviours.servers._echo import Echo, eventlet_listening, gevent_echo, tornado_echo
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -96,3 +98,18 @@ def on_curio() -> Answer:
 
     answer: Answer = curio.run(main)
     return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        with tempfile.TemporaryDirectory() as folder:
+            tcp, _address = listening_on(reactor, backlog=ASKED)
+            unix = reactor.listenUNIX(str(Path(folder, "socket")), factory_of(TwistedEcho), backlog=ASKED)
+            return verdict({"TCP": waiting_at(tcp.socket), "unix sockets": waiting_at(unix.socket)})
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    _server, listener, _address = eventlet_listening(backlog=ASKED)
+    return verdict({"TCP": waiting_at(listener)})

@@ -1,14 +1,16 @@
 """A server that is restarted within a program needs its port again at once, its old clients notwithstanding."""
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
+from crossloop.behaviours.reactor_frames import beside_reactor, listening_on, react
 from crossloop.behaviours.servers._echo import (
     TrioServer,
     connected,
+    eventlet_listening,
     gevent_echo,
     is_served,
     listening,
@@ -88,3 +90,25 @@ def on_trio() -> Answer:
         return answer
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        port, address = listening_on(reactor)
+        client = connected(address)
+        await beside_reactor(lambda: is_served(client))
+        await port.stopListening()
+        return listen_again(address)
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    server, listener, address = eventlet_listening()
+    client = connected(address)
+    tpool.execute(is_served, client)
+    server.kill()
+    listener.close()
+    return listen_again(address)

@@ -1,13 +1,15 @@
 """A server is closed for a restart: no new clients, and those that are there finish what they do."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
+from crossloop.behaviours.reactor_frames import beside_reactor, listening_on, react
 from crossloop.behaviours.servers._echo import (
     TrioServer,
     connected,
+    eventlet_listening,
     gevent_echo,
     is_served,
     listening,
@@ -91,3 +93,27 @@ def on_trio() -> Answer:
         return answer
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        port, address = listening_on(reactor)
+        client = connected(address)
+        await beside_reactor(lambda: is_served(client))
+        await port.stopListening()
+        served = await beside_reactor(lambda: is_served(client))
+        return verdict(served, await beside_reactor(lambda: may_connect(address)))
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    server, listener, address = eventlet_listening()
+    client = connected(address)
+    tpool.execute(is_served, client)
+    server.kill()
+    listener.close()
+    served = tpool.execute(is_served, client)
+    return verdict(served, tpool.execute(may_connect, address))

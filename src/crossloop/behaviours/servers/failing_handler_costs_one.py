@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, beside, run, run_on
+from crossloop.behaviours.reactor_frames import Echo as TwistedEcho
+from crossloop.behaviours.reactor_frames import beside_reactor, listening_on, react
 from crossloop.behaviours.servers._echo import (
     Echo,
     TrioServer,
     connected,
+    eventlet_listening,
     gevent_echo,
     is_served,
     may_connect,
@@ -118,3 +121,19 @@ def on_trio() -> Answer:
     with contextlib.suppress(ExceptionGroup):  # the end of the server
         trio.run(main)
     return outcome[0].result()
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        _port, address = listening_on(reactor, failing_first(TwistedEcho))
+        return await beside_reactor(lambda: two_clients(address))
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    _server, _listener, address = eventlet_listening(failing_first(gevent_echo))
+    answer: Answer = tpool.execute(two_clients, address)
+    return answer

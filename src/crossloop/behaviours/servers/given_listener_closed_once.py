@@ -3,11 +3,13 @@
 import asyncio
 import os
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run, run_on
+from crossloop.behaviours.reactor_frames import Echo as TwistedEcho
+from crossloop.behaviours.reactor_frames import factory_of, react
 from crossloop.behaviours.servers._echo import Echo, TrioServer, gevent_echo, tornado_echo
 
 if TYPE_CHECKING:
@@ -88,3 +90,14 @@ def on_trio() -> Answer:
         return close_again(listener)
 
     return trio.run(main)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setblocking(False)
+        port = reactor.adoptStreamPort(listener.fileno(), listener.family, factory_of(TwistedEcho))
+        await port.stopListening()
+        return close_again(listener)
+
+    return react(reactor, main)

@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
+from crossloop.behaviours.reactor_frames import Echo as TwistedEcho
+from crossloop.behaviours.reactor_frames import beside_reactor, factory_of, react
 from crossloop.behaviours.servers._echo import (
     Echo,
     TrioServer,
@@ -93,3 +95,35 @@ def on_trio() -> Answer:
         return served
 
     return verdict([trio.run(serve_one) for _ in range(2)])
+
+
+def on_twisted(reactor: Any) -> Answer:
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+
+    async def main() -> Answer:
+        served = list[bool]()
+        for _ in range(2):
+            with listener.dup() as duplicate:
+                port = reactor.adoptStreamPort(duplicate.fileno(), listener.family, factory_of(TwistedEcho))
+            client = connected(listener.getsockname())
+            served.append(await beside_reactor(lambda client=client: is_served(client)))  # type: ignore[misc]
+            await port.stopListening()
+        return verdict(served)
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet import tpool
+
+    listener = eventlet.listen(("127.0.0.1", 0))
+    served = list[bool]()
+    for _ in range(2):
+        duplicate = listener.dup()
+        server = eventlet.spawn(eventlet.serve, duplicate, gevent_echo)
+        served.append(tpool.execute(is_served, connected(listener.getsockname())))
+        server.kill()
+        duplicate.close()
+    return verdict(served)

@@ -13,9 +13,11 @@ from crossloop.api import StreamServer
 from crossloop.behaviours.behaviour import Answer, Behaviour, no, yes
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, run, run_on
+from crossloop.behaviours.reactor_frames import beside_reactor, listening_on, react
 from crossloop.behaviours.servers._echo import (
     TrioServer,
     connected,
+    eventlet_listening,
     gevent_echo,
     is_served,
     listening,
@@ -168,6 +170,28 @@ def on_curio() -> Answer:
 
 def on_server(adapter: StreamServer) -> Answer:
     return served(adapter, lambda: bytes, lambda address: starve(address, lambda: 0))
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.logger import globalLogPublisher
+
+    reports = list[Any]()
+    observe: Any = reports.append
+    globalLogPublisher.addObserver(observe)
+
+    async def main() -> Answer:
+        _port, address = listening_on(reactor)
+        return await beside_reactor(lambda: starve(address, lambda: len(reports)))
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    _server, _listener, address = eventlet_listening()
+    answer: Answer = tpool.execute(starve, address, lambda: 0)
+    return answer
 
 
 on_readiness = on_server

@@ -8,9 +8,11 @@ from crossloop.api import StreamServer
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import beside, reset, run, run_on
+from crossloop.behaviours.reactor_frames import beside_reactor, listening_on, react
 from crossloop.behaviours.servers._echo import (
     TrioServer,
     connected,
+    eventlet_listening,
     gevent_echo,
     is_served,
     listening,
@@ -101,6 +103,25 @@ def on_trio() -> Answer:
 
 def on_server(adapter: StreamServer) -> Answer:
     return verdict(served(adapter, lambda: bytes, ask_among_resets))
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        _port, address = listening_on(reactor)
+        for _ in range(5):
+            reset(connected(address))
+        return verdict(await beside_reactor(lambda: ask_among_resets(address)))
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    _server, _listener, address = eventlet_listening()
+    for _ in range(5):
+        reset(connected(address))
+    return verdict(tpool.execute(ask_among_resets, address))
 
 
 on_readiness = on_server

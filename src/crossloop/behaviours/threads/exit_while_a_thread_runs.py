@@ -122,3 +122,18 @@ def body():
 """
         + BUSY
     )
+
+
+def on_eventlet() -> Answer:
+    return ends_well(
+        """
+import warnings
+warnings.simplefilter("ignore")  # it says at once that it is deprecated
+import eventlet
+def body():
+    while True:
+        running.set()
+        eventlet.sleep(0.001)
+"""
+        + BUSY
+    )

@@ -60,3 +60,10 @@ def on_curio() -> Answer:
     import curio
 
     return verdict(lambda: curio.run(curio.sleep, 0.001))
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+
+    eventlet.sleep(0)
+    return verdict(lambda: eventlet.sleep(0.001))

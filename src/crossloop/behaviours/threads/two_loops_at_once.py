@@ -163,3 +163,16 @@ def on_readiness(adapter: Readiness) -> Answer:
         return watching(sock, own.watch, own.run, own.stop)
 
     return play(player, player)
+
+
+def on_eventlet() -> Answer:
+    from eventlet.greenio import GreenSocket
+
+    def player(sock: socket.socket) -> int:
+        own = GreenSocket(sock.dup())
+        own.settimeout(None)
+        for _ in range(ROUNDS):
+            own.sendall(own.recv(1))
+        return ROUNDS
+
+    return play(player, player)

@@ -6,9 +6,12 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from crossloop.behaviours.frames import WAIT_S
+from crossloop.behaviours.reactor_frames import Echo as TwistedEcho
+from crossloop.behaviours.reactor_frames import factory_of
 
 
 def server_context(kind: Any = ssl.SSLContext) -> Any:
@@ -132,3 +135,30 @@ def while_trio_serves(work: Callable[[Any], Any], handler: Any = None) -> Any:
         return result
 
     return trio.run(main)
+
+
+def twisted_serving(reactor: Any, make: Callable[[], object] = TwistedEcho) -> tuple[str, int]:
+    """Address of a TLS server on Twisted whose protocols *make* makes."""
+    from twisted.internet.ssl import PrivateCertificate
+
+    pem = Path(os.environ["CROSSLOOP_CERTIFICATE"]).read_bytes()
+    options = PrivateCertificate.loadPEM(pem).options()  # type: ignore[no-untyped-call]  # without types in 26.10
+    port = reactor.listenSSL(0, factory_of(make), options, interface="127.0.0.1")
+    address: tuple[str, int] = port.socket.getsockname()
+    return address
+
+
+def eventlet_serving(handle: Callable[[Any, Any], object] | None = None) -> tuple[str, int]:
+    """Address of a TLS server on eventlet, of an echo unless *handle* is another handler."""
+    import eventlet
+
+    def echo(connection: Any, _address: Any) -> None:
+        while data := connection.recv(1 << 16):
+            connection.sendall(data)
+
+    listener = eventlet.listen(("127.0.0.1", 0))
+    address: tuple[str, int] = listener.getsockname()  # while the socket is this object's
+    file = os.environ["CROSSLOOP_CERTIFICATE"]
+    secure = eventlet.wrap_ssl(listener, keyfile=file, certfile=file, server_side=True)
+    eventlet.spawn(eventlet.serve, secure, handle or echo)
+    return address

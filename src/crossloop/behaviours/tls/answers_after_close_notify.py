@@ -11,10 +11,13 @@ from typing import Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, run
+from crossloop.behaviours.reactor_frames import Noted, beside_reactor, react
 from crossloop.behaviours.tls._contexts import (
     client_context,
+    eventlet_serving,
     server_context,
     serving,
+    twisted_serving,
     while_gevent_runs,
     while_trio_serves,
 )
@@ -115,3 +118,31 @@ def on_trio() -> Answer:
         await stream.send_all(ANSWER)
 
     return verdict(while_trio_serves(client, answer_late))
+
+
+def on_twisted(reactor: Any) -> Answer:
+    class AnswersLater(Noted):
+        def dataReceived(self, data: bytes) -> None:  # noqa: N802
+            reactor.callLater(LATER_S, self.answer)
+
+        def answer(self) -> None:
+            self.transport.write(ANSWER)
+            self.transport.loseConnection()
+
+    async def main() -> Answer:
+        address = twisted_serving(reactor, AnswersLater)
+        return verdict(await beside_reactor(lambda: client(address)))
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet import tpool
+
+    def answer_late(connection: Any, _address: Any) -> None:
+        connection.recv(100)
+        eventlet.sleep(LATER_S)
+        connection.sendall(ANSWER)
+
+    return verdict(tpool.execute(client, eventlet_serving(answer_late)))

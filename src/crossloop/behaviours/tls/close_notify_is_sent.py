@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, run
+from crossloop.behaviours.reactor_frames import Noted, beside_reactor, react
 from crossloop.behaviours.tls._contexts import (
     connected,
+    eventlet_serving,
     server_context,
     serving,
+    twisted_serving,
     while_gevent_runs,
     while_trio_serves,
 )
@@ -91,4 +94,26 @@ def on_trio() -> Answer:
         await stream.aclose()
 
     answer: Answer = while_trio_serves(client, leave)
+    return answer
+
+
+def on_twisted(reactor: Any) -> Answer:
+    class SaysBye(Noted):
+        def makeConnection(self, transport: Any) -> None:  # noqa: N802
+            transport.write(b"bye")
+            transport.loseConnection()
+
+    async def main() -> Answer:
+        address = twisted_serving(reactor, SaysBye)
+        return await beside_reactor(lambda: client(address))
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    answer: Answer = tpool.execute(
+        client, eventlet_serving(lambda connection, _address: connection.sendall(b"bye"))
+    )
     return answer

@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, aside, run
+from crossloop.behaviours.reactor_frames import beside_reactor, react
 from crossloop.behaviours.tls._contexts import (
     connected,
+    eventlet_serving,
     exchanged,
     gevent_serving,
     serving,
     tornado_serving,
+    twisted_serving,
     while_gevent_runs,
     while_trio_serves,
 )
@@ -65,3 +68,21 @@ def on_gevent() -> Answer:
 
 def on_trio() -> Answer:
     return answered(while_trio_serves(clients), STANDS)
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        address = twisted_serving(reactor)
+        return answered(await beside_reactor(lambda: clients(address)), STANDS)
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    address = eventlet_serving()
+    try:
+        return answered(tpool.execute(clients, address), STANDS)
+    except TimeoutError as error:  # the server has ended with the exception of a handler
+        return answered(False, STANDS, repr(error))

@@ -1,17 +1,20 @@
 """Two MiB go through TLS and come back."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside, run
+from crossloop.behaviours.reactor_frames import beside_reactor, react
 from crossloop.behaviours.tls._contexts import (
     connected,
+    eventlet_serving,
     gevent_serving,
     received,
     serving,
     tornado_serving,
+    twisted_serving,
     while_gevent_runs,
     while_trio_serves,
 )
@@ -64,3 +67,17 @@ def on_gevent() -> Answer:
 
 def on_trio() -> Answer:
     return verdict(while_trio_serves(client))
+
+
+def on_twisted(reactor: Any) -> Answer:
+    async def main() -> Answer:
+        address = twisted_serving(reactor)
+        return verdict(await beside_reactor(lambda: client(address)))
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    from eventlet import tpool
+
+    return verdict(tpool.execute(client, eventlet_serving()))

@@ -2,16 +2,19 @@
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
 from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
+from crossloop.behaviours.reactor_frames import Noted, factory_of, react
 from crossloop.behaviours.tls._contexts import (
     client_context,
+    eventlet_serving,
     gevent_serving,
     serving,
     tornado_serving,
+    twisted_serving,
     while_trio_serves,
 )
 
@@ -94,3 +97,28 @@ def on_trio() -> Answer:
         return None
 
     return verdict(while_trio_serves(connect))
+
+
+def on_twisted(reactor: Any) -> Answer:
+    from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
+    from twisted.internet.ssl import optionsForClientTLS
+
+    async def main() -> Answer:
+        plain: Any = TCP4ClientEndpoint(reactor, *twisted_serving(reactor))
+        over_tls: Any = wrapClientTLS(optionsForClientTLS("localhost"), plain)
+        noted = await over_tls.connect(factory_of(Noted))
+        return verdict(await noted.lost)
+
+    return react(reactor, main)
+
+
+def on_eventlet() -> Answer:
+    import eventlet
+    from eventlet.green import ssl as green
+
+    context = green.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.wrap_socket(eventlet.connect(eventlet_serving()), server_hostname="localhost")
+    except OSError as error:
+        return verdict(error)
+    return verdict(None)
