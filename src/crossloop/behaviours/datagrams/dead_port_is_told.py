@@ -71,6 +71,25 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        async with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            await sender.connect(dead_address())
+            for _ in range(SENDS):
+                try:
+                    await sender.send(b"to nobody")
+                except ConnectionRefusedError:
+                    return answered(True, "")
+                await curio.sleep(0.01)
+            return answered(False, "nobody is told")
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         kept, _address = keeping(reactor)

@@ -85,6 +85,28 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        async with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+            bound.bind(("127.0.0.1", 0))
+
+            async def echo() -> None:
+                while True:
+                    data, sender = await bound.recvfrom(100)
+                    await bound.sendto(data, sender)
+
+            echoing = await curio.spawn(echo)
+            right = await curio.run_in_thread(ask, bound.getsockname())
+            await echoing.cancel()
+        return answered(right == PEERS, CROSSED, f"{right} of {PEERS}")
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     from twisted.internet.protocol import DatagramProtocol
 

@@ -53,6 +53,22 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        async with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+            bound.bind(("127.0.0.1", 0))
+            with plain_peer() as peer:
+                for data in (b"", b"after"):
+                    peer.sendto(data, bound.getsockname())
+                return answered(await bound.recv(100) == b"", LOST)
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         kept, address = keeping(reactor)

@@ -54,6 +54,21 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        async with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            with plain_peer() as peer:
+                for data in (b"", b"after"):
+                    await sender.sendto(data, peer.getsockname())
+                return verdict(peer.recv(100))
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         kept, _address = keeping(reactor)

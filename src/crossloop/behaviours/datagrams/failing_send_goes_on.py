@@ -77,6 +77,27 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        async with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            with plain_peer() as peer:
+                raised = ""
+                try:
+                    await sender.sendto(b"refused", FORBIDDEN)
+                except OSError as error:
+                    raised = type(error).__name__
+                await sender.sendto(b"alive", peer.getsockname())
+                return answered(
+                    peer.recv(100) == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}"
+                )
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         kept, _address = keeping(reactor)

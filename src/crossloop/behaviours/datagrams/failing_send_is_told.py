@@ -56,6 +56,22 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        async with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            try:
+                await sender.sendto(b"refused", FORBIDDEN)
+            except OSError as error:
+                return answered(True, "", f"raised {type(error).__name__}")
+            return answered(False, "nobody is told")
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         kept, _address = keeping(reactor)

@@ -70,6 +70,26 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio import socket
+
+    async def main() -> Answer:
+        async with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            with plain_peer() as peer:
+                try:
+                    await sender.sendto(TOO_LARGE, peer.getsockname())
+                except OSError as error:
+                    told = type(error).__name__
+                else:
+                    return answered(False, "nobody is told")
+                await sender.sendto(b"alive", peer.getsockname())
+                return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         kept, _address = keeping(reactor)

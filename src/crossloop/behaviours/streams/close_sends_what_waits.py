@@ -63,6 +63,22 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    """As trio."""
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        received = aside(lambda: receive_all(peer))
+        async with Socket(ours) as stream:
+            await stream.sendall(bytes(SIZE))
+        return verdict(received.result())
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         ours, peer = tcp_pair()

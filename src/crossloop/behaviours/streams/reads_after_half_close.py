@@ -89,6 +89,23 @@ def on_trio() -> Answer:
     return trio.run(main)
 
 
+def on_curio() -> Answer:
+    import curio
+    from curio.io import Socket
+
+    async def main() -> Answer:
+        ours, peer = tcp_pair()
+        asked, stream, answer = aside(lambda: answer_after_the_end(peer)), Socket(ours), b""
+        await stream.sendall(b"question")
+        await stream.shutdown(socket.SHUT_WR)
+        while piece := await stream.recv(65536):
+            answer += piece
+        return verdict(asked.result(), answer)
+
+    answer: Answer = curio.run(main)
+    return answer
+
+
 def on_twisted(reactor: Any) -> Answer:
     async def main() -> Answer:
         ours, peer = tcp_pair()
