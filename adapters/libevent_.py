@@ -326,6 +326,8 @@ def _start_and_wait(
 ) -> None:
     """Start children, and others when those have ended; end the run when none is left and *all_read* says so."""
 
+    assert sys.platform != "win32", "refused before"
+
     def one_ended(*_: object) -> None:
         for pid in tuple(children.living):  # one signal may stand for several
             ended, status = os.waitpid(pid, os.WNOHANG)

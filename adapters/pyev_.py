@@ -115,7 +115,11 @@ _BACKENDS = {
 class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProcesses):
     """pyev's `Loop` with `Io`, `Timer`, `Async` and `Idle` watchers."""
 
-    lacks: ClassVar[Mapping[str, str]] = {"Tasks": "libev calls back; nothing in it suspends sequential code"}
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Tasks": "libev calls back; nothing in it suspends sequential code",
+        "FileReads": "libev waits for readiness, and a file is always ready; its author's libeio is for files",
+        "AddressLookups": "libev has no lookups",
+    }
 
     def __init__(self) -> None:
         self.loop = pyev.Loop()
