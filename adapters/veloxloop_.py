@@ -74,6 +74,8 @@ class Adapter(ForeignLoop):
         "PushServer": "create_server(sock=…) of veloxloop 0.2.0 accepts nothing from the listener that it is handed",
         "HttpServer": "create_server(sock=…) of veloxloop 0.2.0 accepts nothing from the listener that it is handed",
         "Datagrams": "create_datagram_endpoint of veloxloop 0.2.0 takes no notice of `sock`; it has no sock_recvfrom",
+        "Signals": "add_signal_handler of veloxloop 0.2.0 raises NotImplementedError",
+        "ChildProcesses": "subprocess_exec of veloxloop 0.2.0 raises NotImplementedError",
         "NameResolution": "run_in_executor of veloxloop 0.2.0 takes no notice of set_default_executor, so that nobody "
         "can point the C library's resolver at another server",
     }
