@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from crossloop.api.levels import LEVEL_NAMES
 from crossloop.bench.ladder import Climb
 from crossloop.bench.profiles import PROFILES
 from crossloop.claims import (
     Answer,
     Claim,
     Judgement,
+    Ratios,
     Sources,
     Verdict,
     catalogue,
@@ -43,6 +45,7 @@ from tests.plans import echoes
 
 CLAIMS = catalogue()
 BY_ID = {claim.id: claim for claim in CLAIMS}
+NEW_LOOPS = ("zuvloop's", "rloop's", "veloxloop's", "loopmini's", "rsloop's")
 HOLDS, DOES_NOT, UNDECIDED = Verdict.HOLDS, Verdict.DOES_NOT, Verdict.UNDECIDED
 
 
@@ -203,6 +206,23 @@ THREADS = {
 }  # fmt: skip
 LOOPS = ("epoll", "uvloop", "pyev", "libevent")
 
+
+def in_proportion(claim: Claim, factor: float) -> list[Record]:
+    """Rows of which each ratio is *factor* times what the claim says."""
+    evidence = claim.evidence
+    assert isinstance(evidence, Ratios)
+    cost = 10.0 * factor * evidence.bounds[0]
+    return [
+        record
+        for one in evidence.ratios
+        for record in rows(one.scenario, one.parameters, {one.cheaper: 10.0, one.dearer: cost})
+    ]
+
+
+OF_THE_TABLES = [
+    claim for claim in CLAIMS if isinstance(claim.evidence, Ratios) and claim.source.startswith(NEW_LOOPS)
+]
+"""Rows of the tables that the makers of newer loops publish."""
 TRUTHS: Sequence[tuple[str, Verdict, list[Record], Mapping[str, Mapping[str, Any]]]] = [
     ("uvloop-2-4", HOLDS, uvloop_styles(20, 30, 60), {}),
     ("uvloop-2-4", DOES_NOT, uvloop_styles(10, 12, 30), {}),
@@ -246,6 +266,8 @@ TRUTHS: Sequence[tuple[str, Verdict, list[Record], Mapping[str, Mapping[str, Any
     ("libuv-pool", DOES_NOT, [], {"libuv-threads": {**THREADS, "names": ["python"]}}),
     ("libuv-poller", HOLDS, [], {"libuv-threads": THREADS}),
     ("libuv-poller", DOES_NOT, [], {"libuv-threads": {**THREADS, "kernel_objects": ["io_uring"]}}),
+    *((claim.id, HOLDS, in_proportion(claim, 1.05), {}) for claim in OF_THE_TABLES),
+    *((claim.id, DOES_NOT, in_proportion(claim, 0.5), {}) for claim in OF_THE_TABLES),
 ]  # fmt: skip
 
 
@@ -306,7 +328,7 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
         Probed(
             suite.adapters[name],
             Measured(),
-            levels=dict.fromkeys(("StreamServer", "Readiness", "NameResolution"), ("native",)),
+            levels=dict.fromkeys(LEVEL_NAMES, ("native",)),
             rows={scenario.id: ("native",) for scenario in scenarios},
         )
         for name in adapters_of(needs)
@@ -330,6 +352,7 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     assert rows_of["wakeups"] == {"gevent-libev", "gevent-libuv"}
     assert {one.parameters["connections"] for stage in plan.stages if stage.name == "tcp-echo"
             for one in stage.comparisons} == {10}  # fmt: skip
+    assert rows_of["call-soon"] == {"asyncio", "uvloop", "rloop", "rsloop", "zuvloop"}
     assert all(not one.rates for stage in plan.stages for one in stage.comparisons)
     for stage in plan.stages:
         assert all(row.adapter in stage.variants for row in stage.rows if "@" in row.adapter)
