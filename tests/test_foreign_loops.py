@@ -5,12 +5,14 @@ import operator
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from crossloop.api import styles_of
 from crossloop.behaviours.asking import ask
 from crossloop.behaviours.catalogue import catalogue
 from crossloop.contract.checking import OPENS, check_adapter
@@ -88,6 +90,13 @@ def test_what_a_loop_lacks_is_unsupported_and_the_rest_goes_on() -> None:
     assert outcomes["tls-echo@protocol"] == "unsupported"
     assert outcomes["stream-one-byte@protocol"] == "measured"
     assert any("lacks what this needs: no TLS yet" in one.reason for one in records)
+
+
+def test_a_level_that_is_inherited_may_be_lacked() -> None:
+    class Lacking(StandardLoop):
+        lacks: ClassVar[Mapping[str, str]] = {"TlsServer": "no TLS yet"}
+
+    assert styles_of(StandardLoop).keys() - styles_of(Lacking).keys() == {"TlsServer"}
 
 
 def test_it_is_asked_what_it_does() -> None:
