@@ -1,21 +1,23 @@
-"""The web server of scenario `http` under an independent client: wrk and crossloop's load, adapter by adapter.
+"""The web servers of scenario `http` under an independent client: wrk and crossloop's load, row by row.
 
-    python benchmarks/http_check.py [--adapters A,B] [--rounds N] [--seconds S] [--connections N]
+    python benchmarks/http_check.py [--adapters A,B] [--styles S,T] [--rounds N] [--seconds S] [--connections N]
 
-For each usable adapter that serves streams it starts `crossloop serve ADAPTER http`, asks for every resource once by
+For each usable adapter it takes the first style of the scenario's own server, and each web server that it has as a
+style; or those of `--styles`. It starts `crossloop serve ADAPTER http --style STYLE`, asks for every resource once by
 Python's own HTTP client, and compares status and body; then it runs
 
     wrk -t1 -cN -dSs http://127.0.0.1:PORT/plaintext
     crossloop load http --connect 127.0.0.1:PORT --connections N --duration S
 
-one after the other. A round visits all adapters in random order, and each visit has a server of its own: some are busy
+one after the other. A round visits all rows in random order, and each visit has a server of its own: some are busy
 while they wait (`spin`). On Linux with two CPUs the server has the first one and the clients have the second.
 
 wrk counts answers that are not 2xx or 3xx and what fails at the socket, and compares no bodies; the load compares every
 byte. Prints a markdown table: medians of requests a second and of the server's CPU time for one, the places of each
-adapter by CPU time in both orders, and Spearman's rank correlation of the two. CPU time makes the order, since requests
+row by CPU time in both orders, and Spearman's rank correlation of the two. CPU time makes the order, since requests
 a second are also the client's and the neighbours' matter. The load's holds that of its run-in as well, for all alike.
-Ends with status 1 if anything was wrong. wrk is in Debian, Homebrew and FreeBSD's ports.
+Ends with status 1 if anything was wrong; a server that is not installed is named and is no fault. wrk is in Debian,
+Homebrew and FreeBSD's ports.
 """
 
 import argparse
@@ -31,6 +33,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import psutil
 from scipy.stats import spearmanr
@@ -49,7 +52,7 @@ CROSSLOOP = (sys.executable, "-m", "crossloop")
 
 @dataclass
 class Row:
-    """What one adapter did, over all rounds."""
+    """What one adapter in one style did, over all rounds."""
 
     wrk_per_s: list[float] = field(default_factory=list)
     wrk_cpu_us: list[float] = field(default_factory=list)
@@ -66,30 +69,52 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--adapters", help="ids or prefixes, with commas; default: all that are usable")
+    parser.add_argument("--styles", help="styles, with commas, instead of those that are said above")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--connections", type=int, default=10)
     options = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("http_check: wrk is not installed; in Debian `apt-get install wrk` brings it")
-    rows = {id_: Row() for id_ in usable(options.adapters)}
+    rows = {name: Row() for name in usable(options.adapters, options.styles)}
     for _round in range(options.rounds):
-        for id_ in random.sample(list(rows), len(rows)):
-            visit(id_, rows[id_], options.connections, options.seconds)
+        for name in random.sample(list(rows), len(rows)):
+            try:
+                visit(name, rows[name], options.connections, options.seconds)
+            except NotServedError as error:
+                del rows[name]
+                print(f"http_check: {name} is left out: {error}", file=sys.stderr)
+    if not rows:
+        sys.exit("http_check: nothing of what was asked for can be served here")
     print("\n".join(table(rows)))
     sys.exit(1 if any(row.wrong for row in rows.values()) else 0)
 
 
-def usable(wanted: str | None) -> list[str]:
-    """Ids of the adapters that can be opened here and serve streams."""
+class NotServedError(Exception):
+    """There is no server; the message is crossloop's."""
+
+
+Name: TypeAlias = tuple[str, str]
+"""Adapter and style."""
+
+
+def usable(wanted: str | None, styles: str | None) -> list[Name]:
+    """Rows of the adapters that can be opened here."""
     suite = load_suite()
     probed = probe_all(suite, select("adapter", suite.adapters, wanted), {})
-    return [one.entry.id for one in probed if one.usable and "StreamServer" in one.levels]
+    found = []
+    for one in (one for one in probed if one.usable):
+        own, servers = one.levels.get("StreamServer", ()), one.levels.get("HttpServer", ())
+        chosen = [*own[:1], *servers]
+        if styles is not None:
+            chosen = [style for style in (*own, *servers) if style in styles.split(",")]
+        found += [(one.entry.id, style) for style in chosen]
+    return found
 
 
-def visit(id_: str, row: Row, connections: int, seconds: int) -> None:
-    """One server, asked by three clients."""
-    with serving(id_) as (host, port, pid):
+def visit(name: Name, row: Row, connections: int, seconds: int) -> None:
+    """One server, asked by three clients. Raises NotServedError."""
+    with serving(name, row.wrong) as (host, port, pid):
         row.wrong += asked_once(host, port)
         place, count = f"{host}:{port}", str(connections)
         before_s = cpu_s(pid)
@@ -115,18 +140,27 @@ def cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def serving(id_: str) -> Iterator[tuple[str, int, int]]:
-    """Host, port and pid of a server that runs until the end."""
+def serving(name: Name, wrong: list[str]) -> Iterator[tuple[str, int, int]]:
+    """Host, port and pid of a server that runs until the end, which is to be silent and of status 0.
+
+    Raises NotServedError.
+    """
     pin(0)
-    server = subprocess.Popen([*CROSSLOOP, "serve", id_, "http"], stdout=subprocess.PIPE, text=True)
+    command = [*CROSSLOOP, "serve", name[0], "http", "--style", name[1]]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     pin(1)
     try:
         assert server.stdout is not None
-        ready = json.loads(server.stdout.readline())
+        line = server.stdout.readline()
+        if not line:
+            raise NotServedError(server.communicate(timeout=LIMIT_S)[1].strip())
+        ready = json.loads(line)
         yield ready["host"], ready["port"], ready["pid"]
     finally:
         server.terminate()
-        server.wait(LIMIT_S)
+        _, said = server.communicate(timeout=LIMIT_S)
+    if server.returncode or said:
+        wrong.append(f"status {server.returncode}, on standard error {said[:80]!r}")
 
 
 def pin(number: int) -> None:
@@ -157,27 +191,27 @@ def run(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True).stdout
 
 
-def table(rows: dict[str, Row]) -> Iterator[str]:
+def table(rows: dict[Name, Row]) -> Iterator[str]:
     """Lines of markdown, the one that costs least by wrk first."""
-    ranked = [id_ for id_ in rows if id_ != FORKING]
-    wrk = {id_: statistics.median(rows[id_].wrk_cpu_us) for id_ in ranked}
-    load = {id_: statistics.median(rows[id_].load_cpu_us) for id_ in ranked}
+    ranked = [name for name in rows if name[0] != FORKING]
+    wrk = {name: statistics.median(rows[name].wrk_cpu_us) for name in ranked}
+    load = {name: statistics.median(rows[name].load_cpu_us) for name in ranked}
     by_wrk, by_load = (sorted(ranked, key=order.__getitem__) for order in (wrk, load))
-    yield "| adapter | wrk: requests/s | CPU µs | place | load: requests/s | CPU µs | place | wrong |"
+    yield "| adapter (style) | wrk: requests/s | CPU µs | place | load: requests/s | CPU µs | place | wrong |"
     yield "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | :--- |"
-    for id_ in (*by_wrk, *(id_ for id_ in rows if id_ not in wrk)):
-        row, placed = rows[id_], id_ in wrk
+    for name in (*by_wrk, *(name for name in rows if name not in wrk)):
+        row, placed = rows[name], name in wrk
         cells = [
-            id_,
+            f"{name[0]} ({name[1]})",
             f"{statistics.median(row.wrk_per_s):,.0f}",
-            *((f"{wrk[id_]:.2f}", f"{by_wrk.index(id_) + 1}") if placed else ("–", "–")),
+            *((f"{wrk[name]:.2f}", f"{by_wrk.index(name) + 1}") if placed else ("–", "–")),
             f"{statistics.median(row.load_per_s):,.0f}",
-            *((f"{load[id_]:.2f}", f"{by_load.index(id_) + 1}") if placed else ("–", "–")),
+            *((f"{load[name]:.2f}", f"{by_load.index(name) + 1}") if placed else ("–", "–")),
             "; ".join(dict.fromkeys(row.wrong)) or "nothing",
         ]
         yield f"| {' | '.join(cells)} |"
     if len(ranked) > 2:
-        correlation = spearmanr([wrk[id_] for id_ in ranked], [load[id_] for id_ in ranked]).statistic
+        correlation = spearmanr([wrk[name] for name in ranked], [load[name] for name in ranked]).statistic
         yield f"\nSpearman's rank correlation of the two orders: {correlation:.3f}"
 
 
