@@ -12,6 +12,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,25 @@ from crossloop.installing.results import (
 
 DRIVER = """\
 import dataclasses, json, sys
-from crossloop.api.about import AdapterAbout
+from crossloop.api.about import AdapterAbout, ScenarioAbout
 from crossloop.installing import RecordError, bring_all, recorded_setup
 
 adapters = [
     (id_, AdapterAbout(family="f", library="none", binding="b", summary="", **fields))
     for id_, fields in json.load(sys.stdin)
 ]
+scenarios = [
+    (id_, ScenarioAbout(
+        levels=("HttpServer",), drive="exchange", title="", question="", unit="", sets=(), **fields
+    ))
+    for id_, fields in json.loads(sys.argv[1])
+]
 steps = []
 try:
     brought = [
         {"id": one.id, "outcome": one.result.name, "text": str(one.result),
          **dataclasses.asdict(one.result)}
-        for one in bring_all(adapters, progress=lambda id_, what: steps.append([id_, what]))
+        for one in bring_all(adapters, scenarios, progress=lambda id_, what: steps.append([id_, what]))
     ]
 except RecordError as error:
     print(json.dumps({"refused": str(error)}))
@@ -82,7 +89,7 @@ class Environment:
         purelib = self.ask("import sysconfig; print(sysconfig.get_path('purelib'))").strip()
         Path(purelib, "borrowed.pth").write_text(f"{packages / 'borrowed'}\n")
 
-    def ask(self, code: str, text: str = "", *, offline: bool = True, **variables: str) -> str:
+    def ask(self, code: str, text: str = "", *arguments: str, offline: bool = True, **variables: str) -> str:
         """Standard output of *code*, run in the environment."""
         environment = {**os.environ, **variables}
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
@@ -95,7 +102,7 @@ class Environment:
                 "PIP_CONFIG_FILE": os.devnull,
             }
         run = subprocess.run(
-            [str(self.python), "-c", code],
+            [str(self.python), "-c", code, *arguments],
             input=text,
             env=environment,
             capture_output=True,
@@ -106,9 +113,15 @@ class Environment:
         assert run.returncode == 0, run.stderr
         return run.stdout
 
-    def bring(self, *adapters: tuple[str, dict[str, Any]], **options: Any) -> dict[str, Any]:
-        """What `bring_all` does with *adapters* there."""
-        answer: dict[str, Any] = json.loads(self.ask(DRIVER, json.dumps(adapters), **options))
+    def bring(
+        self,
+        *adapters: tuple[str, dict[str, Any]],
+        scenarios: Sequence[tuple[str, dict[str, Any]]] = (),
+        **options: Any,
+    ) -> dict[str, Any]:
+        """What `bring_all` does with *adapters*, and *scenarios* before them, there."""
+        said = self.ask(DRIVER, json.dumps(adapters), json.dumps(scenarios), **options)
+        answer: dict[str, Any] = json.loads(said)
         return answer
 
 
@@ -210,6 +223,17 @@ def test_each_is_brought_by_itself_and_recorded(environment: Environment) -> Non
     ]
     assert again["steps"] == []
     assert again["recorded"] == answer["recorded"], "how it came once says more than that it is here"
+
+
+def test_what_a_style_needs_is_brought_by_itself(environment: Environment) -> None:
+    styles = {"rusty": ["clx-rust"], "clx.web": ["clx-wheel>=1"], "both": ["clx-no-such", "clx-wheel>=1"]}
+    web = ("web", {"requires": ["clx-wheel"], "style_requires": styles})
+    answer = environment.bring(("inbuilt", {}), scenarios=[web, ("bare", {})])
+    assert {one["id"]: one["outcome"] for one in answer["brought"]} == {
+        "web": "already-there", "web@rusty": "failed", "web@clx.web": "already-there",
+        "web@both": "failed", "inbuilt": "standard-library",
+    }  # fmt: skip
+    assert "web@rusty" in answer["recorded"]
 
 
 def test_pip_is_brought_where_it_is_missing(tmp_path: Path, packages: Path) -> None:

@@ -5,16 +5,19 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import trustme
 
+from crossloop.api import HttpSite, UnsupportedError
+from crossloop.idioms.foreign_loop import ForeignLoop
 from crossloop.suite import load_suite
 from crossloop.supervise.answers import Serving
 from crossloop.supervise.child import Child, ChildError, suite_paths, worker
+from crossloop.worker.serving import rows_on
 from crossloop.worker.slowing import busy
 from tests.documents import ROOT
 from tests.serving_scenario import Scenario
@@ -125,6 +128,35 @@ def test_what_cannot_be_served_is_unsupported_with_the_adapters_reason(
         child.ask(asked, Serving, LIMIT_S)
     assert reason in refused.value.outcome.reason  # type: ignore[union-attr]  # of an Unsupported
     assert type(refused.value.outcome).__name__ == "Unsupported"
+
+
+def test_a_row_is_of_the_level_that_has_its_style() -> None:
+    class Twice(ForeignLoop):
+        styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
+            "StreamServer": ("protocol",),
+            "HttpServer": ("uvicorn", "protocol"),
+        }
+
+    levels = ("StreamServer", "HttpServer", "Datagrams")
+    assert rows_on(ForeignLoop, levels[:2])["uvicorn"] == "HttpServer"
+    assert rows_on(ForeignLoop, levels[:2])["protocol"] == "StreamServer"
+    with pytest.raises(ValueError, match="StreamServer and HttpServer both have a style 'protocol'"):
+        rows_on(Twice, levels)
+
+
+def test_a_server_that_makes_its_own_answers_cannot_be_slowed() -> None:
+    with pytest.raises(UnsupportedError, match="needs an application to slow"):
+        busy(HttpSite({}), 3, "HttpServer")
+
+
+def test_a_page_is_found_by_its_path() -> None:
+    site = HttpSite({"one": (b"!",), "body-2": (b"a", b"b")})
+    id_ = "0123456789abcdef" * 2
+    assert site.at("/one") == (b"0" * 24 + b"!",)
+    assert site.at(f"/body-2/{id_[:24]}") == (id_[:24].encode() + b"a", b"b")
+    assert [site.at(path) for path in ("", "/", "/on", "/one/", f"/one/{id_}", "/one/" + "x" * 24)] == [
+        None
+    ] * 6
 
 
 @pytest.mark.parametrize("level", ["StreamServer", "PushServer", "Datagrams"])

@@ -136,6 +136,18 @@ def test_short_profiles_spend_little_on_brief_scenarios() -> None:
     ] * 2
 
 
+def test_short_profiles_take_the_first_style_of_some_levels_and_every_server() -> None:
+    web = entry(
+        "web", levels=("StreamServer", "HttpServer"), brief=True, brief_first_styles=("StreamServer",)
+    )
+    styles = {"StreamServer": ("protocol", "streams"), "HttpServer": ("one", "two")}
+    both = (*styles["StreamServer"], *styles["HttpServer"])
+    asked = [Probed(SUITE.adapters["asyncio"], Measured(), levels=styles, rows={"web": both})]
+    rows = {name: planned(name, [web], asked).comparisons[0].rows for name in ("quick", "standard")}
+    assert [row.style for row in rows["quick"]] == ["protocol", "one", "two"]
+    assert [row.style for row in rows["standard"]] == list(both)
+
+
 def test_a_brief_scenario_spreads_its_rounds_over_the_generations_that_it_shares() -> None:
     whole, brief = entry("whole", serves="echo"), entry("brief", serves="echo", brief=True)
     (stage,) = planned("quick", [whole, brief], probed(whole, brief)).stages
