@@ -134,9 +134,27 @@ def apart(name: str) -> str:
 
 
 def levels_of(path: Path) -> list[str]:
-    """The levels that the class Adapter of a file derives from, through whatever it derives from; in their order."""
-    found = set(_bases(path, "Adapter"))
+    """The levels that the class Adapter of a file derives from, through whatever it derives from; in their order.
+
+    Without those that it lacks.
+    """
+    found = set(_bases(path, "Adapter")) - _lacked(path)
     return [level for level in LEVEL_NAMES if level in found]
+
+
+def _lacked(path: Path) -> set[str]:
+    """The levels under `lacks` in the class Adapter of a file."""
+    body = ast.parse(path.read_text("utf-8")).body
+    adapter = next(node for node in body if isinstance(node, ast.ClassDef) and node.name == "Adapter")
+    return {
+        key.value
+        for node in adapter.body
+        if isinstance(node, ast.AnnAssign)
+        and ast.unparse(node.target) == "lacks"
+        and isinstance(node.value, ast.Dict)
+        for key in node.value.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
 
 
 def _bases(path: Path, name: str) -> Iterator[str]:

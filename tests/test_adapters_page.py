@@ -75,6 +75,13 @@ def test_the_levels_are_those_of_the_class(module: str) -> None:
     assert levels_of(ROOT / "adapters" / f"{module}.py") == list(styles_of(adapter))
 
 
+@pytest.mark.parametrize(("module", "lacked"), [("rloop_", "TlsServer"), ("veloxloop_", "Datagrams")])
+def test_a_level_that_is_lacked_is_left_out(module: str, lacked: str) -> None:
+    path = ROOT / "adapters" / f"{module}.py"
+    assert lacked not in levels_of(path)
+    assert "StreamServer" in levels_of(path)
+
+
 def test_every_hand_written_server_is_shown_as_it_stands() -> None:
     assert set(controls_of(in_order(ADAPTERS.values()))) == {path.name for path in CONTROLS.glob("*.py")}
     for path in CONTROLS.glob("*.py"):
