@@ -1,12 +1,11 @@
-"""Copies figures of a committed report into README.md and docs/models.md, so that what is shown there was measured.
+"""Copies figures of a committed report into README.md, so that what is shown there was measured.
 
-    python docs/update_excerpt.py            write them: README.md's between its excerpt markers
+    python docs/update_excerpt.py            write them between README.md's excerpt markers
     python docs/update_excerpt.py --check    exit 1 when what stands there is something else
 
 Taken are, from `reports/linux/README.md`: the first table of the scenario `TCP echo` with some of its columns and rows,
-word for word, its plot, and from "What was run" the machine; and for docs/models.md two tables of `C10K`, in the
-place of those that begin alike. Nothing is computed. The report is found by its
-own words; when one of them is missing the script says which and changes nothing (exit 2).
+word for word, its plot, and from "What was run" the machine. Nothing is computed. The report is found by its own
+words; when one of them is missing the script says which and changes nothing (exit 2).
 """
 
 import argparse
@@ -18,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FOLDER = "reports/linux"
 REPORT = ROOT / FOLDER / "README.md"
-MODELS = ROOT / "docs" / "models.md"
 
 BEGIN, END = "<!-- excerpt:begin -->", "<!-- excerpt:end -->"
 SCENARIO = "TCP echo"
@@ -37,8 +35,6 @@ ADAPTERS = (
 """Whose leanest style is shown, beside the leanest row of all."""
 FIRST_ROW = 2
 """Of a table: after its head and its rule."""
-LADDER_TABLES = ("| Adapter (style) | 100 |", "| Adapter (style) | rungs |")
-"""How the tables of the ladder begin that docs/models.md shows."""
 MACHINE = ("System", "Processor", "Python", "Run")
 
 
@@ -122,21 +118,6 @@ def with_excerpt(readme: str, text: str) -> str:
     return f"{before}{BEGIN}\n{text}\n{END}{after}"
 
 
-def with_ladder(models: str, report: str) -> str:
-    """docs/models.md with the ladder's tables of *report*. Raises `ExcerptError`."""
-    for beginning in LADDER_TABLES:
-        old, new = (_table_from(beginning, page) for page in (models, _section(report, "### C10K")))
-        models = models.replace(old, new)
-    return models
-
-
-def _table_from(beginning: str, page: str) -> str:
-    found = re.search(rf"^{re.escape(beginning)}.*\n(?:\|.*\n)+", page, re.MULTILINE)
-    if found is None:
-        raise ExcerptError(f"no table begins with {beginning!r}")
-    return found[0]
-
-
 def _parts(readme: str) -> tuple[str, str, str]:
     before, begin, rest = readme.partition(BEGIN)
     old, end, after = rest.partition(END)
@@ -154,17 +135,15 @@ def main() -> int:
     check: bool = parser.parse_args().check
     try:
         report = REPORT.read_text("utf-8")
-        readme, models = README.read_text("utf-8"), MODELS.read_text("utf-8")
-        new = with_excerpt(readme, excerpt(report)), with_ladder(models, report)
-        same = new == (readme, models)
-        if not same and not check:
-            README.write_text(new[0], "utf-8", newline="\n")
-            MODELS.write_text(new[1], "utf-8", newline="\n")
+        readme = README.read_text("utf-8")
+        new = with_excerpt(readme, excerpt(report))
+        if new != readme and not check:
+            README.write_text(new, "utf-8", newline="\n")
     except (OSError, ExcerptError) as error:
         print(f"update_excerpt: {error}", file=sys.stderr)
         return 2
-    if check and not same:
-        print("update_excerpt: README.md or docs/models.md shows another; run python docs/update_excerpt.py")
+    if check and new != readme:
+        print("update_excerpt: README.md shows another; run python docs/update_excerpt.py")
         return 1
     return 0
 

@@ -23,7 +23,7 @@ ABOUT = ScenarioAbout(
     unit="message",
     sets=(
         ("smoke", {"size": 1024, "connections": 10}),
-        ("quick", {"size": 1024, "connections": 100}),
+        ("standard", {"size": 1024, "connections": 100}),
         ("standard", {"size": 1024, "connections": 1}),
         ("standard", {"size": 102400, "connections": 10}),
         ("standard", {"size": 10240, "connections": 10}),

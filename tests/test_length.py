@@ -67,7 +67,7 @@ def test_smoke_has_fixed_rounds_unless_somebody_asks() -> None:
     smoke = plan("smoke")
     assert length_of(smoke, None, None) == FIXED
     assert length_of(smoke, 7, None) == Length(420, PROFILES["smoke"].precision)
-    assert length_of(smoke, None, 2) == Length(2 * smoke.seconds, 0.02)
+    assert length_of(smoke, None, 2) == Length(2 * smoke.seconds, 0.02, keeps_plan=True)
     assert length_of(smoke, 7, 0.5) == Length(420, 0.005)
 
 

@@ -12,13 +12,11 @@ import pytest
 
 from crossloop.suite import load_suite
 from docs.update_excerpt import (
-    MODELS,
     REPORT,
     ExcerptError,
     excerpt,
     shown_in,
     with_excerpt,
-    with_ladder,
 )
 from tests.documents import ROOT, write_examples
 
@@ -51,24 +49,6 @@ def test_the_excerpt_is_what_the_committed_report_says() -> None:
     if not pages:
         pytest.skip("no report is committed under reports/linux")
     assert shown_in(README) in [excerpt(page) for page in pages]
-
-
-def test_the_ladders_tables_are_those_of_the_committed_report() -> None:
-    pages = reports()
-    if not pages:
-        pytest.skip("no report is committed under reports/linux")
-    models = MODELS.read_text("utf-8")
-    assert models in [with_ladder(models, page) for page in pages]
-
-
-def test_a_ladders_tables_take_the_place_of_those_that_begin_alike() -> None:
-    other = "| Adapter (style) | rungs | cost |\n| :--- | ---: | ---: |\n| poll | 100 to 1,000 | {} |\n"
-    reach = "| Adapter (style) | 100 | got to |\n| :--- | ---: | ---: |\n| poll | {} | 100 |\n"
-    page = "before\n\n" + reach + "\nbetween\n\n" + other + "\nafter\n"
-    new = with_ladder(page.format(1, 2), "### C10K\n\n" + page.format(3, 4) + "\n### Next\n")
-    assert new == page.format(3, 4)
-    with pytest.raises(ExcerptError, match="no table begins with"):
-        with_ladder("nothing", "### C10K\n\n" + page.format(3, 4))
 
 
 GOLDEN_EXCERPT = """\

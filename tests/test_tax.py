@@ -225,7 +225,7 @@ def test_references_change_no_tier_of_the_adapters() -> None:
 
 @pytest.mark.parametrize(
     ("profile", "expected"),
-    [("quick", [4, 1]), ("smoke", [4]), ("standard", [4] * 9), ("full", [4] * 10)],
+    [("quick", [4]), ("smoke", [4]), ("standard", [4] * 9), ("full", [4] * 10)],
 )
 def test_where_references_run(profile: str, expected: list[int]) -> None:
     suite = load_suite()

@@ -127,7 +127,8 @@ class Bench:
         wanted = self._length.precision
         is_precise = partial(self._is_precise, results, wanted) if wanted is not None else None
         try:
-            for record in measuring.slices(deadline=deadline, is_precise=is_precise):
+            keeps_plan = self._length.keeps_plan
+            for record in measuring.slices(deadline=deadline, keeps_plan=keeps_plan, is_precise=is_precise):
                 self._write_slice(record, results)
                 if stage.narrows:
                     self._in_slices_s += record.elapsed_ns / 1e9 + stage.pace.run_in_ms / 1e3

@@ -23,6 +23,9 @@ class Length:
     """Time for measuring; None: as long as the plan's rounds take."""
     precision: float | None = None
     """Half width of the interval of each row's ratio to the leanest that is enough, as a fraction; None: not asked."""
+    keeps_plan: bool = False
+    """Whether the plan's rounds are taken even where they need longer than was estimated: a budget of a profile's own
+    bounds what is added, and one that was asked for bounds all."""
 
 
 FIXED = Length()
@@ -42,8 +45,9 @@ def length_of(plan: Plan, budget_min: float | None, precision_percent: float | N
     if budget_min is not None:
         return Length(60 * budget_min, precision)
     if precision_percent is not None:
-        return Length(plan.seconds * (1 + max(profile.more, 1.0)), precision)
-    return Length(min(profile.longest_s or math.inf, plan.seconds * (1 + profile.more)), precision)
+        return Length(plan.seconds * (1 + max(profile.more, 1.0)), precision, keeps_plan=True)
+    budget_s = min(profile.longest_s or math.inf, plan.seconds * (1 + profile.more))
+    return Length(budget_s, precision, keeps_plan=True)
 
 
 def fitted(plan: Plan, length: Length) -> Plan:
