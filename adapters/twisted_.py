@@ -10,10 +10,10 @@ each test. All levels here do the same, so that none is entered once.
 **Reading.** The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets the
 context of the log.
 
-**Writing.** `transport.write` sends nothing at once: it keeps the data and asks for writability. So an answer leaves in
-the next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration.
-Backpressure is a *producer* that is registered with the transport: it is paused while more than 64 KiB wait. Here the
-transport is its own producer, and stops reading. Pushing is the same `write`.
+**Writing.** `transport.write` sends nothing at once: it keeps the data and asks for writability. So an answer leaves
+in the next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration. A turn
+sends at most 128 KiB. Backpressure is a *producer* that is registered with the transport: it is paused while more than
+64 KiB wait. Here the transport is its own producer, and stops reading. Pushing is the same `write`.
 
 **Timers.** `callLater` is a heap in Python on a monotonic clock, and no wait is longer than 24 days. A timer that is
 pushed back by `reset` stays where it is in the heap and is put anew when its old time has come. `LoopingCall` repeats:
