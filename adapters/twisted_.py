@@ -255,7 +255,9 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
     def rearm(self, handle: Any, delay_s: float, callback: Callback) -> Any:
         if not handle.active():
             return self.call_later(delay_s, callback)
-        if delay_s == math.inf:  # `reset` takes the difference to the old time, and of two infinite ones it is NaN
+        if (
+            delay_s == math.inf
+        ):  # `reset` takes the difference to the old time, and of two infinite ones it is NaN
             handle.cancel()
             return self.call_later(delay_s, callback)
         handle.reset(delay_s)
