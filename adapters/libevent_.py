@@ -423,8 +423,9 @@ class _Connection:
         connections.add(self)
 
     def _on_readable(self, _fd: int, _what: int) -> None:
+        recv, receive, send = self._recv, self._receive, self._send
         try:
-            data = self._recv(READ_BYTES)
+            data = recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -433,11 +434,11 @@ class _Connection:
         if not data:
             self.close()
             return
-        answer = self._receive(data)
+        answer = receive(data)
         if not answer:
             return
         try:
-            sent = self._send(answer)
+            sent = send(answer)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
