@@ -153,7 +153,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._event_add = base.event_add
         self._event_del = base.event_del
         self._null = base.null
-        self._on_event, self._on_prioritised, self._on_timer = (
+        self._on_event, self._on_timer = (
             base.c_callback("event_callback", function) for function in self._notes()
         )
         # gevent's thread pool counts on it that a worker which reports a result gets on to say that it is free,
@@ -165,25 +165,19 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         """What libevent calls. They hold no reference to the loop: it would be a cycle through C."""
         live = self._live
         queues = self._queues
-        append = queues[-MIN_PRIORITY].append
 
         def event(_fd: int, what: int, key: int) -> None:
             watcher = live[key]
             watcher.revents = what >> 1  # libevent's READ and WRITE are twice gevent's
-            append(watcher)
-
-        def prioritised(_fd: int, what: int, key: int) -> None:
-            watcher = live[key]
-            watcher.revents = what >> 1
-            queues[watcher.priority - MIN_PRIORITY].append(watcher)
+            queues[watcher.rank].append(watcher)
 
         def timer(_fd: int, _what: int, key: int) -> None:
             watcher = live.pop(key)
             watcher.added = False
             watcher.revents = watcher.EVENT
-            queues[watcher.priority - MIN_PRIORITY].append(watcher)
+            queues[watcher.rank].append(watcher)
 
-        return event, prioritised, timer
+        return event, timer
 
     # Running
 
@@ -355,7 +349,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
     def queue(self, watcher: Watcher, revents: int) -> None:
         """Make *watcher* pending; its callback runs in this turn if it is not too late, else in the next one."""
         if not watcher.revents:
-            self._queues[watcher.priority - MIN_PRIORITY].append(watcher)
+            self._queues[watcher.rank].append(watcher)
         watcher.revents |= revents
 
     def wake(self, callback: Callable[..., object]) -> None:
@@ -370,10 +364,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         base = self._open()
         key = base.next_key()
         memory = base.event_memory()
-        if isinstance(watcher, TimerWatcher):
-            function = self._on_timer
-        else:
-            function = self._on_prioritised if watcher.priority else self._on_event
+        function = self._on_timer if isinstance(watcher, TimerWatcher) else self._on_event
         if base.event_assign(memory, base.pointer, fd, what, function, key):
             raise base.library.error("event_assign")
         return key, memory

@@ -86,13 +86,13 @@ class IoWatcher(Watcher):
     def start(self, callback: Callable[..., object], *args: Any, pass_events: bool = False) -> None:
         """As every watcher's; with *pass_events* the events that were seen come as the first argument."""
         loop = self.loop
-        if loop is None or loop.destroyed or not callable(callback):
+        if loop is None or loop.base is None or not callable(callback):
             self._set(callback, args)  # says which
         self._callback = callback
         self._args = args
         self._pass_events = pass_events
-        if not self._active:
-            self._active = True
+        if not self.active:
+            self.active = True
             if self._ref:
                 loop.references += 1  # type: ignore[union-attr]  # not None, or `_set` would have raised
             if not self.added:
@@ -101,8 +101,8 @@ class IoWatcher(Watcher):
 
     def stop(self) -> None:
         """As every watcher's; libevent learns of it before the loop waits again."""
-        if self._active:
-            self._active = False
+        if self.active:
+            self.active = False
             loop = self.loop
             if self._ref:
                 loop.references -= 1  # type: ignore[union-attr]  # what is active has its loop

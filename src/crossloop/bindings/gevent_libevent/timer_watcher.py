@@ -59,7 +59,7 @@ class TimerWatcher(Watcher):
         """As every watcher's; *update* is taken and not needed. Started again, it keeps its due time."""
         del update
         self._set(callback, args)
-        if not self._active:
+        if not self.active:
             self._activate()
             self._add(self._after_s)
 
@@ -71,7 +71,7 @@ class TimerWatcher(Watcher):
         if not self._repeat_s:
             self.stop()
             return
-        if not self._active:
+        if not self.active:
             self._activate()
         self._add(self._repeat_s)
 
@@ -80,9 +80,9 @@ class TimerWatcher(Watcher):
         callback, args = self._callback, self._args
         self.revents = 0
         if self._repeat_s:
-            if not self.added and self._active:
+            if not self.added and self.active:
                 self._add(max(0.0, self._due_s + self._repeat_s - monotonic()))
-        elif self._active:
+        elif self.active:
             self._deactivate()
             self._callback = self._args = None
         if callback is not None:

@@ -71,5 +71,5 @@ class AsyncWatcher(Watcher):
         """In the loop's thread."""
         # First: a `send` that comes after this line is a new one, one that came before is answered by it.
         self._sent = False
-        if self._active and self.loop is not None:
+        if self.active and self.loop is not None:
             self.loop.queue(self, ASYNC)

@@ -22,7 +22,8 @@ MAX_PRIORITY = 2
 class Watcher:
     """One event of *loop*; not started yet. Subclasses tell how it is awaited."""
 
-    __slots__ = ("__weakref__", "_active", "_args", "_callback", "_priority", "_ref", "loop", "revents")
+    # What the loop reads for each event is plain: a property is a call.
+    __slots__ = ("__weakref__", "_args", "_callback", "_ref", "active", "loop", "rank", "revents")
 
     EVENT = 0
     """What `revents` holds when it is pending, unless the subclass knows more."""
@@ -31,11 +32,13 @@ class Watcher:
         self.loop: Loop | None = loop
         self.revents = 0
         """The events seen; 0 when it is not pending. Set by the loop and its subclasses alone."""
-        self._active = False
+        self.active = False
+        """Whether it is started and not stopped. Set by its own methods alone."""
         self._callback: Callable[..., object] | None = None
         self._args: tuple[Any, ...] | None = None
         self._ref = bool(ref)
-        self._priority = 0 if priority is None else _clamped(priority)
+        self.rank = _rank(0 if priority is None else priority)
+        """The place of its queue in the loop: its priority, counted from 0."""
 
     # For gevent and programs
 
@@ -45,13 +48,13 @@ class Watcher:
         Raises TypeError for what cannot be called, ValueError once the loop is destroyed.
         """
         self._set(callback, args)
-        if not self._active:
+        if not self.active:
             self._activate()
             self._begin()
 
     def stop(self) -> None:
         """Await nothing any more, and do not call; harmless when stopped already."""
-        if self._active:
+        if self.active:
             self._deactivate()
             self._end()
         self.revents = 0
@@ -66,13 +69,9 @@ class Watcher:
     def feed(self, revents: int, callback: Callable[..., object], *args: Any) -> None:
         """Have `callback(*args)` called in the next turn as if *revents* had happened."""
         self._set(callback, args)
-        if not self._active:
+        if not self.active:
             self._activate()
         self._open_loop().queue(self, revents)
-
-    @property
-    def active(self) -> bool:
-        return self._active
 
     @property
     def pending(self) -> bool:
@@ -107,18 +106,18 @@ class Watcher:
         value = bool(value)
         if value != self._ref:
             self._ref = value
-            if self._active and self.loop is not None:
+            if self.active and self.loop is not None:
                 self.loop.references += 1 if value else -1
 
     @property
     def priority(self) -> int:
-        return self._priority
+        return self.rank + MIN_PRIORITY
 
     @priority.setter
     def priority(self, value: int) -> None:
         self._refuse_while_active("priority")
         self._release()
-        self._priority = _clamped(value)
+        self.rank = _rank(value)
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +126,7 @@ class Watcher:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self.loop is None else "active" if self._active else "stopped"
+        state = "closed" if self.loop is None else "active" if self.active else "stopped"
         words = [type(self).__name__, f"at {id(self):#x}", state, *self._words()]
         if self.revents:
             words.append("pending")
@@ -169,12 +168,12 @@ class Watcher:
         self._args = args
 
     def _activate(self) -> None:
-        self._active = True
+        self.active = True
         if self._ref:
             self._open_loop().references += 1
 
     def _deactivate(self) -> None:
-        self._active = False
+        self.active = False
         if self._ref:
             self._open_loop().references -= 1
 
@@ -184,12 +183,12 @@ class Watcher:
         return self.loop
 
     def _refuse_while_active(self, what: str) -> None:
-        if self._active:
+        if self.active:
             raise ValueError(f"{what} cannot be changed while the watcher is active")
 
 
-def _clamped(priority: int) -> int:
-    return max(MIN_PRIORITY, min(MAX_PRIORITY, priority))
+def _rank(priority: int) -> int:
+    return max(MIN_PRIORITY, min(MAX_PRIORITY, priority)) - MIN_PRIORITY
 
 
 def _name_of(callback: Callable[..., object], watcher: Watcher) -> str:
