@@ -48,7 +48,8 @@ class Adapter(TornadoLoop):
     """tornado's API on uvloop's libuv."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "ChildProcesses": "tornado hears of children by SIGCHLD, for which uvloop lets nobody else have a handler"
+        **TornadoLoop.lacks,
+        "ChildProcesses": "tornado hears of children by SIGCHLD, for which uvloop lets nobody else have a handler",
     }
 
     def __init__(self) -> None:

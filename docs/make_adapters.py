@@ -35,6 +35,7 @@ LEVEL_WORDS = {
     "TlsServer": "tls",
     "PushServer": "push",
     "HttpServer": "http",
+    "HttpClient": "http client",
     "NameResolution": "names",
 }
 """Words of README.md's table; any other level has its own name, `FileReads` as "file reads"."""

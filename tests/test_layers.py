@@ -18,6 +18,7 @@ BINDINGS_OF = {
     "idioms/gevent_.py": {"gevent"},
     "idioms/gevent_names.py": {"gevent"},
     "idioms/http_aiohttp.py": {"aiohttp"},
+    "idioms/http_aiohttp_client.py": {"aiohttp"},
     "idioms/http_eventlet.py": {"eventlet"},
     "idioms/http_gevent.py": {"gevent"},
     "idioms/http_hypercorn.py": {"h11", "hypercorn"},

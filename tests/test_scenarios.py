@@ -15,7 +15,7 @@ from crossloop.suite import ScenarioEntry, load_suite
 from crossloop.supervise.answers import Ready, SliceAnswer
 from crossloop.supervise.child import ChildError, suite_paths, worker
 from crossloop.supervise.load import LoadClient
-from scenarios import dns, pipe_pairs, timers, wakeups
+from scenarios import dns, http_client, pipe_pairs, timers, wakeups
 from tests.serving import driven, served, smoke_set, style_of
 from tests.workloads import (
     CANCEL,
@@ -126,19 +126,28 @@ def test_a_declaration_that_the_engine_can_plan_with(entry: ScenarioEntry) -> No
 # Every adapter, as the engine drives it
 
 
+@pytest.fixture(scope="module")
+def web() -> Iterator[Server]:
+    """The web server that clients ask."""
+    with running(http_client.companion) as address:
+        yield address
+
+
 @pytest.mark.parametrize(
     ("adapter_id", "scenario"), IN_WORKERS, ids=[f"{adapter_id}-{one.id}" for adapter_id, one in IN_WORKERS]
 )
-def test_every_adapter_in_a_worker(adapter_id: str, scenario: ScenarioEntry, server: Server) -> None:
+def test_every_adapter_in_a_worker(
+    adapter_id: str, scenario: ScenarioEntry, server: Server, web: Server
+) -> None:
     paths = suite_paths(SUITE.paths)
     request = {
         "do": "work",
         "module": SUITE.adapters[adapter_id].module,
         "scenario": scenario.module,
-        "style": "pycares" if scenario.about.companion else "native",
+        "style": {"dns": "pycares", "http-client": "aiohttp"}.get(scenario.id, "native"),
         "paths": paths,
         "cpu": None,
-        "server": list(server),
+        "server": list(web if scenario.id == "http-client" else server),
     }
     with worker(f"{adapter_id}-{scenario.id}") as child:
         try:

@@ -149,6 +149,21 @@ class HttpServer(Adapter):
         """Server and parser of *style*, as `serve_http` takes them in this process. Raises ImportError."""
 
 
+class HttpClient(Adapter):
+    """Ask a web server by the clients that people run on the library. Each is a style, named as its package is."""
+
+    @abstractmethod
+    def get_pages(
+        self, style: str, server: tuple[str, int], paths: Sequence[str], in_flight: int
+    ) -> Sequence[bytes]:
+        """GET each of *paths* from the web *server*, at most *in_flight* at a time; the bodies, in their order.
+
+        Connections are kept from call to call, while *style*, *server* and *in_flight* stay; they end with another one,
+        or with the adapter. Raises CheckFailedError for an answer that is not 200, ImportError where the client is not
+        installed, and what the client raises.
+        """
+
+
 class Datagrams(Adapter):
     """Answer datagrams (UDP) in the library's own idiom."""
 
@@ -327,6 +342,7 @@ _LEVELS: tuple[type[Adapter], ...] = (
     TlsServer,
     PushServer,
     HttpServer,
+    HttpClient,
     Datagrams,
     Readiness,
     Callbacks,

@@ -29,6 +29,7 @@ ENTRIES = {
     **METHODS, "Readiness": "run", "Callbacks": "run", "Tasks": "run_main", "Turns": "run_main",
     "Signals": "hear_signals", "ChildProcesses": "run_children", "FileReads": "read_files",
     "AddressLookups": "look_up", "NameResolution": "resolve",
+    "HttpClient": "get_pages",
 }  # fmt: skip
 """Level → the member that enters it."""
 

@@ -33,6 +33,7 @@ from crossloop.api import (
     Datagrams,
     Facts,
     FileReads,
+    HttpClient,
     HttpFacts,
     HttpServer,
     NameResolution,
@@ -60,6 +61,7 @@ class AsyncioLoop(
     TlsServer,
     PushServer,
     HttpServer,
+    HttpClient,
     Datagrams,
     Callbacks,
     Turns,
@@ -81,6 +83,7 @@ class AsyncioLoop(
     """Level → style → what serves it."""
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **{level: tuple(by_style) for level, by_style in servers.items()},
+        "HttpClient": tuple(asyncio_http.CLIENTS),
         "NameResolution": ("getaddrinfo-threads",),
     }
 
@@ -89,6 +92,8 @@ class AsyncioLoop(
         self._failure: BaseException | None = None
         self._serving = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._client: Any = None
+        self._client_of: tuple[str, tuple[str, int], int] | None = None
         self._resolving: tuple[tuple[str, int], int] | None = None
         self._executor: ThreadPoolExecutor | None = None
         loop.set_exception_handler(self._report)
@@ -140,6 +145,22 @@ class AsyncioLoop(
 
     def http_facts(self, style: str) -> HttpFacts:
         return asyncio_http.http_facts(style)
+
+    def get_pages(
+        self, style: str, server: tuple[str, int], paths: Sequence[str], in_flight: int
+    ) -> Sequence[bytes]:
+        if self._client_of != (style, server, in_flight):
+            self._end_client()
+            self._client = asyncio_http.new_client(style, server, in_flight)
+            self._client_of = style, server, in_flight
+        bodies = [b""] * len(paths)
+        self.run_main(self._client.get_all(paths, bodies))
+        return bodies
+
+    def _end_client(self) -> None:
+        client, self._client, self._client_of = self._client, None, None
+        if client is not None:
+            self.loop.run_until_complete(client.close())
 
     def spawn(self, task: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         spawned = self.loop.create_task(task)
@@ -252,7 +273,8 @@ class AsyncioLoop(
         self.loop.close()
 
     def shut_down(self) -> None:
-        """End asynchronous generators and the executor's threads."""
+        """End a client's connections, asynchronous generators and the executor's threads."""
+        self._end_client()
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
 

@@ -12,30 +12,38 @@ import importlib
 import socket
 from collections.abc import Iterable
 from types import ModuleType
+from typing import Any
 
 from crossloop.api import HttpFacts, HttpSite
 from crossloop.idioms.asyncio_streams import Spawn
 
 STYLES = {"uvicorn": "http_uvicorn", "aiohttp.web": "http_aiohttp"}
 """Style → module, which has `serve(listener, site, stop)` and `facts()`; the one that most people run first."""
+CLIENTS = {"aiohttp": "http_aiohttp_client"}
+"""Style of `HttpClient` → module, which has a class `Client`."""
 
 
-def module_of(style: str) -> ModuleType:
-    """The module of *style*. Raises ImportError where the server is not installed."""
-    return importlib.import_module(f"crossloop.idioms.{STYLES[style]}")
+def module_of(name: str) -> ModuleType:
+    """One of the modules above. Raises ImportError where what it is about is not installed."""
+    return importlib.import_module(f"crossloop.idioms.{name}")
 
 
 async def serve_http(
     style: str, listener: socket.socket, site: HttpSite, stop: socket.socket, _spawn: Spawn
 ) -> None:
     """Serve by the server of *style*."""
-    await module_of(style).serve(listener, site, stop)
+    await module_of(STYLES[style]).serve(listener, site, stop)
 
 
 def http_facts(style: str) -> HttpFacts:
     """Facts of the server of *style*."""
-    facts: HttpFacts = module_of(style).facts()
+    facts: HttpFacts = module_of(STYLES[style]).facts()
     return facts
+
+
+def new_client(style: str, server: tuple[str, int], in_flight: int) -> Any:
+    """A client of *style*, not connected yet."""
+    return module_of(CLIENTS[style]).Client(server, in_flight)
 
 
 async def end_connections(transports: Iterable[asyncio.Transport | None]) -> None:

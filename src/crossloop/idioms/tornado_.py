@@ -87,6 +87,11 @@ class TornadoLoop(AsyncioLoop):
         "Datagrams": ("add_handler",),
     }
 
+    lacks: ClassVar[Mapping[str, str]] = {
+        **AsyncioLoop.lacks,
+        "HttpClient": "tornado's SimpleAsyncHTTPClient opens a connection for each request, and the level keeps them",
+    }
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         # IOLoop's own make_current would first ask for the thread's loop, which makes one that nobody closes.

@@ -36,7 +36,7 @@ from crossloop.api import (
     unsupported,
 )
 from crossloop.idioms.asyncio_ import StandardLoop
-from tests import web_server
+from tests import web_client, web_server
 
 ABOUT = AdapterAbout(family="broken", library="none", binding="asyncio", summary="Broken on purpose.")
 
@@ -49,6 +49,7 @@ class Adapter(StandardLoop):
         "TlsServer": ("protocol",),
         "PushServer": ("protocol",),
         "HttpServer": (web_server.STYLE,),
+        "HttpClient": (web_server.STYLE,),
         "Datagrams": ("protocol",),
         "NameResolution": ("getaddrinfo-threads",),
     }
@@ -59,6 +60,8 @@ class Adapter(StandardLoop):
         self.wrap_push: Callable[[PushApplication], PushApplication] = lambda application: application
         self.wrap_datagrams: Callable[[DatagramApplication], DatagramApplication] = lambda each: each
         self.web_faults = web_server.Faults()
+        self.client_faults = web_client.Faults()
+        self.client: web_client.WebClient | None = None
         self.tickets = 2
         self.more_in_flight = 0
         self.before_serving: Callable[[], object] = lambda: None
@@ -95,6 +98,20 @@ class Adapter(StandardLoop):
     def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
         self.run_main(web_server.WebServer(site, self.web_faults).serve(listener, stop))
         listener.close()
+
+    def get_pages(
+        self, style: str, server: tuple[str, int], paths: Sequence[str], in_flight: int
+    ) -> Sequence[bytes]:
+        if self.client is None or self.client.made_for != (server, in_flight):
+            if self.client is not None:
+                self.client.close()
+            self.client = web_client.WebClient(server, in_flight, self.client_faults)
+        return self.client.get_all(paths)
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.client.close()
+        super().close()
 
     def http_facts(self, style: str) -> HttpFacts:
         return web_server.facts(self.web_faults)
@@ -176,6 +193,15 @@ def wrong_web(**faults: object) -> Callable[[Adapter], None]:
 
     def break_it(adapter: Adapter) -> None:
         adapter.web_faults = web_server.Faults(**faults)  # type: ignore[arg-type]  # a fault's own type
+
+    return break_it
+
+
+def wrong_client(**faults: object) -> Callable[[Adapter], None]:
+    """The web client by hand, with *faults*."""
+
+    def break_it(adapter: Adapter) -> None:
+        adapter.client_faults = web_client.Faults(**faults)  # type: ignore[arg-type]  # a fault's own type
 
     return break_it
 
@@ -516,6 +542,10 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "web-lingering": wrong_web(lingers=True),
     "web-false-parser": wrong_web(parser="httptools.parser.parser.HttpRequestParser"),
     "web-missing": no_web_server,
+    "client-reversing": wrong_client(reverses=True),
+    "client-forgetting": wrong_client(forgets=True),
+    "client-greedy": wrong_client(more=1),
+    "client-lenient": wrong_client(lenient=True),
     # names
     "greedy": lambda adapter: setattr(adapter, "more_in_flight", 1),
     # readiness

@@ -11,6 +11,7 @@ from crossloop.contract.promises.child_processes import CHILD_PROCESSES
 from crossloop.contract.promises.datagrams import DATAGRAMS
 from crossloop.contract.promises.descriptors import DESCRIPTORS
 from crossloop.contract.promises.file_reads import FILE_READS
+from crossloop.contract.promises.http_client import HTTP_CLIENT
 from crossloop.contract.promises.http_server import HTTP_SERVER
 from crossloop.contract.promises.name_resolution import NAME_RESOLUTION
 from crossloop.contract.promises.push_server import PUSH_SERVER
@@ -29,6 +30,7 @@ LEVELS = (
     Level("TlsServer", TLS_SERVER, per_style=True),
     Level("PushServer", PUSH_SERVER, per_style=True),
     Level("HttpServer", HTTP_SERVER, per_style=True),
+    Level("HttpClient", HTTP_CLIENT, per_style=True),
     Level("Datagrams", DATAGRAMS, per_style=True),
     Level("Readiness", (*DESCRIPTORS, *TIMERS, *WAKEUPS, *STOPPING)),
     Level("Callbacks", CALLBACKS),
