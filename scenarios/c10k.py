@@ -33,7 +33,7 @@ ABOUT = ScenarioAbout(
     unit="request",
     sets=(
         ("smoke", {"connections": 100, "rate": 1000, "size": 64}),
-        ("quick", {"connections": 1000, "rate": 1000, "size": 64}),
+        ("smoke", {"connections": 1000, "rate": 1000, "size": 64}),
         ("standard", {"connections": 10000, "rate": 1000, "size": 64}),
         ("standard", {"connections": 300, "rate": 1000, "size": 64}),
         ("standard", {"connections": 3000, "rate": 1000, "size": 64}),
