@@ -50,8 +50,8 @@ ABOUT = ScenarioAbout(
     unit="timer",
     sets=(
         ("smoke", {"timers": 2000, "mode": "create-cancel"}),
-        ("standard", {"timers": 2000, "mode": "fire"}),
         ("quick", {"timers": 100, "mode": "lateness"}),
+        ("standard", {"timers": 2000, "mode": "fire"}),
         ("standard", {"timers": 20000, "mode": "create-cancel"}),
         ("standard", {"timers": 20000, "mode": "fire"}),
         ("standard", {"timers": 1000, "mode": "lateness"}),

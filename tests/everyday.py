@@ -11,7 +11,7 @@ import pytest
 EVERYDAY = frozenset(
     [
         *("asyncio", "asyncio-proactor", "uvloop", "winloop", "tornado", "gevent-libev", "gevent-libevent"),
-        *("pyev", "libevent", "trio", "twisted", "eventlet"),
+        *("pyev", "libevent", "trio"),
         *("threads", "select", "epoll", "kqueue", "iouring", "iocp"),
     ]
 )
