@@ -274,6 +274,14 @@ def test_a_run_that_refuses_to_start_leaves_the_old_one(tmp_path: Path) -> None:
         assert {one.name: one.read_text() for one in tmp_path.iterdir()} == old
 
 
+def test_a_loop_that_is_named_takes_part_beside_the_adapters_that_are_chosen() -> None:
+    words = ("--loop", "mine=asyncio:new_event_loop", "--dry-run")
+    both = crossloop(*SMOKE, *words)
+    assert "2 rows" in both.stdout, both.stdout + both.stderr
+    typed_twice = crossloop(*(word.replace("asyncio", "asyncio,mine") for word in SMOKE), *words)
+    assert typed_twice.stdout == both.stdout
+
+
 def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     done = crossloop(*SMOKE, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0

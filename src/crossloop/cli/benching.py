@@ -19,7 +19,7 @@ from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan, climbs, make_plan, takes_references
 from crossloop.bench.profiles import PROFILES, Profile, left_out
 from crossloop.bench.site import SLICE_LIMIT_S
-from crossloop.cli.choosing import chosen, records_or_stop, suite_or_stop
+from crossloop.cli.choosing import chosen, parse_loop, records_or_stop, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
 from crossloop.cli.measuring import (
     Bounds,
@@ -82,6 +82,13 @@ class Request:
     """Folders of `--suite`, which belongs to all commands."""
 
     @property
+    def wanted(self) -> str | None:
+        """The adapters that take part: those that were chosen, and each loop that was named."""
+        if self.adapters is None:
+            return None
+        return ",".join([self.adapters, *(parse_loop(text).name for text in self.loops)])
+
+    @property
     def asked(self) -> dict[str, int | float | str]:
         """What a command that measures the same has to say, by the option's name; defaults are left out."""
         given = {
@@ -105,7 +112,7 @@ def run(request: Request) -> int:
     """Plan, measure, render. See the contract of exit statuses in docs/design.md."""
     suite = suite_or_stop(request.suites, request.loops)
     profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
-    adapters = chosen("adapter", suite.adapters, request.adapters)
+    adapters = chosen("adapter", suite.adapters, request.wanted)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
     engine = None if request.dry_run else load_engine(request.engine, scenarios.values())
