@@ -244,7 +244,7 @@ def test_a_timer_does_not_fire_early_after_the_loop_stood_still(adapter: "Gevent
     started = time.monotonic()
     adapter.call_later(0.02, lambda *_: adapter.stop())
     adapter.run()
-    assert time.monotonic() - started >= 0.0195  # epoll's and libuv's clocks are cut to milliseconds
+    assert time.monotonic() - started >= 0.019  # epoll's and libuv's clocks are cut to milliseconds
 
 
 def test_a_rearmed_timer_fires_once_when_it_is_left_alone(adapter: "GeventHub") -> None:

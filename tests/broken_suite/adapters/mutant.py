@@ -36,6 +36,8 @@ from crossloop.api import (
     unsupported,
 )
 from crossloop.idioms.asyncio_ import StandardLoop
+
+sys.path.append(str(Path(__file__).parents[3]))  # a worker's path has the suite and what is installed
 from tests import web_client, web_server
 
 ABOUT = AdapterAbout(family="broken", library="none", binding="asyncio", summary="Broken on purpose.")
