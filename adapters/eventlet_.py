@@ -499,8 +499,10 @@ def _converse_and_push(connection: Any, application: PushApplication) -> None:
             unsent.join()
     finally:
         ended = True
-        sender.kill()
-        receive(b"")
+        try:
+            receive(b"")
+        finally:
+            sender.kill()  # switches to the hub, and whoever kills this greenlet meanwhile finds it told its end
 
 
 def _failing_with(fail: Callable[[BaseException], None], work: Callable[[], None]) -> Callable[[], None]:

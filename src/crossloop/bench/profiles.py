@@ -102,7 +102,7 @@ PROFILES: Mapping[str, Profile] = {
             climb=Pace(generations=1, slice_ms=200, run_in_ms=30),
             climb_slices=2,
             more=0.25,
-            longest_s=400.0,
+            longest_s=360.0,
             evidence_of_first_styles=True,
         ),
         Profile(

@@ -29,9 +29,9 @@ from crossloop.journal import CheckRecord, EndRecord, JournalWriter, Record, beh
 from crossloop.suite import Suite, SuiteError
 from crossloop.supervise.family import kill_all
 
-AT_A_TIME = 4
+AT_A_TIME = 6
 """Adapters that are checked at a time."""
-PORTS = 4096
+PORTS = 6144
 """A thousand connections for each adapter that is checked at a time, and those that wait for their end (TIME_WAIT)."""
 DESCRIPTORS = 512
 """What the promises need but for the one with 1,000 connections, which says so itself when it lacks them."""
