@@ -7,6 +7,7 @@ end may follow at once or be left to the peer, and both are right here.
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Callable
 
 from crossloop.api import Echo, Receive
@@ -26,6 +27,9 @@ from crossloop.contract.promise import QUIET_S, WAIT_S, Subject, ViolationError,
 
 _PLAIN = "the application gets and gives plain bytes"
 _FAILED = "a handshake that fails, or a record that is no record, ends its connection and nothing else"
+FORKED_S = 0.1
+"""Time in which a server that forks has done so. Clients are a thread of the same process, and a child that is forked
+while this thread holds a lock of OpenSSL's waits for that lock for ever: no handshake of its ends."""
 TLS_PLAIN = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -33,6 +37,7 @@ class TlsPeers:
     """Clients of one server that trust its certificate."""
 
     def __init__(self, server: Server, subject: Subject) -> None:
+        time.sleep(FORKED_S)
         self.server = server
         self.context = ssl.create_default_context(cafile=subject.authority)
 
