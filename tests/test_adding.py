@@ -58,6 +58,7 @@ def test_the_server_does_what_its_level_promises(suite: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.campaign
 def test_the_check_of_the_busy_loop_says_what_the_page_says(suite: Path, tmp_path: Path) -> None:
     (tmp_path / "adapters").mkdir()
     shutil.copy(suite / "adapters" / "asyncio_busy.py", tmp_path / "adapters")

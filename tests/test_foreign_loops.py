@@ -152,6 +152,7 @@ LEVELS = ("StreamServer", "Readiness", "Tasks", "NameResolution", "Adapter")
 """What it is asked for: it has no TLS yet (NotImplementedError), and errors of its protocols end elsewhere."""
 
 
+@pytest.mark.campaign
 @pytest.mark.network
 @pytest.mark.skipif(
     sys.platform != "linux" or sys.version_info[:2] != (3, 11), reason="tried on Linux and 3.11 alone"

@@ -71,6 +71,7 @@ def run(adapter: iouring.Adapter, *promises: Promise) -> None:
 # Older kernels
 
 
+@pytest.mark.campaign
 @needs_io_uring
 @pytest.mark.parametrize("setup", io_uring.SETUPS, ids=lambda setup: setup[0].replace(" ", "-"))
 @pytest.mark.parametrize("multishot", [True, False], ids=["multishot", "one-receive-a-request"])

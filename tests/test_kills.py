@@ -9,6 +9,7 @@ from tests.hostile.campaign import run_part
 from tests.hostile.kills import PART
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(
     sys.platform == "win32", reason="the kinds of processes are told by their commands on POSIX"
 )

@@ -192,5 +192,6 @@ def test_an_odd_server_is_a_row(tmp_path: Path, name: str) -> None:
     assert all(wanted in reason for reason in reasons)
 
 
+@pytest.mark.campaign
 def test_a_few_trials_of_the_campaign(tmp_path: Path) -> None:
     assert run_part(PART, random.randrange(1000), 2, tmp_path).faults == []

@@ -144,6 +144,7 @@ def test_it_lists_its_own_suite(installed: Installed, elsewhere: Path) -> None:
     assert asyncio["usable"], asyncio["reason"]
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not published for Windows")
 def test_it_knows_the_limits_of_its_adapters(installed: Installed, elsewhere: Path) -> None:
     done = installed("check", "--only", "contract", "--adapters", "uvloop", cwd=elsewhere)
