@@ -548,8 +548,10 @@ def _converse_and_push(connection: Any, application: PushApplication, senders: G
             unsent.join()
     finally:
         ended = True
-        sender.kill()
-        receive(b"")
+        try:
+            receive(b"")
+        finally:
+            sender.kill()  # switches to the hub, and whoever kills this greenlet meanwhile finds it told its end
 
 
 class _PushedBack:
