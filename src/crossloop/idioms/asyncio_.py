@@ -20,7 +20,7 @@ import operator
 import platform
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -255,9 +255,7 @@ class AsyncioLoop(
         if self._resolving != (server, in_flight):
             self._point_executor_at(server, in_flight)
             self._resolving = server, in_flight
-        answers: dict[str, Sequence[str] | int] = {}
-        self.run_main(self._resolve_all(iter(names), min(in_flight, len(names)), answers))
-        return answers
+        return dict(zip(names, self._all_of(self._answer, names, in_flight), strict=True))
 
     async def addresses(self, name: str) -> Sequence[str]:
         """Look one name's A records up in the default executor; raises `socket.gaierror`."""
@@ -323,17 +321,12 @@ class AsyncioLoop(
         self._executor = ThreadPoolExecutor(threads, "resolver", point_this_thread_at, server)
         self.loop.set_default_executor(self._executor)
 
-    async def _resolve_all(
-        self, names: Iterator[str], in_flight: int, answers: dict[str, Sequence[str] | int]
-    ) -> None:
-        async def take_names() -> None:
-            for name in names:
-                try:
-                    answers[name] = await self.addresses(name)
-                except socket.gaierror as error:
-                    answers[name] = int(error.errno or 0)
-
-        await asyncio.gather(*(take_names() for _ in range(in_flight)))
+    async def _answer(self, name: str) -> Sequence[str] | int:
+        """The addresses of a name, or the number of its failure."""
+        try:
+            return await self.addresses(name)
+        except socket.gaierror as error:
+            return int(error.errno or 0)
 
 
 def _content(path: str) -> bytes:
