@@ -107,7 +107,7 @@ def on_twisted(reactor: Any) -> Answer:
             with listener.dup() as duplicate:
                 port = reactor.adoptStreamPort(duplicate.fileno(), listener.family, factory_of(TwistedEcho))
             client = connected(listener.getsockname())
-            served.append(await beside_reactor(lambda client=client: is_served(client)))  # type: ignore[misc]
+            served.append(await beside_reactor(lambda client=client: is_served(client)))  # type: ignore[misc]  # mypy infers no such lambda
             await port.stopListening()
         return verdict(served)
 

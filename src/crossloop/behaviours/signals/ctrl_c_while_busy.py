@@ -22,15 +22,20 @@ ABOUT = Behaviour(
 )
 
 
+def press_and_compute() -> None:
+    """Compute for a while, and have the signal come meanwhile."""
+    until_s = time.monotonic() + 0.4
+    threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
+    while time.monotonic() < until_s:
+        pass
+
+
 def on_loop(loop: PlainLoop) -> Answer:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     computed = list[str]()
 
     def compute() -> None:
-        until_s = time.monotonic() + 0.4
-        threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
-        while time.monotonic() < until_s:
-            pass
+        press_and_compute()
         computed.append("to the end")
 
     loop.after(0.0, compute)
@@ -48,10 +53,7 @@ def on_trio() -> Answer:
     computed = list[str]()
 
     async def compute() -> None:
-        until_s = time.monotonic() + 0.4
-        threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
-        while time.monotonic() < until_s:
-            pass
+        press_and_compute()
         computed.append("to the end")
 
     try:
@@ -67,10 +69,7 @@ def on_twisted(reactor: Any) -> Answer:
     computed = list[str]()
 
     def compute() -> None:
-        until_s = time.monotonic() + 0.4
-        threading.Timer(0.05, to_the_process, (signal.SIGINT,)).start()
-        while time.monotonic() < until_s:
-            pass
+        press_and_compute()
         computed.append("to the end")
 
     reactor.callLater(0, compute)

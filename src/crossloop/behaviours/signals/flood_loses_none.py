@@ -45,7 +45,7 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
     heard = list[str]()
-    loop = io_loop.asyncio_loop  # type: ignore[attr-defined]
+    loop = io_loop.asyncio_loop  # type: ignore[attr-defined]  # every IOLoop has one
     loop.add_signal_handler(USER_1, lambda: None)
     loop.add_signal_handler(USER_2, heard.append, "the rare one")
     io_loop.add_callback(send_all)

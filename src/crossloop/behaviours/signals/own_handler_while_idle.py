@@ -29,7 +29,7 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
     sent = Sent(USER_1)
-    io_loop.asyncio_loop.add_signal_handler(USER_1, sent.arrived)  # type: ignore[attr-defined]
+    io_loop.asyncio_loop.add_signal_handler(USER_1, sent.arrived)  # type: ignore[attr-defined]  # every IOLoop has one
     return sent.while_idle(io_loop.start, partial(io_loop.add_callback, io_loop.stop))
 
 

@@ -40,7 +40,7 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
-    return on_asyncio(lambda: io_loop.asyncio_loop)  # type: ignore[attr-defined]
+    return on_asyncio(lambda: io_loop.asyncio_loop)  # type: ignore[attr-defined]  # every IOLoop has one
 
 
 def on_gevent() -> Answer:

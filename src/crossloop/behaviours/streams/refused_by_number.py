@@ -48,7 +48,7 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         errors = dict[str, BaseException | None]()
         for place, host, port in refusing():
             try:
-                await asyncio.get_running_loop().create_connection(Recorder, host, port)  # type: ignore[arg-type]
+                await asyncio.get_running_loop().create_connection(Recorder, host, port)  # type: ignore[arg-type]  # no host
             except OSError as error:
                 errors[place] = error
         return verdict(errors)
@@ -64,7 +64,7 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
         errors = dict[str, BaseException | None]()
         for place, host, port in refusing():
             try:
-                await TCPClient().connect(host, port)  # type: ignore[arg-type]
+                await TCPClient().connect(host, port)  # type: ignore[arg-type]  # no host
             except StreamClosedError as error:
                 errors[place] = error.real_error
         return verdict(errors)

@@ -1,6 +1,7 @@
 """A peer may be gone before the program hears of it. Then it still calls its transport, through no fault of its own."""
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crossloop.behaviours.behaviour import Answer, Behaviour, answered
@@ -22,6 +23,18 @@ ABOUT = Behaviour(
 )
 
 
+def called(calls: Mapping[str, Callable[[], object]]) -> Answer:
+    """Make each of *calls*, by the name of its method."""
+    raised = dict[str, Exception]()
+    for name, call in calls.items():
+        try:
+            call()
+        except Exception as error:
+            raised[name] = error
+    how = ", ".join(f"{name} raises {type(error).__name__}" for name, error in raised.items())
+    return answered(not raised, how, "; ".join(map(str, raised.values())))
+
+
 def on_asyncio(new_loop: NewLoop) -> Answer:
     logging.getLogger("asyncio").disabled = True  # it may grumble
 
@@ -41,14 +54,7 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
             "close": transport.close,
             "abort": transport.abort,
         }
-        raised = dict[str, Exception]()
-        for name, call in calls.items():
-            try:
-                call()
-            except Exception as error:
-                raised[name] = error
-        how = ", ".join(f"{name} raises {type(error).__name__}" for name, error in raised.items())
-        return answered(not raised, how, "; ".join(map(str, raised.values())))
+        return called(calls)
 
     return run(new_loop, main)
 
@@ -69,13 +75,6 @@ def on_twisted(reactor: Any) -> Answer:
             "loseConnection": transport.loseConnection,
             "abortConnection": transport.abortConnection,
         }
-        raised = dict[str, Exception]()
-        for name, call in calls.items():
-            try:
-                call()
-            except Exception as error:
-                raised[name] = error
-        how = ", ".join(f"{name} raises {type(error).__name__}" for name, error in raised.items())
-        return answered(not raised, how, "; ".join(map(str, raised.values())))
+        return called(calls)
 
     return react(reactor, main)
