@@ -56,12 +56,12 @@ class Measuring:
         """Each slice as it is taken. Raises ChildError when the stage as such cannot be run.
 
         After *deadline* (time.monotonic) no round is begun, but for the first of a generation, and with *keeps_plan*
-        all that were planned. With *is_precise*
-        further generations of what is not precise follow, as long as the time until then holds one.
+        all that were planned. With *is_precise* further generations of what is not precise follow, as long as the time
+        until then holds one.
         """
         generations = self._stage.pace.generations
+        last = math.inf if keeps_plan else deadline
         for generation in range(generations):
-            last = math.inf if keeps_plan else deadline
             yield from self._generation(generation, self._stage.comparisons, last)
         if is_precise is None or not self._stage.narrows:
             return
