@@ -26,6 +26,8 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="Accept storm",
     question="What does a connection cost that is made, used once and closed?",
+    group="connections",
+    place=10,
     unit="connection",
     sets=(
         ("smoke", {"connections": 10}),

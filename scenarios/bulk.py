@@ -41,6 +41,8 @@ ABOUT = ScenarioAbout(
     drive="exchange",
     title="Bulk transfer",
     question="What does a megabyte cost, down or up, and what does a slow reader do to the server's memory?",
+    group="messages",
+    place=40,
     unit="exchange",
     sets=(
         ("smoke", {"direction": "down", "connections": 4}),

@@ -30,6 +30,8 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="C10K",
     question="What do ten thousand connections cost when few of them are active, and how far does each way get?",
+    group="connections",
+    place=30,
     unit="request",
     sets=(
         ("smoke", {"connections": 100, "rate": 1000, "size": 64}),

@@ -34,6 +34,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Call soon",
     question="What does it cost to have the loop call a function in its next turn, with and without an argument?",
+    group="loop",
+    place=10,
     unit="callback",
     sets=(
         ("smoke", {"callbacks": 1000, "arguments": 0}),

@@ -33,6 +33,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Call soon, thread-safe",
     question="What does the thread-safe way to the loop cost where no other thread is in the way?",
+    group="loop",
+    place=20,
     unit="callback",
     sets=(
         ("smoke", {"at_a_time": 100}),

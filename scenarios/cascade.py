@@ -35,6 +35,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Cascade of callbacks",
     question="What does a turn of the loop cost whose only work is a callback that schedules the next?",
+    group="loop",
+    place=40,
     unit="callback",
     sets=(
         ("smoke", {"chains": 1}),

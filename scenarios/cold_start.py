@@ -42,6 +42,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Cold start",
     question="What does it take from starting the interpreter to the first answer of a server?",
+    group="system",
+    place=10,
     unit="start",
     sets=(
         ("smoke", {"bytecode": "cached"}),

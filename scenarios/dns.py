@@ -47,6 +47,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Name resolution",
     question="What does it cost to resolve a name, one after the other and with 100 in flight?",
+    group="clients",
+    place=20,
     unit="name",
     sets=(
         ("smoke", {"names": 300, "in_flight": 100, "kind": "plain"}),

@@ -35,6 +35,7 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="Fairness",
     question="How long do polite connections wait beside greedy ones, and does each get its share?",
+    group="messages",
     unit="message",
     sets=(
         ("smoke", {"greedy": 10, "connections": 20}),

@@ -24,6 +24,7 @@ ABOUT = ScenarioAbout(
     drive="push",
     title="Fan-out",
     question="What does it cost to send one message to 10, 100 or 1,000 connections?",
+    group="messages",
     unit="delivery",
     sets=(
         ("smoke", {"connections": 100}),

@@ -35,6 +35,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Reading files",
     question="What does it cost to read a small file without stopping the loop?",
+    group="system",
     unit="file",
     sets=(
         ("smoke", {"size": 4096, "at_a_time": 1}),

@@ -30,6 +30,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Numeric host",
     question="What does it cost to look up a host that is an address already?",
+    group="clients",
     unit="lookup",
     sets=(
         ("smoke", {"family": "ipv4"}),

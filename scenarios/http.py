@@ -55,6 +55,8 @@ ABOUT = ScenarioAbout(
     drive="exchange",
     title="HTTP",
     question="What does a GET over a kept connection cost, with a small body, a larger one, and one in two chunks?",
+    group="messages",
+    place=20,
     unit="request",
     sets=(
         ("smoke", {"resource": "plaintext", "connections": 10}),

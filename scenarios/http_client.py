@@ -36,6 +36,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="HTTP client",
     question="What does a GET cost the client that asks, one at a time and with 10 in flight?",
+    group="clients",
+    place=10,
     unit="request",
     sets=(
         ("smoke", {"requests": 100, "in_flight": 10, "page": "plaintext"}),

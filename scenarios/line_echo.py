@@ -24,6 +24,7 @@ ABOUT = ScenarioAbout(
     drive="exchange",
     title="Line echo",
     question="What does a line of text cost that is cut from the stream, one at a time and sixteen in flight?",
+    group="messages",
     unit="line",
     sets=(
         ("smoke", {"in_flight": 16, "connections": 10}),

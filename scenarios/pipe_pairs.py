@@ -44,6 +44,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Ring of socket pairs",
     question="What does one readiness event cost, and does that depend on how many descriptors are idle?",
+    group="loop",
     unit="event",
     sets=(
         ("smoke", {"pairs": 100, "active": 100, "writes": 2000, "timeouts": False}),

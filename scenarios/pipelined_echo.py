@@ -24,6 +24,7 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="Pipelined echo",
     question="What does a message cost when 1, 8 or 64 are under way on a connection?",
+    group="messages",
     unit="message",
     sets=(
         ("smoke", {"in_flight": 64, "connections": 10}),

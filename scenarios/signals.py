@@ -44,6 +44,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Signals",
     question="What does a signal cost until it reaches the program, and how soon does it?",
+    group="system",
     unit="signal",
     sets=(
         ("smoke", {"sender": "callback"}),

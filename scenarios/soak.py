@@ -27,6 +27,7 @@ ABOUT = ScenarioAbout(
     drive="connect",
     title="Soak",
     question="What is left in the server of thousands of connections that came and went?",
+    group="connections",
     unit="connection",
     sets=(
         ("smoke", {"connections": 10}),

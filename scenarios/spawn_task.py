@@ -23,6 +23,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Spawning tasks",
     question="What does it cost to start a task that has next to nothing to do, and to see its end?",
+    group="loop",
     unit="task",
     sets=(
         ("smoke", {"tasks": 100}),

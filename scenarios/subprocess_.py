@@ -34,6 +34,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Child processes",
     question="What does it cost to start a child process and to hear of its end?",
+    group="system",
+    place=20,
     unit="child",
     sets=(
         ("smoke", {"at_a_time": 1}),

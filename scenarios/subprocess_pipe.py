@@ -34,6 +34,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Output of a child",
     question="What does a mebibyte cost that a child writes into a pipe and the program reads?",
+    group="system",
+    place=30,
     unit="mebibyte",
     sets=(
         ("smoke", {"mebibytes": 16}),

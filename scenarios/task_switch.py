@@ -45,6 +45,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Task switches",
     question="What does it cost to hand a message from one task to the next?",
+    group="loop",
     unit="hop",
     sets=(
         ("smoke", {"tasks": 10, "messages": 1}),

@@ -20,6 +20,8 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="TCP echo",
     question="What does a request and its answer cost over TCP, and how does that change with size and load?",
+    group="messages",
+    place=10,
     unit="message",
     sets=(
         ("smoke", {"size": 1024, "connections": 10}),

@@ -47,6 +47,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Timers",
     question="What does a timer cost that is cancelled, or that fires, and how late does it fire?",
+    group="loop",
     unit="timer",
     sets=(
         ("smoke", {"timers": 2000, "mode": "create-cancel"}),

@@ -26,6 +26,8 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="TLS echo",
     question="What does a message cost over TLS, on connections that stand?",
+    group="messages",
+    place=30,
     unit="message",
     sets=(
         ("smoke", {"size": 1024, "connections": 10}),

@@ -28,6 +28,8 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="TLS handshakes",
     question="What does a new connection over TLS cost, with a full handshake and with a resumed session?",
+    group="connections",
+    place=20,
     unit="connection",
     sets=(
         ("smoke", {"connections": 4, "resumed": False}),

@@ -27,6 +27,8 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="UDP echo",
     question="What does a datagram and its answer cost, and how many are lost?",
+    group="messages",
+    place=30,
     unit="datagram",
     sets=(
         ("smoke", {"size": 64, "connections": 10}),

@@ -22,6 +22,8 @@ ABOUT = ScenarioAbout(
     serves="echo",
     title="Unix socket echo",
     question="What does a request and its answer cost over a unix socket, where TCP takes no part?",
+    group="messages",
+    place=30,
     unit="message",
     sets=(
         ("smoke", {"size": 1024, "connections": 10}),

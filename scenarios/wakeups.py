@@ -42,6 +42,7 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Wake-ups from other threads",
     question="What does it cost to wake the loop from another thread, and how soon does it answer?",
+    group="loop",
     unit="wake-up",
     sets=(
         ("smoke", {"threads": 1, "mode": "throughput"}),

@@ -27,6 +27,8 @@ ABOUT = ScenarioAbout(
     drive="work",
     title="Giving way",
     question="What does it cost a task to let the others go on, alone and among a hundred?",
+    group="loop",
+    place=30,
     unit="turn",
     sets=(
         ("smoke", {"tasks": 1}),

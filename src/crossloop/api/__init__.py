@@ -3,7 +3,7 @@
 Standard library only, and nothing of the supervisor: this half runs inside the measured process.
 """
 
-from crossloop.api.about import AdapterAbout, Drive, ScenarioAbout, Transport
+from crossloop.api.about import AdapterAbout, Drive, Group, ScenarioAbout, Transport
 from crossloop.api.errors import CheckFailedError, UnsupportedError
 from crossloop.api.exchange import Content, Exchange, Framing, Stamp, echo, fixed_filler
 from crossloop.api.facts import (
@@ -63,6 +63,7 @@ __all__ = [
     "Facts",
     "FileReads",
     "Framing",
+    "Group",
     "HttpClient",
     "HttpFacts",
     "HttpServer",

@@ -76,6 +76,11 @@ Transport: TypeAlias = Literal["tcp", "unix", "tls", "udp"]
 """What the load and the server speak through."""
 
 
+Group: TypeAlias = Literal["messages", "connections", "clients", "loop", "system"]
+"""What a scenario asks about. `messages`: traffic on connections that stay; `connections`: making and holding them;
+`clients`: asking other servers; `loop`: the loop's own work; `system`: processes, files, signals, starting."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScenarioAbout:
     """What a scenario measures; the id is the file's name (`tcp_echo.py` is `tcp-echo`)."""
@@ -89,6 +94,10 @@ class ScenarioAbout:
     title: str
     question: str
     """The question that its table answers, as a reader would ask it."""
+    group: Group | None = None
+    """The table of a report that it stands in; None: `loop` of those that drive themselves, else `messages`."""
+    place: int = 50
+    """Where it stands among its group: the lowest first, then by id."""
     unit: str
     """What one operation is: `message`, `event`, `timer`, `wake-up`, `name`."""
     sets: Sequence[tuple[str, Mapping[str, object]]]

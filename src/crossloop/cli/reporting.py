@@ -66,7 +66,14 @@ def scenario_texts(suite: Suite) -> dict[str, ScenarioTexts]:
     """What reports say about the scenarios of a suite."""
     return {
         id_: ScenarioTexts(
-            about.title, about.question, about.unit, about.ladder, about.drive, about.transport
+            about.title,
+            about.question,
+            about.unit,
+            about.ladder,
+            about.drive,
+            about.transport,
+            about.group,
+            about.place,
         )
         for id_, entry in suite.scenarios.items()
         if (about := entry.about)

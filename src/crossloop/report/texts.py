@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crossloop.api import Drive, Transport
+from crossloop.api import Drive, Group, Transport
 
 _DRIVES: Mapping[Drive, str] = {
     "work": "The measured process drives itself.",
@@ -25,6 +25,14 @@ class ScenarioTexts:
     """The parameter that its sets climb (`ScenarioAbout.ladder`)."""
     drive: Drive | None = None
     transport: Transport = "tcp"
+    declared_group: Group | None = None
+    place: int = 50
+    """Where it stands among its group (`ScenarioAbout.place`)."""
+
+    @property
+    def group(self) -> Group:
+        """The table that it stands in."""
+        return self.declared_group or ("loop" if self.drive == "work" else "messages")
 
     @property
     def driven(self) -> str:
