@@ -10,6 +10,7 @@ from crossloop import statistics
 from crossloop.bench.ladder import judged, latencies
 from crossloop.bench.stages import Comparison, Row, cost, row_of, row_seed, speed, values_of
 from crossloop.journal import (
+    BASELINE,
     MAIN_PHASES,
     SPLIT_TICKS,
     TICK_NS,
@@ -91,7 +92,9 @@ def cells_of(
         else:
             own_seed = row_seed(seed, str(row))
             figures = _figures(main[row], rates.get(row, {}), standing, own_seed)
-            figures = msgspec.structs.replace(figures, modes=_modes(row, main, own_seed))
+            figures = msgspec.structs.replace(
+                figures, modes=_modes(row, main, own_seed), to_baseline=_to_baseline(row, costs, own_seed)
+            )
             if phase_of(main[row][0].phase) is PlainPhase.LOAD:
                 figures = _with_ladder(
                     figures, main[row], connecting.get(row, ()), objective_p99_ms, own_seed
@@ -225,6 +228,16 @@ def _connecting(slices: Sequence[SliceRecord], seed: int) -> Connecting:
         ),
         kernel_bytes_per_connection=median(kernel) if kernel else None,
     )
+
+
+def _to_baseline(row: Row, costs: Mapping[Row, statistics.Slices], seed: int) -> dict[str, Estimate]:
+    """The paired ratio of *row* to each row of the baseline that it shares a round with, by that row's style."""
+    turns = {value[:2] for value in costs[row]}
+    return {
+        base.style: statistics.paired_ratio(costs[row], costs[base], row_seed(seed, "to", base.style))
+        for base in costs
+        if base.adapter == BASELINE and base != row and turns & {value[:2] for value in costs[base]}
+    }
 
 
 def _answered(slices: Sequence[SliceRecord]) -> bool:

@@ -5,6 +5,8 @@ there are). What stands before the `@` names the adapter in the suite, what foll
 """
 
 MARK = "@"
+BASELINE = "asyncio"
+"""Adapter that every row is held against beside the leanest: what a program on the standard library has."""
 
 
 def adapter_of(name: str) -> str:

@@ -256,6 +256,9 @@ class Figures(Struct, frozen=True, gc=False):
     of_native: Estimate | None = None
     """Operations a second ÷ those of the first native reference (an echo in C) in the same rounds: what the row
     takes of the load's reach. None where none was measured beside it."""
+    to_baseline: dict[Style, Estimate] = {}
+    """Style of the baseline (`BASELINE`) → CPU per operation ÷ that of the baseline's row of this style: median of
+    paired ratios. Without the row itself; empty where the baseline has no figure here, and in older journals."""
 
 
 class Machine(Struct, frozen=True, gc=False):
