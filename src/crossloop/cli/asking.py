@@ -21,7 +21,7 @@ from crossloop.journal import AdapterRecord, BehaviourRecord
 from crossloop.supervise.family import kill_all
 from crossloop.supervise.probe import Probed, probe
 
-AT_A_TIME = 4
+AT_A_TIME = 6
 """Questions that are asked at a time, over all adapters: most of them wait more than they compute."""
 
 
