@@ -1,6 +1,5 @@
 """README.md says what is so: its excerpt, its lists of adapters and scenarios, its example, its links."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from docs.update_excerpt import (
     shown_in,
     with_excerpt,
 )
-from tests.documents import ROOT, write_examples
+from tests.documents import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 SUITE = load_suite()
@@ -102,9 +101,9 @@ def test_a_report_with_other_words_is_refused(old: str, new: str, message: str |
 # Adapters and scenarios
 
 
-def table_below(heading: str) -> dict[str, list[str]]:
-    """First column without its backquotes → the other columns, of the first table below *heading*."""
-    lines = README.split(f"\n{heading}\n", 1)[1].splitlines()
+def table_of_commands() -> dict[str, list[str]]:
+    """First column without its backquotes → the other columns, of the first table of docs/commands.md."""
+    lines = (ROOT / "docs/commands.md").read_text("utf-8").splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith("|"))
     rows: dict[str, list[str]] = {}
     for line in lines[start + 2 :]:
@@ -127,21 +126,7 @@ def test_the_lists_name_each_once_and_nothing_else(heading: str, known: Mapping[
     assert sorted(named) == sorted(known)
 
 
-# The example and the commands
-
-
-def test_the_example_adapter_is_found_and_measured(tmp_path: Path) -> None:
-    assert write_examples("README.md", tmp_path) == ["adapters/asyncio_eager.py"]
-    command = [
-        sys.executable, "-m", "crossloop", "--suite", str(tmp_path), "bench", "--profile", "smoke",
-        "--adapters", "asyncio-eager", "--scenarios", "tcp-echo", "--no-evidence", "--out", str(tmp_path / "out"),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    lines = map(json.loads, (tmp_path / "out" / "run.jsonl").read_text("utf-8").splitlines())
-    outcomes = {one["outcome"] for one in lines if one["kind"] == "cell"}
-    assert (done.returncode, outcomes) == (
-        (0, {"measured"}) if sys.version_info >= (3, 12) else (3, {"unsupported"})
-    ), done.stderr
+# The commands
 
 
 def test_the_table_of_commands_is_that_of_the_command_line() -> None:
@@ -153,7 +138,7 @@ def test_the_table_of_commands_is_that_of_the_command_line() -> None:
         check=True,
     )
     commands = re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE)
-    assert {name.split()[1] for name in table_below("## Commands")} == set(commands)
+    assert {name.split()[1] for name in table_of_commands()} == set(commands)
 
 
 # Links
