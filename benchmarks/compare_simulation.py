@@ -107,7 +107,7 @@ def judged_pair(
 
 
 def main() -> None:
-    """Print the tables of docs/method.md."""
+    """Print the tables of docs/compare.md."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

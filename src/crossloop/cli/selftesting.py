@@ -45,7 +45,7 @@ SCENARIO = "tcp-echo"
 PARAMETERS = {"size": 1024, "connections": 50}
 GENERATIONS = 5
 SLICE_MS, RUN_IN_MS = 20.0, 6.0
-"""Short, since the time goes further in many pairs than in long ones: docs/method.md has the figures."""
+"""Short, since the time goes further in many pairs than in long ones: docs/diary.md has the figures."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ RowKey: TypeAlias = tuple[str, str]
 """(adapter, style)."""
 PROCESS_DEVIATION = 0.02
 """Standard deviation of what a process gets for life, where a single one a run leaves it unseen: about as large as
-the largest of the bindings here (docs/method.md)."""
+the largest of the bindings here (docs/compare.md)."""
 DRIFT_DEVIATION = 0.125
 """Standard deviation of the ratio of one row's figures in two runs where nothing changed: they lay up to 25 % apart
 (docs/method.md)."""

@@ -20,7 +20,7 @@ from crossloop.journal import LOAD_ENGINE, CellRecord, SetKey, row_key, row_labe
 
 DEFAULT_THRESHOLD = 0.03
 DEFAULT_FLOOR = 0.02
-"""Of a run without an A/A control: identical servers on a shared machine lay up to 2 % apart (docs/method.md)."""
+"""Of a run without an A/A control: identical servers on a shared machine lay up to 2 % apart (docs/compare.md)."""
 MOST_CHANCE = 0.05
 """A probability above this is chance."""
 

@@ -15,7 +15,7 @@ The interval is the percentile interval, from the 2.5 % to the 97.5 % quantile o
 Sources: B. Efron and R. Tibshirani, *An Introduction to the Bootstrap* (1993), chapters 8 and 13;
 A. Davison and D. Hinkley, *Bootstrap Methods and their Application* (1997), §3.8 (hierarchical data);
 T. Kalibera and R. Jones, *Rigorous Benchmarking in Reasonable Time* (ISMM 2013), for the levels of
-repetition. `docs/method.md` derives the formulas and tables the coverage that the tests measure.
+repetition. `docs/method.md` has the formulas and the table of coverage that the tests measure.
 
 Degenerate data. One generation: rounds alone are resampled; the interval then says nothing about
 other processes, and `Estimate.generations` is 1. One slice: `low == value == high`; no width is
@@ -41,7 +41,7 @@ median with probability 2 · 2⁻ⁿ, which is 3.1 % at n = 6 and 6.3 % at n = 5
 
 GENERATIONS_TO_STOP = 5
 """Fewest generations after which a narrow interval may end a comparison. Who stops when an interval is narrow stops
-too often on one that is narrow by luck, and three generations are often alike by luck: docs/method.md tables what
+too often on one that is narrow by luck, and three generations are often alike by luck: docs/diary.md tables what
 that costs, and that with five the intervals are as good as those of three generations whose number was fixed."""
 
 _QUANTILES = (0.025, 0.975)

@@ -14,7 +14,7 @@ Fewer slices than `LEAST` are not judged.
 generation for the age). It counts when the labels follow it nearly everywhere (`STRONG`), and 95 % of permutations do
 so less. Several may count at once: what a process was given for life also shows in how often it sleeps.
 
-Source: J. A. Hartigan, P. M. Hartigan, *The Dip Test of Unimodality* (Annals of Statistics 13, 1985). docs/method.md
+Source: J. A. Hartigan, P. M. Hartigan, *The Dip Test of Unimodality* (Annals of Statistics 13, 1985). docs/diary.md
 tables how often the decision is wrong, and how often it finds what is there; the tests simulate both again.
 """
 

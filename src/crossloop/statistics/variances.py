@@ -25,7 +25,7 @@ _FEWEST = 3
 
 MOST_FREEDOM = 20.0
 """A hundred cells would give a variance hundreds of degrees of freedom, were noise normal. Noise of a shared machine
-has outliers; with more than twenty, simulated equal runs (docs/method.md) were called different too often."""
+has outliers; with more than twenty, simulated equal runs (docs/compare.md) were called different too often."""
 
 
 class Variance(NamedTuple):
