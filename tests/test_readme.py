@@ -1,11 +1,10 @@
-"""README.md says what is so: its excerpt, its lists of adapters and scenarios, its example, its links."""
+"""README.md and docs/commands.md say what is so: the excerpt, the lists of adapters and scenarios, the commands."""
 
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -21,9 +20,6 @@ from tests.documents import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 SUITE = load_suite()
-PAGES = sorted(
-    path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
-)
 LIMIT_S = 120.0
 
 
@@ -139,26 +135,3 @@ def test_the_table_of_commands_is_that_of_the_command_line() -> None:
     )
     commands = re.findall(r"^  (\w+)  ", done.stdout.split("Commands:")[1], re.MULTILINE)
     assert {name.split()[1] for name in table_of_commands()} == set(commands)
-
-
-# Links
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_within_the_repository_lead_somewhere(page: str) -> None:
-    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
-    broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if "://" in target:
-            continue
-        path, _hash, anchor = target.partition("#")
-        file = (ROOT / page).parent / path if path else ROOT / page
-        if not file.exists() or (anchor and anchor not in anchors(file)):
-            broken.append(target)
-    assert not broken
-
-
-def anchors(page: Path) -> set[str]:
-    """Anchors of the headings of *page* as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
