@@ -115,10 +115,10 @@ class Adapter(MemoryBioTls):
     """`aio_read`, `aio_write` and `aio_suspend` of glibc."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "PushServer": "requests of one descriptor are worked off one after another: a write waits for the read to end",
+        "PushServer": "requests on one descriptor run one after another: a write waits until the read ends",
         "Datagrams": "aio_read does not say who sent a datagram",
-        "Readiness": "a request is to read or to write, and completes when that is done",
-        "Tasks": "the model has requests and completions, and nothing that suspends",
+        "Readiness": "a request reads or writes, and then completes; none reports readiness",
+        "Tasks": "the model has requests and completions; nothing suspends sequential code",
     }
 
     def __init__(self) -> None:

@@ -115,9 +115,9 @@ class Adapter(
         "NameResolution": ("getaddrinfo-threads",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
-        "Readiness": "curio calls nobody back: a coroutine asks its kernel to be woken once, within Kernel.run alone",
+        "Readiness": "curio has no callbacks: a coroutine asks its kernel to wake it once, inside Kernel.run only",
         "Callbacks": "curio has tasks and no callbacks",
-        "Signals": "curio's kernel knows nothing of signals; Python's handlers run in the middle of whatever runs",
+        "Signals": "curio's kernel does not handle signals; Python runs handlers in the middle of any code",
     }
 
     def __init__(self) -> None:

@@ -112,7 +112,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
 
     lacks: ClassVar[Mapping[str, str]] = {
         "Readiness": 'a completion port has no answer to "is it readable?"',
-        "Tasks": "the model has operations and completions, and nothing that suspends",
+        "Tasks": "the model has operations and completions; nothing suspends sequential code",
     }
 
     def __init__(self) -> None:

@@ -141,8 +141,8 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
     """One ring, one dict from request to handler. Made and used in one thread."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "Callbacks": "the model has requests and completions; what is to be done next, a program does",
-        "Tasks": "the model has requests and completions, and nothing that suspends",
+        "Callbacks": "the model has requests and completions, and no queue of calls",
+        "Tasks": "the model has requests and completions; nothing suspends sequential code",
     }
 
     def __init__(self) -> None:

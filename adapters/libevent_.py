@@ -140,7 +140,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProc
     lacks: ClassVar[Mapping[str, str]] = {
         "Tasks": "libevent calls back; nothing in it suspends sequential code",
         "FileReads": "libevent waits for readiness, and a file is always ready",
-        "AddressLookups": "libevent's lookups (evdns) are a library beside the core, which is all that is bound here",
+        "AddressLookups": "libevent's lookups (evdns) are outside the core library, and only the core is bound here",
     }
 
     def __init__(self) -> None:
@@ -316,7 +316,7 @@ def _rearm(timer: Event, delay_s: float, _callback: Callback) -> Event:
 def _hearing_of_children() -> Iterator[EventBase]:
     """A base of its own, in which SIGCHLD is the first signal: libevent has one base of a process that has them."""
     if sys.platform == "win32":
-        raise UnsupportedError("Windows tells no signal when a child ends, and libevent has nothing else")
+        raise UnsupportedError("Windows has no SIGCHLD, and libevent learns of children by it alone")
     with EventBase(precise_timers=False) as base:
         yield base
 

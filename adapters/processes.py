@@ -119,7 +119,7 @@ class Adapter(StreamServer, TlsServer):
     lacks: ClassVar[Mapping[str, str]] = {
         "PushServer": "a connection's process shares no memory with the others, so it cannot send on theirs",
         "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready",
-        "Tasks": "a task would be a process, which cannot change what its parent holds",
+        "Tasks": "a task would be a process, which cannot change its parent's memory",
         "Datagrams": "a process for each connection needs connections; datagrams have none",
     }
 

@@ -117,7 +117,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProc
 
     lacks: ClassVar[Mapping[str, str]] = {
         "Tasks": "libev calls back; nothing in it suspends sequential code",
-        "FileReads": "libev waits for readiness, and a file is always ready; its author's libeio is for files",
+        "FileReads": "libev waits for readiness, and a file is always ready; files are for libeio, by the same author",
         "AddressLookups": "libev has no lookups",
     }
 

@@ -56,7 +56,7 @@ class Adapter(ForeignLoop):
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {**ForeignLoop.styles, "Datagrams": ("protocol",)}
     lacks: ClassVar[Mapping[str, str]] = {
         "TlsServer": "create_server of rloop 0.5.0 raises NotImplementedError for `ssl`",
-        "Signals": "remove_signal_handler of rloop 0.5.0 raises AttributeError, so that a handler stays for ever",
+        "Signals": "remove_signal_handler of rloop 0.5.0 raises AttributeError, so a handler cannot be removed",
     }
 
     def __init__(self) -> None:

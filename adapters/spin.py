@@ -75,8 +75,8 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
     """Non-blocking sockets and a loop that asks."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "Readiness": "nothing asks whether a write would be taken, but poll, which is another model",
-        "Tasks": "sequential code would have to be suspended; this model has one loop that asks",
+        "Readiness": "only poll tells whether a write would succeed, and poll is another model",
+        "Tasks": "sequential code would have to be suspended; this model has one loop that tries each socket",
     }
 
     def facts(self) -> Facts:

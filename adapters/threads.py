@@ -139,7 +139,7 @@ class Adapter(
 
     lacks: ClassVar[Mapping[str, str]] = {
         "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready",
-        "Turns": "threads take no turns: the kernel and the interpreter's lock decide who goes on",
+        "Turns": "threads take no turns: the kernel and the interpreter's lock decide which thread runs",
         "Signals": "the kernel chooses the thread that a signal interrupts; Python runs its handler in the main one",
     }
 

@@ -49,7 +49,7 @@ class Adapter(TornadoLoop):
 
     lacks: ClassVar[Mapping[str, str]] = {
         **TornadoLoop.lacks,
-        "ChildProcesses": "tornado hears of children by SIGCHLD, for which uvloop lets nobody else have a handler",
+        "ChildProcesses": "tornado learns of children by SIGCHLD, and uvloop allows no other handler for SIGCHLD",
     }
 
     def __init__(self) -> None:

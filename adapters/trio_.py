@@ -123,8 +123,8 @@ class Adapter(
         "NameResolution": ("getaddrinfo-threads",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
-        "Readiness": "trio calls nobody back: wait_readable suspends the task that calls it, within trio.run alone",
-        "Callbacks": "trio has tasks and no callbacks; run_sync_soon is its way in for other threads",
+        "Readiness": "trio has no callbacks: wait_readable suspends the calling task, inside trio.run only",
+        "Callbacks": "trio has tasks and no callbacks; run_sync_soon is for other threads",
     }
 
     def __init__(self) -> None:

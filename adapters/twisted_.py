@@ -591,7 +591,7 @@ def _options_of(context: "ssl.SSLContext") -> Any:
     file = getattr(context, "certificate", "")
     if not file:
         raise UnsupportedError(
-            "Twisted's TLS is pyOpenSSL's, which takes no ssl.SSLContext, and the private key does not come out of one"
+            "Twisted's TLS is pyOpenSSL's: it takes no ssl.SSLContext, and a context does not give out its private key"
         )
     pem = Path(file).read_bytes()
     own = PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]  # as installReactor

@@ -70,14 +70,14 @@ class Adapter(ForeignLoop):
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {**ForeignLoop.styles, "StreamServer": ("sockets",)}
     lacks: ClassVar[Mapping[str, str]] = {
-        "TlsServer": "create_server of veloxloop 0.2.0 takes `ssl` and serves in the clear",
-        "PushServer": "create_server(sock=…) of veloxloop 0.2.0 accepts nothing from the listener that it is handed",
-        "HttpServer": "create_server(sock=…) of veloxloop 0.2.0 accepts nothing from the listener that it is handed",
-        "Datagrams": "create_datagram_endpoint of veloxloop 0.2.0 takes no notice of `sock`; it has no sock_recvfrom",
+        "TlsServer": "create_server of veloxloop 0.2.0 takes `ssl` and serves without encryption",
+        "PushServer": "create_server(sock=…) of veloxloop 0.2.0 accepts no connection from the given listener",
+        "HttpServer": "create_server(sock=…) of veloxloop 0.2.0 accepts no connection from the given listener",
+        "Datagrams": "create_datagram_endpoint of veloxloop 0.2.0 ignores `sock`; it has no sock_recvfrom",
         "Signals": "add_signal_handler of veloxloop 0.2.0 raises NotImplementedError",
         "ChildProcesses": "subprocess_exec of veloxloop 0.2.0 raises NotImplementedError",
-        "NameResolution": "run_in_executor of veloxloop 0.2.0 takes no notice of set_default_executor, so that nobody "
-        "can point the C library's resolver at another server",
+        "NameResolution": "run_in_executor of veloxloop 0.2.0 ignores set_default_executor, so the C library's "
+        "resolver cannot be pointed at another server",
     }
 
     def __init__(self) -> None:

@@ -112,7 +112,7 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
     """An adapter on the mechanism that *opened* makes for what is watched."""
 
     lacks: ClassVar[Mapping[str, str]] = {
-        "Callbacks": "the model has descriptors and times; what is to be done next, a program does",
+        "Callbacks": "the model has descriptors and timeouts, and no queue of calls",
         "Tasks": "the loop calls back; nothing in it suspends sequential code",
     }
 

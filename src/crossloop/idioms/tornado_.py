@@ -254,7 +254,7 @@ class TornadoLoop(AsyncioLoop):
 def _hearing_of_children() -> Iterator[None]:
     """With `Subprocess`'s handler of SIGCHLD, without which it hears of no end."""
     if sys.platform == "win32":
-        raise UnsupportedError("tornado.process needs fcntl and SIGCHLD, which Windows has not")
+        raise UnsupportedError("tornado.process needs fcntl and SIGCHLD, and Windows has neither")
     from tornado.process import Subprocess
 
     try:

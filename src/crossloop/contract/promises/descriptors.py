@@ -71,7 +71,7 @@ def peer_closes(loop: Readiness, ours: socket.socket, theirs: socket.socket) -> 
 @DESCRIPTORS.promise("readiness-pipe", "a pipe instead of a socket", "fd is an int")
 def pipes(loop: Readiness) -> None:
     if sys.platform == "win32":
-        raise UnsupportedError("Windows reports readiness of sockets alone; a pipe is none")
+        raise UnsupportedError("Windows reports readiness of sockets only, and not of pipes")
     reading, writing = os.pipe()
 
     def read() -> bytes:

@@ -20,7 +20,7 @@ _HEARD = "each arrival is heard, by the loop"
 def _number() -> int:
     """One that a program may use as it likes. Raises UnsupportedError where there is none: on Windows."""
     if sys.platform == "win32":
-        raise UnsupportedError("Windows has no signal that a process may send to itself and go on")
+        raise UnsupportedError("Windows has no signal that a process can send to itself and survive")
     return signal.SIGUSR1
 
 
