@@ -180,7 +180,7 @@ def test_the_mutant_works_without_a_mutation(monkeypatch: pytest.MonkeyPatch) ->
     ("mutation", "outcome", "reason"),
     [
         ("crashing", "crashed", SEGFAULT),
-        ("exiting", "crashed", "exited with status 7 though nobody asked it to"),
+        ("exiting", "crashed", "exited with status 7 without being told to"),
         ("hanging", "timed-out", "no answer within"),
         ("deaf", "timed-out", "serve_streams"),
         ("flooding", "over-limit", "wrote more than 8 MiB to its output"),

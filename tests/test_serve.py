@@ -412,7 +412,7 @@ def test_what_cannot_be_set_is_said(suite: Path, words: Sequence[str], said: str
     ("scenario", "words", "said"),
     [
         ("trial-tls", (), "--ca: expected the file that `crossloop serve` names as ca"),
-        ("trial-tcp", ("--ca", "ca.pem"), "--ca 'ca.pem': the server is spoken to over tcp"),
+        ("trial-tcp", ("--ca", "ca.pem"), "--ca 'ca.pem': the transport is tcp"),
         ("trial-tcp", ("--size", "2000"), "'size' is 2000, expected 16 to 1000"),
         ("timers", (), "scenario 'timers' drives itself, and has neither server nor load"),
     ],

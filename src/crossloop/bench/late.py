@@ -56,7 +56,7 @@ def _warning(comparison: Comparison, row: Row, late: Sequence[int], visits: int)
     return WarningRecord(
         NAME,
         f"{row} on {comparison.scenario.id}: in {len(late)} of {visits} run-ins nothing was answered for "
-        f"{median(late) / 1e6:.0f} ms (median). It stops now and then, in time that is not measured: no figure of it "
-        "shows this.",
+        f"{median(late) / 1e6:.0f} ms (median). The server stops now and then in time that is not measured, so none of "
+        "its figures shows it.",
         f"`crossloop check --adapters {adapter_of(row.adapter)}` looks for stalls.",
     )

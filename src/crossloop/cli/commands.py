@@ -225,19 +225,19 @@ def doctor(as_json: bool) -> int:
     default=2048,
     show_default=True,
     metavar="MIB",
-    help="A worker that holds more is ended.",
+    help="A worker that uses more is ended.",
 )
 @click.option(
     "--objective",
     type=_Finite(0, 60_000, min_open=True),
     metavar="MS",
-    help="p99 that ends a climb on a ladder (c10k); default: what the scenario says.",
+    help="p99 that ends a climb on a ladder (c10k); default: the scenario's.",
 )
 @click.option(
     "--references/--no-references",
     default=True,
     show_default=True,
-    help="Measure the native echo servers in C as well, whatever --adapters says.",
+    help="Measure the native echo servers in C as well, for any --adapters.",
 )
 @_ENGINE
 @click.option(
@@ -250,7 +250,7 @@ def doctor(as_json: bool) -> int:
     "--precision",
     type=_Finite(0, 100, min_open=True),
     metavar="PERCENT",
-    help="Rounds end when each ratio to the leanest is known within ± so much. Default: the profile's.",
+    help="Rounds end when each ratio to the leanest has an interval of ± this. Default: the profile's.",
 )
 @click.option(
     "--evidence/--no-evidence",
@@ -271,7 +271,7 @@ def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option(
     "--adapters",
     metavar="ID",
-    help="The one that is slowed; default: the first of epoll, kqueue and asyncio that this platform has.",
+    help="The adapter to slow; default: the first of epoll, kqueue and asyncio that this platform has.",
 )
 @click.option(
     "--seconds",
@@ -285,7 +285,7 @@ def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
 @_SEED
 @click.pass_obj
 def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
-    """Slow an adapter by known amounts and count how often that is found, and how often nothing is."""
+    """Slow an adapter by known amounts, and count how often each difference is found."""
     from crossloop.cli import selftesting
 
     return selftesting.run(suites, selftesting.Request(**options))
@@ -312,9 +312,9 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option(
     "--first-styles",
     is_flag=True,
-    help="The contract of the first style of each level alone, which takes half the time.",
+    help="The contract of the first style of each level only, in half the time.",
 )
-@click.option("--behaviours", metavar="A,B", help="These behaviours alone, by id or prefix; no contract.")
+@click.option("--behaviours", metavar="A,B", help="Only these behaviours, by id or prefix; no contract.")
 @click.pass_obj
 def check(suites: tuple[Path, ...], /, **options: Any) -> int:
     """The contract: does each adapter keep it? Then the behaviours: what does each library do?"""
@@ -344,11 +344,11 @@ def dropin(suites: tuple[Path, ...], /, **options: Any) -> int:
     "--since",
     type=click.Path(path_type=Path, exists=True),
     metavar="DIR",
-    help="An earlier run: what the libraries do otherwise since then comes first.",
+    help="An earlier run: show first what changed in the libraries since.",
 )
 @click.pass_obj
 def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None, since: Path | None) -> int:
-    """Render again; several runs become one matrix, what differs first."""
+    """Render a run again; several runs become one matrix, with differences first."""
     from crossloop.cli import reporting
 
     return reporting.run(suites, folders, out, since)
@@ -364,13 +364,13 @@ def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None
     default=3.0,
     show_default=True,
     metavar="PERCENT",
-    help="What is within it is a tie; never below the noise floor of either run.",
+    help="A difference within it is a tie; never below the noise floor of either run.",
 )
 @_out("Folder for compare.md and compare.json; default: print only.")
 @click.option(
     "--anchor", metavar="ROW", help="Runs: the row that is the reference, as uvloop or uvloop/streams."
 )
-@click.option("--anyway", is_flag=True, help="Runs: compare those of different machines all the same.")
+@click.option("--anyway", is_flag=True, help="Runs: compare even those of different machines.")
 @click.option(
     "--adapters",
     metavar="ID@A,ID@B",
@@ -439,7 +439,7 @@ def export(suites: tuple[Path, ...], format_name: str, source: Path, target: Pat
     default=5.0,
     show_default=True,
     metavar="MINUTES",
-    help="The most telling profile within it is taken.",
+    help="The largest profile that fits is taken.",
 )
 @_SEED
 @click.pass_obj
@@ -478,7 +478,7 @@ def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), help="As --set size=BYTES.")
 @_SET
 @click.option(
-    "--ca", default="", metavar="FILE", help="What the certificate of a TLS server is signed by (PEM)."
+    "--ca", default="", metavar="FILE", help="The authority that signed the TLS server's certificate (PEM)."
 )
 @click.option("--rate", type=_Finite(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
 @click.option("--duration", type=_Finite(0, 3600, min_open=True), default=5.0, show_default=True)

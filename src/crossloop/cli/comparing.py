@@ -60,7 +60,7 @@ def deliver(document: CompareDocument, out: Path | None) -> int:
     try:
         text = encoded(document)
     except JournalError as error:
-        raise StopError(f"what the runs come to cannot be said: {error}; measure them again") from error
+        raise StopError(f"the runs cannot be compared: {error}; measure them again") from error
     page = compare_page(document)
     click.echo(page, nl=False)
     if out is not None:
@@ -75,7 +75,8 @@ def deliver(document: CompareDocument, out: Path | None) -> int:
         return FALSE
     if not document.count("improvement") + document.count("tie"):
         raise StopError(
-            "no cell could be compared; the last column says why, `crossloop bench --profile quick` repeats enough",
+            "no cell could be compared; the last column says why; "
+            "`crossloop bench --profile quick` takes enough rounds",
             NOTHING_MEASURED,
         )
     return DONE

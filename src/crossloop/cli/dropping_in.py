@@ -95,7 +95,7 @@ def _wanted(word: str, suite: Suite, family: Mapping[str, AdapterEntry]) -> list
     if word in suite.adapters and word not in family:
         near = difflib.get_close_matches(word, family, n=1, cutoff=0.0)[0]
         raise StopError(
-            f"{word!r} is no loop with asyncio's API, which these tests are of; expected one as {near!r}, "
+            f"{word!r} is no loop with asyncio's API, which these tests need; expected one such as {near!r}, "
             f"of {', '.join(family)}, or module:factory"
         )
     return [

@@ -202,7 +202,7 @@ def warnings_of(
     if header.server_cpu is None:
         yield WarningRecord(
             "not-pinned",
-            "Server and load share the CPUs as the system likes: it has fewer than two, or cannot pin.",
+            "Server and load share the CPUs: the system has fewer than two, or cannot pin.",
             "Compare ratios within one table only; use two CPUs on a system that can pin for absolute figures.",
         )
     if header.machine.platform == "darwin" and header.machine.architecture == "arm64":
@@ -210,12 +210,12 @@ def warnings_of(
             "cores-differ",
             "macOS chooses between performance and efficiency cores for each process (by its QoS class, which is left "
             "as it was inherited): a server or load that ran on slow cores looks slow.",
-            "Compare ratios within one table only; run from a terminal in front, on mains, with nothing else to do.",
+            "Compare ratios within one table only; run in the foreground, on mains power, on an idle machine.",
         )
     if header.machine.virtual:
         yield WarningRecord(
             "virtual-machine",
-            f"The machine is virtual ({header.machine.virtual}): neighbours take CPU time when they like.",
+            f"The machine is virtual ({header.machine.virtual}): neighbours may take CPU time at any moment.",
             "Trust ratios (paired within a round) before absolute figures.",
         )
 

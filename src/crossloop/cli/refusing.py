@@ -48,7 +48,7 @@ def _refuse_link(journal: Path) -> None:
     """Raises `StopError`, and OSError where the folder may not even be looked into."""
     if journal.is_symlink():
         raise StopError(
-            f"{journal} is a symbolic link, and what it leads to is not written; remove it, or choose another --out"
+            f"{journal} is a symbolic link, which is never followed; remove it, or choose another --out"
         )
 
 

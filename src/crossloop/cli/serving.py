@@ -136,8 +136,8 @@ def _driven_from_outside(suite: Suite, scenario: str) -> ScenarioEntry:
     if chosen.about.drive == "work":
         outside = [id_ for id_, entry in suite.scenarios.items() if entry.about.drive != "work"]
         raise StopError(
-            f"scenario {chosen.id!r} drives itself, and has neither server nor load; `crossloop list` shows all, "
-            f"and those that have are {', '.join(outside)}"
+            f"scenario {chosen.id!r} drives itself, and has neither server nor load; `crossloop list` shows all; "
+            f"scenarios with both are {', '.join(outside)}"
         )
     return chosen
 
@@ -256,7 +256,7 @@ def _address(transport: Transport, text: str, ca: str) -> "Address":
         raise StopError(
             "--ca: expected the file that `crossloop serve` names as ca, for a server over tls"
             if not ca
-            else f"--ca {ca!r}: the server is spoken to over {transport}, which has no certificates; leave it out"
+            else f"--ca {ca!r}: the transport is {transport}, which has no certificates; leave out --ca"
         )
     if transport == "unix":
         return Address(transport=transport, path=text)

@@ -121,7 +121,7 @@ def noise() -> Diagnosis:
     if total:
         detail += f"; stolen {stolen:.1%} meanwhile, {since_boot:.1%} since boot"
     if share > 0.02 or stolen > 0.02:
-        return Diagnosis("warning", detail, "end what else runs; on a shared machine, more rounds")
+        return Diagnosis("warning", detail, "stop other programs; on a shared machine take more rounds")
     return Diagnosis("ok", detail)
 
 

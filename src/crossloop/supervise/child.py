@@ -211,7 +211,7 @@ class Child:
                 return Crashed(f"ended by {signal.Signals(-status).name}", self.tail())
         if status in EXCEPTIONS:
             return Crashed(f"ended by {EXCEPTIONS[status]} (0x{status:X})", self.tail())
-        return Crashed(f"exited with status {status} though nobody asked it to", self.tail())
+        return Crashed(f"exited with status {status} without being told to", self.tail())
 
     def check(self, patience_s: float = 0.5) -> None:
         """Raise ChildError when the child is gone, flooded its output or holds too much memory.

@@ -100,7 +100,7 @@ def _cannot_listen(place: Place, error: Exception) -> str:
 
 
 def reachable_warning(address: str) -> str:
-    """What to say of a server that listens on *address*; empty where nobody but this machine reaches it."""
+    """The warning about a server that listens on *address*; empty where only this machine reaches it."""
     try:
         loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
     except ValueError:  # a name, before it is looked up
@@ -108,8 +108,8 @@ def reachable_warning(address: str) -> str:
     if loopback:
         return ""
     return (
-        f"{address} is not loopback: whoever reaches this machine reaches this server, which asks nobody who they "
-        "are and bounds nothing"
+        f"{address} is not loopback: who reaches this machine reaches this server, which has no authentication "
+        "and no limits"
     )
 
 
