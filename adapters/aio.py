@@ -1,64 +1,62 @@
 """POSIX asynchronous I/O: the program asks for a read and is told when it is done.
 
-**The model.** Stevens' fifth (UNP 6.2). The four others tell when an operation *can* be made, and the program makes it,
-copying the data in its own system call. Here the operation itself is handed over: `aio_read` returns at once, some time
-later the data lies in the buffer, and the program learns of the completion. io_uring and Windows' completion ports are
-this model; POSIX has had it since 1993, and made it for files on disk.
+**The model.** Stevens' fifth model (UNP 6.2). The four others tell when an operation *can* be made, and the program
+makes it, copying the data in its own system call. Here the program passes the operation itself: `aio_read` returns at
+once, some time later the data lies in the buffer, and the program learns of the completion. io_uring and Windows'
+completion ports are this model. POSIX has had it since 1993, for files on disk.
 
-**Where the work is done.** In the kernel, if the system has it there. glibc has not: a request goes into a list, and a
-thread takes it and makes the ordinary blocking call (aio(7), "implemented in user space"). On a socket even two:
-`pread`, which fails with ESPIPE, then `read`. So this is `threads` in disguise, with the queue of a thread pool before
-it and a hand-over to another thread behind it. A thread without a request waits for the next one for a second, but one
-that is woken and finds it taken by another ends. 2,000 messages on 20 connections took 25,000 calls of futex, 2,000 of
-pread and 2,000 of pwrite that failed, and 1,000 new threads (`strace -f -c`, glibc 2.36).
+**Where the work is done.** In the kernel on some systems, but not with glibc: there a request goes into a list, and a
+thread takes it and makes the ordinary blocking call (aio(7), "implemented in user space"). On a socket it makes two
+calls: `pread`, which fails with ESPIPE, then `read`. So this is `threads`, with the queue of a thread pool before it
+and a hand-over to another thread behind it. A thread without a request waits a second for the next request. A thread
+that is woken and finds the request taken by another thread ends. 2,000 messages on 20 connections took 25,000 calls of
+futex, 2,000 of pread and 2,000 of pwrite that failed, and 1,000 new threads (`strace -f -c`, glibc 2.36).
 
 **Waiting.** `aio_suspend` of glibc on Linux sleeps until one of a list of requests is complete. It does not say which,
-so all are asked; and it looks each of them up in its own list from the start, so that a call costs the *square* of the
-number of requests: in C 0.06 ms with 100 idle connections, 0.9 ms with 1,000, 7 ms with 3,000. The scenarios show the
-square. There are two other ways to learn of a completion, and none is good:
+so the program checks all. The call looks up each request in its own list from the start, so it costs the *square* of
+the number of requests: in C 0.06 ms with 100 idle connections, 0.9 ms with 1,000, 7 ms with 3,000. The scenarios show
+the square. There are two other ways to learn of a completion, and both are worse:
 
-- SIGEV_SIGNAL: a signal to the *process*, which any thread may take that does not block it, and with it the completion.
-  If the queue of signals is full, glibc overwrites the result of the operation with that error.
+- SIGEV_SIGNAL: a signal to the *process*. Any thread that does not block the signal may take it, and the completion
+  with it. If the queue of signals is full, glibc overwrites the result of the operation with that error.
 - SIGEV_THREAD: a thread started for each completion, which calls a function. Its cost does not depend on the number of
-  requests, 0.2 to 1 ms in C here, and Python would be entered from a thread it has never seen, two of them a message.
-  Whether the thread could be started is asked wrongly (`pthread_create (...) < 0`, while it returns positive numbers),
-  so that a completion may be lost without a trace.
+  requests, 0.2 to 1 ms in C here. Python would be entered from two unknown threads a message. glibc checks the start of
+  the thread wrongly (`pthread_create (...) < 0`, while it returns positive numbers), so a completion may be lost
+  silently.
 
-With aio_suspend nothing gets lost, nothing enters the interpreter from outside, and what it costs is what the model
-costs here. There is no `aio_accept`. Somebody must wait in `poll` for the listener, and for `stop`; that is a thread,
-which hands new connections over in a deque and rings a bell, a socket pair of which one end is read by aio_read like
-all others.
+With aio_suspend no completion is lost, no foreign thread enters the interpreter, and the cost is the model's. There is
+no `aio_accept`. So a thread waits in `poll` for the listener and for `stop`. It passes new connections in a deque and
+writes to a socket pair, the bell, whose other end is read by aio_read like all sockets.
 
 **Reading.** `aio_read` of at most 64 KiB into a buffer that each connection owns. The sockets must be *blocking*: on
-others the read would be complete at once, with EAGAIN. With readiness a buffer is needed when there is something to
-read. Here each idle connection has one, handed over for as long as nothing comes; it must stay where it is, until the
-completion and not only until the connection is given up. Slots of control block, buffer and answer belong together and
-are freed last.
+others the read would be complete at once, with EAGAIN. With readiness a program needs a buffer only when there is data.
+Here each idle connection has one, and it must stay in place until the completion, even when the connection is given up.
+The slots of control block, buffer and answer belong together and are freed last.
 
-**Writing.** `aio_write`, begun when the read before it is complete. There is one read *or* one write for a connection
-at a time: glibc works off the requests of one descriptor one after another, and a write behind a read would wait for
-the peer to speak. That is backpressure, too.
+**Writing.** `aio_write`, begun when the read before it is complete. A connection has one read *or* one write at a time:
+glibc handles the requests of one descriptor one after another, and a write behind a read would wait for the peer's next
+data. That is backpressure, too.
 
 **Timers.** None: there is no `Readiness`.
 
-**Waking.** A byte to a socket pair of which a read is always under way: the bell of the thread that accepts.
+**Waking.** A byte to a socket pair on which a read is always pending: the bell of the thread that accepts.
 
-**Signals.** One that Python has a handler for ends aio_suspend (EINTR), and the handler runs when the call returns.
+**Signals.** A signal with a handler in Python ends aio_suspend (EINTR), and the handler runs when the call returns.
 
-**Closing.** `shutdown` on each socket ends the call that a thread is making on it, and all are waited for. A request
-that a thread is working on cannot be taken back: aio_cancel answers AIO_NOTCANCELED. After a `shutdown` reads return 0,
-writes EPIPE. glibc's threads would stay for another second for want of work; told not to (aio_idle_time below zero),
-each ends after what it does next, so the idle ones get something to do.
+**Closing.** `shutdown` on each socket ends the call that a thread is making on it, and all are waited for. A request in
+a thread cannot be cancelled: aio_cancel returns AIO_NOTCANCELED. After a `shutdown` reads return 0, writes EPIPE.
+glibc's idle threads would stay for another second. With aio_idle_time below zero each ends after its next request, so
+the idle threads get one.
 
-**Limits.** Twenty threads, and so twenty connections, unless `aio_init` asks for more. As many glibc starts at most.
-Reads of twenty idle connections occupy them all, and the twenty-first connection is not served until one of them has
-spoken, however much it has to say. For files, whose reads end by themselves, that is a pace; for sockets it is the end.
-So the number of threads bounds the number of connections, and `aio_init` must raise it, a GNU extension that is heard
-only before the process's first request. `most_connections` is what was asked for, less the one of the bell, or what the
-machine will give if that is less: when a thread cannot be started glibc keeps the request in its list and says nothing.
+**Limits.** Twenty threads, and so twenty connections, unless `aio_init` asks for more. glibc starts no more. Reads of
+twenty idle connections occupy all threads, and the twenty-first connection is not served until one of the twenty sends
+data. Reads of files end by themselves, so there the limit only slows them; reads of sockets may never end. So the
+number of threads bounds the number of connections, and `aio_init` must raise it. It is a GNU extension that works only
+before the process's first request. `most_connections` is the number asked for, less one for the bell, or what the
+machine allows if that is less: when a thread cannot be started, glibc keeps the request in its list without an error.
 
-**Elsewhere.** musl starts a thread for each request, without bound. macOS does it in the kernel, but for files alone
-(ESPIPE for what is no vnode). FreeBSD's does sockets, too (aio(4)). Windows has completion ports instead.
+**Elsewhere.** musl starts a thread for each request, without bound. macOS does it in the kernel, but for files only
+(ESPIPE without a vnode). FreeBSD does sockets, too (aio(4)). Windows has completion ports instead.
 """
 
 import contextlib

@@ -1,11 +1,11 @@
 """asyncio on poll(2): select without its bound.
 
-Apart from the selector all is as in `asyncio`.
+Except for the selector all is as in `asyncio`.
 
-**Waiting.** poll(2) on Linux, macOS and the BSDs; the whole interest is told with every call. The kernel gets an array
-with one entry per descriptor and looks at all of them in every wait, so the cost still grows with what is watched; but
-the array has any length, a descriptor any number, and the interest set stays in Python's poll object between waits.
-Where epoll and kqueue are missing this is the best that POSIX promises.
+**Waiting.** poll(2) on Linux, macOS and the BSDs; every call passes the whole interest. The kernel gets an array with
+one entry per descriptor and looks at all entries in every wait, so the cost still grows with the number of watched
+descriptors. But the array may have any length, a descriptor any number, and the interest set stays in Python's poll
+object between waits. Where epoll and kqueue are missing, this is the best mechanism of POSIX.
 
 **Reading.** As `asyncio`: the transport calls `recv` for up to 256 KiB, once for each report.
 

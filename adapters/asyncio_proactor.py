@@ -1,28 +1,27 @@
 """asyncio on completion ports: the Proactor, which is asyncio's default on Windows.
 
-This adapter stays what it is if the platform's default changes, and is named on every platform, with the reason why it
-is not there.
+This adapter stays the Proactor if the platform's default changes. It is listed on every platform; elsewhere its row has
+the reason for being absent.
 
-**Waiting.** Completion ports on Windows: an operation is started and its completion awaited (see `iocp`). The other
-loops wait until an operation would not block. Streams and sockets hide the difference; `add_reader` cannot, and is not
-there.
+**Waiting.** Completion ports on Windows: an operation is started and its completion awaited (see `iocp`). Other loops
+wait until an operation would not block. Streams and sockets hide the difference; `add_reader` cannot, and does not
+exist.
 
-**Reading.** A transport has a receive of 64 KiB under way as long as it reads. So the memory of an idle connection is
-its buffer.
+**Reading.** A transport has a pending receive of 64 KiB as long as it reads. So an idle connection holds that buffer.
 
-**Writing.** A transport has one send under way; what comes meanwhile goes into the next one, joined.
+**Writing.** A transport has one pending send; data written meanwhile is joined into the next one.
 
-**Timers.** As `asyncio`: a heap in Python, of which the nearest is the timeout of the wait.
+**Timers.** As `asyncio`: a heap in Python; the nearest timer is the timeout of the wait.
 
-**Waking.** As `asyncio`: a byte to a socket pair, of which a receive is always under way.
+**Waking.** As `asyncio`: a byte to a socket pair, on which a receive is always pending.
 
 **Signals.** Each writes a byte to the same socket pair (`signal.set_wakeup_fd`); there is no `add_signal_handler`.
 
-**Closing.** As `asyncio`: `close` sends what is left, `abort` drops it; a receive that is under way is cancelled.
+**Closing.** As `asyncio`: `close` sends what is left, `abort` drops it; a pending receive is cancelled.
 
-**Limits.** No `add_reader`; nothing is limited to FD_SETSIZE sockets. In return subprocesses and pipes work, which no
-selector of Windows can watch. A peer that resets between its handshake and the accept (WinError 64) makes the loop
-close the listener (cpython 93821, open).
+**Limits.** No `add_reader`; nothing is limited to FD_SETSIZE sockets. Subprocesses and pipes work, which no selector of
+Windows can watch. A peer that resets between its handshake and the accept (WinError 64) makes the loop close the
+listener (cpython 93821, open).
 """
 
 import asyncio

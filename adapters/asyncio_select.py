@@ -1,16 +1,16 @@
 """asyncio on select(2): the oldest mechanism, on every platform, and the readiness loop of Windows.
 
-Apart from the selector all is as in `asyncio`.
+Except for the selector all is as in `asyncio`.
 
-**Waiting.** select(2) on every platform; the whole interest is told with every call. Each wait hands three whole sets
-to the kernel, which looks at every descriptor in them and writes the sets anew: the cost grows with what is watched,
-not with what is ready.
+**Waiting.** select(2) on every platform; every call passes the whole interest. Each wait passes three whole sets to the
+kernel, which looks at every descriptor in them and overwrites the sets. The cost grows with the number of watched
+descriptors, not of ready ones.
 
 **Reading.** As `asyncio`: the transport calls `recv` for up to 256 KiB, once for each report.
 
 **Writing.** As `asyncio`: `transport.write` sends at once and keeps what the kernel did not take.
 
-**Timers.** As `asyncio`: a heap in Python, of which the nearest is the timeout of the wait.
+**Timers.** As `asyncio`: a heap in Python; the nearest timer is the timeout of the wait.
 
 **Waking.** As `asyncio`: a byte to a socket pair.
 
@@ -20,9 +20,9 @@ not with what is ready.
 
 **Limits.** FD_SETSIZE: descriptors numbered up to 1023, and on Windows 512 sockets. The set is an array of bits of a
 fixed size: 1024 on Linux and macOS, where it bounds the *number* of a descriptor, and 512 in CPython on Windows, where
-it bounds how many sockets are watched. Beyond it `select.select` raises ValueError out of the loop's heart, which ends
-the loop; so the selector here refuses the descriptor when it is registered. That lies on the path of messages in the
-style `sockets`: what may be done there is to compare two numbers.
+it bounds how many sockets are watched. Beyond it `select.select` raises ValueError inside the loop, which ends the
+loop. So the selector here refuses the descriptor when it is registered. In the style `sockets` that is done for each
+message, so the check only compares two numbers.
 """
 
 import asyncio

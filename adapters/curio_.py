@@ -1,35 +1,34 @@
-"""curio: coroutines on a small kernel, which they ask by traps. Its last release imports on Python 3.11 alone.
+"""curio: coroutines on a small kernel, which they call by traps. Its last release imports on Python 3.11 only.
 
-**Waiting.** The kernel waits by the standard library's `selectors`: epoll on Linux, kqueue on macOS, select on
-Windows. A task that has to wait yields a *trap*, a tuple that names what it wants. Once woken it stays registered,
-and if it waits for the same again, nothing is said to epoll: a message costs no `epoll_ctl`. There are no callbacks
-at all, and no futures but for threads.
+**Waiting.** The kernel waits by the standard library's `selectors`: epoll on Linux, kqueue on macOS, select on Windows.
+A task that has to wait yields a *trap*, a tuple that names the wait. A woken task stays registered. If it waits for the
+same event again, epoll is not called, so a message costs no `epoll_ctl`. There are no callbacks, and futures only for
+threads.
 
-**Reading.** A `curio.io.Socket` tries the call, and traps when it would block. While there is something to read
-nobody else has a turn: awaiting alone gives nothing away, as it does in trio.
+**Reading.** A `curio.io.Socket` tries the call, and traps when it would block. While there is data to read no other
+task has a turn: unlike in trio, awaiting alone does not yield.
 
-**Writing.** `sendall` sends piece by piece and waits in between. Nothing is buffered, and who does not read is not
-read from. For pushing each connection has a second task with a `curio.Queue`. Only a coroutine can put something
-there; so what an application pushes is noted, and handed over when its call has returned. TLS is OpenSSL on the
-socket itself: "want read" and "want write" become traps.
+**Writing.** `sendall` sends piece by piece and waits in between. Nothing is buffered: while a peer does not read, the
+server does not read from it. For pushing each connection has a second task with a `curio.Queue`. Only a coroutine can
+put something there, so pushed data is kept until the application's call has returned, and is queued then. TLS is
+OpenSSL on the socket itself: "want read" and "want write" become traps.
 
-**Timers.** `curio.sleep` and timeouts stand in a queue of near and far ones. The time that is left is given to the
-selector as it is: a month is too long for epoll and an error (OverflowError).
+**Timers.** `curio.sleep` and timeouts stand in a queue of near and far ones. The remaining time is passed to the
+selector unchanged: a month is too long for epoll (OverflowError).
 
-**Waking.** A future that is done (`run_in_thread`, `UniversalQueue`) puts a byte into a socket pair. Threads and
-plain functions may use such a queue: here `spawn` hands a task over by one, since only a coroutine can start a task.
+**Waking.** A future that is done (`run_in_thread`, `UniversalQueue`) puts a byte into a socket pair. Threads and plain
+functions may use such a queue. Here `spawn` passes a task by a queue, because only a coroutine can start a task.
 
-**Signals.** The kernel knows nothing of signals. The interpreter's handlers run when the wait is interrupted; it has
-no wakeup descriptor for those that the system gives to another thread. To wait for a child takes a thread.
+**Signals.** The kernel does not handle signals. The interpreter's handlers run when the wait is interrupted. There is
+no wakeup descriptor for signals that the system gives to another thread. Waiting for a child takes a thread.
 
-**Closing.** `cancel` raises in a task where that waits, and returns when it has ended. A task that fails is logged
-("Task Crash") and kept until somebody joins it; here a group is watched, and the first failure is raised.
+**Closing.** `cancel` raises in a task where it waits, and returns when the task has ended. A task that fails is logged
+("Task Crash") and kept until it is joined; here a group is watched, and the first failure is raised.
 `run(shutdown=True)` cancels what is left and closes the selector.
 
-**Limits.** An accept that fails ends `curio.tcp_server`, so the loop of accepts stands here, and rests when there is
-no room. At most 64 threads look names up. What a loop is needed for without `await` (`Readiness`) has no place in it.
-curio 1.6 refers, when it is imported, to `multiprocessing.connection.CHALLENGE` and to `ssl.wrap_socket`, which
-Python 3.12 has no more.
+**Limits.** An accept that fails ends `curio.tcp_server`, so this file has its own loop of accepts, which rests when
+there is no descriptor. At most 64 threads look up names. curio offers no loop without `await` (`Readiness`). At import
+curio 1.6 needs `multiprocessing.connection.CHALLENGE` and `ssl.wrap_socket`, which Python 3.12 has removed.
 """
 
 import contextlib

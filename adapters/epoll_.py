@@ -1,55 +1,54 @@
 """epoll(7): the kernel remembers the interest. Linux 2.5.44, 2002; the answer to ten thousand connections.
 
-What is the same for select, poll, epoll and kqueue stands in `crossloop.idioms.multiplexing`, the servers included.
+The common part of select, poll, epoll and kqueue is in `crossloop.idioms.multiplexing`, the servers included.
 
-**Waiting.** epoll_wait(2) on Linux, level-triggered; the kernel keeps the interest, which epoll_ctl(2) changes. Telling
-and asking are two calls: `epoll_create1` makes an object in the kernel that keeps the set; `epoll_ctl` adds, changes
-and removes one descriptor; `epoll_wait` returns those that are ready and only those. That division was proposed as the
-cure for select by Banga, Mogul and Druschel (USENIX 1999).
+**Waiting.** epoll_wait(2) on Linux, level-triggered; the kernel keeps the interest, which epoll_ctl(2) changes.
+Changing and waiting are two calls: `epoll_create1` makes an object in the kernel that keeps the set; `epoll_ctl` adds,
+changes and removes one descriptor; `epoll_wait` returns those that are ready and only those. Banga, Mogul and Druschel
+proposed this division to replace select (USENIX 1999).
 
 With `epoll_ctl` the object's callback joins the file's wait queue and stays there. When data arrives, the callback puts
-the descriptor on a ready list: O(1) for each event, whoever else is watched. `epoll_wait` hands the list out:
-O(active), and ten thousand silent connections cost memory and no time. The price is a system call per change of
-interest, which poll has for nothing; a connection that lives for one message pays two. Python asks for at most 1023 at
-a time; the kernel gives the others at the next ask, in turn.
+the descriptor on a ready list: O(1) for each event, however many descriptors are watched. `epoll_wait` returns the
+list: O(active), so ten thousand silent connections cost memory and no time. The price is a system call per change of
+interest, which is free with poll; a connection of one message pays two. Python asks for at most 1023 descriptors at a
+time; the kernel gives the others in the next call, in turn.
 
-For several threads or processes: EPOLLONESHOT disarms a descriptor once it is handed out, until EPOLL_CTL_MOD arms it
-again: with several threads in `epoll_wait` on one object no two get the same connection. EPOLLEXCLUSIVE (Linux 4.5) is
-for several objects that watch one listener: an arriving client wakes one of them (or some), not the whole herd. One
-thread with one object needs neither.
+For several threads or processes: EPOLLONESHOT disarms a descriptor once it is reported, until EPOLL_CTL_MOD arms it
+again. So no two threads in `epoll_wait` on one object get the same connection. EPOLLEXCLUSIVE (Linux 4.5) is for
+several objects that watch one listener: an arriving client wakes one or some of them, not all. One thread with one
+object needs neither.
 
-**Reading.** One `recv` of at most 64 KiB for each report. Level-triggered, as by default, a descriptor that was handed
-out goes back to the end of the list, and the next `epoll_wait` asks once more whether it is still ready. With EPOLLET
-it leaves the list and returns with the next arrival only. That saves this second look, and obliges the program to read
-until EAGAIN: one more `recv` per message, dearer than what is saved; one that stops short waits for ever. libevent,
-libev, libuv and asyncio are level-triggered for that reason. EPOLLHUP and EPOLLERR come whether they were wanted or
-not.
+**Reading.** One `recv` of at most 64 KiB for each report. By default epoll is level-triggered: a reported descriptor
+goes back to the end of the list, and the next `epoll_wait` checks again whether it is ready. With EPOLLET it leaves the
+list and returns with the next arrival only. That saves the second check, but the program must read until EAGAIN: one
+more `recv` per message, which costs more than it saves. A program that stops earlier waits for ever. libevent, libev,
+libuv and asyncio are level-triggered for that reason. EPOLLHUP and EPOLLERR are reported without being asked for.
 
-**Writing.** `send` at once; what the kernel does not take waits, and the connection is watched for writing instead of
-reading. That is one `epoll_ctl` each way.
+**Writing.** `send` at once; unsent data waits, and the connection is watched for writing instead of reading. That is
+one `epoll_ctl` each way.
 
-**Timers.** A heap in Python, of which the nearest is the timeout, in whole milliseconds. Python rounds up: a timer is
-late by up to one. (`epoll_pwait2`, Linux 5.11, has nanoseconds; CPython does not use it.)
+**Timers.** A heap in Python; the nearest timer is the timeout, in whole milliseconds. Python rounds up: a timer is late
+by up to one. (`epoll_pwait2`, Linux 5.11, has nanoseconds; CPython does not use it.)
 
 **Waking.** A byte to a socket pair that is always watched; the calls themselves travel in a deque.
 
 **Signals.** Each writes a byte to the same socket pair (`signal.set_wakeup_fd`), and Python's handler runs when the
 wait has returned.
 
-**Closing.** First the interest is taken back, at the cost of one call, then the descriptor is closed. What is
-registered is the open file under a number. It leaves the set when the *last* descriptor of the file is closed: after a
-`dup` or a `fork` a closed number goes on being reported, and cannot be removed any more. When the kernel says (EBADF,
-ENOENT) that a number was closed before that, only a new object is sure to be rid of it, and gets one registration for
-each that is open. After a fork the object itself is shared: a child that changes it changes the parent's.
+**Closing.** First the interest is removed, at the cost of one call, then the descriptor is closed. An open file is
+registered under a number. It leaves the set when its *last* descriptor is closed: after a `dup` or a `fork` a closed
+number is still reported, and cannot be removed any more. When the kernel says (EBADF, ENOENT) that a number was closed
+earlier, only a new object is certainly free of it; all open descriptors are registered there again. After a fork the
+object itself is shared: a child that changes it changes the parent's.
 
 **Limits.** The limit of open descriptors; and no regular files. A regular file or a directory has no wait queue:
 `epoll_ctl` refuses it with EPERM, where select and poll report it ready at once.
 
-**Against `asyncio`** on Linux: the same calls. There a turn also makes a key and a `Handle` for what is ready, runs it
-in a context of its own, and a transport stands between socket and protocol; here a callback is a function in a dict.
+**Against `asyncio`** on Linux: the same calls. asyncio also makes a key and a `Handle` for each ready descriptor, runs
+it in a context of its own, and has a transport between socket and protocol. Here a callback is a function in a dict.
 
 **Sources.** epoll(7), epoll_ctl(2), epoll_wait(2); the kernel's fs/eventpoll.c; Kerrisk, "The Linux Programming
-Interface", 63.4. Not in Stevens, who knew its relatives: UNP 14.9.
+Interface", 63.4. Not in Stevens; UNP 14.9 has related mechanisms.
 """
 
 import select

@@ -1,23 +1,23 @@
-"""eventlet: greenlets on a hub in Python: blocking style without threads, in maintenance alone.
+"""eventlet: greenlets on a hub in Python, in blocking style without threads; in maintenance only.
 
-Importing it says so (EventletDeprecationWarning): its makers advise against it for new programs, and old ones to
-migrate. What it shares with gevent is the idea. One greenlet of a thread, the hub, waits; every other greenlet that has
-to wait leaves a callback there and switches to it. What differs is that the hub is Python, on the module `select`.
+Importing it warns (EventletDeprecationWarning): its makers advise against it for new programs, and advise old programs
+to migrate. It has the same idea as gevent. One greenlet of a thread, the hub, waits; every other greenlet that has to
+wait leaves a callback there and switches to the hub. But the hub is Python, on the module `select`.
 
 **Waiting.** epoll on Linux, kqueue on macOS and the BSDs, select on Windows, by one greenlet of a thread: the hub.
-There are several hubs, which are the styles of `StreamServer`. `asyncio` runs inside a loop of asyncio's and is there
-for programs that leave eventlet step by step. `use_hub` chooses before anything waits.
+There are several hubs, which are the styles of `StreamServer`. `asyncio` runs inside a loop of asyncio's, for programs
+that leave eventlet step by step. `use_hub` must be called before anything waits.
 
-**Reading.** A `GreenSocket` calls `recv` at once; one that would block adds the descriptor to the hub and switches to
-it. `trampoline` does that, and takes the descriptor out again when it comes back: two changes of the registration for
-each wait. A peer's reset reads as the end of file.
+**Reading.** A `GreenSocket` calls `recv` at once; without data it adds the descriptor to the hub and switches to the
+hub. `trampoline` does that, and removes the descriptor when it returns: two changes of the registration for each wait.
+A peer's reset reads as the end of file.
 
-**Writing.** `send` and `sendall` try at once and wait in the hub like `recv`: who writes waits. So a server that pushes
+**Writing.** `send` and `sendall` try at once and wait in the hub like `recv`, so a writer waits. A server that pushes
 has a second greenlet for each connection, with a queue.
 
-**Timers.** A heap in Python, of pairs of time and timer. Timers of one time fire in the order of their addresses. None
-repeats. The hub waits until the nearest timer is due, and a wait of more than 24 days is an OverflowError of epoll that
-ends the hub. So there is always a timer of a day here.
+**Timers.** A heap in Python, of pairs of time and timer. Timers that are due at the same time fire in the order of
+their addresses. None repeats. The hub waits until the nearest timer is due, and a wait of more than 24 days is an
+OverflowError of epoll that ends the hub. So this adapter always has a timer of one day.
 
 **Waking.** A byte to a socket pair of the program's own; no member of the hub may be called from another thread. The
 calls travel in a deque, and `eventlet.tpool` does it so, too.
@@ -25,15 +25,15 @@ calls travel in a deque, and `eventlet.tpool` does it so, too.
 **Signals.** Handlers of Python's `signal` run in the greenlet that is current, which is the hub while it waits.
 
 **Closing.** A greenlet is killed by an exception that is thrown into it, and one that waits takes its descriptor out of
-the hub on its way out. Closing a socket wakes nobody who waits for it.
+the hub on its way out. Closing a socket does not wake greenlets that wait for it.
 
-**Limits.** The hub prints what a callback or a greenlet raises, drops the descriptor and goes on. Here the members of
-the hub that do so are replaced by one that raises, and the exception leaves the hub for the main greenlet. A second
-greenlet that waits for the same descriptor in the same direction is a RuntimeError. The hub collects the callbacks of a
-turn before it calls the first, so one that was taken out meanwhile is called all the same; here it is made harmless. A
-`GreenPool` holds 1,000 greenlets unless it is told more. `selects` knows descriptors below FD_SETSIZE alone, and the
-server closes what comes beyond. Without a descriptor left `accept` raises; the server rests then. TLS is
-`GreenSSLSocket`: OpenSSL makes the system calls, and its "want read" and "want write" become waits.
+**Limits.** The hub prints an exception of a callback or a greenlet, drops the descriptor and goes on. Here the hub's
+members that do so are replaced, and the exception goes to the main greenlet. A second greenlet that waits for the same
+descriptor in the same direction is a RuntimeError. The hub collects the callbacks of a turn before it calls the first,
+so a callback that was removed meanwhile is called all the same; here it is made harmless. A `GreenPool` has 1,000
+greenlets by default. `selects` takes only descriptors below FD_SETSIZE, and the server closes further connections.
+Without a descriptor left `accept` raises; the server rests then. TLS is `GreenSSLSocket`: OpenSSL makes the system
+calls, and its "want read" and "want write" become waits.
 """
 
 import contextlib

@@ -1,23 +1,23 @@
 """gevent on libev through its compiled core: the loop that gevent takes by default outside Windows.
 
-A common belief has it that gevent runs on libevent. It did, up to 0.13; gevent 1.0, begun in 2011, left libevent for
-libev, and its evdns for c-ares. Today's loops are libev, compiled (this file) or by cffi (`gevent-libev-cffi`), and
-libuv by cffi (`gevent-libuv`).
+Many believe that gevent runs on libevent. It did, up to 0.13; gevent 1.0, begun in 2011, left libevent for libev, and
+its evdns for c-ares. Today's loops are libev, compiled (this file) or by cffi (`gevent-libev-cffi`), and libuv by cffi
+(`gevent-libuv`).
 
 This core, `gevent.libev.corecext`, is Cython with libev compiled into it. A watcher is a C struct inside a Python
-object, and an event reaches its callback by a C call; the two others go through a Python function that finds the
-watcher by its handle. The rest of gevent (hub, greenlets, sockets) is the same for all, and how it is programmed stands
-in `crossloop.idioms.gevent_`.
+object, and an event reaches its callback by a C call. The two others go through a Python function that finds the
+watcher by its handle. The rest of gevent (hub, greenlets, sockets) is the same for all; `crossloop.idioms.gevent_` has
+the use of it.
 
 **Waiting.** epoll on Linux, select on macOS and Windows: libev's choice, or that of GEVENT_BACKEND. On macOS libev
-trusts neither kqueue nor poll; on Windows gevent itself prefers `gevent-libuv`. libev does not tell the kernel of each
-change. It collects the descriptors that changed and settles them just before it waits; a stop and a start in between
-cancel out, and `epoll_ctl` is not called at all. Several watchers of one descriptor are merged by libev itself.
+recommends neither kqueue nor poll; on Windows gevent itself prefers `gevent-libuv`. libev does not tell the kernel of
+each change. It collects the changed descriptors and settles them just before it waits. A stop and a start in between
+cancel out, without a call of `epoll_ctl`. Several watchers of one descriptor are merged by libev itself.
 
-**Reading.** `recv` at once; one that finds nothing starts an io watcher and switches to the hub. The event switches
-back, and the watcher is stopped again. TLS is OpenSSL's calls on the socket itself: "want read" and "want write" become
-waits of the greenlet. Datagrams are received in the hub, up to 100 a turn and of at most 8192 bytes, and each is given
-to a greenlet of its own.
+**Reading.** `recv` at once; without data it starts an io watcher and switches to the hub. The event switches back, and
+the watcher is stopped again. TLS is OpenSSL's calls on the socket itself: "want read" and "want write" become waits of
+the greenlet. Datagrams are received in the hub, up to 100 a turn and 8192 bytes at most, and each gets a greenlet of
+its own.
 
 **Writing.** `sendall` sends at once and blocks its greenlet until the kernel has taken everything. So backpressure
 comes by itself. For pushing each connection has a second greenlet with a queue, and `sendall` in it.
@@ -29,12 +29,12 @@ while callbacks run.
 
 **Signals.** A signal interrupts the wait, so Python's handlers run at once.
 
-**Closing.** A greenlet is killed by an exception, and its socket closed. A descriptor must not be closed under a
-started watcher: that is the price of settling changes late.
+**Closing.** A greenlet is killed by an exception, and its socket closed. A descriptor must not be closed while its
+watcher is started, because changes are settled late.
 
-**Limits.** On Windows 1024 sockets; elsewhere only the limit of open descriptors. libev's numbers of descriptors on
-Windows are places in a table of FD_SETSIZE sockets, and a watcher for one more is an error ("cannot watch more than
-1024 sockets") by which the accepted connection is lost. So the server closes what comes beyond.
+**Limits.** On Windows 1024 sockets; elsewhere only the limit of open descriptors. On Windows libev's descriptors are
+places in a table of FD_SETSIZE sockets. A watcher for one more is an error ("cannot watch more than 1024 sockets"), and
+the accepted connection is lost. So the server closes further connections.
 """
 
 import sys

@@ -1,20 +1,20 @@
-"""gevent on libev through cffi: the same C library as `gevent-libev`, with Python where that has Cython.
+"""gevent on libev through cffi: the same C library as `gevent-libev`, with Python in the place of Cython.
 
-gevent keeps this loop for PyPy, where cffi is compiled away and Cython is not. On CPython it shows what a binding's own
-layer costs, with the C library, the kernel mechanism, the hub and the sockets held equal: compare it with
-`gevent-libev` line by line.
+gevent keeps this loop for PyPy, whose compiler removes the cost of cffi but not of Cython. On CPython it shows the cost
+of a binding's own layer: compared with `gevent-libev`, the C library, the kernel mechanism, the hub and the sockets are
+the same.
 
 The module is compiled, too (`_corecffi.abi3.so`, cffi's API mode), with a libev of its own: both cores can be in one
 process, each with its library.
 
-**Waiting.** As `gevent-libev`: epoll on Linux, select on macOS. An event goes from libev to a C callback, from there by
-cffi's `extern "Python"` to one function for all watchers, which finds the watcher object by its handle, checks that it
-was not stopped or restarted meanwhile, and calls what the program gave. Starting a watcher makes a new handle and
-enters the watcher in a set that keeps it alive; stopping undoes both. That is some microseconds each, twice a message,
-because a gevent socket stops its watcher after every wait. No system call is added: libev settles changes just before
-it waits, as under the compiled core.
+**Waiting.** As `gevent-libev`: epoll on Linux, select on macOS. An event goes from libev to a C callback, and from
+there by cffi's `extern "Python"` to one function for all watchers. The function finds the watcher object by its handle,
+checks that it was not stopped or restarted meanwhile, and calls the program's callback. Starting a watcher makes a new
+handle and enters the watcher in a set that keeps it alive; stopping undoes both. Each takes some microseconds, and a
+message needs both, because a gevent socket stops its watcher after every wait. No system call is added: libev settles
+changes just before it waits, as under the compiled core.
 
-**Reading.** As `gevent-libev`: `recv` at once; one that finds nothing starts an io watcher and switches to the hub.
+**Reading.** As `gevent-libev`: `recv` at once; without data it starts an io watcher and switches to the hub.
 
 **Writing.** As `gevent-libev`: `sendall` sends at once and blocks its greenlet until the kernel has taken everything.
 

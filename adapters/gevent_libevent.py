@@ -2,20 +2,21 @@
 
 gevent ran on libevent up to 0.13. For 1.0 it went over to libev, and its author gave the reasons in 2011
 (https://blog.gevent.org/2011/04/28/libev-and-libevent/): the DNS and HTTP that came with libevent were not solid.
-gevent has used neither since. What is missing to run it on libevent is a loop, and this one is crossloop's own
+gevent has used neither since. So libevent only needs a loop, and this one is crossloop's own
 (`crossloop.bindings.gevent_libevent`), for any gevent program by GEVENT_LOOP.
 
 Hub, greenlets and sockets are gevent's (`crossloop.idioms.gevent_`), so against `gevent-libev` this shows the C library
 and the binding below it, and against `gevent-libev-cffi` mostly the library: both bindings are Python and cffi. The
-binding differs in kind from gevent's two by cffi, and that is part of what is measured: it is in ABI mode, and nothing
-is compiled where it is installed.
+binding differs in one way from gevent's two by cffi, and that is measured as well: it is in ABI mode, and nothing is
+compiled where it is installed.
 
 **Waiting.** epoll on Linux, kqueue on macOS and the BSDs: the best that libevent was built with. libevent tells epoll
-of every change at once, where libev waits and sees. A gevent socket stops its watcher after each wait, so the loop puts
-deleting off until it waits itself. A message then costs no `epoll_ctl`, as with libev. What libevent calls only notes
-the watcher, and greenlets are switched to when it has returned. The others switch from within a call of the C library.
+of every change at once, where libev collects changes until the wait. A gevent socket stops its watcher after each wait,
+so the loop delays deleting until its next wait. A message then costs no `epoll_ctl`, as with libev. A callback from
+libevent only notes the watcher, and greenlets run when libevent has returned. The other loops switch from within a call
+of the C library.
 
-**Reading.** As `gevent-libev`: `recv` at once; one that finds nothing starts an io watcher and switches to the hub.
+**Reading.** As `gevent-libev`: `recv` at once; without data it starts an io watcher and switches to the hub.
 
 **Writing.** As `gevent-libev`: `sendall` sends at once and blocks its greenlet until the kernel has taken everything.
 
@@ -25,10 +26,10 @@ That is one system call a turn, shared by all events of the turn.
 **Waking.** A byte to a socket pair; libevent has no async watcher, so the binding has one.
 
 **Signals.** Each wakes the loop by `signal.set_wakeup_fd`, because libevent goes on waiting when a signal interrupts
-it. What Python's handler raises goes to the hub, which throws it into the main greenlet.
+it. An exception of Python's handler goes to the hub, which throws it into the main greenlet.
 
-**Closing.** As `gevent-libev`: a greenlet is killed by an exception, and its socket closed. A stopped watcher is really
-deleted when its descriptor is to be closed.
+**Closing.** As `gevent-libev`: a greenlet is killed by an exception, and its socket closed. A stopped watcher is
+deleted at the latest when its descriptor is closed.
 
 **Limits.** The limit of open descriptors; and it was not tried on Windows.
 """

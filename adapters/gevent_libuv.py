@@ -1,32 +1,31 @@
 """gevent on libuv through cffi: gevent's default on Windows, where libuv knows how to wait for sockets.
 
 gevent uses little of libuv: no streams, no name lookups, no files, but `uv_poll`, timers, async and check handles,
-beneath the same hub and the same sockets as on libev (`crossloop.idioms.gevent_`). libuv was not made to be used like
-that.
+beneath the same hub and the same sockets as on libev (`crossloop.idioms.gevent_`). libuv was not made for this use.
 
 **Waiting.** epoll on Linux, kqueue on macOS and the BSDs, completion ports on Windows, by a `uv_poll` for each
-descriptor. One such handle a descriptor is all that libuv allows, so gevent keeps a table from descriptor to handle and
-shares it out among reader and writer, with the union of their interest. `uv_poll_start` and `uv_poll_stop` tell epoll
-at once, where libev waits and sees. A gevent socket stops its watcher after each wait, so each wait costs three
+descriptor. libuv allows one such handle a descriptor, so gevent keeps a table from descriptor to handle, and reader and
+writer share the handle with the union of their interest. `uv_poll_start` and `uv_poll_stop` tell epoll at once, where
+libev collects changes until the wait. A gevent socket stops its watcher after each wait, so each wait costs three
 `epoll_ctl` calls that delete (two of them fail with ENOENT) and one that adds, which libuv 1.51 passes by an io_uring
 of its own (seen with strace on Linux 6.18). Hence the fact `io_uring`, although the waiting is epoll's. libev makes
 none of these calls. Callbacks of watchers are queued and run after `uv_run`, so that none of them runs inside libuv's
 timers.
 
-**Reading.** As `gevent-libev`: `recv` at once; one that finds nothing starts an io watcher and switches to the hub.
+**Reading.** As `gevent-libev`: `recv` at once; without data it starts an io watcher and switches to the hub.
 
 **Writing.** As `gevent-libev`: `sendall` sends at once and blocks its greenlet until the kernel has taken everything.
 
-**Timers.** libuv's heap, in whole milliseconds, cut off; gevent warns below one. Here they are rounded up: a timer must
-not fire early.
+**Timers.** libuv's heap, in whole milliseconds, cut off; gevent warns below one. Here they are rounded up, because a
+timer must not fire early.
 
 **Waking.** `uv_async_send`; the calls themselves travel in a deque.
 
 **Signals.** A timer of 300 ms looks for them, because libuv retries interrupted waits and swallows signals. So an idle
-process wakes three times a second. What is written by `signal.set_wakeup_fd` is seen at once.
+process wakes three times a second. A byte of `signal.set_wakeup_fd` is seen at once.
 
 **Closing.** Handles are closed, not freed: `uv_close` calls back a turn later, and until then the memory has to stay. A
-handle that is dropped without it stays in libuv's list. Hence `close` for every timer, below.
+handle that is dropped without `uv_close` stays in libuv's list. Hence `close` for every timer, below.
 
 **Limits.** The limit of open descriptors; and one `uv_poll` handle a descriptor.
 """

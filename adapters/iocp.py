@@ -1,50 +1,49 @@
-"""Completion ports: asynchronous I/O on Windows, where it is the system's own way since NT 3.5.
+"""Completion ports: asynchronous I/O on Windows, the system's own model since NT 3.5.
 
 **The model.** Every read and write of NT is asynchronous underneath. A call marked *overlapped* starts the operation
-and returns; what the kernel knows of it stands in an OVERLAPPED structure, which belongs to the kernel until the
-operation is complete, as does the buffer. A *completion port* is a queue. Each handle is associated with one port, once
-and for life, and whatever completes on it is queued there, in whatever order it completes. One call takes the next
-completion out. The same model came to Linux 25 years later as io_uring (`iouring`), in which many requests and
-completions share one system call; here each has its own.
+and returns. The kernel's state of it is in an OVERLAPPED structure, which belongs to the kernel until the operation is
+complete, as does the buffer. A *completion port* is a queue. Each handle is associated with one port, once and for
+life, and its completions are queued there in the order in which they complete. One call takes the next completion. The
+same model came to Linux 25 years later as io_uring (`iouring`), in which many requests and completions share one system
+call; here each has its own.
 
 **Waiting.** GetQueuedCompletionStatus on Windows takes the next completion from the port. A message is four calls:
 WSARecv, the completion taken from the port, WSASend, its completion taken. (An operation that succeeds at once queues
 its completion none the less.) GetQueuedCompletionStatusEx would take many at a time; `_overlapped`, the private module
 of CPython on which asyncio's Proactor stands, lacks it.
 
-No set of descriptors and no readiness: nothing is registered, scanned or limited to FD_SETSIZE, and the cost is that of
-what completes. The port was made for several threads: any of them may wait on it, the kernel wakes as many as there are
-CPUs, the last one to sleep first. A Python program has its lock, and uses one.
+There is no set of descriptors and no readiness: nothing is registered, scanned or limited to FD_SETSIZE, and only
+completions cost time. The port was made for several threads: any of them may wait on it, and the kernel wakes as many
+as there are CPUs, the last one to sleep first. A Python program has its lock, and uses one thread.
 
-*Accepting* is AcceptEx: the socket is made beforehand, and several wait for connections to come. The new socket learns
-its addresses and options by SO_UPDATE_ACCEPT_CONTEXT. A peer that resets before it is accepted makes that operation
-fail with ERROR_NETNAME_DELETED (64) or WSAECONNRESET. Such an error ends *one* accept; asyncio's Proactor takes it for
-the listener's and closes that (cpython 93821).
+*Accepting* is AcceptEx: the socket is made beforehand, and several accepts are pending. SO_UPDATE_ACCEPT_CONTEXT gives
+the new socket its addresses and options. A peer that resets before it is accepted makes the operation fail with
+ERROR_NETNAME_DELETED (64) or WSAECONNRESET. Such an error ends *one* accept; asyncio's Proactor takes it for an error
+of the listener and closes the listener (cpython 93821).
 
-**Reading.** WSARecv of at most 16 KiB; it holds its buffer as long as it waits. So do those of all connections that are
-idle, and Windows locks its pages in memory. So the buffers here are small. (Receiving zero bytes into none and then
-reading without waiting makes readiness out of completion; servers with very many connections do that.) *Datagrams* are
-received with their sender (WSARecvFrom), some at a time, and the answers sent to him (WSASendTo). That a peer is gone
-is told to a later receive, and ends nothing (`crossloop.idioms.datagrams`).
+**Reading.** WSARecv of at most 16 KiB; it holds its buffer as long as it is pending, also on idle connections, and
+Windows locks the buffer's pages in memory. So the buffers here are small. (A receive of zero bytes, followed by a read
+that does not wait, makes readiness out of completion; servers with very many connections do that.) *Datagrams* are
+received with their sender (WSARecvFrom), some at a time, and the answers are sent to that address (WSASendTo). A later
+receive reports that a peer is gone, and ends nothing (`crossloop.idioms.datagrams`).
 
-**Writing.** WSASend, which completes when the last byte has been taken over. Backpressure is the order of things:
-either a receive is under way or a send, never both; while a peer does not read, it is not read from. *Pushing*: a send
-may be under way beside a receive, but one alone, so that nothing overtakes; what is pushed meanwhile waits, and no
-further receive is begun until all is sent. Such a connection ends when both have: it cancels them and waits.
+**Writing.** WSASend, which completes when the last byte has been taken over. Backpressure comes from the order: either
+a receive or a send is pending, never both, so while a peer does not read, the server does not read from it. *Pushing*:
+one send may be pending beside a receive, so that no data overtakes. Data pushed meanwhile waits, and no further receive
+begins until all is sent. Such a connection cancels both operations at its end and waits for them.
 
 **Timers.** None: there is no `Readiness`.
 
-**Waking.** The stop alone wakes it: a receive of zero bytes is under way on that socket. It completes when something is
-there to be read, and leaves it there.
+**Waking.** Only the stop wakes it: a receive of zero bytes is pending on that socket. It completes when there is data,
+and leaves the data there.
 
-**Signals.** A wait on the port hears none: Python's handler runs after the next completion. It hears no sockets either,
-only completions.
+**Signals.** A signal does not end a wait on the port: Python's handler runs after the next completion.
 
-**Closing.** CancelIoEx asks for each operation's end, and the socket is closed when its completion has come. Buffers
-and structures must live until then, also of what was cancelled. `under_way` holds each operation by its OVERLAPPED's
-address, which is what the port hands back; nothing is closed before what is under way on it has ended. A reset shows as
-64 here and not as WSAECONNRESET, a cancelled operation as ERROR_OPERATION_ABORTED (995). All of them end the connection
-and nothing else.
+**Closing.** CancelIoEx requests each operation's end, and the socket is closed when the completion has come. Buffers
+and structures must live until then, also those of cancelled operations. `under_way` has each operation by the address
+of its OVERLAPPED, which the port returns. A socket is closed only after its pending operations have ended. A reset
+shows as 64 here and not as WSAECONNRESET, a cancelled operation as ERROR_OPERATION_ABORTED (995). All of them end the
+connection and nothing else.
 
 **Limits.** There is no `Readiness`: a port has no answer to "is it readable?". A socket belongs to one port for life,
 so neither the listener nor the stop may have been associated with another.

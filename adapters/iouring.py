@@ -1,74 +1,73 @@
-"""io_uring: asynchronous I/O on Linux. The program says what is to be done, and hears when it has been.
+"""io_uring: asynchronous I/O on Linux. The program submits operations, and learns when they are complete.
 
 **The fifth model.** Stevens (UNP, chapter 6.2) orders the models by who waits for what. With select, poll and epoll the
 kernel says that an operation *would not block*, and the program then makes the call itself. With asynchronous I/O it
-hands over the whole operation, buffer included, and is told when it is *complete*; between the two no call of its own
-stands still. POSIX AIO (`aio`) promised that, and on Linux kept it with threads. io_uring (Axboe 2019, Linux 5.1) keeps
-it in the kernel: a receive that finds nothing waits on the socket as a callback there, and the data that comes is
-copied into the buffer before the program hears of it. IOCP on Windows (`iocp`) is the same model.
+passes the whole operation, buffer included, and learns when it is *complete*; no call of the program blocks in between.
+POSIX AIO (`aio`) promised that, and on Linux does it with threads. io_uring (Axboe 2019, Linux 5.1) does it in the
+kernel: a receive without data waits on the socket as a callback, and arriving data is copied into the buffer before the
+program learns of it. IOCP on Windows (`iocp`) is the same model.
 
-**Set-up.** SINGLE_ISSUER promises that one thread alone submits, and lets the kernel leave out locks. DEFER_TASKRUN
-(6.1) has it finish requests only while this thread waits for completions, not at any other system call or by an
-interrupt: cheaper, and in batches. Older kernels get the next best (`SETUPS`); below 5.19, without rings of buffers,
-this adapter is unsupported. Not used: SQPOLL, a kernel thread that polls for requests and takes a CPU of its own for
-it; registered files; zero-copy sends, which pay from some ten kilobytes on.
+**Set-up.** SINGLE_ISSUER promises that only one thread submits, so the kernel leaves out locks. With DEFER_TASKRUN
+(6.1) the kernel finishes requests only while this thread waits for completions, not at any other system call or by an
+interrupt: cheaper, and in batches. Older kernels get the next best setup (`SETUPS`); below 5.19, without rings of
+buffers, this adapter is unsupported. Not used: SQPOLL, a kernel thread that polls for requests and takes a CPU of its
+own for it; registered files; zero-copy sends, which pay from some ten kilobytes on.
 
-**Waiting.** io_uring_enter(2) on Linux: one call hands over all requests, waits, and returns when something has
-completed. Requests go into one array shared with the kernel, completions come back in another;
-`crossloop.bindings.io_uring` says how. So a turn of this loop is *one* system call, however many connections had data
-and got answers in it, where a loop on epoll makes one for the wait and two for each message. That is what the model has
-to offer a network server; copying and TCP cost what they always did. (Seen here, 1 KiB echo: 0.04 calls a message with
-1,000 busy connections, 0.26 with 100, against 2.04 on epoll. With a single connection it is 2: a send completes within
-the call that hands it over, which ends the wait.) What a program in C gains by that Python spends again: filling in
-requests and reading completions is bytecode, where `recv` and `send` are one call into C each. So expect less system
-time than on epoll and more user time; with few requests at a time, which share no call, more altogether (`crossloop
-bench --adapters iouring,epoll`).
+**Waiting.** io_uring_enter(2) on Linux: one call submits all requests, waits, and returns when one has completed.
+Requests go into one array shared with the kernel, completions come back in another (`crossloop.bindings.io_uring`). So
+a turn of this loop is *one* system call for any number of connections with data, where a loop on epoll makes one for
+the wait and two for each message. That is the model's advantage for a network server; copying and TCP cost the same as
+elsewhere. (Seen here, 1 KiB echo: 0.04 calls a message with 1,000 busy connections, 0.26 with 100, against 2.04 on
+epoll. With a single connection it is 2: a send completes within the call that submits it, which ends the wait.) Python
+spends again what a program in C gains: filling in requests and reading completions is bytecode, where `recv` and `send`
+are one call into C each. So expect less system time than on epoll and more user time. With few requests at a time,
+which share no call, expect more in total (`crossloop bench --adapters iouring,epoll`).
 
-`Readiness` is there as one request among others: poll. A request that is made again after each callback looks at the
-descriptor's state when it is taken, which is level-triggered as `Readiness` wants it, and costs a submission but no
-system call. A request holds the file, not its number: one that is closed while it is watched may be reported once more,
-and is dropped when the request is made again (EBADF). `unwatch` cancels at the next turn: a descriptor closed right
-after it lives until then. This is the dearer way to readiness: each event takes the poll off the socket's list and puts
-it back, where epoll leaves it.
+`Readiness` is there as one request among others: poll. The request is made again after each callback and checks the
+descriptor's state then. So it is level-triggered, as `Readiness` requires, and costs a submission but no system call. A
+request holds the file, not its number: a descriptor that is closed while it is watched may be reported once more, and
+is dropped when the request is made again (EBADF). `unwatch` cancels at the next turn, so a descriptor closed right
+after it stays open until then. This readiness costs more than epoll's: each event takes the poll off the socket's list
+and puts it back, where epoll leaves it.
 
-**Reading.** One receive for each connection stays under way (multishot), into 16 KiB buffers that the kernel takes when
-there is data. Multishot (accept in Linux 5.19, receive in 6.0): a request may stay: one accept yields all connections,
+**Reading.** One receive for each connection stays pending (multishot), into 16 KiB buffers that the kernel takes when
+there is data. A multishot request stays (accept in Linux 5.19, receive in 6.0): one accept yields all connections, and
 one receive per connection all its data, each as a completion with the flag "more to come". A completion without that
-flag says that the request has ended, whatever its result, and whoever wants more has to make it again. It ends on
-errors, when its buffers run out, and when the completions overflow. Thus nothing else is needed where the kernel knows
-no multishot receive: the request then ends every time.
+flag says that the request has ended, and the program has to make it again. A request ends on errors, when its buffers
+run out, and when the completions overflow. A kernel without multishot receive needs no other code: there the request
+ends every time.
 
-A receive that is under way owns its buffer, and ten thousand idle connections would own ten thousand. Hence the ring of
-buffers (5.19): the kernel takes one when data is there. They are handed back as soon as their data has been copied into
-`bytes`; when one turn brings more than there are, the receive that found none ends with ENOBUFS and is made again, and
-the data waits in the socket meanwhile.
+A pending receive owns its buffer, and ten thousand idle connections would own ten thousand. Hence the ring of buffers
+(5.19): the kernel takes a buffer when data is there. The program returns it as soon as the data has been copied into
+`bytes`. When a turn needs more buffers than there are, the receive without one ends with ENOBUFS and is made again, and
+its data waits in the socket.
 
-*Datagrams.* A message request (recvmsg) says where the data and the sender's address go; some are under way at a time,
-each in a slot of its own, and the answer leaves from the slot that the question came to.
+*Datagrams.* A message request (recvmsg) says where the data and the sender's address go; some are pending at a time,
+each in a slot of its own, and the answer is sent from the slot of its request.
 
-**Writing.** At most one send of a connection is under way; what comes meanwhile goes into the next one, joined.
-Requests on one socket are not ordered among each other; two sends could overtake. A send may complete with less than
-everything, like send(2). Data to send stays referenced until its completion: the kernel reads it where it lies.
+**Writing.** At most one send of a connection is pending; data written meanwhile is joined into the next one. Requests
+on one socket are not ordered, so two sends could overtake each other. A send may complete with a part, like send(2).
+Data to send stays referenced until its completion, because the kernel reads it in place.
 
-Backpressure does not come by itself. Readiness pauses whoever does not ask; a multishot receive goes on taking in. When
-too much waits to be sent, the receive is cancelled, and made again once all is sent. *Pushing* is a send like an
-answer's, and waits behind the send that is under way. While more than the bound waits the peer is not read from; what
-is pushed is kept for it.
+Backpressure does not come by itself. A readiness program pauses by not reading; a multishot receive goes on. When too
+much data is unsent, the receive is cancelled, and made again once all is sent. *Pushing* is a send like an answer's,
+and waits behind the pending send. While more than the bound is unsent the peer is not read from; pushed data is kept
+for it.
 
 **Timers.** Each is a request (timeout), an hrtimer of the kernel with nanoseconds to it.
 
-**Waking.** A write to an eventfd of which a read is always under way; the calls themselves travel in a deque.
+**Waking.** A write to an eventfd on which a read is always pending; the calls themselves travel in a deque.
 
-**Signals.** One that Python has a handler for ends the wait (EINTR), and the handler runs when the call returns. To the
-loop that is a turn in which nothing has completed.
+**Signals.** A signal with a handler in Python ends the wait (EINTR), and the handler runs when the call returns. For
+the loop that is a turn without completions.
 
-**Closing.** What is under way is cancelled, its completion awaited, and then the descriptor closed, which is a request
+**Closing.** Pending requests are cancelled, their completions awaited, and then the descriptor is closed, by a request
 as well. A request keeps its file open, so that close(2) alone sends no FIN as long as a receive waits.
 
 **Limits.** Linux 5.19 or later, where it is allowed. The interface has had many vulnerabilities, so Docker's and
 containerd's default seccomp profiles refuse it (EPERM), as does the sysctl `kernel.io_uring_disabled`; ChromeOS,
-Android and gVisor do without. Sockets must block: O_NONBLOCK means to io_uring what it means to everybody: answer
-EAGAIN now. The listener is made blocking, and the accepted sockets are left so. Nothing ever blocks on them.
+Android and gVisor do without. Sockets must be blocking: with O_NONBLOCK a request is answered by EAGAIN at once. The
+listener is made blocking, and the accepted sockets are left so. Nothing ever blocks on them.
 
 **Sources.** io_uring(7), io_uring_setup(2), io_uring_enter(2), io_uring_prep_recv_multishot(3),
 io_uring_prep_cancel(3), and J. Axboe, "io_uring and networking in 2023".

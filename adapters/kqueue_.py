@@ -1,49 +1,47 @@
 """kqueue(2): the kernel remembers the interest, and more than readiness. FreeBSD 4.1, 2000; macOS; all BSDs.
 
-What is the same for select, poll, epoll and kqueue stands in `crossloop.idioms.multiplexing`, the servers included.
+The common part of select, poll, epoll and kqueue is in `crossloop.idioms.multiplexing`, the servers included.
 
 **Waiting.** kevent(2) on macOS and the BSDs, level-triggered; the kernel keeps the interest, and one call changes it
-and waits. Telling and asking are one call with two lists: `kevent` takes changes and returns events. Changes can be
-collected and ride along with the next wait, so that a connection's whole interest is told without a system call of its
-own, where epoll needs one for each change. Here they are: what is said of a descriptor twice between two asks is told
-once, the last word. As with epoll, what is watched sits on the list of its file, an arriving event activates it, and
-the wait returns those that are active: O(active), whatever the number watched.
+and waits. One call with two lists changes and waits: `kevent` takes changes and returns events. Changes can be
+collected for the next wait, so a connection's interest needs no system call of its own, where epoll needs one for each
+change. This program collects them; of two changes for one descriptor between two waits only the last is passed. As with
+epoll, an entry sits on the list of its file, an arriving event activates it, and the wait returns the active entries:
+O(active), for any number of watched descriptors.
 
 The thing watched is a pair of descriptor and filter: EVFILT_READ and EVFILT_WRITE are two entries with a callback each,
-not one mask. Others watch timers, signals, child processes, changes of a file or the program's own triggers, for which
-Linux has a kind of descriptor each; this program needs none of them. An event says how much there is: bytes to read,
-room to write, clients in the queue (`data`).
+not one mask. Other filters watch timers, signals, child processes, changes of a file or the program's own triggers, for
+which Linux has one kind of descriptor each; this program needs none of them. An event states a number (`data`): bytes
+to read, room to write, clients in the queue.
 
-**Reading.** One `recv` of at most 64 KiB for each report. It is level-triggered unless EV_CLEAR is set; EV_ONESHOT
-takes an entry out once it was reported, EV_DISPATCH disables it, both for several threads on one queue. None is set
-here: one thread, and one `recv` per report. EV_EOF comes with the filter that was asked for, and there may be data yet:
-the program reads on until `recv` gives nothing. Unlike POLLHUP nothing comes that was not asked for.
+**Reading.** One `recv` of at most 64 KiB for each report. It is level-triggered unless EV_CLEAR is set. EV_ONESHOT
+removes an entry once it was reported, EV_DISPATCH disables it, both for several threads on one queue. None is set here:
+one thread, and one `recv` per report. EV_EOF comes with the filter that was asked for, and there may still be data: the
+program reads until `recv` returns nothing. Unlike POLLHUP, no event comes without being asked for.
 
-**Writing.** `send` at once; what the kernel does not take waits, and the connection is watched for writing instead of
-reading.
+**Writing.** `send` at once; unsent data waits, and the connection is watched for writing instead of reading.
 
-**Timers.** A heap in Python, of which the nearest is the timeout, in nanoseconds. A timer is late by what the kernel's
-own timers are.
+**Timers.** A heap in Python; the nearest timer is the timeout, in nanoseconds. A timer is as late as the kernel's own
+timers are.
 
 **Waking.** A byte to a socket pair that is always watched; the calls themselves travel in a deque.
 
 **Signals.** Each writes a byte to the same socket pair (`signal.set_wakeup_fd`), and Python's handler runs when the
 wait has returned. EVFILT_SIGNAL is not used.
 
-**Closing.** First the interest is taken back, without a call of its own, then the descriptor is closed. An entry goes
-when its *descriptor* is closed, be the file open under another number or not: the trap of epoll is not there. But then
-a change that was collected may come too late: to remove what a close has removed is answered by ENOENT or EBADF, which
-is no error; and an entry for a number that was given out again is simply added anew, as EV_ADD of what is there already
-only changes it. To add what was closed meanwhile is answered by EBADF, and its watch is dropped. A child of `fork` does
-not get the queue at all.
+**Closing.** First the interest is removed, without a call of its own, then the descriptor is closed. An entry goes when
+its *descriptor* is closed, also when the file is open under another number, unlike with epoll. But a collected change
+may come too late. Removing an entry that a close has removed gives ENOENT or EBADF, which is no error. An entry for a
+reused number is added again, because EV_ADD only changes an existing entry. Adding a descriptor that was closed
+meanwhile gives EBADF, and its watch is dropped. A child of `fork` does not get the queue at all.
 
 **Limits.** The limit of open descriptors; and some devices are refused. Errors of single changes come back as events
-with EV_ERROR, if the list has room for them; without room the call fails halfway through the changes. Hence the room.
-As the change is told with the next ask, the refusal of a descriptor comes out of `run`, not out of `watch`. macOS
-refuses /dev/tty (EINVAL) and had trouble with more devices, the reason why libev prefers select there.
+with EV_ERROR, if the list has room for them; without room the call fails halfway through the changes. So the list has
+room. Because a change is passed with the next wait, the refusal of a descriptor comes out of `run`, not out of `watch`.
+macOS refuses /dev/tty (EINVAL) and had trouble with more devices, so libev prefers select there.
 
-**Against `asyncio`** on macOS and the BSDs: `selectors.KqueueSelector` makes a call for each change, and a key for each
-event; then come a `Handle`, a context and a transport. Here a callback is a function in a dict.
+**Against `asyncio`** on macOS and the BSDs: `selectors.KqueueSelector` makes a call for each change and a key for each
+event, and asyncio adds a `Handle`, a context and a transport. Here a callback is a function in a dict.
 
 **Sources.** kqueue(2) of FreeBSD and macOS; J. Lemon, "Kqueue: A generic and scalable event notification facility",
 USENIX 2001; Stevens, UNP vol. 1 (3rd ed.), 14.9.

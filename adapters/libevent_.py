@@ -1,74 +1,73 @@
 """libevent, through crossloop's own binding.
 
-The oldest of the three C libraries here (2000), and the one that made "a callback when this descriptor is ready" a
-portable thing: under memcached, Tor, tmux, and gevent until 2011. An `event_base` waits by the best mechanism it was
-built with, an `event` is a descriptor, a time or a signal with a callback. It reports *readiness*: reading and writing
-remain the program's own system calls, as with libev, and unlike libuv, which reads and hands over data.
+The oldest of the three C libraries here (2000), and the first portable "callback when this descriptor is ready": under
+memcached, Tor, tmux, and gevent until 2011. An `event_base` waits by the best mechanism that it was built with; an
+`event` is a descriptor, a time or a signal with a callback. libevent reports *readiness*: the program reads and writes
+by its own system calls, as with libev. libuv reads and delivers data.
 
-**Event or bufferevent.** The style `native` is plain events: the callback receives and sends by itself. In the style
-`bufferevent` libevent does, and calls back with data in a buffer, the nearest to libuv's streams. Its answers go out
-through the write event, never at once, so a message costs an `ioctl` (how much is there?), a `readv`, two `epoll_ctl`
-(write event on, off), a second turn of the loop and a `writev`, where plain events need `recv`, `send` and one turn. It
-is for programs that want its watermarks, filters, TLS and rate limits.
+**Event or bufferevent.** The style `native` uses plain events: the callback receives and sends by itself. In the style
+`bufferevent` libevent receives and sends, and calls back with data in a buffer, much like libuv's streams. Its answers
+go out through the write event, never at once. So a message costs an `ioctl` (how much is there?), a `readv`, two
+`epoll_ctl` (write event on, off), a second turn of the loop and a `writev`. Plain events need `recv`, `send` and one
+turn. Bufferevents are for programs that need their watermarks, filters, TLS and rate limits.
 
 **Waiting.** epoll on Linux, kqueue on macOS and the BSDs, select on Windows: the best that it was built with. An event
-fires once and is no longer added, unless it is made with `EV_PERSIST`. The streams below are persistent read events:
-added once per connection, they cost no `epoll_ctl` per message. libevent keeps the events of a descriptor in one slot
-and gives the kernel their union; reading and writing may be two events, as here, or one with both flags. A base may
-have several priorities; events of a level run only when none above is active. libev has them as well, libuv has not.
-One level here, as by default.
+fires once and is then removed, unless it is made with `EV_PERSIST`. The streams below are persistent read events: added
+once per connection, they cost no `epoll_ctl` per message. libevent keeps the events of a descriptor in one slot and
+gives the kernel their union; reading and writing may be two events, as here, or one with both flags. A base may have
+several priorities; events of a level run only when no event above is active. libev has priorities as well, libuv has
+none. Here there is one level, the default.
 
 **Reading.** The program's own `recv` of at most 64 KiB, once for each report; of a bufferevent, libevent's `readv`.
 *Datagrams* have one read event for all peers and a `recvfrom` for each time that it fires. A bufferevent is a stream.
 
-TLS is bufferevents' own (`bufferevent_openssl_socket_new`, in libevent_openssl), for a program in C that has made an
-`SSL` itself. Python's `ssl` gives none away, nor the `SSL_CTX` of its context, and its OpenSSL need not be the one that
-libevent_openssl was linked with: two copies in a process share no structure. So there is no style `bufferevent` of it.
-In the style `native` OpenSSL works on two memories (`crossloop.idioms.memory_bio`) above plain events.
+Bufferevents have TLS (`bufferevent_openssl_socket_new`, in libevent_openssl), for a C program that has made an `SSL`
+itself. Python's `ssl` gives out neither an `SSL` nor the `SSL_CTX` of its context. Its OpenSSL may also be another copy
+than that of libevent_openssl, and two copies in a process share no structure. So TLS has no style `bufferevent`. In the
+style `native` OpenSSL works on two memories (`crossloop.idioms.memory_bio`) above plain events.
 
-**Writing.** `send` at once; what the kernel does not take waits, and the connection has a write event instead of its
-read event. A write event exists only while the kernel refuses data, because a socket is nearly always writable and the
-loop would not sleep any more. *Pushing* is the same with plain events; a push that finds its peer gone leaves the end
-to that peer's own event, since the application may be in a round over all. With bufferevents it is `bufferevent_write`,
-which puts the data into the output buffer, and the loop sends it in a turn of its own: to push to a thousand costs a
-thousand write events on and off.
+**Writing.** `send` at once; unsent data waits, and the connection has a write event instead of its read event. A write
+event exists only while the kernel refuses data, because a socket is nearly always writable and the loop would not
+sleep. *Pushing* is the same with plain events. A push that finds its peer gone leaves the end to that peer's own event,
+because the application may be in a loop over all peers. With bufferevents it is `bufferevent_write`, which puts the
+data into the output buffer, and the loop sends it in another turn: a push to a thousand costs a thousand write events
+on and off.
 
 **Timers.** A heap in C, with a timerfd on epoll where the base is precise, else in steps of milliseconds. Any event may
-also carry a timeout of its own, which libev and libuv lack. Adding an event that is added already moves its due time
-within the heap: that is `rearm` here, without a delete. A persistent timer counts each turn from when the last one was
-due, so it does not drift. Two choices decide how exact timers are:
+also have a timeout, which libev and libuv lack. Adding an event again moves its due time within the heap; `rearm` here
+does that, without a delete. A persistent timer counts from when its last firing was due, so it does not drift. Two
+choices decide how exact timers are:
 
 - without `EVENT_BASE_FLAG_PRECISE_TIMER` libevent reads `CLOCK_MONOTONIC_COARSE` and waits in whole milliseconds: steps
   of 4 ms where the kernel ticks at 250 Hz. With it epoll gets a timerfd, armed by one more system call *per wait*,
   whether or not a timer is pending. So the base for `Readiness`, where timers are measured, is precise, and the base of
   the stream server, which has none, is not.
-- within callbacks the time is the one at which the wait ended: a timer added by the last of many callbacks is early by
-  what the others took. libev does the same, and so does libuv itself; uvloop and asyncio ask the clock. libevent even
-  computes its next wait from that time and so oversleeps by what the callbacks took (seen with 2.1.12: after a callback
-  of 150 ms a timer of 100 ms fires at 250). `EVENT_BASE_FLAG_NO_CACHE_TIME` asks the clock, for both: a delay is a
-  delay.
+- within callbacks the time is that of the end of the wait: a timer added by the last of many callbacks is early by the
+  time that the others took. libev and libuv do the same; uvloop and asyncio ask the clock. libevent also computes its
+  next wait from that time, and so oversleeps by the time that the callbacks took (seen with 2.1.12: after a callback of
+  150 ms a timer of 100 ms fires at 250). `EVENT_BASE_FLAG_NO_CACHE_TIME` asks the clock, for both: a delay is a delay.
 
-*What is next.* libevent's way to put a call off is a timer without a delay (`event_base_once`; "one idiom for
-scheduling a callback", event.c): it becomes active at once and in order. An event that is made active from within a
-callback joins the queue that is being worked off, so that one which does so again and again lets nothing else in; a
-timer waits for the next turn. Here one timer stands for a deque of calls.
+*What is next.* In libevent a later call is a timer without a delay (`event_base_once`; "one idiom for scheduling a
+callback", event.c): it becomes active at once and in order. An event that is made active from within a callback joins
+the queue of the current turn, so a callback that does so again and again blocks everything else. A timer waits for the
+next turn. Here one timer stands for a deque of calls.
 
 **Waking.** A byte to a socket pair that the base watches; the calls themselves travel in a deque.
 
 **Signals.** Each writes to a socket pair (`signal.set_wakeup_fd`), because libevent waits again when a wait is
-interrupted. Python's handlers would not run in an idle loop otherwise. libevent's own signal events bring a handler of
-their own, and one base of a process owns it. *Children* are such a signal, SIGCHLD, and a waitpid for each that lives:
-libevent has no word for processes.
+interrupted. Python's handlers would not run in an idle loop otherwise. libevent's own signal events install a handler,
+and one base of a process owns it. *Children* use such a signal, SIGCHLD, and a waitpid for each living child: libevent
+has nothing for processes.
 
-**Closing.** First the events are deleted, then the descriptor is closed. epoll forgets a closed descriptor by itself,
-libevent does not, and takes the next file of the same number for the old one.
+**Closing.** First the events are deleted, then the descriptor is closed. epoll forgets a closed descriptor by itself.
+libevent does not, and takes the next file of the same number for the old file.
 
 **Limits.** The limit of open descriptors; each add and delete is an `epoll_ctl` at once.
 
-**Against libev**, which began as an answer to it (2007): there a watcher belongs to the program, is a small struct per
-kind of event, and may be changed at will, where libevent has one larger struct for all kinds (128 bytes here), checks
-more at each call, and batches nothing, where libev settles changes before the next wait. In return it has Windows
-proper, buffered I/O, and an HTTP and a DNS client on top.
+**Against libev**, which began as a reaction to libevent (2007). In libev a watcher belongs to the program, is a small
+struct per kind of event, and changes are settled before the next wait. libevent has one larger struct for all kinds
+(128 bytes here), checks more at each call, and batches nothing. In return it has good support of Windows, buffered I/O,
+and an HTTP and a DNS client.
 """
 
 import contextlib

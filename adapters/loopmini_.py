@@ -1,7 +1,7 @@
 """loopmini: asyncio's own loop with the waiting, the timers and the waking in Rust.
 
-The class derives from asyncio's `BaseEventLoop` and takes the calls for sockets from its selector loop; streams and
-datagrams have transports of loopmini's own, in Python. A message costs what asyncio's costs, and the calls into Rust.
+The class derives from asyncio's `BaseEventLoop` and takes the socket calls from its selector loop. Streams and
+datagrams have loopmini's own transports, in Python. A message costs as much as with asyncio, plus the calls into Rust.
 
 **Waiting.** The crate `polling`: epoll on Linux, kqueue on macOS, used one shot at a time. The loop arms a descriptor
 anew after each event: two or three `epoll_ctl` a message in strace where asyncio has none, and a `timerfd_settime`
@@ -11,17 +11,17 @@ before each wait.
 
 **Writing.** `transport.write` sends at once and keeps in a `bytearray` what the kernel did not take.
 
-**Timers.** A heap in Rust, and a timerfd to wait by. A cancelled timer leaves the heap at once. They come 0.03 to
-0.15 ms late, where the milliseconds of epoll_wait cost others up to 1.
+**Timers.** A heap in Rust, and a timerfd to wait by. A cancelled timer leaves the heap at once. They fire 0.03 to 0.15
+ms late; with the milliseconds of epoll_wait other loops are up to 1 ms late.
 
 **Waking.** An eventfd, written by the thread that calls.
 
 **Signals.** `signal.set_wakeup_fd` and a socket pair, both made by each `run_forever` and closed by it.
 
-**Closing.** As in asyncio: a connection that is closed sends first what it has. The reactor's descriptors go with the
-loop's object, not with `close()`.
+**Closing.** As in asyncio: a closed connection first sends its data. The reactor's descriptors are closed with the
+loop's object, not by `close()`.
 
-**Limits.** What asyncio has is there, TLS (asyncio's `sslproto`), unix sockets and `sock_recvfrom` included. An empty
+**Limits.** All of asyncio's API is there, with TLS (asyncio's `sslproto`), unix sockets and `sock_recvfrom`. An empty
 datagram is not sent. All of this is loopmini 0.2.3, on Linux.
 """
 

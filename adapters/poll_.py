@@ -1,43 +1,42 @@
 """poll(2): select without its bound. System V Release 3, 1986; POSIX since 2001, and never on Windows.
 
-What is the same for select, poll, epoll and kqueue stands in `crossloop.idioms.multiplexing`, the servers included.
+The common part of select, poll, epoll and kqueue is in `crossloop.idioms.multiplexing`, the servers included.
 
-**Waiting.** poll(2) on Linux, macOS and the BSDs; the whole interest is told with every call. The interest is a list,
-not an array of bits: one `struct pollfd` per descriptor, with its number, the events that are wanted and, in a field of
-its own, those that came. So a number may be as high as it likes, only what is watched is looked at, and the wanted
-events survive the call: the program makes the list once and changes it when its interest changes.
+**Waiting.** poll(2) on Linux, macOS and the BSDs; every call passes the whole interest. The interest is a list, not an
+array of bits: one `struct pollfd` per descriptor, with its number, the wanted events and, in another field, the events
+that came. So a number may have any size, and only watched descriptors are looked at. The wanted events survive the
+call: the program makes the list once and changes it when its interest changes.
 
-The kernel copies the list in at every call, asks each file once, puts the process on each one's wait queue and takes it
-off again, and writes the results back; then the program goes through the list for those that are not zero. O(watched)
-at both ends, as with select, at 8 bytes per descriptor instead of 3 bits. Python's poll object keeps the interest in a
-dict and makes the list anew, whole, after any change to it, so that a server with many comers pays O(watched) once more
-for each turn that accepted or closed.
+At every call the kernel copies the list in, asks each file once, puts the process on each file's wait queue and takes
+it off again, and writes the results back. Then the program searches the list for entries that are not zero. That is
+O(watched) at both ends, as with select, at 8 bytes per descriptor instead of 3 bits. Python's poll object keeps the
+interest in a dict, and makes the whole list anew after any change. So a turn that accepts or closes connections pays
+O(watched) a second time.
 
-**Reading.** One `recv` of at most 64 KiB for each report. poll is level-triggered, for the reason of select: the kernel
-keeps no memory of the call, and what a `recv` leaves is reported again. POLLHUP and POLLERR come whether they were
-wanted or not, for as long as they hold.
+**Reading.** One `recv` of at most 64 KiB for each report. poll is level-triggered, for the same reason as select: the
+kernel remembers nothing of the call, and data that a `recv` leaves is reported again. POLLHUP and POLLERR are reported
+without being asked for, as long as they hold.
 
-**Writing.** `send` at once; what the kernel does not take waits, and the connection is watched for writing instead of
-reading.
+**Writing.** `send` at once; unsent data waits, and the connection is watched for writing instead of reading.
 
-**Timers.** A heap in Python, of which the nearest is the timeout, in whole milliseconds. Python rounds up: a timer is
-late by up to one.
+**Timers.** A heap in Python; the nearest timer is the timeout, in whole milliseconds. Python rounds up: a timer is late
+by up to one.
 
 **Waking.** A byte to a socket pair that is always watched; the calls themselves travel in a deque.
 
 **Signals.** Each writes a byte to the same socket pair (`signal.set_wakeup_fd`), and Python's handler runs when the
 wait has returned.
 
-**Closing.** First the interest is taken back, then the descriptor is closed. POLLNVAL says that a number in the list
-belongs to no file: the program closed before it unregistered. It would be said again at once, for ever, so the number
-is taken out. A descriptor that is watched for nothing would make the loop spin once its peer is gone (POLLHUP); so it
-is taken out of the list, too.
+**Closing.** First the interest is removed, then the descriptor is closed. POLLNVAL says that a number in the list
+belongs to no file: the program closed it before unregistering. It would be reported again at once, so the number is
+removed. A descriptor that is watched for no event would make the loop spin once its peer is gone (POLLHUP), so it is
+removed from the list, too.
 
 **Limits.** The limit of open descriptors (EINVAL beyond it), and no other. macOS had a poll that failed for terminals
 and other devices; CPython tries at start and removes `select.poll` where it is broken.
 
-**Against `asyncio-poll`**: the same call. There a turn also makes a key and a `Handle` for what is ready, runs it in a
-context of its own, and a transport stands between socket and protocol; here a callback is a function in a dict.
+**Against `asyncio-poll`**: the same call. asyncio also makes a key and a `Handle` for each ready descriptor, runs it in
+a context of its own, and has a transport between socket and protocol. Here a callback is a function in a dict.
 
 **Sources.** poll(2); Stevens, UNP vol. 1 (3rd ed.), 6.10 and the server of 6.11; CPython, Modules/selectmodule.c.
 """

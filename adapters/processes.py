@@ -1,61 +1,60 @@
 """processes: blocking I/O, one forked process for each connection.
 
-The oldest answer, from before threads: `accept`, `fork`, and the child serves the one connection and exits (UNP volume
-1, 4.8 and 30.5; inetd and the early web servers were made so). Nothing is shared, so nothing can be corrupted: a child
-that crashes costs its connection, and each has an interpreter, and a GIL, of its own, so that they compute in parallel.
+The oldest way, from before threads: `accept`, `fork`, and the child serves the one connection and exits (UNP volume 1,
+4.8 and 30.5; inetd and the early web servers worked so). Nothing is shared, so nothing can be corrupted: a child that
+crashes loses only its connection. Each child has its own interpreter and its own GIL, so children compute in parallel.
 It needs `fork`, hence POSIX.
 
-**Who forks.** A process with threads should not: the child gets a copy of the forking thread alone, and of every lock
-in the state that it was in, held by threads that it does not have (Python says so since 3.12). And a process that waits
-for *any* child takes away the exit statuses of children that are not its own. So the first thing forked is a server: a
-process with one thread, a cleared table of descriptors and no other children, that accepts and forks. The process that
-was asked to serve only waits for it, and forks once whatever threads it has; that one warning is silenced.
+**Who forks.** A process with threads should not fork: the child gets a copy of the forking thread only, and of every
+lock in its state, held by threads that the child does not have (Python warns since 3.12). And a process that waits for
+*any* child takes the exit statuses of other code's children. So the first fork makes a server: a process with one
+thread, a cleared table of descriptors and no other children, that accepts and forks. The worker's process only waits
+for the server. It forks once, even with threads; that one warning is silenced.
 
 **Waiting.** A blocking `recv` in each connection's own process, on Linux, macOS and the BSDs. The server's process
-waits with poll for the listener, the stop, and the ends of children (`crossloop.idioms.blocking`); the process that was
-asked to serve waits for the server's (`waitpid`).
+waits with poll for the listener, the stop, and the ends of children (`crossloop.idioms.blocking`); the worker's process
+waits for the server's end (`waitpid`).
 
-**Reading.** `recv` of at most 64 KiB, whose buffer waits with the process. TLS is a wrapped socket, whose `recv` and
+**Reading.** `recv` of at most 64 KiB, whose buffer belongs to the process. TLS is a wrapped socket, whose `recv` and
 `sendall` wait as any socket's do.
 
 **Writing.** `sendall` blocks until the kernel has taken everything: backpressure comes by itself.
 
 **Timers.** None: there is no `Readiness`.
 
-**Waking.** The kernel makes the one process runnable whose socket has data. No GIL stands between, for each has its
-own.
+**Waking.** The kernel makes the one process runnable whose socket has data. No GIL delays it, because each process has
+its own.
 
-**Signals.** SIGCHLD writes to a socket that the server polls along (`signal.set_wakeup_fd`). Children that end stay as
-zombies until they are waited for. SIGCHLD tells, but signals do not queue: several ends may be one signal, so one waits
-until there is nobody left, without blocking (WNOHANG; UNP 5.9 and 5.10). A signal that comes just before the wait would
-be slept through (the race that pselect was made for), hence the socket. Since that descriptor is one for the whole
-process and wakes for every signal, this, too, wants a process of its own; in the worker it is the stop socket. A child
-has SIGTERM's default action, and ignores SIGINT: Ctrl-C goes to all, and the worker says what it means.
+**Signals.** SIGCHLD writes to a socket that the server polls as well (`signal.set_wakeup_fd`). Ended children stay as
+zombies until a wait. Signals do not queue: several ends may be one SIGCHLD, so the server waits without blocking until
+no ended child is left (WNOHANG; UNP 5.9 and 5.10). A wait would miss a signal that comes just before it (the race that
+pselect was made for), hence the socket. There is one such descriptor for the whole process, and it wakes for every
+signal. So this, too, needs a separate process; in the worker the descriptor is the stop socket. A child has SIGTERM's
+default action, and ignores SIGINT: Ctrl-C goes to all, and the worker handles it.
 
-**Closing.** SIGKILL for all children. They own nothing but a connection, which the kernel closes, and Python code in a
-signal handler would have to be waited for. What a child inherits is every descriptor, and a descriptor that stays open
-in a child is a file that does not close: a peer would not see the end of a connection of which a sibling still holds a
-copy. The server therefore closes all that it was not given, and a connection right after the fork; the child the
-listener and the rest.
+**Closing.** SIGKILL for all children. They own only a connection, which the kernel closes. Python code in a signal
+handler would take time. A child inherits every descriptor, and a file stays open while any copy of its descriptor is
+open: a peer would not see the end of a connection that a sibling still holds. So the server closes all descriptors that
+it was not given, and a connection right after the fork. The child closes the listener and the rest.
 
-Parents that end, even by SIGKILL, must not leave orphans that serve on. Linux sends a signal of our choice when the
-parent dies (prctl(2), PR_SET_PDEATHSIG). It has to be asked for by the child; if the parent was faster, getppid() shows
-it. "Parent" there means the thread that forked. Elsewhere there is the oldest means, an end of file: all hold one end
-of a socket pair whose other end the worker has, and when the worker goes, however it goes, they read the end. The
-server polls it; a child spends a thread that blocks on it, since its first one has only one thing to wait for. The same
-pair carries up the exception of an application, pickled.
+Parents that end, even by SIGKILL, must not leave serving orphans. Linux sends a chosen signal when the parent dies
+(prctl(2), PR_SET_PDEATHSIG). The child has to ask for it; if the parent died earlier, getppid() shows it. "Parent"
+there means the thread that forked. Other systems have an end of file: all processes hold one end of a socket pair, the
+worker holds the other, and they read the end when the worker ends in any way. The server polls the pair. A child has a
+second thread that blocks on it, because its first thread waits for the connection. The same pair carries the exception
+of an application, pickled.
 
 **Limits.** The number of processes: RLIMIT_NPROC (root is exempt), kernel.threads-max, kernel.pid_max, the pids.max of
-a control group. There `fork` fails with EAGAIN, and with ENOMEM where memory is not promised twice
-(vm.overcommit_memory 2 charges the child for every page that it could write). The connection is closed; `refused` holds
-how many, with the limits.
+a control group. At these `fork` fails with EAGAIN, and with ENOMEM under strict overcommit (vm.overcommit_memory 2
+charges the child for every page that it could write). The connection is closed; `refused` counts such connections and
+names the limits.
 
 The child's memory is its parent's, page by page, copied when either writes (copy on write), so most of it is shared.
-CPython writes all over: a reference count lies in the object, and using an object writes to its page; collecting
-garbage writes to all, which `gc.freeze` prevents by putting away what is there. Adding up the resident sizes of such a
-family counts a shared page once for each of its members: the proportional size (PSS, proc_pid_smaps(5)) is the honest
-figure. Measured with a thousand connections: 12 MiB a child by the first, 1.0 MiB by the second; 1.3 to 1.9 s until all
-were forked and had answered, 0.4 s to end them.
+CPython writes to many pages: a reference count lies in the object, so using an object writes to its page. Garbage
+collection writes to all objects; `gc.freeze` exempts the existing ones. The sum of resident sizes counts a shared page
+once for each process; the proportional size (PSS, proc_pid_smaps(5)) is the right figure. Measured with a thousand
+connections: 12 MiB a child resident, 1.0 MiB proportional; 1.3 to 1.9 s until all were forked and had answered, 0.4 s
+to end them.
 """
 
 import contextlib

@@ -1,10 +1,10 @@
-"""pyev: libev, in the words of its own C interface.
+"""pyev: libev, with the names of its C interface.
 
 libev knows one kind of thing, the *watcher*: a small structure with a callback, filled in for one event (a descriptor
 readable, a time passed, another thread's call) and then *started*. Started watchers are all that the loop has. pyev
 makes each kind a Python type: `Io(fd, events, loop, callback)`, `start()`, `stop()`; the callback is called with the
-watcher and the events. libev holds watchers by bare pointer, pyev takes no reference for it. A started watcher that
-nobody keeps is freed and thereby stopped, without a word. So every watcher here stands in a dict or a list.
+watcher and the events. libev holds watchers by bare pointer, and pyev takes no reference for it. A started watcher
+without another reference is freed and thereby stopped, silently. So every watcher here is kept in a dict or a list.
 
 **Waiting.** epoll on Linux, select on macOS: libev's choice, level-triggered as everywhere in libev. On macOS it
 recommends neither kqueue nor poll and takes select, sized to any number of descriptors. `ev_run` tells the kernel what
@@ -15,42 +15,43 @@ watcher by watcher. pyev gives the GIL up for all of `ev_run` and takes it for e
 So it has no TLS: OpenSSL reads and writes two memories (`crossloop.idioms.memory_bio`), and the stream server below
 sees bytes. *Datagrams* need one watcher for all peers, and one `recvfrom` for each event.
 
-**Writing.** `send` at once; what the kernel does not take waits, and the connection's one watcher waits for `EV_WRITE`
-instead. *Pushing* is the same, from whichever callback. A push that finds its peer gone leaves the end to that peer's
-own event, since the application may be in a round over all.
+**Writing.** `send` at once; unsent data waits, and the connection's one watcher waits for `EV_WRITE` instead. *Pushing*
+is the same, from any callback. A push that finds its peer gone leaves the end to that peer's own event, because the
+application may be in a loop over all peers.
 
 **Timers.** A heap in C, in doubles; epoll waits in whole milliseconds, rounded up. So timers are late by up to one,
-never early. A timer counts from the loop's own time (`now()`), which is read once a turn, when the wait ends. Started
-late in a long callback, or between two runs, it would fire early by just that; `update()` reads the clock, so that here
+never early. A timer counts from the loop's own time (`now()`), which is read once a turn, when the wait ends. A timer
+started late in a long callback, or between two runs, would fire early by that time. Here `update()` reads the clock, so
 a delay counts from the call. `ev_timer_again` (`reset()` in pyev) moves a running timer within its heap, the cheap way
-to push a timeout back; it makes the timer repeat, hence `_once` below.
+to push a timeout back. It makes the timer repeat, hence `_once` below.
 
-*What is next.* libev has no queue of calls. Its author names three ways to put a call off ("Avoiding finishing before
-returning" in the manual): a prepare watcher, an idle watcher, or an event that is fed to a stopped watcher. What is fed
-from within a callback runs before the loop looks at anything else, again and again. So it is an idle watcher here, and
-a deque: while it is started the loop does not sleep, and its callback runs once a turn, at the highest priority
-because at a lower one it would wait until there is no event at all.
+*What is next.* libev has no queue of calls. Its author names three ways to delay a call ("Avoiding finishing before
+returning" in the manual): a prepare watcher, an idle watcher, or an event that is fed to a stopped watcher. An event
+fed from within a callback runs before the loop looks at anything else, again and again. So an idle watcher and a deque
+are used here. While the idle watcher is started the loop does not sleep, and its callback runs once a turn. It has the
+highest priority, because at a lower one it would wait until there is no other event.
 
-**Waking.** `Async.send()`, which alone may be called from another thread. Several sends before the loop looks are one
-event, so the calls themselves travel in a deque. libev 4.04 lacks memory barriers here; the build recipe supplies them.
+**Waking.** `Async.send()`, the only call that is allowed from another thread. Several sends before the loop looks are
+one event, so the calls themselves travel in a deque. libev 4.04 lacks memory barriers here; the build recipe supplies
+them.
 
 **Signals.** Each writes to a socket that the loop watches (`signal.set_wakeup_fd`), because libev restarts a wait that
-a signal interrupted. Python runs its handlers only between bytecodes: an idle loop would not notice Ctrl-C. The
-socket's callback is bytecode, and there the handler runs. A `Signal` watcher is libev's own: it takes the place of
-Python's handler, and calls back as other watchers do. *Children* are heard of by SIGCHLD, and in libev's default loop
-alone; `Child` watchers are started there, before that loop runs again, because it waits for every child that has ended.
+a signal interrupted. Python runs its handlers only between bytecodes, so an idle loop would not notice Ctrl-C. The
+socket's callback is bytecode, and the handler runs there. A `Signal` watcher is libev's own: it replaces Python's
+handler, and calls back as other watchers do. The ends of *children* come by SIGCHLD, and only in libev's default loop.
+`Child` watchers are started there, before that loop runs again, because it waits for every child that has ended.
 
 **Closing.** First the watcher is stopped, then the descriptor closed. Under epoll, libev does nothing at `stop()`: it
-counts on the close that usually follows, and removes a descriptor only if an event still comes in. A number that is
-closed while watched is an error at the next turn, or, if it was given out again meanwhile, a watcher on a stranger. And
-a new descriptor gets a *new* `Io`: an old one that is stopped and started again between two polls counts as unchanged,
-no `epoll_ctl` is made, and if its number belongs to another file by now, that file is never heard of.
+expects a close to follow, and removes a descriptor only if an event still comes. A number that is closed while watched
+is an error at the next turn, or, if the number was reused, a watcher on another file. So a new descriptor gets a *new*
+`Io`. An old watcher that is stopped and started again between two polls counts as unchanged, and no `epoll_ctl` is
+made; if its number now belongs to another file, that file has no events.
 
 **Limits.** An exception in a callback cannot travel through C; and libev is that of 2011. pyev prints the exception as
-"ignored" and goes on; its `debug=True` stops the loop instead, but with the exception still set while the other pending
-callbacks run, which CPython answers with SystemError. So the default stays, `sys.unraisablehook` takes the exception
-while the loop runs, and the run raises it at its end. libev 4.04 is the version that pyev's source bundles; later
-releases added linuxaio and io_uring backends.
+"ignored" and goes on. Its `debug=True` stops the loop instead, but the exception is still set while the other pending
+callbacks run, and CPython raises SystemError. So the default stays: `sys.unraisablehook` takes the exception while the
+loop runs, and the run raises it at its end. libev 4.04 is the version that pyev's source bundles; later releases added
+linuxaio and io_uring backends.
 """
 
 import contextlib

@@ -1,14 +1,14 @@
-"""rloop: asyncio's API in Rust, on mio. What is asyncio's own below it are tasks and futures.
+"""rloop: asyncio's API in Rust, on mio. Only tasks and futures are asyncio's own.
 
 **Waiting.** mio's epoll on Linux and kqueue on macOS, edge-triggered. A connection is registered once, for reading and
-writing, and no message changes that: strace shows one `epoll_ctl` a connection, where asyncio has as many.
+writing, and no message changes that. strace shows one `epoll_ctl` a connection, as with asyncio.
 
 **Reading.** A stream is read into one buffer of 256 KiB until the kernel has no more, so each message has a second
-`recvfrom` that finds nothing. The loop then makes a `bytes` of 256 KiB and shrinks it: glibc maps and unmaps memory for
-it as it may for asyncio. `sock_recv` tries at once and else has the loop do it.
+`recvfrom` without data. The loop then makes a `bytes` of 256 KiB and shrinks it: glibc maps and unmaps memory for it,
+as it may for asyncio. `sock_recv` tries at once, and otherwise the loop receives.
 
-**Writing.** `transport.write` inside `data_received` goes out when the callback is over, by write(2); what the kernel
-does not take waits in the transport.
+**Writing.** `transport.write` inside `data_received` goes out after the callback, by write(2); unsent data waits in the
+transport.
 
 **Timers.** A heap of microseconds; the wait below is epoll_wait's, in milliseconds rounded up, so a timer is up to
 1 ms late. `call_later` with an infinite delay calls at once, and one with no delay is a `call_soon`.
@@ -16,15 +16,15 @@ does not take waits in the transport.
 **Waking.** `call_soon_threadsafe` writes an eventfd, which mio calls a waker.
 
 **Signals.** `signal.set_wakeup_fd` and a socket pair, as in asyncio. `remove_signal_handler` raises AttributeError: it
-looks for a method by a name that the class does not have.
+calls a method that the class does not have.
 
-**Closing.** A transport that is closed or aborted tells its protocol so and keeps its socket: the peer sees no end, and
-the descriptor stays open. A server keeps its listener, a datagram endpoint its socket, a closed loop its epoll.
+**Closing.** A closed or aborted transport tells its protocol, and keeps its socket open: the peer sees no end. A closed
+server keeps its listener open, a datagram endpoint its socket, a loop its epoll.
 
 **Limits.** No TLS and no unix sockets (NotImplementedError); no `sock_recvfrom`, hence no style `sockets` of datagrams;
-no `connect_accepted_socket` and no `sendfile`. What a protocol's `data_received` raises goes nowhere. The exception
-handler is called without the loop, asyncio's first argument; the adapter takes both. All of this is rloop 0.5.0, on
-Linux.
+no `connect_accepted_socket` and no `sendfile`. An exception in a protocol's `data_received` is lost. The exception
+handler is called without the loop, asyncio's first argument; the adapter accepts both forms. All of this is rloop
+0.5.0, on Linux.
 """
 
 from asyncio import AbstractEventLoop

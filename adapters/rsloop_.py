@@ -1,14 +1,14 @@
-"""rsloop: asyncio's API in Rust, with the kernel asked by a thread of its own.
+"""rsloop: asyncio's API in Rust, with a separate thread that waits.
 
-What follows is from its documentation. Nothing of it was tried: the package has no wheel for the Pythons at hand, and
-its source wants Rust and what it takes from crates.io.
+This essay is from its documentation, and nothing was tried. The package has no wheel for the Pythons at hand, and its
+source needs Rust and packages of crates.io.
 
 **Waiting.** A thread of Rust's waits for each loop: by io_uring on Linux (6.1 or newer), by IOCP on Windows, by kqueue
 on macOS. Callbacks and tasks run on the thread that called `run_forever`.
 
 **Reading.** In the thread that waits, for streams without TLS; up to 1 MiB a connection may wait for the program.
 
-**Writing.** A transport keeps at most 64 MiB of what its peer does not read.
+**Writing.** A transport keeps at most 64 MiB that its peer has not read.
 
 **Timers.** `call_later` and `call_at` are the loop's own, in Rust.
 
@@ -16,7 +16,7 @@ on macOS. Callbacks and tasks run on the thread that called `run_forever`.
 
 **Signals.** `add_signal_handler` is there, on Unix.
 
-**Closing.** Its documentation says nothing beside asyncio's rules.
+**Closing.** Its documentation states only asyncio's rules.
 
 **Limits.** TLS is rustls and runs in helper threads; an encrypted private key is refused. Descriptors that the program
 watches itself (`add_reader`) are watched by further threads. Importing it replaces `asyncio.start_server` and

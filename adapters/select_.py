@@ -1,49 +1,49 @@
 """select(2): the first way to wait for many, 4.2BSD, 1983; and the only one on every platform.
 
-What is the same for select, poll, epoll and kqueue stands in `crossloop.idioms.multiplexing`, the servers included.
+The common part of select, poll, epoll and kqueue is in `crossloop.idioms.multiplexing`, the servers included.
 
-**Waiting.** select(2) on every platform; the whole interest is told with every call. The program hands the kernel three
-sets (for reading, for writing, for exceptions) and a timeout; the kernel sleeps until something in them is ready and
-overwrites the sets with what is. Nothing is kept between two calls.
+**Waiting.** select(2) on every platform; every call passes the whole interest. The program passes three sets (for
+reading, for writing, for exceptions) and a timeout. The kernel sleeps until a descriptor in them is ready, and
+overwrites the sets with the ready descriptors. Nothing is kept between two calls.
 
-On POSIX a set is an array of FD_SETSIZE bits, numbered by descriptor. Every call makes the sets, copies them in, has
-the kernel go through all bits up to the highest number, ask each file once and put the process on each one's wait queue
-and take it off again, copies the sets out, and goes through them to find the few that matter. All of it is O(watched),
-whether one descriptor is ready or a thousand. Python makes the sets from sequences of integers and lists from the sets:
-a third of the 41 µs that one ask took among 480 silent sockets (Linux 6.18); the kernel's part was the rest, and the
-same as with poll.
+On POSIX a set is an array of FD_SETSIZE bits, numbered by descriptor. Every call makes the sets and copies them in. The
+kernel goes through all bits up to the highest number, asks each file once, and puts the process on each file's wait
+queue and takes it off again. The sets are copied out, and the program searches them for ready descriptors. All of it is
+O(watched), whether one descriptor is ready or a thousand. Python makes the sets from sequences of integers, and lists
+from the sets. That was a third of the 41 µs of a call among 480 silent sockets (Linux 6.18); the kernel's part was the
+rest, and the same as with poll.
 
-On Windows the same name stands for something else: a set is an array of socket handles with a count.
+On Windows a set is something else: an array of socket handles with a count.
 
-**Reading.** One `recv` of at most 64 KiB for each report. select is level-triggered, since the kernel could not know
-what it reported before: what a `recv` leaves is reported again.
+**Reading.** One `recv` of at most 64 KiB for each report. select is level-triggered, because the kernel does not
+remember earlier reports: data that a `recv` leaves is reported again.
 
-**Writing.** `send` at once; what the kernel does not take waits, and the connection is watched for writing instead of
-reading. A connect that failed is reported by Windows in the third set alone, hence it holds the writers there.
+**Writing.** `send` at once; unsent data waits, and the connection is watched for writing instead of reading. Windows
+reports a failed connect in the third set only, so writers are in that set there.
 
-**Timers.** A heap in Python, of which the nearest is the timeout, in microseconds. That is finer than the timeouts of
-poll and epoll: timers are the least late here.
+**Timers.** A heap in Python; the nearest timer is the timeout, in microseconds. That is finer than the timeouts of poll
+and epoll, so timers are least late here.
 
 **Waking.** A byte to a socket pair that is always watched; the calls themselves travel in a deque.
 
 **Signals.** Each writes a byte to the same socket pair (`signal.set_wakeup_fd`), and Python's handler runs when the
-wait has returned. Windows does not interrupt the wait at all, so there the byte alone ends it.
+wait has returned. Windows does not interrupt the wait, so only the byte ends it there.
 
-**Closing.** First the interest is taken back, then the descriptor is closed. A closed number in a set makes the whole
-call fail (EBADF), for all others, too, and does not say which it was. Then each is asked for alone, once, and those
-that fail are taken out.
+**Closing.** First the interest is removed, then the descriptor is closed. A closed number in a set makes the whole call
+fail (EBADF), and the error does not say which number. Then each descriptor is tried alone, once, and those that fail
+are removed.
 
 **Limits.** FD_SETSIZE: descriptors numbered up to 1023, and on Windows 512 sockets. It is fixed when the C library's
 headers were written: 1024 on Linux, macOS and the BSDs. There it bounds the *number* of a descriptor, not how many are
-watched: a process that has a thousand files open can watch twenty-four more. In C, FD_SET with a higher number writes
-past the array; Python raises ValueError. So what lies beyond is refused here when it is to be watched; a server closes
-a connection that it cannot watch and goes on with the others, and `most_connections` says beforehand where that begins.
-Some raise the bound by compiling with larger sets (libev does, on macOS); CPython cannot. CPython on Windows is built
-for 512 sockets, and nothing but sockets can be in a set there: a pipe is error 10038. With three empty sets Windows
-does not sleep but fails with error 10022; the socket pair for waking is always watched.
+watched: a process with a thousand open files can watch twenty-four more. In C, FD_SET with a higher number writes past
+the array; Python raises ValueError. So `watch` refuses such a descriptor. A server closes a connection that it cannot
+watch and goes on with the others; `most_connections` states the limit beforehand. Some programs raise the bound by
+compiling with larger sets (libev does, on macOS); CPython cannot. CPython on Windows is built for 512 sockets, and a
+set there takes only sockets: a pipe is error 10038. With three empty sets Windows does not sleep but fails with error
+10022; the socket pair for waking is always watched.
 
-**Against `asyncio-select`**: the same call. There a turn also makes a key and a `Handle` for what is ready, runs it in
-a context of its own, and a transport stands between socket and protocol; here a callback is a function in a dict.
+**Against `asyncio-select`**: the same call. asyncio also makes a key and a `Handle` for each ready descriptor, runs it
+in a context of its own, and has a transport between socket and protocol. Here a callback is a function in a dict.
 
 **Sources.** select(2); Stevens, UNP vol. 1 (3rd ed.), 6.3 and the server of 6.8; "select function (winsock2.h)" at
 learn.microsoft.com; CPython, Modules/selectmodule.c.

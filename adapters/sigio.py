@@ -1,76 +1,76 @@
 """Signal-driven I/O: the kernel sends a signal when something happens on a descriptor.
 
-**The model.** Stevens' fourth (UNP, chapters 6 and 25): instead of asking again and again what is ready, as select and
-poll do, the program has the kernel tell it. A descriptor gets an owner and the flag O_ASYNC, and at each change the
-owner gets a signal. In its first form, SIGIO from 4.2BSD, it is hardly usable for TCP: the signal says neither which
-socket nor what, and any number of them merge into one. Linux mended that around 1999, with the queue of POSIX real-time
-signals: `F_SETSIG` picks such a signal, each change queues one of its own, and its `siginfo_t` names the descriptor
-(`si_fd`) and what happened (`si_band`, in poll's bits). Its cost does not grow with the number of descriptors: it was
-Linux's answer to C10K until epoll came (2002).
+**The model.** Stevens' fourth model (UNP, chapters 6 and 25): select and poll ask again and again what is ready; here
+the kernel tells the program. A descriptor gets an owner and the flag O_ASYNC, and at each change the owner gets a
+signal. The first form, SIGIO from 4.2BSD, is hardly usable for TCP: the signal names neither the socket nor the change,
+and any number of signals merge into one. Linux solved that around 1999 with the queue of POSIX real-time signals:
+`F_SETSIG` picks such a signal, each change queues one of its own, and its `siginfo_t` names the descriptor (`si_fd`)
+and what happened (`si_band`, in poll's bits). The cost does not grow with the number of descriptors. It was Linux's
+answer to C10K until epoll (2002).
 
 **Waiting.** sigtimedwait(2) on Linux takes one real-time signal a call from a queue; it names the descriptor that
-changed. A signal handler would not do. It interrupts the program between any two instructions and may call almost
-nothing (signal-safety(7)). Python's are no such handlers: C code notes the *number*, one flag for each, and the
+changed. A signal handler does not work here. It interrupts the program between any two instructions and may call almost
+nothing (signal-safety(7)). Python's handlers are different: C code notes the *number*, one flag for each, and the
 function runs later, between two bytecodes, in the main thread. A hundred signals would be one call, without a
-descriptor. So the signal is blocked, stays on its queue, and is taken from there when the program has time. Python's
-own sigtimedwait leaves `si_fd` out; `crossloop.bindings.posix_signals` has it. (signalfd(2) reads many at once; by then
-one has a descriptor that epoll could have watched.)
+descriptor. So the signal is blocked, stays on its queue, and the program takes it from there. Python's own sigtimedwait
+leaves `si_fd` out; `crossloop.bindings.posix_signals` has it. (signalfd(2) reads many at once, but by a descriptor,
+which epoll could watch.)
 
-glibc takes the first two real-time signals for its threads, SIGRTMIN comes after them; of the rest, the first that the
-kernel calls unused in this process is ours. A signal *to the process* goes to any thread that does not block it, and
-kills the process by its default action. The process has threads that we did not start. Hence `F_SETOWN_EX` with this
-thread as the owner, and nobody else sees them. For the overflow's SIGIO fcntl(2) says otherwise, "delivered to the
-entire process"; the kernel sends it to that owner like the others (`send_sigio_to_task` in fs/fcntl.c; on 6.18 it was
-pending in the thread's SigPnd).
+glibc takes the first two real-time signals for its threads, and SIGRTMIN comes after them. This program takes the first
+of the rest that is unused in the process. A signal *to the process* goes to any thread that does not block it, and
+kills the process by its default action. The process has threads that we did not start. So `F_SETOWN_EX` makes this
+thread the owner, and only this thread gets the signals. For the overflow's SIGIO fcntl(2) says otherwise, "delivered to
+the entire process"; the kernel sends it to that owner like the others (`send_sigio_to_task` in fs/fcntl.c; on 6.18 it
+was pending in the thread's SigPnd).
 
-`Readiness` is level-triggered by contract: called back as long as the descriptor is ready. Signals do not say that, so
-they only tell *where to look*: descriptors of which one was taken are asked with poll(2), and asked again each turn
-until they are no longer ready. It is honest and dearer, two system calls a turn; what is idle costs nothing still.
-libevent 1 had a backend of this kind (rtsig.c).
+`Readiness` is level-triggered by contract: called back as long as the descriptor is ready. Signals do not state
+readiness; they only tell *where to look*. Descriptors with a signal are polled with poll(2), again each turn until they
+are no longer ready. That costs more, two system calls a turn; idle descriptors still cost nothing. libevent 1 had a
+backend of this kind (rtsig.c).
 
 **Reading.** `recv` of at most 64 KiB until EAGAIN, because a signal comes once for a change. That is a `recv` more per
-message than with poll or epoll. A short read will not do as a sign that nothing is left, for a peer's end of file may
-stand behind the data, and its signal may have come before. One connection with endless data would keep all others
-waiting; after some rounds it goes to the end of a line, and signals have their turn.
+message than with poll or epoll. A short read does not show that nothing is left: a peer's end of file may follow the
+data, and its signal may have come earlier. A connection with endless data would delay all others, so after some rounds
+it goes to the end of a queue, and signals have their turn.
 
-A signal is a hint. It lies on the queue while the program works. By then the data may have been read along with what
-came before; the descriptor may be closed, and its number belong to another connection. Nothing can be done about that,
-the kernel does not call signals back. It does no harm: a look at a socket that has nothing costs a system call, and
-nothing is concluded from the signal alone. The other gap is before the first signal: what arrived before O_ASYNC was
-set is announced by none, so each new connection is looked at once.
+A signal is a hint. It lies on the queue while the program works. Meanwhile the data may have been read with earlier
+data, or the descriptor may be closed and its number reused. The kernel does not withdraw signals. That does no harm:
+looking at a socket without data costs a system call, and the program concludes nothing from the signal alone. There is
+another gap before the first signal: no signal announces data that arrived before O_ASYNC was set, so the program looks
+at each new connection once.
 
-**Writing.** `send` at once, in the same function that reads; the next signal comes for what the kernel refused. A
-connection that is not read from while its answers are stuck must be read when they are gone, for no signal will come
-for what arrived meanwhile. Here one function does all of it: `advance` sends, receives and answers until the kernel
-refuses, whatever the signal said. Pushing is done by `Readiness`, which is dearer (`crossloop.idioms.multiplexing`).
+**Writing.** `send` at once, in the same function that reads; the next signal comes when the kernel can take more. A
+connection is not read while its answers are unsent. It must be read when they are sent, because no signal comes for
+data that arrived meanwhile. One function does all of it: for any signal `advance` sends, receives and answers until the
+kernel refuses. Pushing is done by `Readiness`, which costs more (`crossloop.idioms.multiplexing`).
 
-**Timers.** A heap in Python, of which the nearest is the timeout of sigtimedwait, in nanoseconds.
+**Timers.** A heap in Python; the nearest timer is the timeout of sigtimedwait, in nanoseconds.
 
 **Waking.** A byte to a socket pair, which sends a signal as any descriptor does; the calls themselves travel in a
 deque.
 
-**Signals.** One that Python has a handler for ends the wait (EINTR), and the handler runs when the call returns. One
-that comes just before the wait would be slept through, so `Readiness` has each write a byte to the socket pair
+**Signals.** A signal with a handler in Python ends the wait (EINTR), and the handler runs when the call returns. A wait
+would miss a signal that comes just before it, so `Readiness` has each signal write a byte to the socket pair
 (`signal.set_wakeup_fd`).
 
-**Closing.** O_ASYNC is taken away or the descriptor closed first, then the queue is emptied, then the mask restored. A
-real-time signal that is pending when it is unblocked kills the process.
+**Closing.** O_ASYNC is removed or the descriptor closed first, then the queue is emptied, then the mask restored. A
+real-time signal that is still pending when it is unblocked kills the process.
 
 **Limits.** The queue is bounded, by RLIMIT_SIGPENDING and for all processes of the user together. When it is full the
-kernel falls back to plain SIGIO, of which one is enough: something changed, somewhere. Then every descriptor has to be
-looked at once, which is poll(2), and the model is poll as long as it lasts. SIGIO has a lower number than the real-time
-signals and is taken before them (signal(7)), so the recovery comes first and what still lies on the queue is a hint as
-before. Nothing can be lost: an event before the poll is seen by it, and one after it queues a signal, or, if there
-still is no room, the next SIGIO. The start of the server is the same case, nothing being known of any descriptor, and
-the same code.
+kernel sends plain SIGIO, and one SIGIO is enough: something changed, somewhere. Then the program looks at every
+descriptor once with poll(2), so the model is poll as long as the queue is full. SIGIO has a lower number than the
+real-time signals and is taken before them (signal(7)). So the recovery comes first, and signals left on the queue are
+hints as before. Nothing can be lost: the poll sees an earlier event, and a later event queues a signal, or, without
+room, the next SIGIO. The start of the server is the same case, because nothing is known of any descriptor, and uses the
+same code.
 
-A kind of file that sends no signals (epoll, eventfd, timerfd; O_ASYNC is passed over there in silence) is refused. One
-gap is bridged by asking every millisecond: Unix stream sockets announce room again only if a `send` was refused while
-O_ASYNC was on, and whoever begins to watch for room has been refused before (TCP's poll method notes the wish,
-`unix_poll` in net/unix/af_unix.c does not; tried on 6.18).
+A kind of file that sends no signals (epoll, eventfd, timerfd ignore O_ASYNC silently) is refused. One gap is closed by
+polling every millisecond. Unix stream sockets announce room only if a `send` was refused while O_ASYNC was on, and a
+watcher for room has been refused before that (TCP's poll method notes the wish, `unix_poll` in net/unix/af_unix.c does
+not; tried on 6.18).
 
-**Elsewhere.** macOS and the BSDs have O_ASYNC and SIGIO, but no F_SETSIG and no descriptor in the signal: each would
-mean to poll all, which `poll` does without the detour.
+**Elsewhere.** macOS and the BSDs have O_ASYNC and SIGIO, but no F_SETSIG and no descriptor in the signal. Each signal
+would mean to poll all descriptors, which `poll` does directly.
 """
 
 import contextlib

@@ -1,39 +1,38 @@
-"""spin: non-blocking I/O, every socket asked in turn by a program that never waits.
+"""spin: non-blocking I/O; a program that never waits tries every socket in turn.
 
 **Waiting.** There is none, on any platform: `recv` on every socket in turn, round after round. With O_NONBLOCK a call
-that would have to wait returns EWOULDBLOCK at once instead (UNP volume 1, 6.2 and chapter 16). That is all the model
-offers: one learns that there is data by trying to read it. So one goes round, listener, stop socket, each connection,
-and round again. Programs that own their CPUs do just that (DPDK, the busy polling of socket(7), SO_BUSY_POLL), and so
-does a lock that spins before it sleeps.
+that would have to wait returns EWOULDBLOCK at once instead (UNP volume 1, 6.2 and chapter 16). The model offers nothing
+else: a program learns of data by trying to read it. So it goes round: listener, stop socket, each connection, and
+again. Programs that own their CPUs do that (DPDK, the busy polling of socket(7), SO_BUSY_POLL), and so does a lock that
+spins before it sleeps.
 
-**Reading.** One `recv_into` of at most 64 KiB for each connection and round, into one buffer for all. Memory is needed
-when data is there, not while waiting for it, unlike in blocking I/O. TLS is a memory BIO
-(`crossloop.idioms.memory_bio`). Datagrams have one socket, asked some times a round.
+**Reading.** One `recv_into` of at most 64 KiB for each connection and round, into one buffer for all. Unlike in
+blocking I/O, waiting needs no buffer. TLS is a memory BIO (`crossloop.idioms.memory_bio`). Datagrams have one socket,
+tried some times a round.
 
-**Writing.** `send` at once; what the kernel takes in part leaves a rest, which is tried again each round. While there
-is a rest the connection is asked to write and not to read, which is the backpressure. Pushing is sending at once; what
-is not taken waits for the connection's turn, and so does the news that its peer has reset.
+**Writing.** `send` at once; unsent data is tried again each round. While there is unsent data the connection is written
+and not read, which is the backpressure. Pushing is sending at once; unsent data waits for the connection's turn, and so
+does the error after a reset.
 
 **Timers.** None: there is no `Readiness`.
 
-**Waking.** Nothing sleeps, hence nothing has to be woken. When the CPU is there and the connections are few, no other
-model answers sooner.
+**Waking.** Nothing sleeps, so nothing has to be woken. With a free CPU and few connections, no other model answers
+sooner.
 
 **Signals.** Python's handler runs at once, between two bytecodes of a round.
 
-**Closing.** The stop socket is asked once a round (MSG_PEEK); then every connection is closed. Nothing is registered
-anywhere, so nothing has to be taken back.
+**Closing.** The stop socket is tried once a round (MSG_PEEK); at the stop every connection is closed. Nothing is
+registered anywhere, so nothing has to be removed.
 
 **Limits.** A whole CPU, idle or not, and a round that is O(connections). CPU per message is therefore the time between
-messages, a figure about the load and not about this program; at capacity alone it means what it means for the others. A
-round is a system call for each connection, asked in vain for most. In Python "in vain" is dear: the answer is an
-exception, BlockingIOError, made and thrown away, which costs more than the kernel's part. Latency is half a round on
-average, and so grows with the connections, idle ones like all others. Running out of descriptors needs no pause, as it
-does in a loop that would be told again at once: asking once more in the next round is what happens anyway.
+messages, a figure about the load and not about this program. Only at capacity is it comparable with the others. A round
+is a system call for each connection, mostly without data. That is expensive in Python: the exception BlockingIOError is
+made and dropped, which costs more than the kernel's part. Latency is half a round on average, and grows with the number
+of connections, idle ones included. Out of descriptors no pause is needed, because the next round tries again anyway.
 
-`Readiness` is not offered. It would have to say that a descriptor *could* be read, and this model has no such question:
-MSG_PEEK asks without taking, but only on sockets, nothing asks whether a write would be taken, and poll with a timeout
-of zero does ask, but is multiplexing, whose kernel looks at all descriptors in one call. See `poll`.
+`Readiness` is not offered. It would have to report that a descriptor *could* be read, and this model has no such call.
+MSG_PEEK looks without reading, but only on sockets. Nothing tells whether a write would succeed. poll with a timeout of
+zero does both, but is multiplexing: one call for all descriptors. See `poll`.
 """
 
 import contextlib

@@ -1,72 +1,71 @@
 """threads: blocking I/O, one thread for each connection.
 
-The second oldest answer, and the easiest program to read: the acceptor starts a thread, the thread does `recv`, works,
-`sendall`, until its peer is done (UNP volume 1, 26.4 and 30.10).
+The second oldest way, and the easiest program to read: the acceptor starts a thread, and the thread does `recv`, works,
+and does `sendall`, until its peer is done (UNP volume 1, 26.4 and 30.10).
 
-**Waiting.** A blocking `recv` in each connection's own thread, on every platform. Each is asleep in the kernel most of
-the time, in the queue of its own socket. When data comes the kernel makes exactly that thread runnable: nobody
-searches, so the cost of a message does not grow with the connections that are idle. What grows is memory. One more
-thread accepts, and waits with poll (select on Windows) for the listener and the stop (`crossloop.idioms.blocking`).
+**Waiting.** A blocking `recv` in each connection's own thread, on every platform. Each thread is asleep in the kernel
+most of the time, in the queue of its own socket. When data comes the kernel makes exactly that thread runnable, without
+a search. So the cost of a message does not grow with the number of idle connections; memory grows. One more thread
+accepts, and waits with poll (select on Windows) for the listener and the stop (`crossloop.idioms.blocking`).
 
 *Tasks* are threads, too: `receive`, `send_all` and `sleep` block, and an `async def` runs through by one `send(None)`.
-A socket that a scenario hands over non-blocking is made to block at its first use, for good. When a task fails, those
-that are blocked in one of the three are brought back and unwound; then all are joined.
+A non-blocking socket of a scenario is made blocking at its first use. When a task fails, tasks that are blocked in one
+of the three are woken and unwound; then all are joined.
 
-**Reading.** `recv` of at most 64 KiB, whose buffer waits with the thread. TLS is a wrapped socket, whose `recv` and
+**Reading.** `recv` of at most 64 KiB, whose buffer belongs to the thread. TLS is a wrapped socket, whose `recv` and
 `sendall` wait as any socket's do. *Datagrams* have one socket for all peers. One thread serves it, one datagram after
-another, as the oldest servers do (UNP 8.4); answers are so short that nobody waits for another's.
+another, as the oldest servers do (UNP 8.4). Answers are so short that no peer waits noticeably.
 
 **Writing.** `sendall` blocks until the kernel has taken everything: backpressure comes by itself. *Pushing* is a `send`
-that does not wait, in the thread of whoever pushes. What the kernel does not take goes to a second thread of that
-connection, which blocks until its peer reads and ends when nothing is left: a slow peer keeps nobody waiting but that
-thread. Applications know nothing of threads, so one lock is around every call of theirs. Windows has no MSG_DONTWAIT;
-there the second thread sends everything.
+that does not wait, in the pushing thread. Unsent data goes to a second thread of that connection, which blocks until
+its peer reads, and ends when nothing is left. So a slow peer delays only that thread. Applications are not written for
+threads, so one lock is around each of their calls. Windows has no MSG_DONTWAIT; there the second thread sends
+everything.
 
 **Timers.** None beside `sleep`, which blocks a task's thread: there is no `Readiness`.
 
-**Waking.** The kernel makes the one thread runnable that has something to do. Then it wants the GIL, which a thread
-gives up around each system call and takes back after. With one busy thread nobody contends. One that computes keeps the
-others from their next byte for the switch interval (5 ms): those that do I/O give the lock away after microseconds, the
-one that computes only when asked, so it wins every round. That is the convoy effect (Beazley, "Understanding the Python
-GIL", 2010; bpo-7946). And the asking itself does not scale: who waits for the lock wakes at every interval to see
-whether it changed hands. A few waiters cost nothing. When a message arrives for each of 3000 threads, 600,000 wake-ups
-a second leave little of the machine: that round took 4 to 7 s, and with 10,000 threads some 80 messages a second got
-through. With an interval of 0.5 s the same rounds took 0.2 s and 0.8 s. So the interval grows with the threads here
-(SWITCH_S each, above the default from 100 on). It is the interpreter that fails at C10K by default, and not the kernel.
-On a free-threaded build (PEP 703) there is no such lock; nothing in this file relies on it, whatever two threads touch
-is touched under `_Crew`'s guard.
+**Waking.** The kernel makes the one thread runnable that has data. That thread then needs the GIL, which a thread
+releases around each system call and takes again after it. With one busy thread there is no contention. A thread that
+computes delays the others by the switch interval (5 ms). Threads that do I/O release the lock after microseconds, and
+the computing thread only when asked, so it wins every round. That is the convoy effect (Beazley, "Understanding the
+Python GIL", 2010; bpo-7946). And the waiting itself does not scale: each thread that waits for the lock wakes at every
+interval to see whether the lock changed hands. A few waiters cost nothing. When a message arrives for each of 3000
+threads, 600,000 wake-ups a second leave little of the machine: that round took 4 to 7 s, and with 10,000 threads some
+80 messages a second got through. With an interval of 0.5 s the same rounds took 0.2 s and 0.8 s. So the interval grows
+with the threads here (SWITCH_S each, above the default from 100 on). By default the interpreter fails at C10K, and not
+the kernel. On a free-threaded build (PEP 703) there is no such lock. Nothing in this file relies on it: `_Crew`'s guard
+protects all data that two threads share.
 
-**Signals.** Python's handler runs in the main thread, whose wait a signal interrupts and Python resumes (PEP 475). The
-threads of the connections run none.
+**Signals.** Python's handler runs in the main thread. A signal interrupts that thread's wait, and Python resumes it
+(PEP 475). The threads of the connections run no handlers.
 
-**Closing.** `shutdown` on a connection's socket brings its thread back, and the thread alone closes the socket. No one
-can end a thread from outside; it must come back from its system call. `shutdown(SHUT_RDWR)` brings it back at once,
-`recv` with an end of file and `sendall` with EPIPE; `close` would not (the call holds the file open and sleeps on), and
-would free the number for another file while the thread still uses it. Until the thread closes its socket, that is
-listed under a lock. On Windows it is the other way round: `shutdown` leaves a blocked `recv` asleep (cpython issue
-91913) and `closesocket` fails it, so there the socket is closed, at a time when nobody opens another. A thread that
-computes is waited for. Threads are daemons although all are joined: for others CPython up to 3.12 goes through the list
-of all living ones at each start (`_maintain_shutdown_locks`), which is quadratic: 3.6 s of user time instead of 0.6 s
-for 10,000.
+**Closing.** `shutdown` on a connection's socket wakes its thread, and only the thread closes the socket. A thread
+cannot be ended from outside; it must return from its system call. `shutdown(SHUT_RDWR)` makes it return at once, `recv`
+with an end of file and `sendall` with EPIPE. `close` would not: the call holds the file open and sleeps on. It would
+also free the number for another file while the thread still uses it. Until the thread closes its socket, the socket is
+listed under a lock. On Windows it is the opposite: `shutdown` leaves a blocked `recv` asleep (cpython issue 91913) and
+`closesocket` fails it, so there the socket is closed, at a time when no other is opened. The server waits for a thread
+that computes. Threads are daemons although all are joined: otherwise CPython up to 3.12 goes through the list of all
+living threads at each start (`_maintain_shutdown_locks`), which is quadratic: 3.6 s of user time instead of 0.6 s for
+10,000.
 
-Of datagrams a second thread waits for the stop and then sends that socket an empty datagram: `recvfrom` comes back by
-that on every system, where `shutdown` wakes it on Linux alone.
+With datagrams a second thread waits for the stop and then sends an empty datagram to the server's socket. It wakes
+`recvfrom` on every system, where `shutdown` wakes it on Linux only.
 
 **Limits.** The number of threads: RLIMIT_NPROC, kernel.threads-max, kernel.pid_max, a container's pids.max,
 vm.max_map_count. `clone` fails with EAGAIN at the first four, and mmap at the last: stack, guard page and frames are
 three mappings, so that the usual 65,530 end at 21,800 threads. Python says "can't start new thread" for all of them.
-That connection is closed, the others stay served, and `refused` holds how many, with the limit that had no room
+That connection is closed, and the others are served on. `refused` counts such connections and names the limit
 (`crossloop.idioms.task_limits`).
 
-The stack is the famous part of a thread's cost, and the misleading one. The default (`ulimit -s`, mostly 8 MiB; CPython
-asks for 16 on macOS) is address space: a page becomes memory when it is first touched, and a thread that sits in `recv`
-has touched few. Ten thousand stacks of 8 MiB are 80 GB of addresses, which 64 bits have, yet RLIMIT_AS or strict
-overcommit (vm.overcommit_memory 2) may forbid; and before Linux 6.7 a stack of 2 MiB or more could be given whole huge
-pages where these are set to `always`, which makes the addresses real memory after all (JDK-8312182 tells that story).
-STACK_BYTES stays below that, with room for some thousand frames of C, regular expressions and JSON included. Beside the
-stack each has a chunk of 16 KiB for Python's frames, the receive buffer that waits with it, and in the kernel a task
-structure and a stack of 16 KiB. Measured with ten thousand connections, after one small message on each: 24 KiB
-resident a connection, 0.7 MiB of addresses.
+The stack is the best-known part of a thread's cost, and a misleading figure. The default (`ulimit -s`, mostly 8 MiB;
+CPython asks for 16 on macOS) is address space: a page becomes memory when it is first touched, and a thread in `recv`
+has touched few pages. Ten thousand stacks of 8 MiB are 80 GB of addresses. 64 bits are enough for that, but RLIMIT_AS
+or strict overcommit (vm.overcommit_memory 2) may forbid it. Before Linux 6.7 a stack of 2 MiB or more could get whole
+huge pages where these are set to `always`, and so real memory (JDK-8312182). STACK_BYTES stays below that, with room
+for some thousand frames of C, regular expressions and JSON included. Beside the stack each thread has a chunk of 16 KiB
+for Python's frames, its receive buffer, and in the kernel a task structure and a stack of 16 KiB. Measured with ten
+thousand connections, after one small message on each: 24 KiB resident a connection, 0.7 MiB of addresses.
 """
 
 import contextlib

@@ -8,7 +8,7 @@ tornado uses what serves `add_reader`, `call_later` and `call_soon_threadsafe`: 
 
 **Reading.** As `tornado`: `IOStream` calls `recv_into` for up to 64 KiB until it has what was asked for.
 
-**Writing.** As `tornado`: `IOStream.write` sends what goes at once and keeps the rest.
+**Writing.** As `tornado`: `IOStream.write` sends what the kernel takes at once and keeps the rest.
 
 **Timers.** As `uvloop`: `uv_timer_t` in a heap in C, with a clock of one millisecond.
 
@@ -16,9 +16,9 @@ tornado uses what serves `add_reader`, `call_later` and `call_soon_threadsafe`: 
 
 **Signals.** As `uvloop`: by `signal.set_wakeup_fd`.
 
-**Closing.** As `tornado`: `IOStream.close` drops what was not sent; `TCPServer.stop` closes the listener alone.
+**Closing.** As `tornado`: `IOStream.close` drops unsent data; `TCPServer.stop` closes the listener only.
 
-**Limits.** As `tornado`: out of descriptors the loop would spin, so the listener is taken out for a second.
+**Limits.** As `tornado`: out of descriptors the loop would spin, so the listener is unregistered for a second.
 """
 
 from collections.abc import Mapping

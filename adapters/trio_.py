@@ -1,43 +1,43 @@
 """trio: structured concurrency. Every task has a nursery that waits for it, and every wait can be cancelled.
 
 **Waiting.** `trio.run` runs tasks until all of them wait, and then waits by epoll, kqueue or, on Windows, an IOCP on
-which AFD's polls complete. There is no callback: `wait_readable` suspends the task that calls it, and wakes it once.
-A descriptor is registered for one event (EPOLLONESHOT), so that one closed too early can never make the loop spin.
-The price is an `epoll_ctl` for each wait, where others leave a descriptor registered. All tasks that are ready run in
-one turn of the scheduler, as they came or in reverse, by lot, so that nobody relies on it.
+which AFD's polls complete. There is no callback: `wait_readable` suspends the task that calls it, and wakes it once. A
+descriptor is registered for one event (EPOLLONESHOT), so a descriptor that is closed too early can never make the loop
+spin. The price is an `epoll_ctl` for each wait, where others leave a descriptor registered. All ready tasks run in one
+turn of the scheduler, in their order or reversed, at random, so that no program relies on the order.
 
-**Reading.** `receive_some` of a `SocketStream` is one `recv` of up to 64 KiB, tried before any wait. It lets the
-other tasks have their turn even if there was something to read: each call of trio's that may wait is a *checkpoint*,
-where a task can be cancelled and another one can run. So no connection keeps the others waiting, and a message costs
-two passes through the scheduler at least.
+**Reading.** `receive_some` of a `SocketStream` is one `recv` of up to 64 KiB, tried before any wait. It yields to other
+tasks even if there was data to read: each call of trio's that may wait is a *checkpoint*, where a task can be cancelled
+and another task can run. So no connection delays the others for long, and a message costs two passes through the
+scheduler at least.
 
-**Writing.** `send_all` sends piece by piece and waits in between. Nothing is buffered, and who does not read is not
-read from. For pushing each connection has a second task, which sends what stands in a memory channel, and the reader
-waits until that is empty. `SocketStream` sets TCP_NODELAY and TCP_NOTSENT_LOWAT on each connection, two system calls.
-TLS is `SSLStream`, OpenSSL between two memories, around any stream. `sendto` looks at the address each time, asks a
-thread for its number if it is a name, and waits until the kernel takes the datagram.
+**Writing.** `send_all` sends piece by piece and waits in between. Nothing is buffered: while a peer does not read, the
+server does not read from it. For pushing each connection has a second task, which sends from a memory channel, and the
+reader waits until the channel is empty. `SocketStream` sets TCP_NODELAY and TCP_NOTSENT_LOWAT on each connection, two
+system calls. TLS is `SSLStream`, OpenSSL between two memories, around any stream. `sendto` looks at the address each
+time, asks a thread for its number if it is a name, and waits until the kernel takes the datagram.
 
-**Timers.** Deadlines of cancel scopes are all there is, and `trio.sleep` is a wait for ever in such a scope. They
-stand in a heap. The clock is `time.perf_counter` plus an offset by chance, so that nobody takes it for another.
+**Timers.** There are only deadlines of cancel scopes, in a heap; `trio.sleep` is an endless wait in such a scope. The
+clock is `time.perf_counter` plus a random offset, so that it is not mistaken for another clock.
 
 **Waking.** `TrioToken.run_sync_soon`, from any thread and from a signal handler, puts a byte into a socket pair.
-`trio.from_thread` does so from trio's own threads. These are cached: one that has nothing to do ends after ten
-seconds, and nobody can end it earlier.
+`trio.from_thread` does so from trio's own threads. These are cached: an idle thread ends after ten seconds, and cannot
+be ended earlier.
 
 **Signals.** `trio.open_signal_receiver` is a stream of them, fed by a handler of Python's. In the main thread
-`trio.run` takes the wakeup descriptor (`signal.set_wakeup_fd`), warns on standard error when there was one, and gives
-it back. So what was there is put aside for the time of a run. The interpreter's handlers run at once. Ctrl-C becomes
-KeyboardInterrupt in the task that runs, or in the main task. The end of a child is a descriptor to wait for (pidfd)
-on Linux, elsewhere an event of kqueue or a thread's.
+`trio.run` takes the wakeup descriptor (`signal.set_wakeup_fd`), warns on standard error when there was one, and
+restores it. So this adapter removes an existing one for the time of a run. The interpreter's handlers run at once.
+Ctrl-C becomes KeyboardInterrupt in the task that runs, or in the main task. The end of a child is a descriptor to wait
+for (pidfd) on Linux, elsewhere an event of kqueue or a thread's.
 
-**Closing.** A cancelled nursery ends its tasks at their next checkpoint, and `serve_listeners` closes the connection
-of each. What a task raises on the way out can be lost there: closing is a checkpoint, too. A failure cancels the
-others in its nursery and comes out of `trio.run` in an ExceptionGroup, of which the first is raised here. Nothing is
-left of a run: each one has a loop of its own.
+**Closing.** A cancelled nursery ends its tasks at their next checkpoint, and `serve_listeners` closes the connection of
+each. An exception of a task on its way out can be lost there, because closing is a checkpoint, too. A failure cancels
+the others in its nursery and comes out of `trio.run` in an ExceptionGroup, of which the first is raised here. A run
+leaves nothing behind: each run has a loop of its own.
 
-**Limits.** Another library's descriptors and timers (`Readiness`) have no place in it. There is nothing to call
-before `trio.run`, and within it a watcher is a task that the program writes. Out of descriptors `serve_listeners`
-rests for 100 ms, and logs it.
+**Limits.** trio does not watch another library's descriptors and timers (`Readiness`). There is nothing to call before
+`trio.run`, and within it a watcher is a task that the program writes. Out of descriptors `serve_listeners` rests for
+100 ms, and logs it.
 """
 
 import contextlib

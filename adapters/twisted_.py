@@ -3,36 +3,36 @@
 **Waiting.** epoll on Linux, poll on the BSDs, select on macOS and Windows, in one object: the reactor. There are
 several, and a program installs one before it imports anything else of Twisted. Here they are the styles of
 `StreamServer`, Twisted's own choice for the platform first. They differ in the call that waits; protocols, transports
-and timers are the same. `asyncio` is a reactor on asyncio's loop. A reactor that was stopped never runs again
-(ReactorNotRestartable). One that was left by `crash` does, and Twisted's own test runner leaves its reactor so after
-each test. All levels here do the same, so that none is entered once.
+and timers are the same. `asyncio` is a reactor on asyncio's loop. A stopped reactor never runs again
+(ReactorNotRestartable). A reactor that was left by `crash` does, and Twisted's own test runner does so after each test.
+All levels here do the same, so each can be entered again.
 
 **Reading.** The transport reads up to 64 KiB and calls `dataReceived`. Each event goes through a function that sets the
 context of the log.
 
-**Writing.** `transport.write` sends nothing at once: it keeps the data and asks for writability. So an answer leaves
-in the next turn of the reactor. For a message that is two waits and, on epoll, two changes of the registration. A turn
-sends at most 128 KiB. Backpressure is a *producer* that is registered with the transport: it is paused while more than
-64 KiB wait. Here the transport is its own producer, and stops reading. Pushing is the same `write`.
+**Writing.** `transport.write` sends nothing at once: it keeps the data and asks for writability. So an answer leaves in
+the next turn of the reactor. A message takes two waits and, on epoll, two changes of the registration. A turn sends at
+most 128 KiB. Backpressure is a *producer* that is registered with the transport: it is paused while more than 64 KiB
+wait. Here the transport is its own producer, and stops reading. Pushing is the same `write`.
 
 **Timers.** `callLater` is a heap in Python on a monotonic clock, and no wait is longer than 24 days. A timer that is
-pushed back by `reset` stays where it is in the heap and is put anew when its old time has come. `LoopingCall` repeats:
-it keeps its phase and leaves out what it missed.
+pushed back by `reset` keeps its place in the heap and is inserted again when its old time has come. `LoopingCall`
+repeats: it keeps its phase and skips missed calls.
 
 **Waking.** `callFromThread` adds to a list and writes a byte to a pipe.
 
-**Signals.** `run` takes SIGINT, SIGTERM and SIGCHLD for itself unless it is told not to, as it is here.
+**Signals.** `run` takes SIGINT, SIGTERM and SIGCHLD for itself by default; here it does not.
 
-**Closing.** `loseConnection` sends what waits, `abortConnection` drops it. A transport tells a half close to protocols
-that ask for it (`IHalfCloseableProtocol`). To others the peer's end of file is the end, and what waited to be written
-is lost. A reactor has no way to be closed: its descriptors are freed here as Twisted's own tests do it.
+**Closing.** `loseConnection` sends unsent data, `abortConnection` drops it. A transport reports a half close to
+protocols that ask for it (`IHalfCloseableProtocol`). For others the peer's end of file is the end, and unsent data is
+lost. A reactor cannot be closed: its descriptors are freed here as in Twisted's own tests.
 
 **Limits.** Exceptions of callbacks never come out of `run`. They are logged, and the connection or the watched
-descriptor is dropped. An observer of the log takes them here to where they are raised. Out of descriptors, a port gives
-up one that it keeps in reserve, accepts by it and closes at once: the client is refused, and does not wait. The style
-`select` knows descriptors below FD_SETSIZE alone, and closes what comes beyond. A port of datagrams takes 8 KiB of each
-unless it is told another size, as it is here. A bare socket has no calls to be awaited, so a task waits by `addReader`
-and `addWriter`. TLS is pyOpenSSL's in memory, wrapped around protocol and transport (`TLSMemoryBIOFactory`).
+descriptor is dropped. An observer of the log collects them here, and they are raised. Out of descriptors, a port
+accepts with a spare descriptor and closes the connection at once: the client is refused, and does not wait. The style
+`select` takes only descriptors below FD_SETSIZE, and closes further connections. A port of datagrams takes 8 KiB of
+each by default; here it takes more. A bare socket has no awaitable calls, so a task waits by `addReader` and
+`addWriter`. TLS is pyOpenSSL's in memory, wrapped around protocol and transport (`TLSMemoryBIOFactory`).
 """
 
 import asyncio

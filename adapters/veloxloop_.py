@@ -1,31 +1,32 @@
-"""veloxloop: asyncio's API in Rust on io_uring, which tells of readiness here and seldom of completed reads.
+"""veloxloop: asyncio's API in Rust on io_uring, used mostly for readiness and seldom for completed reads.
 
 **Waiting.** One io_uring of 256 entries on Linux, for readiness. Each watched descriptor is a poll operation
 (IORING_OP_POLL_ADD) that is made anew after each event, so one `io_uring_enter` a turn does what `epoll_wait` and
 `epoll_ctl` do elsewhere. Without a timer a wait ends after 10 ms: an idle process wakes some hundred times a second.
 
-**Reading.** A stream that is ready is read by recvfrom(2), once a turn, for `data_received`. `sock_recv` tries at once
-and else submits a receive to the ring.
+**Reading.** A stream that is ready is read by recvfrom(2), once a turn, for `data_received`. `sock_recv` tries at once,
+and otherwise submits a receive to the ring.
 
 **Writing.** `transport.write` calls sendto(2) at once and keeps what the kernel did not take. `sock_sendall` tries at
 once as well.
 
-**Timers.** Timers are kept in Rust, and their callbacks run before those of `call_soon`. They come 0.03 to 0.2 ms late.
-An infinite delay calls at once. What a callback cancels that was due in the same turn is called all the same.
+**Timers.** Timers are kept in Rust, and their callbacks run before those of `call_soon`. They fire 0.03 to 0.2 ms late.
+An infinite delay calls at once. A timer that is due in the same turn as a callback that cancels it is called all the
+same.
 
 **Waking.** `call_soon_threadsafe` writes an eventfd.
 
 **Signals.** `add_signal_handler` raises NotImplementedError. Python's own handlers run between turns.
 
-**Closing.** `sock_accept` hands out a duplicate of the descriptor and keeps its own: when the program closes the
-connection, the peer sees no end. A loop that is closed keeps its io_uring and its eventfd.
+**Closing.** `sock_accept` returns a duplicate descriptor and keeps the first open: when the program closes the
+connection, the peer sees no end. A closed loop keeps its io_uring and its eventfd open.
 
-**Limits.** `create_server(sock=…)` takes the listener and accepts nothing from it; `create_server(host, port)` serves.
-The suite hands each server its listener, so there are no styles `protocol` and `streams`. `create_server(ssl=…)` takes
-a context and serves in the clear. `create_datagram_endpoint(sock=…)` opens another socket. 256 receives may begin to
-wait in one turn; one more is refused ("SQ full"). What a timer's callback raises goes nowhere, and what a reader's
-raises ends `run_forever`. `set_default_executor` has no effect. There are no unix sockets, no child processes and no
-`sock_recvfrom`. All of this is veloxloop 0.2.0, on Linux.
+**Limits.** `create_server(sock=…)` takes the listener and accepts no connection from it; `create_server(host, port)`
+serves. The suite gives each server its listener, so there are no styles `protocol` and `streams`.
+`create_server(ssl=…)` takes a context and serves without encryption. `create_datagram_endpoint(sock=…)` opens another
+socket. 256 receives may begin in one turn; one more is refused ("SQ full"). An exception in a timer's callback is lost,
+and one in a reader's callback ends `run_forever`. `set_default_executor` has no effect. There are no unix sockets, no
+child processes and no `sock_recvfrom`. All of this is veloxloop 0.2.0, on Linux.
 """
 
 from collections.abc import Mapping

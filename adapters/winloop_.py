@@ -1,7 +1,7 @@
-"""winloop: uvloop carried over to Windows, asyncio's API on libuv over I/O completion ports.
+"""winloop: uvloop ported to Windows; asyncio's API on libuv over I/O completion ports.
 
-How the API is programmed stands in `crossloop.idioms.asyncio_`, the servers in `crossloop.idioms.asyncio_streams`, what
-libuv has otherwise in `crossloop.idioms.libuv`.
+`crossloop.idioms.asyncio_` has the use of the API, `crossloop.idioms.asyncio_streams` the servers, and
+`crossloop.idioms.libuv` what differs with libuv.
 
 **Waiting.** Completion ports on Windows, in libuv. Descriptors that Python owns are watched through the AFD driver
 (`uv_poll_t`), sockets only. So, unlike asyncio's Proactor, it has `add_reader`.
@@ -14,7 +14,7 @@ libuv has otherwise in `crossloop.idioms.libuv`.
 
 **Waking.** As `uvloop`: `uv_async_send`, by `call_soon_threadsafe`.
 
-**Signals.** `add_signal_handler` is accepted, unlike by asyncio's loops on Windows.
+**Signals.** `add_signal_handler` is accepted; asyncio's loops on Windows refuse it.
 
 **Closing.** As `uvloop`: `close` sends what is left, `abort` drops it.
 

@@ -1,30 +1,30 @@
-"""zuvloop: asyncio's API on libuv, in Zig; what runs once a connection is Python.
+"""zuvloop: asyncio's API on libuv, in Zig; steps that run once a connection are Python.
 
-It is for Python 3.14 and later, of which asyncio's tasks are used as they are. What libuv has otherwise than asyncio
-stands in `crossloop.idioms.libuv`.
+It is for Python 3.14 and later, and uses asyncio's tasks unchanged. `crossloop.idioms.libuv` has what differs with
+libuv.
 
-**Waiting.** epoll on Linux, kqueue on macOS, in libuv, level-triggered. The lock of the interpreter is released for the
-whole of `uv_run`, and what calls back takes it. libuv opens an io_uring beside, which serves batches of epoll_ctl.
-Names run in libuv's four threads.
+**Waiting.** epoll on Linux, kqueue on macOS, in libuv, level-triggered. The interpreter's lock is released for the
+whole of `uv_run`, and each callback takes it. libuv also opens an io_uring, for batches of epoll_ctl. Names run in
+libuv's four threads.
 
-**Reading.** read(2) of 16 KiB into a buffer of the loop's, doubled for a peer that fills it. What came is copied into a
+**Reading.** read(2) of 16 KiB into a buffer of the loop's, doubled for a peer that fills it. The data is copied into a
 `bytes` of the exact length; from 64 KiB on libuv reads into the object that the program gets. Connections are accepted
 in Python.
 
-**Writing.** `transport.write` keeps what it is given until the end of the turn, and all of a turn goes out by one
-write(2) or writev(2). uvloop and asyncio call the kernel at once.
+**Writing.** `transport.write` keeps data until the end of the turn, and all data of a turn goes out by one write(2) or
+writev(2). uvloop and asyncio call the kernel at once.
 
-**Timers.** A heap of the loop's own behind one `uv_timer_t`, with libuv's clock of one millisecond. They come up to
-2 ms late.
+**Timers.** A heap of the loop's own behind one `uv_timer_t`, with libuv's clock of one millisecond. They fire up to 2
+ms late.
 
 **Waking.** `uv_async_send`, by `call_soon_threadsafe`: an eventfd on Linux.
 
 **Signals.** Each writes to a socket pair (`signal.set_wakeup_fd`), so that Python's handlers run between turns.
 
-**Closing.** As `asyncio`: `close` sends what is left, `abort` drops it. A loop that is closed holds nothing any more.
+**Closing.** As `asyncio`: `close` sends what is left, `abort` drops it. A closed loop holds nothing.
 
-**Limits.** A `sock_recv` that has to wait makes a watcher of libuv's and drops it afterwards: four calls of epoll_ctl
-and one of io_uring_enter a message. A handle of `call_soon` is no instance of `asyncio.Handle`. All of this is zuvloop
+**Limits.** A `sock_recv` that has to wait makes a libuv watcher and drops it afterwards: four calls of epoll_ctl and
+one of io_uring_enter a message. A handle of `call_soon` is no instance of `asyncio.Handle`. All of this is zuvloop
 0.0.17 with libuv 1.51, on Linux and CPython 3.14.
 """
 
