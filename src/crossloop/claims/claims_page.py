@@ -6,18 +6,18 @@ from crossloop.claims.catalogue import Claim
 from crossloop.claims.judging import Judgement, Verdict
 from crossloop.journal import Run
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.markup.tables import Field, listing, markdown_table, words
+from crossloop.markup.tables import Field, listing, markdown_table, text_field
 
 
 def claims_page(found: Sequence[tuple[Claim, Judgement]], run: Run) -> str:
     """The page, ended by a newline."""
     fields: list[Field[tuple[Claim, Judgement]]] = [
-        words("Claim", lambda one: Markdown(f"{inline(one[0].words)} ({code(one[0].id)})")),
-        words("Source", lambda one: one[0].source),
-        words("Tested by", lambda one: one[0].test),
-        words("Measured here (95 %)", lambda one: one[1].measured),
-        words("Verdict", lambda one: _verdict(one[1].verdict)),
-        words("Caveat", lambda one: one[0].caveat, optional=True),
+        text_field("Claim", lambda one: Markdown(f"{inline(one[0].words)} ({code(one[0].id)})")),
+        text_field("Source", lambda one: one[0].source),
+        text_field("Tested by", lambda one: one[0].test),
+        text_field("Measured here (95 %)", lambda one: one[1].measured),
+        text_field("Verdict", lambda one: _verdict(one[1].verdict)),
+        text_field("Caveat", lambda one: one[0].caveat, optional=True),
     ]
     parts = ["# Published claims", _about(run), markdown_table(listing(found, fields))]
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,7 @@ from crossloop.journal import Estimate, row_label
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Field, figure, listing, markdown_table, words
+from crossloop.markup.tables import Field, listing, markdown_table, number_field, text_field
 
 ORDER: tuple[Verdict, ...] = ("regression", "improvement", "tie", "not comparable")
 _ROWS = """\
@@ -71,14 +71,14 @@ def could_have_seen(document: CompareDocument) -> str:
 
 def _sides(document: CompareDocument) -> Markdown:
     fields: list[Field[tuple[str, Side]]] = [
-        words("", lambda one: one[0]),
-        words("Run", lambda one: one[1].name if one[1].complete else f"{one[1].name} (incomplete)"),
-        words("Started", lambda one: one[1].started),
-        words("crossloop", lambda one: one[1].crossloop),
-        words("Profile", lambda one: one[1].profile),
-        words("Python", lambda one: one[1].python),
-        words("Where", lambda one: one[1].place),
-        words("Noise floor", lambda one: _percent(one[1].noise_floor, "no A/A control")),
+        text_field("", lambda one: one[0]),
+        text_field("Run", lambda one: one[1].name if one[1].complete else f"{one[1].name} (incomplete)"),
+        text_field("Started", lambda one: one[1].started),
+        text_field("crossloop", lambda one: one[1].crossloop),
+        text_field("Profile", lambda one: one[1].profile),
+        text_field("Python", lambda one: one[1].python),
+        text_field("Where", lambda one: one[1].place),
+        text_field("Noise floor", lambda one: _percent(one[1].noise_floor, "no A/A control")),
     ]
     return markdown_table(listing((("BASE", document.base), ("NEW", document.new)), fields))
 
@@ -106,20 +106,20 @@ def _about(document: CompareDocument) -> Markdown:
 
 def _table(verdicts: Sequence[CellVerdict], *, parameters: bool = True) -> Markdown:
     fields: list[Field[CellVerdict]] = [
-        words("Scenario", lambda one: one.scenario),
-        *([words("Parameters", _parameters)] if parameters else []),
-        words("Row", lambda one: row_label(one.adapter, one.style)),
-        words(
+        text_field("Scenario", lambda one: one.scenario),
+        *([text_field("Parameters", _parameters)] if parameters else []),
+        text_field("Row", lambda one: row_label(one.adapter, one.style)),
+        text_field(
             "Verdict",
             lambda one: Markdown(f"**{one.verdict}**") if one.verdict == "regression" else one.verdict,
         ),
-        figure("Ratio (95 %)", _ratio),
-        figure("Chance", _chance),
-        figure("Threshold", lambda one: _percent(one.threshold)),
-        figure("Raw", lambda one: digits.MISSING if one.raw_ratio is None else f"{one.raw_ratio:.2f}"),
-        figure("BASE → NEW, µs of CPU per operation", _costs),
-        figure("Count", _count),
-        words("Reason", lambda one: one.reason, optional=True),
+        number_field("Ratio (95 %)", _ratio),
+        number_field("Chance", _chance),
+        number_field("Threshold", lambda one: _percent(one.threshold)),
+        number_field("Raw", lambda one: digits.MISSING if one.raw_ratio is None else f"{one.raw_ratio:.2f}"),
+        number_field("BASE → NEW, µs of CPU per operation", _costs),
+        number_field("Count", _count),
+        text_field("Reason", lambda one: one.reason, optional=True),
     ]
     return markdown_table(listing(sorted(verdicts, key=lambda one: ORDER.index(one.verdict)), fields))
 

@@ -68,13 +68,13 @@ class Field(Generic[Subject]):
     cell: Callable[[Subject], str]
 
 
-def words(title: str, cell: Callable[[Subject], str], *, optional: bool = False) -> Field[Subject]:
-    """A field of words."""
+def text_field(title: str, cell: Callable[[Subject], str], *, optional: bool = False) -> Field[Subject]:
+    """A column of text."""
     return Field(Column(title, optional=optional), cell)
 
 
-def figure(title: str, cell: Callable[[Subject], str], *, optional: bool = False) -> Field[Subject]:
-    """A field of numbers."""
+def number_field(title: str, cell: Callable[[Subject], str], *, optional: bool = False) -> Field[Subject]:
+    """A column of numbers, kept to the right."""
     return Field(Column(title, "right", optional), cell)
 
 

@@ -19,7 +19,7 @@ from crossloop.journal import (
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
+from crossloop.markup.tables import Column, Field, Table, listing, number_field, table, text_field
 from crossloop.report.texts import ScenarioTexts
 
 NOTED = 0.1
@@ -100,19 +100,21 @@ def _section(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Evidenc
 
 def _main(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Table:
     fields: list[Field[EvidenceRecord]] = [
-        words("Adapter (style)", lambda one: row_label(one.adapter, one.style)),
-        figure(f"system calls per {texts.unit}", lambda one: _all_calls(one.system_calls), optional=True),
-        words("by name (of these in vain)", lambda one: _names(one.system_calls), optional=True),
-        figure(
+        text_field("Adapter (style)", lambda one: row_label(one.adapter, one.style)),
+        number_field(
+            f"system calls per {texts.unit}", lambda one: _all_calls(one.system_calls), optional=True
+        ),
+        text_field("by name (of these in vain)", lambda one: _names(one.system_calls), optional=True),
+        number_field(
             f"sleeps per {texts.unit}", lambda one: digits.number(one.sleeps_per_operation), optional=True
         ),
-        figure("KiB per connection", lambda one: _kib(one.connection_memory)[0], optional=True),
-        figure("kernel KiB per connection", lambda one: _kib(one.connection_memory)[1], optional=True),
-        figure("import CPU ms (elapsed)", lambda one: _importing(one.importing), optional=True),
-        figure("cold start ms", lambda one: digits.number(one.cold_start_ms), optional=True),
-        figure("installed MB", lambda one: _installed(one.installed), optional=True),
-        figure(f"warm after s ({texts.units})", lambda one: _warm(one.warm_up)[0], optional=True),
-        figure("first ÷ steady", lambda one: _warm(one.warm_up)[1], optional=True),
+        number_field("KiB per connection", lambda one: _kib(one.connection_memory)[0], optional=True),
+        number_field("kernel KiB per connection", lambda one: _kib(one.connection_memory)[1], optional=True),
+        number_field("import CPU ms (elapsed)", lambda one: _importing(one.importing), optional=True),
+        number_field("cold start ms", lambda one: digits.number(one.cold_start_ms), optional=True),
+        number_field("installed MB", lambda one: _installed(one.installed), optional=True),
+        number_field(f"warm after s ({texts.units})", lambda one: _warm(one.warm_up)[0], optional=True),
+        number_field("first ÷ steady", lambda one: _warm(one.warm_up)[1], optional=True),
     ]
     caption = (
         "A pass of its own after the measurement, one server at a time. System calls: strace, closed loop; counts of "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from crossloop.journal import Figures, Latency, MeasuredRow, RateFigures, Regime
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING
-from crossloop.markup.tables import Field, Subject, figure, words
+from crossloop.markup.tables import Field, Subject, number_field, text_field
 from crossloop.references import MARKED_SHARE
 
 BEYOND = 10
@@ -17,24 +17,26 @@ KEPT_UP = 0.98
 US = 1e-3
 """A nanosecond, in µs."""
 
-LABEL: Field[MeasuredRow] = words("Adapter (style)", lambda row: row.label)
-REGIME: Field[MeasuredRow] = words("regime (server / load CPU)", lambda row: regime(row.figures.regime))
-USER: Field[MeasuredRow] = figure("user µs", lambda row: _split(row.figures)[0], optional=True)
-SYSTEM: Field[MeasuredRow] = figure("system µs", lambda row: _split(row.figures)[1], optional=True)
-MEMORY: Field[MeasuredRow] = figure(
+LABEL: Field[MeasuredRow] = text_field("Adapter (style)", lambda row: row.label)
+REGIME: Field[MeasuredRow] = text_field("regime (server / load CPU)", lambda row: regime(row.figures.regime))
+USER: Field[MeasuredRow] = number_field("user µs", lambda row: _split(row.figures)[0], optional=True)
+SYSTEM: Field[MeasuredRow] = number_field("system µs", lambda row: _split(row.figures)[1], optional=True)
+MEMORY: Field[MeasuredRow] = number_field(
     "memory MB", lambda row: digits.megabytes(row.figures.rss_bytes), optional=True
 )
-SLICES: Field[MeasuredRow] = figure("slices (generations)", lambda row: _slices(row.figures))
+SLICES: Field[MeasuredRow] = number_field("slices (generations)", lambda row: _slices(row.figures))
 
 
 def cpu(unit: str) -> Field[MeasuredRow]:
     """CPU time of an operation, with its interval."""
-    return figure(f"CPU µs per {unit}", lambda row: digits.estimate(row.figures.cpu_ns_per_operation, US))
+    return number_field(
+        f"CPU µs per {unit}", lambda row: digits.estimate(row.figures.cpu_ns_per_operation, US)
+    )
 
 
 def sleeps(units: str) -> Field[MeasuredRow]:
     """Operations per sleep."""
-    return figure(
+    return number_field(
         f"{units} per sleep",
         lambda row: digits.number(row.figures.regime.operations_per_sleep),
         optional=True,
@@ -45,12 +47,12 @@ def percentiles(latency: Callable[[Subject], Latency | None]) -> list[Field[Subj
     """All that is kept of a latency."""
     return [
         *(percentile_field(name, latency) for name in SAMPLES),
-        figure(
+        number_field(
             "max µs",
             lambda one: digits.number(found.max) if (found := latency(one)) and found.count else MISSING,
             optional=True,
         ),
-        figure(
+        number_field(
             "samples",
             lambda one: MISSING if (found := latency(one)) is None else digits.integer(found.count),
             optional=True,
@@ -62,7 +64,7 @@ def percentile_field(
     name: str, latency: Callable[[Subject], Latency | None], mark: Callable[[Subject], str] = lambda _one: ""
 ) -> Field[Subject]:
     """One percentile, with a *mark* behind it."""
-    return figure(f"{name} µs", lambda one: percentile(latency(one), name) + mark(one), optional=True)
+    return number_field(f"{name} µs", lambda one: percentile(latency(one), name) + mark(one), optional=True)
 
 
 def percentile(latency: Latency | None, name: str) -> str:

@@ -19,7 +19,7 @@ from crossloop.journal import (
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
+from crossloop.markup.tables import Column, Field, Table, listing, number_field, table, text_field
 from crossloop.report.fields import US, percentile
 from crossloop.report.texts import ScenarioTexts
 
@@ -240,14 +240,18 @@ def connecting_table(rows: Sequence[MeasuredRow]) -> Table:
     """Making and holding connections, on one rung."""
     found = [(row.label, one) for row in rows if (one := row.figures.connecting)]
     fields: list[Field[tuple[str, Connecting]]] = [
-        words("Adapter (style)", lambda row: row[0]),
-        figure("accepted /s", lambda row: digits.estimate(row[1].accepted_per_s)),
-        figure("CPU µs per connection", lambda row: digits.estimate(row[1].cpu_ns_per_connection, US)),
-        figure("p50 µs", lambda row: digits.number(row[1].latency_us.p50)),
-        figure("p99 µs", lambda row: percentile(row[1].latency_us, "p99")),
-        figure("process bytes per connection", lambda row: digits.number(row[1].rss_bytes_per_connection)),
-        figure("kernel bytes per connection", lambda row: digits.number(kernel_bytes(row[1])), optional=True),
-        figure("visits", lambda row: digits.integer(row[1].accepted_per_s.slices)),
+        text_field("Adapter (style)", lambda row: row[0]),
+        number_field("accepted /s", lambda row: digits.estimate(row[1].accepted_per_s)),
+        number_field("CPU µs per connection", lambda row: digits.estimate(row[1].cpu_ns_per_connection, US)),
+        number_field("p50 µs", lambda row: digits.number(row[1].latency_us.p50)),
+        number_field("p99 µs", lambda row: percentile(row[1].latency_us, "p99")),
+        number_field(
+            "process bytes per connection", lambda row: digits.number(row[1].rss_bytes_per_connection)
+        ),
+        number_field(
+            "kernel bytes per connection", lambda row: digits.number(kernel_bytes(row[1])), optional=True
+        ),
+        number_field("visits", lambda row: digits.integer(row[1].accepted_per_s.slices)),
     ]
     caption = (
         "Making and holding the connections: each was answered one verified message, a hundred at most under way "

@@ -20,7 +20,7 @@ from crossloop.journal import (
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, file_stem, inline
-from crossloop.markup.tables import Column, Field, Table, listing, table, words
+from crossloop.markup.tables import Column, Field, Table, listing, table, text_field
 from crossloop.report import behaviours, portability
 from crossloop.report.behaviours import Asking
 from crossloop.report.dropin import dropins
@@ -124,16 +124,16 @@ def render_matrix(
 
 def _machines(sides: Sequence[Labelled]) -> Table:
     fields: list[Field[Labelled]] = [
-        words("Run", lambda side: side.link),
-        words("System", lambda side: side.run.place),
-        words("Known", lambda side: "ran under Wine" if side.run.wine else "ran there"),
-        words("Processor", lambda side: side.run.record.machine.cpu),
-        words("CPUs", lambda side: digits.integer(side.run.record.machine.cpus)),
-        words("Python", lambda side: side.run.record.machine.python),
-        words("Profile", lambda side: side.run.record.profile),
-        words("Started", lambda side: f"{side.run.record.started} (UTC)"),
-        words("Cells measured", _measured, optional=True),
-        words("State", lambda side: "complete" if side.run.end else "incomplete: no end record"),
+        text_field("Run", lambda side: side.link),
+        text_field("System", lambda side: side.run.place),
+        text_field("Known", lambda side: "ran under Wine" if side.run.wine else "ran there"),
+        text_field("Processor", lambda side: side.run.record.machine.cpu),
+        text_field("CPUs", lambda side: digits.integer(side.run.record.machine.cpus)),
+        text_field("Python", lambda side: side.run.record.machine.python),
+        text_field("Profile", lambda side: side.run.record.profile),
+        text_field("Started", lambda side: f"{side.run.record.started} (UTC)"),
+        text_field("Cells measured", _measured, optional=True),
+        text_field("State", lambda side: "complete" if side.run.end else "incomplete: no end record"),
     ]
     return listing(sides, fields)
 

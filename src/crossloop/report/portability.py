@@ -7,7 +7,7 @@ from crossloop.journal import AdapterRecord, CellRecord, CheckRecord, Run
 from crossloop.journal.naming import adapter_of, is_variant
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.markup.tables import Column, Field, Table, listing, table, words
+from crossloop.markup.tables import Column, Field, Table, listing, table, text_field
 
 _MARKS_SHOWN = 3
 
@@ -80,21 +80,23 @@ def facts(run: Run) -> Table:
     names = (*run.adapter_ids, *filter(is_variant, run.adapters))
     records = [record for name in names if (record := run.adapters.get(name)) and record.usable]
     fields: list[Field[AdapterRecord]] = [
-        words("Adapter", lambda one: one.adapter),
-        words(
+        text_field("Adapter", lambda one: one.adapter),
+        text_field(
             "Binding",
             lambda one: _named(one.facts.get("binding") or one.binding, one.facts.get("binding_version")),
         ),
-        words(
+        text_field(
             "Linked library",
             lambda one: _library(one.facts.get("library") or one.library, one.facts.get("library_version")),
         ),
-        words("Mechanism", lambda one: str(one.facts.get("mechanism") or digits.MISSING)),
-        words("io_uring", lambda one: _yes_no(one.facts.get("io_uring"), unknown="not visible here")),
-        words("GIL", lambda one: _yes_no(one.facts.get("gil"), unknown=digits.MISSING), optional=True),
-        words("How installed", lambda one: one.installed or digits.MISSING, optional=True),
-        words("Came with", _came_with, optional=True),
-        words("Loaded from", lambda one: str(one.facts.get("loaded_from") or digits.MISSING), optional=True),
+        text_field("Mechanism", lambda one: str(one.facts.get("mechanism") or digits.MISSING)),
+        text_field("io_uring", lambda one: _yes_no(one.facts.get("io_uring"), unknown="not visible here")),
+        text_field("GIL", lambda one: _yes_no(one.facts.get("gil"), unknown=digits.MISSING), optional=True),
+        text_field("How installed", lambda one: one.installed or digits.MISSING, optional=True),
+        text_field("Came with", _came_with, optional=True),
+        text_field(
+            "Loaded from", lambda one: str(one.facts.get("loaded_from") or digits.MISSING), optional=True
+        ),
     ]
     caption = "Asked at run time, in a process of the adapter's own, from the library that is loaded."
     return listing(records, fields, caption)
@@ -168,11 +170,11 @@ def _outcome(check: CheckRecord) -> Markdown:
 def surprises(checks: Sequence[CheckRecord]) -> Table:
     """Checks that did not go as the suite's known limits say, either way."""
     fields: list[Field[CheckRecord]] = [
-        words("Adapter", lambda check: check.adapter),
-        words("Promise", lambda check: check.behaviour),
-        words("Outcome", lambda check: "pass" if check.outcome == "measured" else check.outcome),
-        words("Expected", lambda check: check.expected),
-        words("Actual", lambda check: check.actual),
+        text_field("Adapter", lambda check: check.adapter),
+        text_field("Promise", lambda check: check.behaviour),
+        text_field("Outcome", lambda check: "pass" if check.outcome == "measured" else check.outcome),
+        text_field("Expected", lambda check: check.expected),
+        text_field("Actual", lambda check: check.actual),
     ]
     caption = "Not as expected: an unexpected failure and an unexpected success are both errors."
     return listing([check for check in checks if not check.as_expected], fields, caption)

@@ -7,7 +7,7 @@ from crossloop.journal import MeasuredRow, MeasuredSet, Regime, Run, set_key
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Field, Table, figure, listing, words
+from crossloop.markup.tables import Field, Table, listing, number_field, text_field
 from crossloop.references import MARKED_SHARE, REFERENCES_SETTING
 from crossloop.report.fields import (
     LABEL,
@@ -39,15 +39,15 @@ def certificate(run: Run, about: Mapping[str, ScenarioTexts]) -> Certificate:
     loaded = [one for one in run.all_sets if _has_load(one)]
     certified = [one for one in loaded if one.references]
     fields: list[Field[MeasuredSet]] = [
-        words("Scenario", lambda one: about[one.scenario].title),
-        words("at", lambda one: parameters_text(one.parameters)),
-        words("native echo", lambda one: one.references[0].adapter),
-        figure(
+        text_field("Scenario", lambda one: about[one.scenario].title),
+        text_field("at", lambda one: parameters_text(one.parameters)),
+        text_field("native echo", lambda one: one.references[0].adapter),
+        number_field(
             "the load reached, per s",
             lambda one: digits.estimate(one.references[0].figures.operations_per_s),
         ),
-        words("limit (server / load CPU)", lambda one: _limit(one.references[0].figures.regime)),
-        words(f"rows above {digits.percent(MARKED_SHARE)} of it", _names),
+        text_field("limit (server / load CPU)", lambda one: _limit(one.references[0].figures.regime)),
+        text_field(f"rows above {digits.percent(MARKED_SHARE)} of it", _names),
     ]
     caption = "Headroom certificate: the load against a native echo, in the same rounds."
     shown = listing(certified, fields, caption)
@@ -135,13 +135,15 @@ def references_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> T
         return str(run.references[row.adapter].facts.get(name) or "")
 
     fields = [
-        words("Reference", LABEL.cell),
-        words("Linked library", lambda row: _library(fact(row, "library"), fact(row, "library_version"))),
-        words("Mechanism", lambda row: fact(row, "mechanism") or MISSING),
+        text_field("Reference", LABEL.cell),
+        text_field(
+            "Linked library", lambda row: _library(fact(row, "library"), fact(row, "library_version"))
+        ),
+        text_field("Mechanism", lambda row: fact(row, "mechanism") or MISSING),
         cpu(texts.unit),
         USER,
         SYSTEM,
-        figure(f"{texts.units}/s", lambda row: digits.number(row.figures.operations_per_s.value)),
+        number_field(f"{texts.units}/s", lambda row: digits.number(row.figures.operations_per_s.value)),
         REGIME,
         sleeps(texts.units),
         MEMORY,

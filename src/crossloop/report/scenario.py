@@ -20,7 +20,7 @@ from crossloop.journal import (
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import Markdown
-from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
+from crossloop.markup.tables import Column, Field, Table, listing, number_field, table, text_field
 from crossloop.references import MARKED_SHARE
 from crossloop.report.certainty import control_notes, ranked, stopping_notes, too_few_rounds
 from crossloop.report.fields import (
@@ -95,19 +95,19 @@ def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
         return shown_latency(row, open_loop)
 
     fields = [
-        figure("Tier", lambda row: digits.integer(row.figures.tier) if in_tiers else MISSING),
+        number_field("Tier", lambda row: digits.integer(row.figures.tier) if in_tiers else MISSING),
         LABEL,
-        words("web server, parser", _server, optional=True),
+        text_field("web server, parser", _server, optional=True),
         cpu(texts.unit),
-        figure("÷ leanest", lambda row: digits.ratio(row.figures.ratio_to_best)),
+        number_field("÷ leanest", lambda row: digits.ratio(row.figures.ratio_to_best)),
         USER,
         SYSTEM,
-        figure(f"{texts.units}/s", _rate),
+        number_field(f"{texts.units}/s", _rate),
         REGIME,
         percentile_field("p50", latency, _overload),
         percentile_field("p99", latency),
         percentile_field("p99.9", latency),
-        figure("early (by at most µs)", lambda row: _early(latency(row)), optional=True),
+        number_field("early (by at most µs)", lambda row: _early(latency(row)), optional=True),
         MEMORY,
         *map(_counter, _counters(rows, figures=True)),
         SLICES,
@@ -166,7 +166,7 @@ def _counter(name: str) -> Field[MeasuredRow]:
     known = KNOWN_COUNTERS.get(name)
     title = name if known is None else f"{known.title} {known.unit}".strip()
     shown = digits.megabytes if known is not None and known.unit == "MB" else digits.tally
-    return figure(title, lambda row: shown(row.figures.counters.get(name)), optional=True)
+    return number_field(title, lambda row: shown(row.figures.counters.get(name)), optional=True)
 
 
 def _lower_bound(row: MeasuredRow) -> bool:
@@ -245,16 +245,18 @@ def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
 
 def _rates(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
     fields: list[Field[tuple[str, RateFigures]]] = [
-        words("Adapter (style)", lambda one: one[0]),
-        words("rate", lambda one: one[1].label + ("" if one[1].label == COMMON else " of its capacity")),
-        figure("offered /s", lambda one: digits.number(one[1].offered_per_s)),
-        figure(
+        text_field("Adapter (style)", lambda one: one[0]),
+        text_field("rate", lambda one: one[1].label + ("" if one[1].label == COMMON else " of its capacity")),
+        number_field("offered /s", lambda one: digits.number(one[1].offered_per_s)),
+        number_field(
             "achieved /s",
             lambda one: digits.number(one[1].achieved_per_s) + ("" if kept_up(one[1]) else " †"),
         ),
-        figure(f"CPU µs per {texts.unit}", lambda one: digits.estimate(one[1].cpu_ns_per_operation, US)),
+        number_field(
+            f"CPU µs per {texts.unit}", lambda one: digits.estimate(one[1].cpu_ns_per_operation, US)
+        ),
         *percentiles(lambda one: one[1].latency_us),
-        words("regime (server / load CPU)", lambda one: regime(one[1].regime)),
+        text_field("regime (server / load CPU)", lambda one: regime(one[1].regime)),
     ]
     rates = [(row.label, rate) for row in rows for rate in row.figures.rates]
     caption = (
@@ -271,9 +273,9 @@ def _evidence(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
     fields: list[Field[MeasuredRow]] = [
         LABEL,
         sleeps(texts.units),
-        figure("steal", lambda row: _steal(row.figures.regime.steal_share), optional=True),
-        figure(f"{texts.units}/s (95 %)", lambda row: digits.estimate(row.figures.operations_per_s)),
-        figure("÷ native echo", lambda row: _ratio(row.figures.of_native), optional=True),
+        number_field("steal", lambda row: _steal(row.figures.regime.steal_share), optional=True),
+        number_field(f"{texts.units}/s (95 %)", lambda row: digits.estimate(row.figures.operations_per_s)),
+        number_field("÷ native echo", lambda row: _ratio(row.figures.of_native), optional=True),
         *percentiles(lambda row: row.figures.latency_us),
         *map(_counter, counters),
     ]

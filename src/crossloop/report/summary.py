@@ -9,7 +9,7 @@ from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, code, inline
-from crossloop.markup.tables import Column, Field, Table, figure, listing, table, words
+from crossloop.markup.tables import Column, Field, Table, listing, number_field, table, text_field
 from crossloop.report.certainty import ranked, too_few_rounds
 from crossloop.report.texts import ScenarioTexts
 
@@ -156,14 +156,16 @@ def short(run: Run, about: dict[str, ScenarioTexts]) -> Short:
         f"Cells: {outcomes or 'none'}."
     )
     fields: list[Field[MeasuredSet]] = [
-        words("Scenario", lambda one: about[one.scenario].title),
-        words("at", lambda one: parameters_text(one.parameters)),
-        words(
+        text_field("Scenario", lambda one: about[one.scenario].title),
+        text_field("at", lambda one: parameters_text(one.parameters)),
+        text_field(
             "Leanest (tier 1)", lambda one: _names(_leanest(one)) + ("" if ranked(one) else " (not ranked)")
         ),
-        figure("CPU µs per operation", lambda one: f"{_costs(_leanest(one))} per {about[one.scenario].unit}"),
-        words("Next tier", _next_tier),
-        words("Costliest", _costliest),
+        number_field(
+            "CPU µs per operation", lambda one: f"{_costs(_leanest(one))} per {about[one.scenario].unit}"
+        ),
+        text_field("Next tier", _next_tier),
+        text_field("Costliest", _costliest),
     ]
     caption = (
         "Least CPU per operation at each scenario's main parameter set; × is the paired ratio to the leanest "

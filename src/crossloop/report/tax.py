@@ -9,7 +9,7 @@ from crossloop.journal import MeasuredSet, Run, TaxPart, TaxRecord, row_label
 from crossloop.markup import digits
 from crossloop.markup.digits import MISSING, parameters_text
 from crossloop.markup.escaping import plot_text
-from crossloop.markup.tables import Field, Table, figure, listing, words
+from crossloop.markup.tables import Field, Table, listing, number_field, text_field
 from crossloop.report.fields import US
 from crossloop.report.texts import ScenarioTexts
 
@@ -64,13 +64,13 @@ def _finite(part: TaxPart) -> bool:
 def tax_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> Table:
     """Every row with its parts and their intervals."""
     fields: list[Field[TaxRow]] = [
-        words("Library", lambda row: row.library),
-        words("Row", lambda row: row.label),
+        text_field("Library", lambda row: row.library),
+        text_field("Row", lambda row: row.label),
         *(
-            figure(f"{name} µs", partial(_cell, part), optional=part == "style")
+            number_field(f"{name} µs", partial(_cell, part), optional=part == "style")
             for part, name in PARTS.items()
         ),
-        figure("sum µs", lambda row: digits.number(row.total_us)),
+        number_field("sum µs", lambda row: digits.number(row.total_us)),
     ]
     rows = tax_rows(measured.taxes)
     shared = {part.cpu_ns_per_operation.slices for row in rows for part in row.parts}

@@ -9,7 +9,7 @@ from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, block, code, inline
-from crossloop.markup.tables import Field, Table, figure, listing, words
+from crossloop.markup.tables import Field, Table, listing, number_field, text_field
 from crossloop.outcomes import OutcomeName
 
 _SETS_SHOWN = 6
@@ -88,12 +88,12 @@ def incidents(run: Run) -> tuple[Incident, ...]:
 def incident_table(found: tuple[Incident, ...]) -> Table:
     """Overview: one line an incident."""
     fields: list[Field[Incident]] = [
-        words("Adapter", lambda one: one.adapter),
-        words("Outcome", lambda one: one.outcome),
-        words("Scenarios", lambda one: ", ".join(one.scenarios) or "all"),
-        figure("Cells", lambda one: digits.integer(len(one.cells)) if one.cells else digits.MISSING),
-        words("Reason", lambda one: one.reason or digits.MISSING),
-        words("To see it again", lambda one: one.command),
+        text_field("Adapter", lambda one: one.adapter),
+        text_field("Outcome", lambda one: one.outcome),
+        text_field("Scenarios", lambda one: ", ".join(one.scenarios) or "all"),
+        number_field("Cells", lambda one: digits.integer(len(one.cells)) if one.cells else digits.MISSING),
+        text_field("Reason", lambda one: one.reason or digits.MISSING),
+        text_field("To see it again", lambda one: one.command),
     ]
     return listing(found, fields)
 
@@ -113,9 +113,9 @@ def left_out(run: Run) -> LeftOut:
     missing = run.record.left_out
     profiles = list(dict.fromkeys(name for sets in missing.values() for name in sets))
     fields: list[Field[str]] = [
-        words("Scenario", lambda scenario: scenario),
-        *(figure(f"Further sets in {name}", _sets_in(run, name)) for name in profiles),
-        words("Command", lambda scenario: _command(profiles[-1], scenario)),
+        text_field("Scenario", lambda scenario: scenario),
+        *(number_field(f"Further sets in {name}", _sets_in(run, name)) for name in profiles),
+        text_field("Command", lambda scenario: _command(profiles[-1], scenario)),
     ]
     if not missing:
         return LeftOut(Markdown(""), Table((), ()))
