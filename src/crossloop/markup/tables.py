@@ -85,7 +85,7 @@ def listing(
     notes: Sequence[str] = (),
 ) -> Table:
     """A table with a line for each subject."""
-    rows = [tuple(field.cell(one) for field in fields) for one in subjects]
+    rows = [tuple(field.cell(subject) for field in fields) for subject in subjects]
     return table([field.column for field in fields], rows, caption, notes)
 
 

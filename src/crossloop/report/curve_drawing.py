@@ -55,7 +55,7 @@ def curves_svg(plot: Curves) -> bytes:
     """One plot, laid out in inches."""
     styles = family_styles(families_of(plot.panels))
     inner = [max(LEAST_HEIGHT, len(panel.rows) * NAME_LINE) for panel in plot.panels]
-    places, height = boxes([one + PANEL_HEAD + PANEL_FOOT for one in inner], head_height(styles))
+    places, height = boxes([height + PANEL_HEAD + PANEL_FOOT for height in inner], head_height(styles))
     figure = new_figure(height, plot.title, plot.axis, styles)
     strokes = _strokes(plot, styles)
     for panel, box in zip(plot.panels, places, strict=True):
@@ -141,7 +141,7 @@ def apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[
                 break
             before = blocks.pop()[0]
             members = before + members
-            first = sum(wanted[one] - gap * place for place, one in enumerate(members)) / len(members)
+            first = sum(wanted[member] - gap * place for place, member in enumerate(members)) / len(members)
         blocks.append((members, first))
     places = [0.0] * len(wanted)
     for members, first in blocks:

@@ -89,7 +89,7 @@ def _svg(plot: Plot) -> bytes:
 
 def _ends(plot: Plot, panel: Panel) -> tuple[float, float]:
     """Both ends of a panel's scale: from 0 where it is linear."""
-    ends = [end for one in plot.panels for end in one.ends] if plot.shared_scale else panel.ends
+    ends = [end for other in plot.panels for end in other.ends] if plot.shared_scale else panel.ends
     low, high = min(ends), max(ends)
     if low <= 0:
         return 1.3 * min(low, -1.0), 1.3 * max(high, 1.0)

@@ -49,12 +49,18 @@ def percentiles(latency: Callable[[Subject], Latency | None]) -> list[Field[Subj
         *(percentile_field(name, latency) for name in SAMPLES),
         number_field(
             "max µs",
-            lambda one: digits.number(found.max) if (found := latency(one)) and found.count else MISSING,
+            lambda subject: (
+                digits.number(latencies.max)
+                if (latencies := latency(subject)) and latencies.count
+                else MISSING
+            ),
             optional=True,
         ),
         number_field(
             "samples",
-            lambda one: MISSING if (found := latency(one)) is None else digits.integer(found.count),
+            lambda subject: (
+                MISSING if (latencies := latency(subject)) is None else digits.integer(latencies.count)
+            ),
             optional=True,
         ),
     ]
@@ -64,7 +70,9 @@ def percentile_field(
     name: str, latency: Callable[[Subject], Latency | None], mark: Callable[[Subject], str] = lambda _one: ""
 ) -> Field[Subject]:
     """One percentile, with a *mark* behind it."""
-    return number_field(f"{name} µs", lambda one: percentile(latency(one), name) + mark(one), optional=True)
+    return number_field(
+        f"{name} µs", lambda subject: percentile(latency(subject), name) + mark(subject), optional=True
+    )
 
 
 def percentile(latency: Latency | None, name: str) -> str:
@@ -88,12 +96,12 @@ def own_samples(rows: Iterable[MeasuredRow]) -> str:
     return "the answers of the closed loop" if driven else "the workload's own samples"
 
 
-def regime(found: Regime) -> str:
+def regime(measured: Regime) -> str:
     """`server-bound (0.98 / 0.61)`."""
-    shares = digits.share(found.server_share)
-    if found.name != "self-driven":
-        shares += f" / {digits.share(found.load_share)}"
-    return f"{found.name} ({shares})"
+    shares = digits.share(measured.server_share)
+    if measured.name != "self-driven":
+        shares += f" / {digits.share(measured.load_share)}"
+    return f"{measured.name} ({shares})"
 
 
 def near_the_load(figures: Figures) -> bool:

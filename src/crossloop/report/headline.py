@@ -54,8 +54,8 @@ class HeadlineColumn:
 
     def best_of(self, adapter: str) -> MeasuredRow | None:
         """The adapter's leanest row; None without a figure."""
-        own = [row for row in self.rows if row.adapter == adapter]
-        return min(own, key=lambda row: row.figures.ratio_to_best.value, default=None)
+        rows = [row for row in self.rows if row.adapter == adapter]
+        return min(rows, key=lambda row: row.figures.ratio_to_best.value, default=None)
 
     def leads(self, row: MeasuredRow) -> bool:
         """Whether *row* is of the column's first tier; never where there are no tiers."""

@@ -51,11 +51,11 @@ class Ladder:
 
     def rows(self) -> dict[tuple[str, str], list[tuple[float, MeasuredRow]]]:
         """(adapter, style) → its measured rungs."""
-        found: dict[tuple[str, str], list[tuple[float, MeasuredRow]]] = {}
+        by_row: dict[tuple[str, str], list[tuple[float, MeasuredRow]]] = {}
         for rung in self.rungs:
             for row in rung.rows:
-                found.setdefault((row.adapter, row.style), []).append((self.value(rung), row))
-        return found
+                by_row.setdefault((row.adapter, row.style), []).append((self.value(rung), row))
+        return by_row
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class LadderTables:
 def ladders_of(sets: Sequence[MeasuredSet], parameter: str) -> tuple[Ladder, ...]:
     """Ladders of two rungs and more among the parameter sets of one scenario."""
     groups: dict[str, list[MeasuredSet]] = {}
-    for one in sets:
-        if parameter and _is_rung(one.parameters.get(parameter)):
-            others = {name: value for name, value in one.parameters.items() if name != parameter}
-            groups.setdefault(parameters_key(others), []).append(one)
+    for measured in sets:
+        if parameter and _is_rung(measured.parameters.get(parameter)):
+            others = {name: value for name, value in measured.parameters.items() if name != parameter}
+            groups.setdefault(parameters_key(others), []).append(measured)
     return tuple(
         Ladder(
             parameter=parameter,
             others=_others(rungs[0], parameter),
-            rungs=tuple(sorted(rungs, key=lambda one: float(one.parameters[parameter]))),
+            rungs=tuple(sorted(rungs, key=lambda measured: float(measured.parameters[parameter]))),
         )
         for rungs in groups.values()
         if len(rungs) > 1
@@ -101,9 +101,9 @@ def from_the_top(run: Run, about: Mapping[str, ScenarioTexts]) -> Run:
     That rung is what its question asks for; who did not get there stands in the table of how far all got.
     """
     sets = dict(run.sets)
-    for scenario, found in run.sets.items():
-        for ladder in ladders_of(found, about[scenario].ladder):
-            if ladder.fixed_load and len(ladder.rungs) == len(found):
+    for scenario, of_scenario in run.sets.items():
+        for ladder in ladders_of(of_scenario, about[scenario].ladder):
+            if ladder.fixed_load and len(ladder.rungs) == len(of_scenario):
                 top = max((rung for rung in ladder.rungs if rung.rows), key=ladder.value)
                 sets[scenario] = (top, *(rung for rung in ladder.rungs if rung is not top))
     return replace(run, sets=sets)
@@ -127,7 +127,7 @@ def _how_far(ladder: Ladder) -> Table:
     cells = [cell for rung in ladder.rungs for cell in rung.cells]
     keys = dict.fromkeys(row_key(cell) for cell in cells if cell.style or cell.figures)
     climbs = [_Climb.of(ladder, key) for key in keys]
-    climbs.sort(key=lambda one: (-one.reached, one.label))
+    climbs.sort(key=lambda climb: (-climb.reached, climb.label))
     columns = [
         Column("Adapter (style)"),
         *(Column(digits.setting(ladder.value(rung)), "right") for rung in ladder.rungs),
@@ -135,11 +135,11 @@ def _how_far(ladder: Ladder) -> Table:
         Column("what stopped it"),
     ]
     rows = [
-        (one.label, *one.cells, digits.setting(one.reached) if one.reached else "none", one.stop)
-        for one in climbs
+        (climb.label, *climb.cells, digits.setting(climb.reached) if climb.reached else "none", climb.stop)
+        for climb in climbs
     ]
     objectives = [cell.figures.objective for cell in cells if cell.figures and cell.figures.objective]
-    longest_us = max((one.allowed_p99_us for one in objectives), default=0.0)
+    longest_us = max((climb.allowed_p99_us for climb in objectives), default=0.0)
     allowed = f" Allowed: {digits.number(longest_us * _MS)} ms." if objectives else ""
     caption = (
         f"How far each got, by {ladder.parameter}: p99 of the answers in ms, the median of the slices'. "
@@ -175,7 +175,7 @@ class _Climb:
 
 def _rung_cell(rung: MeasuredSet, key: RowKey) -> tuple[str, str]:
     """What stands for a row on one rung, and why its climb ends there; empty when it does not."""
-    cell = next((one for one in rung.cells if row_key(one) == key), None)
+    cell = next((value for value in rung.cells if row_key(value) == key), None)
     if cell is None:
         return MISSING, "not part of this run"
     if cell.figures is None:
@@ -183,7 +183,7 @@ def _rung_cell(rung: MeasuredSet, key: RowKey) -> tuple[str, str]:
     objective = cell.figures.objective
     if objective is None:
         return "measured", ""
-    p99, allowed = (digits.number(one * _MS) for one in (objective.p99_us, objective.allowed_p99_us))
+    p99, allowed = (digits.number(value * _MS) for value in (objective.p99_us, objective.allowed_p99_us))
     if objective.met:
         return p99, ""
     return Markdown(f"**{inline(p99)}**"), f"too slow: p99 {p99} ms where {allowed} ms are allowed"
@@ -211,8 +211,8 @@ def _slopes(ladder: Ladder, texts: ScenarioTexts) -> Table:
 
 
 def _slope_rows(ladder: Ladder) -> Iterator[tuple[float, tuple[str, ...]]]:
-    for (adapter, style), found in ladder.rows().items():
-        points = [(value, row.figures.cpu_ns_per_operation) for value, row in found]
+    for (adapter, style), rungs in ladder.rows().items():
+        points = [(value, row.figures.cpu_ns_per_operation) for value, row in rungs]
         slope, last = statistics.log_slope(points), statistics.log_slope(points[-2:])
         if slope is not None and last is not None:
             yield (
@@ -238,7 +238,7 @@ def _slope_text(slope: Estimate) -> str:
 
 def connecting_table(rows: Sequence[MeasuredRow]) -> Table:
     """Making and holding connections, on one rung."""
-    found = [(row.label, one) for row in rows if (one := row.figures.connecting)]
+    connected = [(row.label, connecting) for row in rows if (connecting := row.figures.connecting)]
     fields: list[Field[tuple[str, Connecting]]] = [
         text_field("Adapter (style)", lambda row: row[0]),
         number_field("accepted /s", lambda row: digits.estimate(row[1].accepted_per_s)),
@@ -261,14 +261,14 @@ def connecting_table(rows: Sequence[MeasuredRow]) -> Table:
         "/proc/meminfo, TCP mem of /proc/net/sockstat) what the machine had more, both ends of each connection."
     )
     notes = []
-    if any(one.connections < KERNEL_FROM for _label, one in found):
+    if any(connecting.connections < KERNEL_FROM for _label, connecting in connected):
         notes.append(
             f"Kernel bytes are shown from {digits.integer(KERNEL_FROM)} connections on, and where there are any."
         )
-    return listing(found, fields, caption, notes)
+    return listing(connected, fields, caption, notes)
 
 
-def kernel_bytes(one: Connecting) -> float | None:
+def kernel_bytes(connecting: Connecting) -> float | None:
     """The kernel's memory per connection, where it can be seen beside what else the machine does."""
-    found = one.kernel_bytes_per_connection
-    return found if found is not None and found > 0 and one.connections >= KERNEL_FROM else None
+    size = connecting.kernel_bytes_per_connection
+    return size if size is not None and size > 0 and connecting.connections >= KERNEL_FROM else None

@@ -27,7 +27,7 @@ def mode_lines(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> tuple[Markd
 def _line(row: MeasuredRow, modes: Modes, texts: ScenarioTexts) -> Markdown:
     slices = modes.low.slices + modes.high.slices
     parts = [
-        f"{_value(modes, one, texts)} in {_share(one.slices, slices)}" for one in (modes.low, modes.high)
+        f"{_value(modes, mode, texts)} in {_share(mode.slices, slices)}" for mode in (modes.low, modes.high)
     ]
     return Markdown(
         f"**Two modes** of {code(row.label)}: {parts[0]}, {parts[1]} of {digits.integer(slices)} slices (one mode "
@@ -35,12 +35,12 @@ def _line(row: MeasuredRow, modes: Modes, texts: ScenarioTexts) -> Markdown:
     )
 
 
-def _value(modes: Modes, one: Mode, texts: ScenarioTexts) -> str:
+def _value(modes: Modes, mode: Mode, texts: ScenarioTexts) -> str:
     match modes.figure:
         case "cpu_ns_per_operation":
-            return f"{digits.number(one.value / 1000)} µs of CPU per {inline(texts.unit)}"
+            return f"{digits.number(mode.value / 1000)} µs of CPU per {inline(texts.unit)}"
         case "operations_per_s":
-            return f"{digits.number(one.value)} {inline(texts.units)}/s"
+            return f"{digits.number(mode.value)} {inline(texts.units)}/s"
         case _:
             assert_never(modes.figure)
 
@@ -50,34 +50,34 @@ def _share(slices: int, of: int) -> str:
 
 
 def _explained(modes: Modes, texts: ScenarioTexts) -> str:
-    words = []
-    for one in modes.explained_by:
-        match one:
+    causes = []
+    for cause in modes.explained_by:
+        match cause:
             case "machine":
-                words.append(f"the machine (the other rows at {_pair(modes, _OTHERS)} of their usual)")
+                causes.append(f"the machine (the other rows at {_pair(modes, _OTHERS)} of their usual)")
             case "process":
-                words.append("the process (each generation is in one of them)")
+                causes.append("the process (each generation is in one of them)")
             case "age":
-                words.append("the age of the process (early rounds are in one, late ones in the other)")
+                causes.append("the age of the process (early rounds are in one, late ones in the other)")
             case "regime":
-                words.append(f"who was the limit ({_conditions(modes, texts)})")
+                causes.append(f"who was the limit ({_conditions(modes, texts)})")
             case _:
-                assert_never(one)
-    if not words:
+                assert_never(cause)
+    if not causes:
         return f"Nothing that was recorded tells them apart ({_conditions(modes, texts)})."
-    return f"They go with {'; with '.join(words)}."
+    return f"They go with {'; with '.join(causes)}."
 
 
 def _conditions(modes: Modes, texts: ScenarioTexts) -> str:
     """Every condition that both modes have, of the low one and of the high one."""
     parts = [
-        f"{inline(words.format(units=texts.units))} {_pair(modes, name)}"
-        for name, words in _SHOWN.items()
+        f"{inline(title.format(units=texts.units))} {_pair(modes, name)}"
+        for name, title in _SHOWN.items()
         if name in modes.low.conditions and name in modes.high.conditions
     ]
     return ", ".join(parts) or "no condition was recorded"
 
 
 def _pair(modes: Modes, name: str) -> str:
-    low, high = (one.conditions.get(name) for one in (modes.low, modes.high))
+    low, high = (mode.conditions.get(name) for mode in (modes.low, modes.high))
     return f"{digits.number(low)} and {digits.number(high)}"

@@ -45,12 +45,12 @@ def tax_rows(taxes: Sequence[TaxRecord]) -> list[TaxRow]:
     """
     rows = []
     for tax in taxes:
-        named = {one.part: one for one in tax.parts if one.part != "style"}
+        named = {part.part: part for part in tax.parts if part.part != "style"}
         below = [named[name] for name in ("system-calls", "library", "binding") if name in named]
         if len(below) != len(PARTS) - 1 or not all(map(_finite, tax.parts)):
             continue
         library = "epoll, no library" if tax.library == "none" else tax.library
-        for parts in (below[:2], below, *([*below, one] for one in tax.parts if one.part == "style")):
+        for parts in (below[:2], below, *([*below, part] for part in tax.parts if part.part == "style")):
             last = parts[-1]
             rows.append(TaxRow(library, row_label(last.adapter, last.style), tuple(parts)))
     return rows
@@ -58,7 +58,9 @@ def tax_rows(taxes: Sequence[TaxRecord]) -> list[TaxRow]:
 
 def _finite(part: TaxPart) -> bool:
     figure = part.cpu_ns_per_operation
-    return all(math.isfinite(one) and abs(one) < 1e12 for one in (figure.value, figure.low, figure.high))
+    return all(
+        math.isfinite(value) and abs(value) < 1e12 for value in (figure.value, figure.low, figure.high)
+    )
 
 
 def tax_table(measured: MeasuredSet, texts: ScenarioTexts, run: Run) -> Table:
@@ -137,14 +139,14 @@ def _versions(measured: MeasuredSet, run: Run) -> list[str]:
     lines = []
     for tax in measured.taxes:
         names = dict.fromkeys(part.adapter for part in tax.parts if part.part != "system-calls")
-        found = {
+        versions = {
             name: str(record.facts.get("library_version") or "")
             for name in names
             if (record := run.references.get(name) or run.adapters.get(name)) is not None
         }
-        if len(set(found.values())) > 1:
+        if len(set(versions.values())) > 1:
             lines.append(
-                f"{tax.library} {', '.join(f'{version} in {name}' for name, version in found.items())}"
+                f"{tax.library} {', '.join(f'{version} in {name}' for name, version in versions.items())}"
             )
     return lines
 
