@@ -1,110 +1,52 @@
-"""Copies figures of a committed report into README.md, so that what is shown there was measured.
+"""Writes the table of README.md from a committed journal, so that what is shown there was measured.
 
-    python docs/update_excerpt.py            write them between README.md's excerpt markers
+    python docs/update_excerpt.py            write it between README.md's excerpt markers
     python docs/update_excerpt.py --check    exit 1 when what stands there is something else
 
-Taken are, from `reports/linux/README.md`: the first table of the scenario `TCP echo` with some of its columns and rows,
-word for word, its plot, and from "What was run" the machine. Nothing is computed. The report is found by its own
-words; when one of them is missing the script says which and changes nothing (exit 2).
+It is the headline of `reports/linux`, with few of its adapters and scenarios: the same cells as on that report's first
+page.
 """
 
 import argparse
-import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from crossloop.cli.reporting import records_of, scenario_texts
+from crossloop.journal import Record, Run
+from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.tables import markdown_table
+from crossloop.report import headline_of, short_headline_table
+from crossloop.report.run_facts import machine_sentence
+from crossloop.suite import load_suite
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FOLDER = "reports/linux"
-REPORT = ROOT / FOLDER / "README.md"
 
 BEGIN, END = "<!-- excerpt:begin -->", "<!-- excerpt:end -->"
-SCENARIO = "TCP echo"
-COLUMNS = (
-    "Tier",
-    "Adapter (style)",
-    "CPU µs per message",
-    "÷ leanest",
-    "messages/s",
-    "regime (server / load CPU)",
-)
-ADAPTERS = (
-    *("asyncio", "uvloop", "rloop", "gevent-libev", "tornado", "trio", "twisted", "eventlet"),
-    *("pyev", "libevent", "epoll", "threads"),
-)
-"""Whose leanest style is shown, beside the leanest row of all."""
-FIRST_ROW = 2
-"""Of a table: after its head and its rule."""
-MACHINE = ("System", "Processor", "Python", "Run")
+ADAPTERS = ("asyncio", "uvloop", "rloop", "gevent-libev", "tornado", "trio", "twisted", "epoll")
+"""Whose rows are shown: what most programs would choose between, and the kernel's own interface."""
 
 
 class ExcerptError(Exception):
-    """A page lacks what the excerpt is made of; the message says what."""
+    """README.md or the journal lacks what the excerpt needs; the message says what."""
 
 
-def excerpt(report: str, folder: str = FOLDER) -> str:
-    """Markdown for README.md from the page of a report in *folder*. Pure. Raises `ExcerptError`."""
-    facts = dict(_rows(_first_table(_section(report, "## What was run"))))
-    scenario = _section(report, f"### {SCENARIO}")
-    headline = re.search(r"^\*\*(.+)\*\*$", scenario, re.MULTILINE)
-    plot = re.search(r"^!\[(.*)\]\(([\w.-]+\.svg)\)$", scenario, re.MULTILINE)
-    if headline is None or plot is None:
-        raise ExcerptError(f"{SCENARIO!r} of the report has no {'plot' if headline else 'parameters'}")
-    missing = [name for name in MACHINE if name not in facts]
-    if missing:
-        raise ExcerptError(f"'What was run' of the report lacks {', '.join(missing)}")
-    return "\n".join(
-        (
-            f"{SCENARIO}, {headline[1]}, the leanest style of some adapters, from [{folder}]({folder}/README.md),",
-            "which has the others, more columns, and the other scenarios. "
-            f"{'; '.join(facts[name] for name in MACHINE)}.",
-            "",
-            *_narrowed(_first_table(scenario)),
-            "",
-            f"![{plot[1]}]({folder}/{plot[2]})",
-        )
+def excerpt(records: Sequence[Record], folder: str = FOLDER) -> str:
+    """Markdown for README.md from the records of a run whose report lies in *folder*. Raises `ExcerptError`."""
+    run = Run.of(records)
+    texts = scenario_texts(load_suite())
+    headline = headline_of(run, texts)
+    shown = short_headline_table(headline, ADAPTERS)
+    if not shown:
+        raise ExcerptError(f"the run in {folder} has no figure of {', '.join(ADAPTERS)}")
+    paragraph = (
+        f"CPU time per operation ÷ that of the leanest of {len(headline.adapters)} adapters. Bold: the leanest, and "
+        f"what is tied with it. From [{folder}]({folder}/README.md), which has the other adapters and scenarios: "
+        f"{inline(run.place)}, {inline(machine_sentence(run))}"
     )
-
-
-def _section(page: str, heading: str) -> str:
-    """What stands below *heading*, up to the next one that is not deeper."""
-    level = heading.index(" ")
-    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{level}}} |\Z)", page, re.MULTILINE | re.DOTALL)
-    if found is None:
-        raise ExcerptError(f"the report has no heading {heading!r}")
-    return found[1]
-
-
-def _first_table(text: str) -> list[list[str]]:
-    """Cells of the first table, its rule in the second row."""
-    lines = text.splitlines()
-    start = next((at for at, line in enumerate(lines) if line.startswith("|")), len(lines))
-    table = []
-    for line in lines[start:]:
-        if not line.startswith("|"):
-            break
-        table.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-    if len(table) < 3:
-        raise ExcerptError("a section of the report has no table with rows")
-    return table
-
-
-def _rows(table: list[list[str]]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value, *_more in table[2:]]
-
-
-def _narrowed(table: list[list[str]]) -> list[str]:
-    missing = [name for name in COLUMNS if name not in table[0]]
-    if missing:
-        raise ExcerptError(f"the table of {SCENARIO!r} lacks {', '.join(missing)}; it has {table[0]}")
-    wanted = [table[0].index(name) for name in COLUMNS]
-    names = [re.sub(r" \(.*", "", row[table[0].index("Adapter (style)")]) for row in table]
-    shown = [
-        row
-        for at, row in enumerate(table)
-        if at <= FIRST_ROW or (names[at] in ADAPTERS and names[at] not in names[:at])
-    ]
-    return [f"| {' | '.join(row[at] for at in wanted)} |" for row in shown]
+    return Markdown(f"{paragraph}\n\n{markdown_table(shown)}")
 
 
 def shown_in(readme: str) -> str:
@@ -134,9 +76,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when it would change")
     check: bool = parser.parse_args().check
     try:
-        report = REPORT.read_text("utf-8")
         readme = README.read_text("utf-8")
-        new = with_excerpt(readme, excerpt(report))
+        new = with_excerpt(readme, excerpt(records_of(ROOT / FOLDER)))
         if new != readme and not check:
             README.write_text(new, "utf-8", newline="\n")
     except (OSError, ExcerptError) as error:

@@ -78,7 +78,7 @@ def test_evidence_is_shown_and_never_compared() -> None:
 def test_a_librarys_page_says_what_one_gives_up_and_gains() -> None:
     records = journals.asked_run("3.11", answers=("no", "yes"))
     rendered = render_matrix([("a", records)], questions=TEXTS)
-    page = rendered.files["libraries/uvloop.md"].decode()
+    page = rendered.files["adapters/uvloop.md"].decode()
     assert "up to 2 ms early" in section(page, "What you give up, against asyncio")
     assert "Nothing that was asked about" in section(page, "What you gain, against asyncio")
     assert "far-future" in page.partition("Rules that it keeps: 1")[2]

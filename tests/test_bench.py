@@ -133,7 +133,7 @@ def test_faults_cost_only_their_own_cells(
     assert "unreadable.py: line 6: family of ABOUT must be a literal" in done.stderr
     (end,) = records(out, "end")
     assert end["cells"]["measured"] >= 3
-    page = (out / "README.md").read_text()
+    page = (out / "missing.md").read_text()
     assert f"ended by {SEGFAULT}" in page
     assert "/faulty_suite/" not in page, "a report names no folder of a machine"
 
@@ -166,9 +166,8 @@ def test_references_run_beside_and_are_counted_with_nobody(
     asyncio_cell = cells(out)["asyncio", "tcp-echo"]
     assert asyncio_cell["figures"]["of_native"]["value"] > 0
     assert cells(out)["asyncio", "timers"]["figures"]["of_native"] is None
-    page = (out / "README.md").read_text()
-    assert "**Headroom certificate**" in page
-    assert "Native references: the same server in C" in page
+    assert "**Headroom certificate**" in (out / "doubts.md").read_text()
+    assert "Native references: the same server in C" in (out / "scenarios" / "tcp-echo.md").read_text()
 
 
 def test_references_can_be_left_out() -> None:
@@ -278,7 +277,7 @@ def test_nothing_measured_is_status_3_with_a_page(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 3
     assert "nothing could be measured" in done.stderr
-    assert "this kernel lacks what it takes" in (tmp_path / "README.md").read_text()
+    assert "this kernel lacks what it takes" in (tmp_path / "missing.md").read_text()
 
 
 @pytest.mark.parametrize("errors", ["without a reader", "full", "closed"])

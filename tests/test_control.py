@@ -12,10 +12,10 @@ from crossloop.bench.stages import Comparison, Row
 from crossloop.bench.variants import Twin
 from crossloop.journal import ComparisonRecord, Control, EndRecord, Estimate, Record, SliceRecord
 from crossloop.outcomes import Crashed, Measured, Outcome
-from crossloop.report import render
 from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed
 from tests import journals
+from tests.pages import text_of
 from tests.plans import planned
 
 SUITE = load_suite()
@@ -212,9 +212,8 @@ def page(*records: Record) -> str:
         journals.measured("asyncio", "tcp-echo", journals.figures(6.8), style="protocol", size=size)
         for size in (64, 1024)
     ]
-    return render(
-        [journals.run_record(scenarios=("tcp-echo",)), *records, *cells, EndRecord(1, {})], journals.ABOUT
-    ).markdown
+    head = journals.run_record(scenarios=("tcp-echo",))
+    return text_of([head, *records, *cells, EndRecord(1, {})], journals.ABOUT)
 
 
 def test_the_page_says_who_ran_twice_and_what_follows() -> None:

@@ -530,7 +530,7 @@ def test_each_stop_is_typed(climbed: Path, adapter: str, connections: int) -> No
 
 
 def test_the_page_says_how_far_each_got(climbed: Path) -> None:
-    page = (climbed / "README.md").read_text()
+    page = (climbed / "scenarios" / "climb.md").read_text()
     assert "| 10 | 100 | got to | what stopped it |" in page
     assert re.search(r"\| asyncio \(protocol\) \| [\d.]+ \| [\d.]+ \| 100 \| the ladder ends \|", page)
     assert re.search(r"\| exits \(protocol\) \| crashed \| – \| none \| crashed: exited with status 7", page)
@@ -559,7 +559,7 @@ def test_a_missed_objective_has_figures_and_ends_the_climb(tmp_path: Path) -> No
     assert found["asyncio", 10]["figures"]["objective"]["met"] is False
     assert found["asyncio", 100]["outcome"] == "timed-out"
     assert found["asyncio", 100]["reason"].startswith("stopped at 10 connections: too slow, p99 ")
-    page = (tmp_path / "README.md").read_text()
+    page = (tmp_path / "scenarios" / "climb.md").read_text()
     assert re.search(r"\| asyncio \(protocol\) \| \*\*[\d.]+\*\* \| – \| none \| too slow: p99", page)
 
 

@@ -18,6 +18,7 @@ from crossloop.report.curve_drawing import apart
 from crossloop.report.ladder import ladders_of
 from crossloop.report.plots import Curves, scenario_plots
 from tests import journals
+from tests.pages import pages_of, pictures_of, whole_text
 from tests.test_report import (
     SVG,
     boxes_of,
@@ -37,7 +38,7 @@ from tests.test_report import (
 
 
 def page() -> str:
-    return render(journals.ladder_run(), journals.LADDER_ABOUT).markdown
+    return pages_of(render(journals.ladder_run(), journals.LADDER_ABOUT))["scenarios/c10k.md"]
 
 
 def table_with(markdown: str, heading: str) -> list[list[str]]:
@@ -77,15 +78,15 @@ def test_slopes_are_those_of_the_figures() -> None:
 
 
 def test_the_highest_rung_comes_first() -> None:
-    headings = re.findall(r"\*\*(connections [\d,]+),", page())
+    headings = re.findall(r"^## (connections [\d,]+),", page(), re.MULTILINE)
     assert headings == ["connections 10,000"]
     assert re.findall(r"<summary>connections ([\d,]+),", page()) == ["100", "1,000"]
 
 
 def test_fixed_load_is_neither_a_capacity_nor_a_lower_bound() -> None:
-    assert "≥" not in page().partition("## Scenarios")[2].partition("## Cells")[0]
+    assert "≥" not in page()
     assert "Open loop at 1,000 requests/s in all, each on a connection drawn at random" in page()
-    assert "in slices of 370 ms, each after 30 ms unmeasured" in page()
+    assert "Slices of 370 ms, each after 30 ms of run-in" in page()
     assert "Evidence at the fixed load" in page()
 
 
@@ -118,7 +119,7 @@ def test_one_line_an_adapter_and_a_mark_where_it_ended() -> None:
 
 
 def test_a_scenario_that_is_one_ladder_has_curves_in_place_of_rows() -> None:
-    files = render(journals.ladder_run(), journals.LADDER_ABOUT).files
+    files = pictures_of(render(journals.ladder_run(), journals.LADDER_ABOUT))
     assert sorted(files) == ["c10k-curves.svg", "c10k-latency.svg", "c10k-memory.svg"]
 
 
@@ -142,16 +143,17 @@ RING = {"pipe-pairs": ScenarioTexts("Ring", "", "event", "pairs")}
 
 def test_a_workloads_ladders_have_curves_and_slopes_beside_its_plots() -> None:
     rendered = render(ring_cells(), RING)
-    assert sorted(rendered.files) == ["pipe-pairs-cpu.svg", "pipe-pairs-curves.svg"]
-    assert "what stopped it" not in rendered.markdown
-    assert "<summary>Slopes over pairs: active 1</summary>" in rendered.markdown
-    assert rendered.markdown.count("0.10 (") == 4
+    assert sorted(pictures_of(rendered)) == ["pipe-pairs-cpu.svg", "pipe-pairs-curves.svg"]
+    shown = pages_of(rendered)["scenarios/pipe-pairs.md"]
+    assert "what stopped it" not in shown
+    assert "<summary>Slopes over pairs: active 1</summary>" in shown
+    assert shown.count("0.10 (") == 4
     panels = curves_of(ring_cells(), RING)["pipe-pairs-curves.svg"].panels
     assert [panel.title for panel in panels] == ["active 1", "active 100"]
 
 
 def test_without_a_ladder_nothing_of_it_is_shown() -> None:
-    files = render(journals.ladder_run(), {"c10k": ScenarioTexts("C10K")}).files
+    files = pictures_of(render(journals.ladder_run(), {"c10k": ScenarioTexts("C10K")}))
     assert sorted(files) == ["c10k-cpu.svg", "c10k-latency.svg"]
     assert ladders_of(Run.of(journals.ladder_run()).sets["c10k"], "") == ()
 
@@ -180,7 +182,7 @@ def crowd(count: int) -> list[Record]:
 
 @pytest.mark.parametrize("count", [1, 18, 30, 40])
 def test_names_of_many_lines_neither_overlap_nor_leave_the_picture(count: int) -> None:
-    files = render(crowd(count), journals.LADDER_ABOUT).files
+    files = pictures_of(render(crowd(count), journals.LADDER_ABOUT))
     for name in ("c10k-curves.svg", "c10k-memory.svg"):
         root = ElementTree.fromstring(files[name])
         width, height = (float(root.get(side, "").removesuffix("pt")) for side in ("width", "height"))
@@ -198,7 +200,7 @@ def test_names_of_many_lines_neither_overlap_nor_leave_the_picture(count: int) -
 
 
 def test_lines_of_one_family_look_unlike() -> None:
-    root = ElementTree.fromstring(render(crowd(12), journals.LADDER_ABOUT).files["c10k-curves.svg"])
+    root = ElementTree.fromstring(pictures_of(render(crowd(12), journals.LADDER_ABOUT))["c10k-curves.svg"])
     styles = [str(path.get("style")) for path in root.iter(f"{SVG}path")]
     assert len({style for style in styles if "stroke-width: 1.2" in style}) == 12
 
@@ -248,9 +250,9 @@ some_cells = st.builds(
 @given(st.lists(some_cells, max_size=14))
 def test_any_ladder_renders(found: list[Record]) -> None:
     rendered = render([journals.run_record(), *found], {"a": ScenarioTexts("A <b>", ladder="n")})
-    assert "<script" not in rendered.markdown
-    rendered.markdown.encode("utf-8")
-    for lines in tables_of(rendered.markdown):
+    shown = whole_text(rendered)
+    assert "<script" not in shown
+    for lines in tables_of(shown):
         assert len({len(cells_of(line)) for line in lines}) == 1, lines
-    for content in rendered.files.values():
+    for content in pictures_of(rendered).values():
         ElementTree.fromstring(content)

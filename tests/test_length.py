@@ -34,11 +34,11 @@ from crossloop.journal import (
     read_journal,
 )
 from crossloop.outcomes import Measured
-from crossloop.report import render
 from crossloop.statistics import GENERATIONS_TO_STOP, half_width, paired_ratio, precise
 from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed, probe_all
 from tests import journals
+from tests.pages import text_of
 from tests.plans import planned
 from tests.test_bench import crossloop, records
 from tests.test_control import comparison, slices
@@ -216,12 +216,12 @@ def test_a_run_goes_on_until_its_budget_is_spent_and_says_so(tmp_path: Path) -> 
     assert found["generations"] > PROFILES["smoke"].generations
     assert found["rounds"] > PROFILES["smoke"].headline_rounds
     assert {one["generation"] for one in records(tmp_path, "slice")} == set(range(found["generations"]))
-    page = (tmp_path / "README.md").read_text()
+    page = (tmp_path / "scenarios" / "tcp-echo.md").read_text()
     assert (
         f"Stopped after {found['rounds']} rounds in {found['generations']} generations, when the time was"
         in page
     )
-    assert "In 1 of 1 comparisons the time was spent before" in page
+    assert "In 1 of 1 comparisons the time was spent before" in (tmp_path / "doubts.md").read_text()
     other = crossloop(*arguments, "--budget", "0.2", "--resume")
     assert other.returncode == 2
     assert "was begun with settings" in other.stderr
@@ -282,9 +282,8 @@ def test_the_page_says_why_a_comparison_stopped() -> None:
         journals.measured("asyncio", "tcp-echo", journals.figures(6.8), style="protocol", size=size)
         for size in (64, 65, 66)
     ]
-    page = render(
-        [journals.run_record(scenarios=("tcp-echo",)), *stops, *cells, EndRecord(1, {})], journals.ABOUT
-    ).markdown
+    head = journals.run_record(scenarios=("tcp-echo",))
+    page = text_of([head, *stops, *cells, EndRecord(1, {})], journals.ABOUT)
     assert (
         "Stopped after 60 rounds in 6 generations, when each ratio to the leanest was known within ± 1.0 %; "
         "the widest interval is ± 0.82 %."

@@ -3,6 +3,8 @@
 After a change that is meant, regenerate the golden files and read the difference:
 
     CROSSLOOP_GOLDEN=write python -m pytest tests/test_report.py -k golden && git diff tests/golden
+
+The pages of a real run are in test_report_pages.py.
 """
 
 import hashlib
@@ -54,8 +56,10 @@ from crossloop.report import Rendered, ScenarioTexts, render, render_matrix, wri
 from crossloop.report.canvas import family_styles
 from crossloop.report.drawing import draw
 from crossloop.report.fields import percentile
-from crossloop.report.page import ROWS_PER_PAGE
+from crossloop.report.scenario_page import ROWS_PER_PAGE
+from crossloop.report.writing import MARK
 from tests import journals
+from tests.pages import broken_links, pages_of, pictures_of, text_of, whole_text
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = (
@@ -156,8 +160,19 @@ def cells_of(line: str) -> list[str]:
 # Whole pages.
 
 
-def test_golden_report() -> None:
-    check_golden("run.md", render(journals.whole_run(), journals.ABOUT).markdown)
+@pytest.mark.parametrize(
+    ("page", "golden"),
+    [
+        ("README.md", "first.md"),
+        ("scenarios/timers.md", "scenario.md"),
+        ("adapters/tornado.md", "adapter.md"),
+        ("doubts.md", "doubts.md"),
+        ("missing.md", "missing.md"),
+        ("run.md", "run.md"),
+    ],
+)
+def test_golden_report(page: str, golden: str) -> None:
+    check_golden(golden, pages_of(render(journals.whole_run(), journals.ABOUT))[page])
 
 
 def test_golden_matrix() -> None:
@@ -181,19 +196,29 @@ def test_golden_incomplete_run_without_figures() -> None:
         journals.adapter_record("pyev", outcome="not-installed", reason="no C compiler; apt install gcc"),
         CellRecord("pyev", "native", "timers", {}, "not-installed", "no C compiler; apt install gcc"),
     ]
-    check_golden("incomplete.md", render(records).markdown)
+    rendered = render(records)
+    check_golden("incomplete.md", rendered.markdown)
+    assert "| pyev | not-installed | no C compiler; apt install gcc | `crossloop setup pyev` |" in whole_text(
+        rendered
+    )
 
 
-def test_pictures_are_what_the_page_shows() -> None:
+def test_pictures_are_what_the_pages_show() -> None:
     rendered = render(journals.whole_run(), journals.ABOUT)
-    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", rendered.markdown)
-    assert sorted(shown) == sorted(rendered.files)
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", whole_text(rendered))
+    assert sorted(shown) == sorted(pictures_of(rendered))
     assert "tcp-echo-cpu.svg" in shown
 
 
-def test_every_outcome_of_the_journal_is_on_the_page() -> None:
+@pytest.mark.parametrize("records_", [journals.whole_run(), journals.ladder_run()], ids=["whole", "ladder"])
+def test_links_lead_somewhere(records_: list[Record]) -> None:
+    rendered = render(records_, journals.ABOUT)
+    assert broken_links(pages_of(rendered), set(rendered.files)) == []
+
+
+def test_every_outcome_of_the_journal_is_on_a_page() -> None:
     records = journals.whole_run()
-    page = render(records).markdown
+    page = pages_of(render(records))["missing.md"]
     for cell in records:
         if isinstance(cell, CellRecord) and cell.figures is None:
             assert inline(cell.reason) in page
@@ -202,12 +227,12 @@ def test_every_outcome_of_the_journal_is_on_the_page() -> None:
 
 def test_what_a_profile_leaves_out_stands_with_the_command_that_brings_it() -> None:
     records_ = journals.whole_run()
-    assert "leaves out" not in render(records_).markdown
+    assert "leaves out" not in text_of(records_)
     head = msgspec.structs.replace(
         journals.run_record(),
         left_out={"tcp-echo": {"standard": 5, "full": 7}, "dns": {"full": 2, HOSTILE: 1}},
     )
-    page = render([head, *records_[1:]]).markdown
+    page = text_of([head, *records_[1:]])
     assert "`standard` runs 5 sets more, `full` runs 9 sets more" in page
     line = next(line for line in page.splitlines() if line.startswith("| tcp-echo | 5 | 7"))
     assert "--scenarios tcp-echo" in line
@@ -221,7 +246,7 @@ def test_too_few_rounds_rank_nobody() -> None:
             journals.measured("aio", "c10k", journals.figures(58.0), connections=10),
         ]
         head = journals.run_record(adapters=("epoll", "aio"), scenarios=("c10k",))
-        return render([head, *(with_pairs(cell, pairs) for cell in cells)]).markdown
+        return text_of([head, *(with_pairs(cell, pairs) for cell in cells)])
 
     def with_pairs(cell: CellRecord, pairs: int) -> CellRecord:
         assert cell.figures is not None
@@ -231,7 +256,8 @@ def test_too_few_rounds_rank_nobody() -> None:
 
     few, enough = run(5), run(6)
     words = "5 paired rounds, 6 are needed to tell rows apart"
-    assert f"| epoll (not ranked) | 5.80 per operation | not ranked: {words} | aio: × 10.0 |" in few
+    assert f"The least CPU time per operation was epoll's, 5.80 µs. Not ranked: {words}." in few
+    assert "**Not ranked:** 1 of 1 parameter set have too few rounds for tiers" in few
     assert f"No tiers: {words}." in few
     assert "\n| – | aio |" in few
     assert words not in enough
@@ -287,13 +313,13 @@ def test_pictures_carry_no_date_and_no_version() -> None:
 
 
 def test_hostile_texts_stay_text() -> None:
-    rendered = render(hostile_run())
-    page = rendered.markdown
+    page = text_of(hostile_run())
     assert "<script" not in page
     assert "<!--" not in page
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff]", page)
     assert page.count("<details>") == page.count("</details>")
     assert page.count("<pre>") == page.count("</pre>") == 1
+    assert broken_links(pages_of(render(hostile_run())), set(render(hostile_run()).files)) == []
     for lines in tables_of(page):
         widths = {len(cells_of(line)) for line in lines}
         assert len(widths) == 1, lines
@@ -301,25 +327,31 @@ def test_hostile_texts_stay_text() -> None:
 
 @pytest.mark.parametrize("records_", [journals.whole_run(), hostile_run()], ids=["ordinary", "hostile"])
 def test_page_as_a_markdown_parser_reads_it(records_: list[Record]) -> None:
-    """The only links, pictures and HTML elements are those that the page itself is written with."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(render(records_).markdown)
+    """The only links, pictures and HTML elements are those that the pages themselves are written with."""
+    rendered = render(records_)
+    for name, page in pages_of(rendered).items():
+        check_page(name, page, rendered)
+
+
+def check_page(name: str, page: str, rendered: Rendered) -> None:
+    tokens = MarkdownIt("commonmark").enable("table").parse(page)
     inner = [child for token in tokens for child in token.children or ()]
     raw = " ".join(
         token.content for token in (*tokens, *inner) if token.type in {"html_block", "html_inline"}
     )
     assert set(re.findall(r"<\s*/?\s*([^\s>]+)", raw)) <= {"details", "summary", "pre", "sup", "br", "code"}
     links = {str(token.attrGet("href")) for token in inner if token.type == "link_open"}
-    assert {link for link in links if not link.startswith("#")} == {"../../docs/method.md"}
-    pictures = {str(token.attrGet("src")) for token in inner if token.type == "image"}
-    assert pictures == set(render(records_).files)
+    written = {link for link in links if not link.startswith("#")}
+    assert all(re.fullmatch(r"(?:\.\./)*[A-Za-z0-9/-]+\.md", link) for link in written), written
+    assert not broken_links({name: page}, {"README.md", *rendered.files})
     assert not [token for token in tokens if token.type in {"fence", "code_block"}]
     assert [token.tag for token in tokens if token.type == "heading_open"].count("h1") == 1
 
 
 def test_hostile_texts_give_pictures_that_are_xml() -> None:
     rendered = render(hostile_run())
-    assert rendered.files
-    for name, content in rendered.files.items():
+    assert pictures_of(rendered)
+    for name, content in pictures_of(rendered).items():
         assert re.fullmatch(r"[a-z0-9-]+\.svg", name)
         root = ElementTree.fromstring(content)
         assert root.tag == f"{SVG}svg"
@@ -383,11 +415,12 @@ records = st.lists(
 @given(records)
 def test_any_journal_renders(found: list[Record]) -> None:
     rendered = render([journals.run_record(), *found])
-    assert "<script" not in rendered.markdown
-    rendered.markdown.encode("utf-8")
-    for lines in tables_of(rendered.markdown):
+    shown = whole_text(rendered)
+    assert "<script" not in shown
+    for lines in tables_of(shown):
         assert len({len(cells_of(line)) for line in lines}) == 1, lines
-    for content in rendered.files.values():
+    assert not broken_links(pages_of(rendered), set(rendered.files))
+    for content in pictures_of(rendered).values():
         ElementTree.fromstring(content)
     assert "<script" not in render_matrix([("a", [journals.run_record(), *found])]).markdown
 
@@ -406,7 +439,7 @@ def test_inline_text_is_one_harmless_line(text: str) -> None:
 
 
 def one_scenario(*cells_: Record) -> str:
-    return render([journals.run_record(), *cells_, EndRecord(elapsed_s=1, cells={})], journals.ABOUT).markdown
+    return text_of([journals.run_record(), *cells_, EndRecord(elapsed_s=1, cells={})], journals.ABOUT)
 
 
 def test_last_record_of_a_cell_wins() -> None:
@@ -439,21 +472,21 @@ def test_wine_is_said_and_never_called_windows() -> None:
     page = render(journals.whole_run(journals.WINE)).markdown
     assert page.startswith("# crossloop on Wine 10.0 (AMD64)\n")
     assert "This ran under Wine" in page
-    assert re.findall(r"Windows", page.replace("winloop is published for Windows alone", "")) == ["Windows"]
+    assert re.findall(r"Windows", page) == ["Windows"]
 
 
 def test_the_head_names_the_load_generators_engine_and_why_it_is_pythons() -> None:
     def head(*more: Record, engine: str) -> str:
         run = msgspec.structs.replace(journals.run_record(), settings={LOAD_ENGINE: engine})
-        return render([run, *more, *journals.tcp_echo_cells()]).markdown
+        return text_of([run, *more, *journals.tcp_echo_cells()])
 
     reason = "The load generator ran on its engine in Python: load-engine is not built."
     assert "| Load generator | its native engine, in C |" in head(engine="native")
-    assert "| Load generator | its engine in Python, as was asked for |" in head(engine="python")
+    assert "| Load generator | its engine in Python, chosen by --engine |" in head(engine="python")
     told = head(WarningRecord(PYTHON_LOAD, reason, "build it"), engine="python")
     assert f"| Load generator | {reason} |" in told
     assert f"**python-load**: {reason} *Remedy:* build it" in told
-    assert "| Load generator" not in render([journals.run_record(), *journals.tcp_echo_cells()]).markdown
+    assert "| Load generator" not in text_of([journals.run_record(), *journals.tcp_echo_cells()])
 
 
 def test_rows_are_sorted_by_tier_then_value() -> None:
@@ -573,8 +606,8 @@ def test_latencies_are_said_to_be_the_closed_loops_where_a_load_asks() -> None:
 )
 def test_a_section_says_how_its_scenario_is_driven(texts: ScenarioTexts, sentence: str) -> None:
     cell = journals.measured("uvloop", "timers", journals.figures(1), n=1)
-    page = render([journals.run_record(), cell], {"timers": texts}).markdown
-    assert f"### T\n\n{sentence}\n" in page
+    page = pages_of(render([journals.run_record(), cell], {"timers": texts}))["scenarios/timers.md"]
+    assert f"\n\n{sentence}\n" in page
 
 
 @pytest.mark.parametrize(
@@ -603,20 +636,30 @@ def test_long_reports_go_to_further_pages() -> None:
     sets = ROWS_PER_PAGE // len(journals.ADAPTERS) + 5
     cells_ = [cell for connections in range(1, sets) for cell in journals.tcp_echo_cells(connections)]
     rendered = render([journals.run_record(), *cells_])
-    pages = [name for name in rendered.files if name.endswith(".md")]
-    assert pages == ["tcp-echo-1.md", "tcp-echo-2.md"]
-    assert "(tcp-echo-1.md)" in rendered.markdown
-    everything = rendered.markdown + "".join(rendered.files[name].decode() for name in pages)
+    pages = {name: page for name, page in pages_of(rendered).items() if name.startswith("scenarios/")}
+    assert list(pages) == ["scenarios/tcp-echo.md", "scenarios/tcp-echo-2.md"]
+    assert "(tcp-echo-2.md)" in pages["scenarios/tcp-echo.md"]
+    everything = "".join(pages.values())
     for connections in range(1, sets):
-        assert f"connections {connections}<" in everything or f"connections {connections}**" in everything
-    assert "Not drawn, but in the tables:" in rendered.markdown
+        heading = f"size 1 KiB, connections {connections}"
+        assert f"<summary>{heading}</summary>" in everything or f"## {heading}\n" in everything
+    assert "Not drawn, but in the tables:" in everything
+
+
+def test_a_further_page_takes_no_other_scenarios_name() -> None:
+    sets = ROWS_PER_PAGE // len(journals.ADAPTERS) + 5
+    cells_ = [cell for connections in range(1, sets) for cell in journals.tcp_echo_cells(connections)]
+    other = journals.measured("uvloop", "tcp-echo-2", journals.figures(1), n=1)
+    rendered = render([journals.run_record(scenarios=("tcp-echo", "tcp-echo-2")), *cells_, other])
+    assert "(tcp-echo-3.md)" in rendered.files["scenarios/tcp-echo.md"].decode()
+    assert b"# tcp-echo-2\n" in rendered.files["scenarios/tcp-echo-2.md"]
 
 
 def test_scenarios_that_differ_in_case_alone_get_files_of_their_own() -> None:
     cells_ = [
         journals.measured("uvloop", name, journals.figures(1), n=1) for name in ("Echo", "echo", "echo!")
     ]
-    assert sorted(render([journals.run_record(), *cells_]).files) == [
+    assert sorted(pictures_of(render([journals.run_record(), *cells_]))) == [
         "echo-2-cpu.svg",
         "echo-3-cpu.svg",
         "echo-cpu.svg",
@@ -679,7 +722,7 @@ def test_labels_of_many_rows_neither_overlap_nor_leave_the_picture() -> None:
         for connections in (1, 10, 100)
         for row in range(24)
     ]
-    for content in render([journals.run_record(), *cells_], journals.ABOUT).files.values():
+    for content in pictures_of(render([journals.run_record(), *cells_], journals.ABOUT)).values():
         width = float(ElementTree.fromstring(content).get("width", "").removesuffix("pt"))
         boxes = boxes_of(content)
         for place, (text, left, top, right, bottom) in enumerate(boxes):
@@ -699,7 +742,7 @@ def test_latency_rows_are_sorted_by_the_highest_percentile_that_all_have() -> No
         )
         for name, p50, count in (("asyncio", 30, 20_000), ("uvloop", 10, 4_000), ("pyev", 20, 20_000))
     ]
-    content = render([journals.run_record(), *cells_]).files["timers-latency.svg"]
+    content = render([journals.run_record(), *cells_]).files["scenarios/timers-latency.svg"]
     names_ = [text for text, *_ in texts_in(content) if text in journals.ADAPTERS]
     assert names_ == ["uvloop", "pyev", "asyncio"]
 
@@ -710,7 +753,7 @@ def test_timers_that_fire_early_stand_left_of_zero(p50: float, early_share: floa
     own = Latency(20_000, p50, p90=90, p99=90, p99_9=90, max=100, min=-1400, early_share=early_share)
     figures_ = journals.figures(1, own=own)
     cells_ = [journals.measured("uvloop", "timers", figures_, n=1)]
-    content = render([journals.run_record(), *cells_]).files["timers-latency.svg"]
+    content = render([journals.run_record(), *cells_]).files["scenarios/timers-latency.svg"]
     words = [text for text, *_ in texts_in(content)]
     ticks = [float(text.replace(",", "")) for text in words if re.fullmatch(r"[-−]?[\d,]+", text)]
     assert min(ticks) <= -100
@@ -726,7 +769,7 @@ def test_each_family_has_a_colour_and_a_marker_of_its_own() -> None:
 
 def test_nothing_to_draw_gives_no_picture() -> None:
     assert draw([]) == {}
-    assert render([journals.run_record()]).files == {}
+    assert pictures_of(render([journals.run_record()])) == {}
 
 
 # Escaping, numbers, tables, files.
@@ -845,20 +888,53 @@ def test_write_replaces_whole_files_and_leaves_nothing_else(tmp_path: Path) -> N
     folder = tmp_path / "reports" / "linux"
     write(rendered, folder)
     page = write(replace(rendered, markdown="again\n"), folder)
-    assert page.read_bytes() == b"again\n"
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*rendered.files, "README.md"])
+    assert page.read_bytes() == f"again\n{MARK}".encode()
+    assert files_in(folder) == {"README.md", *rendered.files}
     for name, content in rendered.files.items():
-        assert (folder / name).read_bytes() == content
+        assert (folder / name).read_bytes() == content + MARK.encode()
+        if name.endswith(".svg"):
+            ElementTree.fromstring((folder / name).read_bytes())
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_write_removes_what_an_older_rendering_left_and_nothing_else(tmp_path: Path) -> None:
+    write(render(journals.whole_run(), journals.ABOUT), tmp_path)
+    strangers = {
+        "notes.md": "# Notes\n",
+        "run.jsonl": "{}\n",
+        "my-cpu.svg": "<svg/>",
+        "scenarios/mine.md": "mine",
+        "adapters/link.md": None,
+        "other/tcp-echo.md": f"a page\n{MARK}",
+    }
+    before_the_mark = {
+        "tcp-echo-cpu.svg": '<svg><g id="figure_1"></g></svg>',
+        "c10k-1.md": "# C10K: further parameter sets\n",
+        "libraries/uvloop.md": "# uvloop: what it does\n",
+    }
+    for name, text in {**strangers, **before_the_mark}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        if text is None:
+            (tmp_path / name).symlink_to(tmp_path / "notes.md")
+        else:
+            (tmp_path / name).write_text(text)
+    rendered = render([journals.run_record(), *journals.tcp_echo_cells()])
+    write(rendered, tmp_path)
+    assert files_in(tmp_path) == {"README.md", *rendered.files, *strangers}
+    assert not (tmp_path / "libraries").exists()
 
 
 def test_write_that_fails_leaves_the_old_page_and_no_fragment(tmp_path: Path) -> None:
     rendered = render(journals.whole_run(), journals.ABOUT)
     (tmp_path / "README.md").write_text("old")
-    (tmp_path / sorted(rendered.files)[-1]).mkdir()
+    (tmp_path / sorted(rendered.files)[-1]).mkdir(parents=True)
     with pytest.raises(OSError, match="timers"):
         write(rendered, tmp_path)
     assert (tmp_path / "README.md").read_text() == "old"
-    assert not [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_first_record_is_enough() -> None:

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from crossloop.cli.benching import Request
 from crossloop.cli.commands import bench
 from crossloop.journal import EndRecord, Run, RunRecord
-from crossloop.report.summary import reproduction
+from crossloop.report.run_facts import reproduction
 from tests import journals
 
 

@@ -103,7 +103,8 @@ def test_pages_replace_links(mine: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     report = str(ROOT / "reports" / "linux")
-    names = ("README.md", "tcp-echo-cpu.svg", "compare.md", "compare.json")
+    names = ("README.md", "scenarios/tcp-echo-cpu.svg", "compare.md", "compare.json")
+    (out / "scenarios").mkdir()
     for name in names:
         (out / name).symlink_to(mine)
     assert crossloop("report", report, "--out", str(out)).returncode == 0

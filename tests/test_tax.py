@@ -35,6 +35,7 @@ from crossloop.statistics import joint_medians, sampled_share
 from crossloop.suite import AdapterEntry, ScenarioEntry, load_suite
 from crossloop.supervise.probe import Probed
 from tests import journals
+from tests.pages import text_of
 from tests.plans import planned
 
 ABOUT = ScenarioAbout(
@@ -256,7 +257,7 @@ def _probed(entry: AdapterEntry) -> Probed:
 
 
 def page(records: Sequence[Record]) -> str:
-    return render(records, journals.ABOUT).markdown
+    return text_of(list(records), journals.ABOUT)
 
 
 def settings(records: Sequence[Record], **values: Any) -> list[Record]:
@@ -369,8 +370,8 @@ def test_the_plot_stacks_each_part_upon_the_one_before() -> None:
     assert leanest.steps[:2] == reference.steps
     assert leanest.low < leanest.steps[-1][1] < leanest.high
     rendered = render(journals.whole_run(), journals.ABOUT)
-    assert "](tcp-echo-tax.svg)" in rendered.markdown
-    assert b"system calls alone" in rendered.files["tcp-echo-tax.svg"]
+    assert b"](tcp-echo-tax.svg)" in rendered.files["scenarios/tcp-echo.md"]
+    assert b"system calls alone" in rendered.files["scenarios/tcp-echo-tax.svg"]
 
 
 def test_a_journal_from_before_the_references_can_still_be_read(tmp_path: Path) -> None:
@@ -390,4 +391,4 @@ def test_a_journal_from_before_the_references_can_still_be_read(tmp_path: Path) 
     records = read_journal(old, slices=False)
     assert any(isinstance(one, CellRecord) for one in records)
     assert not any(isinstance(one, TaxRecord) for one in records)
-    assert "**No headroom certificate**" in render(records).markdown
+    assert b"**No headroom certificate**" in render(records).files["doubts.md"]

@@ -24,6 +24,7 @@ from crossloop.suite import load_suite
 from crossloop.supervise.child import ChildError
 from crossloop.worker.slowing import busy
 from tests.journals import ABOUT, LINUX, adapter_record, figures, measured, run_record
+from tests.pages import pages_of
 from tests.plans import echo_of
 
 PACE = Pace(generations=1, slice_ms=300, run_in_ms=5)
@@ -185,12 +186,9 @@ def variant_run() -> list[Record]:
 
 
 def test_a_report_shows_variants_as_rows_and_their_adapter_once() -> None:
-    page = render(variant_run(), ABOUT).markdown
-    assert "Adapters with figures: 2 of 2." in page
-    works = page.split("## What works where")[1].split("## Scenarios")[0]
-    assert "| asyncio | 1 measured |" in works
-    assert "| uvloop | 2 measured |" in works
-    assert "| uvloop@0.21 | 1 measured |" not in works
-    ranked = page.split("## Scenarios")[1]
-    assert "| uvloop@0.21 (protocol) |" in ranked
-    assert "| uvloop@0.23 (protocol) |" in ranked
+    pages = pages_of(render(variant_run(), ABOUT))
+    assert "| uvloop@0.21 (protocol) |" in pages["scenarios/tcp-echo.md"]
+    assert "| uvloop@0.23 (protocol) |" in pages["scenarios/tcp-echo.md"]
+    assert "| [uvloop@0.21](adapters/uvloop-0-21.md) |" in pages["README.md"]
+    assert pages["adapters/uvloop-0-21.md"].startswith("# uvloop@0.21\n")
+    assert "Not run" not in pages["missing.md"]

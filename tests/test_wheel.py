@@ -160,8 +160,8 @@ def test_it_measures_and_reports(installed: Installed, elsewhere: Path) -> None:
         cwd=elsewhere,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert b"## How they do it" in (elsewhere / "out" / "scenarios" / "tcp-echo.md").read_bytes()
     page = (elsewhere / "out" / "README.md").read_bytes()
-    assert b"## Evidence" in page
     again = installed("report", "out", "--out", "again", cwd=elsewhere)
     assert again.returncode == 0, again.stderr
     assert (elsewhere / "again" / "README.md").read_bytes() == page

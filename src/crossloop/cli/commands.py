@@ -346,12 +346,18 @@ def dropin(suites: tuple[Path, ...], /, **options: Any) -> int:
     metavar="DIR",
     help="An earlier run: show first what changed in the libraries since.",
 )
+@click.option(
+    "--baseline",
+    default="",
+    metavar="ADAPTER",
+    help="Whose leanest row the first page divides by; default: the leanest row of each scenario.",
+)
 @click.pass_obj
-def report(suites: tuple[Path, ...], folders: tuple[Path, ...], out: Path | None, since: Path | None) -> int:
+def report(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Render a run again; several runs become one matrix, with differences first."""
     from crossloop.cli import reporting
 
-    return reporting.run(suites, folders, out, since)
+    return reporting.run(suites, reporting.Request(**options))
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -27,15 +28,35 @@ from crossloop.report import BehaviourTexts, ScenarioTexts, render, render_matri
 from crossloop.suite import Suite
 
 
-def run(suites: Sequence[Path], folders: Sequence[Path], out: Path | None, since: Path | None) -> int:
-    """Render one journal as its page, or several as one matrix; *since*: an earlier run, for what changed."""
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for."""
+
+    folders: Sequence[Path]
+    out: Path | None = None
+    since: Path | None = None
+    """An earlier run, for what changed since."""
+    baseline: str = ""
+    """The adapter that the first page of one run divides by."""
+
+
+def run(suites: Sequence[Path], request: Request) -> int:
+    """Render one journal as its pages, or several as one matrix."""
+    folders, out, since = request.folders, request.out, request.since
     about, questions = scenario_texts(suite_or_stop(suites)), behaviour_texts()
     labels = _labels(folders)
-    journals = [(label, _records(folder)) for label, folder in zip(labels, folders, strict=True)]
-    earlier = (str(since), _records(since)) if since is not None else None
+    journals = [(label, records_of(folder)) for label, folder in zip(labels, folders, strict=True)]
+    earlier = (str(since), records_of(since)) if since is not None else None
     if len(journals) == 1 and any(isinstance(one, CellRecord) for one in journals[0][1]):
-        rendered = render(journals[0][1], about, questions, since=earlier)
+        try:
+            rendered = render(journals[0][1], about, questions, since=earlier, baseline=request.baseline)
+        except ValueError as error:
+            if not request.baseline:
+                raise
+            raise StopError(f"--baseline {request.baseline}: {error}") from error
     else:
+        if request.baseline:
+            raise StopError("--baseline is for the report of one run; several are held against asyncio")
         rendered = render_matrix(journals, about, questions, since=earlier)
         out = out if out is not None or len(journals) == 1 else Path("reports")
     target = out if out is not None else _folder(folders[0])
@@ -107,7 +128,7 @@ def _label(place: Path, others: Sequence[Path]) -> str:
     return str(place)
 
 
-def _records(path: Path) -> list[Record]:
+def records_of(path: Path) -> list[Record]:
     """A run's records: of what was measured, and of the checks, behaviours and tests that lie beside it.
 
     Each of the four may be missing, not all.

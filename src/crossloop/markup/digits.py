@@ -66,6 +66,11 @@ def ratio(figure: Estimate) -> str:
     return f"{_fixed(value, places)} ({_fixed(low, places)}–{_fixed(high, places)})"
 
 
+def plain_ratio(value: float) -> str:
+    """A ratio without its interval: two decimals below ten, three digits from there on."""
+    return f"{value:.2f}" if 0 <= value < 10 else number(value)
+
+
 def fine_ratio(figure: Estimate) -> str:
     """A ratio near 1 with its interval, three decimals: `1.002 (0.996–1.008)`."""
     parts = (figure.value, figure.low, figure.high)

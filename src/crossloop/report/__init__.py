@@ -1,6 +1,7 @@
 """Reports: a pure function from a journal's records to markdown and SVG, and the folder that they go to."""
 
 from crossloop.report.headline import GROUPS, Headline, HeadlineCell, HeadlineColumn, headline_of
+from crossloop.report.headline_table import headline_table, short_headline_table
 from crossloop.report.matrix import render_matrix
 from crossloop.report.page import METHOD_LINK, Rendered, render
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
@@ -16,7 +17,9 @@ __all__ = [
     "Rendered",
     "ScenarioTexts",
     "headline_of",
+    "headline_table",
     "render",
     "render_matrix",
+    "short_headline_table",
     "write",
 ]

@@ -7,8 +7,10 @@ from typing import TypeAlias
 
 from crossloop.journal import BehaviourRecord, Record, Run, adapter_of
 from crossloop.markup import digits
-from crossloop.markup.escaping import Markdown, code, file_stem, inline
+from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, Table, table
+from crossloop.report.places import place_of_adapter, place_of_behaviour
+from crossloop.report.portability import facts_of
 from crossloop.report.texts import BehaviourTexts
 
 Said: TypeAlias = tuple[str, str]
@@ -84,17 +86,7 @@ def question(behaviour: str, texts: Texts, *, up: str = "") -> Markdown:
     known = texts.get(behaviour)
     if known is None:
         return code(behaviour)
-    return Markdown(f"[{inline(known.question)}]({up}{page_of(behaviour)})")
-
-
-def page_of(behaviour: str) -> str:
-    """File of a behaviour's page."""
-    return f"behaviours/{file_stem(behaviour)}.md"
-
-
-def page_of_adapter(adapter: str) -> str:
-    """File of a library's page."""
-    return f"libraries/{file_stem(adapter)}.md"
+    return Markdown(f"[{inline(known.question)}]({up}{place_of_behaviour(behaviour)})")
 
 
 def changes(askings: Sequence[Asking], texts: Texts) -> Table:
@@ -153,7 +145,7 @@ def _few(adapters: Sequence[str]) -> Markdown:
 
 
 def _names(adapters: Iterable[str]) -> Markdown:
-    return Markdown(", ".join(f"[{inline(one)}]({page_of_adapter(one)})" for one in adapters))
+    return Markdown(", ".join(f"[{inline(one)}]({place_of_adapter(one)})" for one in adapters))
 
 
 def everything(asking: Asking, texts: Texts) -> list[tuple[str, Table]]:
@@ -258,23 +250,9 @@ def library_pages(asking: Asking, texts: Texts) -> Iterator[LibraryPage]:
         columns = [Column("Behaviour"), Column(YARDSTICK), Column(adapter), Column("Seen")]
         yield LibraryPage(
             adapter,
-            _facts(asking.run, adapter),
+            facts_of(asking.run.adapters.get(adapter)),
             table(columns, given_up),
             table(columns, gained),
             table(columns, otherwise),
             tuple(kept),
         )
-
-
-def _facts(run: Run, adapter: str) -> tuple[str, ...]:
-    record = run.adapters.get(adapter)
-    if record is None:
-        return ()
-    stated = record.facts
-    parts = [
-        ("Binding", f"{stated.get('binding') or record.binding} {stated.get('binding_version') or ''}"),
-        ("Linked library", f"{stated.get('library') or ''} {stated.get('library_version') or ''}"),
-        ("Mechanism", str(stated.get("mechanism") or "")),
-        ("How installed", record.installed),
-    ]
-    return tuple(f"{name}: {value.strip()}" for name, value in parts if value.strip())

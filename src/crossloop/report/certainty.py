@@ -73,54 +73,57 @@ def _borrowed(record: ComparisonRecord) -> bool:
 
 def stopping_doubts(run: Run) -> tuple[Markdown, ...]:
     """How many comparisons ran out of time before they were as precise as they should be."""
-    asked = [one.record for one in run.all_sets if one.record and one.record.precision is not None]
-    spent = [one.precision for one in asked if one.stopped == "budget" and one.precision is not None]
+    limited = [
+        record for measured in run.all_sets if (record := measured.record) and record.precision is not None
+    ]
+    spent = [
+        record.precision for record in limited if record.stopped == "budget" and record.precision is not None
+    ]
     if not spent:
         return ()
     return (
         Markdown(
-            f"In {digits.integer(len(spent))} of {digits.integer(len(asked))} comparisons the time was spent before "
-            f"each ratio to the leanest was known within ± {digits.percent(spent[0])}; their tables "
-            "say how near they came. `--budget` gives more."
+            f"**Time ran out.** In {digits.integer(len(spent))} of {digits.integer(len(limited))} comparisons the time "
+            "was spent before each ratio to the leanest was known within "
+            f"± {digits.percent(spent[0])}. `--budget` gives more."
         ),
     )
 
 
 def noise_floor(run: Run) -> Markdown:
     """What the A/A controls of a run show, or that it has none."""
-    records = [one.record for one in run.all_sets if one.record is not None]
-    pairs = [one.control.ratio.slices for one in records if one.control is not None]
+    records = [measured.record for measured in run.all_sets if measured.record is not None]
+    pairs = [record.control.ratio.slices for record in records if record.control is not None]
     floors = [
-        (one.noise_floor, one.control.ratio.slices)
-        for one in records
-        if one.control is not None and one.noise_floor is not None and not _borrowed(one)
+        (record.noise_floor, record.control.ratio.slices)
+        for record in records
+        if record.control is not None and record.noise_floor is not None and not _borrowed(record)
     ]
     if floors:
         return Markdown(_floors(*zip(*floors, strict=True)))
     if pairs:
         return Markdown(
             "**Noise floor: not known.** One row of each comparison ran twice (A/A control), for "
-            f"{digits.counted(max(pairs), 'pair')} of slices at most, and {ROUNDS_TO_SEPARATE} are the fewest that say "
-            "anything. This run tells what works, and not which of two rows costs less."
+            f"{digits.counted(max(pairs), 'pair')} of slices at most. A floor takes {ROUNDS_TO_SEPARATE}. This run "
+            "tells what works, and not which of two rows costs less."
         )
     return Markdown(
-        "**Noise floor: not known.** The A/A control (one adapter measured under two names) is not part of "
-        "this run, so that the intervals show only what the slices show."
+        "**Noise floor: not known.** This run has no A/A control (one adapter measured under two names). The intervals "
+        "show only what the slices show."
     )
 
 
-def _floors(found: tuple[float, ...], pairs: tuple[int, ...]) -> str:
-    lowest, highest = digits.percent(min(found)), digits.percent(max(found))
+def _floors(by_comparison: tuple[float, ...], pairs: tuple[int, ...]) -> str:
+    lowest, highest = digits.percent(min(by_comparison)), digits.percent(max(by_comparison))
     floors = highest if lowest == highest else f"{lowest} to {highest}, by table"
     text = (
-        f"**Noise floor: {floors}.** In {digits.counted(len(found), 'comparison')} one row ran twice, under two names "
-        "(A/A control). The floor is how far from 1 the ratio of the two may lie, its interval included: a thing "
-        "that differs from itself by so much cannot be told from another that does. Rows nearer than the floor "
-        "are tied."
+        f"**Noise floor: {floors}.** In {digits.counted(len(by_comparison), 'comparison')} one row ran twice, under "
+        "two names (A/A control). The floor is how far from 1 their ratio may lie, interval included. "
+        "Rows nearer than the floor are tied."
     )
     if min(pairs) < FEW_PAIRS:
         text += (
-            f" The smallest control has {digits.counted(min(pairs), 'pair')} of slices: with so few the floor is wide, "
-            "as the intervals are; a longer profile narrows both."
+            f" The smallest control has {digits.counted(min(pairs), 'pair')} of slices: with so few the floor is wide. "
+            "A longer profile narrows it."
         )
     return text

@@ -11,14 +11,17 @@ from crossloop.markup.tables import Column, Table, table
 NOT_PASSED = ("failed", "crashed", "hung")
 
 
-def dropins(runs: Sequence[tuple[Markdown, Run]]) -> Table:
-    """The loops of all runs, a line each; *runs*: (heading, run). Empty where none was tested."""
+def dropins(runs: Sequence[tuple[Markdown, Run]], loop_name: str = "") -> Table:
+    """The loops of all runs, or the one of that name, a line each. Empty where none was tested.
+
+    *runs*: (heading, run).
+    """
     rows = []
     for heading, run in runs:
         loops: dict[tuple[str, str], list[DropinRecord]] = {}
-        for one in run.dropins:
-            if not one.private:
-                loops.setdefault((one.loop, one.version), []).append(one)
+        for test in run.dropins:
+            if not test.private and loop_name in {"", test.loop}:
+                loops.setdefault((test.loop, test.version), []).append(test)
         place = heading if len(runs) > 1 else Markdown("")
         rows += [(place, *_row(loop, version, tests)) for (loop, version), tests in loops.items()]
     columns = [
@@ -35,10 +38,10 @@ def dropins(runs: Sequence[tuple[Markdown, Run]]) -> Table:
 
 
 def _row(loop: str, version: str, tests: Sequence[DropinRecord]) -> tuple[str, ...]:
-    counts = Counter(one.outcome for one in tests)
+    counts = Counter(test.outcome for test in tests)
     failed = counts["failed"] + counts["crashed"]
-    of = Counter(one.feature for one in tests)
-    lacking = Counter(one.feature for one in tests if one.outcome in NOT_PASSED)
+    of = Counter(test.feature for test in tests)
+    lacking = Counter(test.feature for test in tests if test.outcome in NOT_PASSED)
     missed = ", ".join(f"{feature} {count} of {of[feature]}" for feature, count in lacking.most_common())
     figures = (counts["passed"], failed, counts["hung"], counts["skipped"])
     return (f"{loop} {version}".strip(), *map(digits.integer, figures), inline(missed or "nothing"))

@@ -75,6 +75,7 @@ _FIGURES: Mapping[str, str] = {
 class EvidenceSection:
     """What the page says of one scenario's rows."""
 
+    scenario: str
     heading: str
     main: Table
     sentences: tuple[Markdown, ...]
@@ -84,14 +85,15 @@ class EvidenceSection:
 def evidence_sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> tuple[EvidenceSection, ...]:
     """One section for each scenario and parameter set that there is evidence of."""
     groups: dict[SetKey, list[EvidenceRecord]] = {}
-    for one in run.evidence:
-        groups.setdefault(set_key(one), []).append(one)
+    for record in run.evidence:
+        groups.setdefault(set_key(record), []).append(record)
     return tuple(_section(records, texts[records[0].scenario]) for records in groups.values())
 
 
 def _section(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> EvidenceSection:
     return EvidenceSection(
-        heading=f"{texts.title}: {parameters_text(records[0].parameters)}",
+        scenario=records[0].scenario,
+        heading=parameters_text(records[0].parameters),
         main=_main(records, texts),
         sentences=peculiarities(records, texts.unit),
         missing=_missing(records),
@@ -100,28 +102,32 @@ def _section(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Evidenc
 
 def _main(records: Sequence[EvidenceRecord], texts: ScenarioTexts) -> Table:
     fields: list[Field[EvidenceRecord]] = [
-        text_field("Adapter (style)", lambda one: row_label(one.adapter, one.style)),
+        text_field("Adapter (style)", lambda record: row_label(record.adapter, record.style)),
         number_field(
-            f"system calls per {texts.unit}", lambda one: _all_calls(one.system_calls), optional=True
+            f"system calls per {texts.unit}", lambda record: _all_calls(record.system_calls), optional=True
         ),
-        text_field("by name (of these in vain)", lambda one: _names(one.system_calls), optional=True),
+        text_field("by name (of these in vain)", lambda record: _names(record.system_calls), optional=True),
         number_field(
-            f"sleeps per {texts.unit}", lambda one: digits.number(one.sleeps_per_operation), optional=True
+            f"sleeps per {texts.unit}",
+            lambda record: digits.number(record.sleeps_per_operation),
+            optional=True,
         ),
-        number_field("KiB per connection", lambda one: _kib(one.connection_memory)[0], optional=True),
-        number_field("kernel KiB per connection", lambda one: _kib(one.connection_memory)[1], optional=True),
-        number_field("import CPU ms (elapsed)", lambda one: _importing(one.importing), optional=True),
-        number_field("cold start ms", lambda one: digits.number(one.cold_start_ms), optional=True),
-        number_field("installed MB", lambda one: _installed(one.installed), optional=True),
-        number_field(f"warm after s ({texts.units})", lambda one: _warm(one.warm_up)[0], optional=True),
-        number_field("first ÷ steady", lambda one: _warm(one.warm_up)[1], optional=True),
+        number_field("KiB per connection", lambda record: _kib(record.connection_memory)[0], optional=True),
+        number_field(
+            "kernel KiB per connection", lambda record: _kib(record.connection_memory)[1], optional=True
+        ),
+        number_field("import CPU ms (elapsed)", lambda record: _importing(record.importing), optional=True),
+        number_field("cold start ms", lambda record: digits.number(record.cold_start_ms), optional=True),
+        number_field("installed MB", lambda record: _installed(record.installed), optional=True),
+        number_field(f"warm after s ({texts.units})", lambda record: _warm(record.warm_up)[0], optional=True),
+        number_field("first ÷ steady", lambda record: _warm(record.warm_up)[1], optional=True),
     ]
     caption = (
-        "A pass of its own after the measurement, one server at a time. System calls: strace, closed loop; counts of "
-        f"waiting calls are those of a slowed server. Sleeps: voluntary context switches per {texts.unit}, untraced. "
-        "Memory: with idle connections that were used once, less before; the kernel's is the whole machine's, both "
-        "ends. Cold start: from starting the interpreter to the first answer. Installed: distributions imported, and "
-        "own libraries. Warm: until CPU time stays within a band of its later level."
+        "Measured after the slices, one server at a time. System calls: by strace, closed loop; strace slows the "
+        f"server, which then waits more often. Sleeps: voluntary context switches per {texts.unit}, without strace. "
+        "Memory: of idle connections that were used once; the kernel's is of the whole machine, both ends. Cold start: "
+        "from starting the interpreter to the first answer. Installed: distributions imported, and own libraries. "
+        "Warm: until CPU time stays within a band of its later level."
     )
     return listing(records, fields, caption, _notes(records))
 
@@ -141,8 +147,12 @@ def _kib(memory: ConnectionMemory | None) -> tuple[str, str]:
     )
 
 
-def _importing(one: Importing | None) -> str:
-    return MISSING if one is None else f"{digits.number(one.cpu_ms)} ({digits.number(one.wall_ms)})"
+def _importing(importing: Importing | None) -> str:
+    return (
+        MISSING
+        if importing is None
+        else f"{digits.number(importing.cpu_ms)} ({digits.number(importing.wall_ms)})"
+    )
 
 
 def _names(calls: SystemCalls | None) -> str:
@@ -159,28 +169,28 @@ def _names(calls: SystemCalls | None) -> str:
     return ", ".join(shown) or MISSING
 
 
-def _installed(one: Installed | None) -> str:
-    if one is None:
+def _installed(installed: Installed | None) -> str:
+    if installed is None:
         return MISSING
-    return digits.megabytes(one.total_bytes) if one.parts else "0 (standard library)"
+    return digits.megabytes(installed.total_bytes) if installed.parts else "0 (standard library)"
 
 
-def _warm(one: WarmUp | None) -> tuple[str, str]:
-    if one is None:
+def _warm(warming: WarmUp | None) -> tuple[str, str]:
+    if warming is None:
         return MISSING, MISSING
-    if one.steady_s is None or one.steady_operations is None:
-        warm = f"> {digits.number(one.observed_s, 2)}"
+    if warming.steady_s is None or warming.steady_operations is None:
+        warm = f"> {digits.number(warming.observed_s, 2)}"
     else:
-        warm = f"{digits.number(one.steady_s, 2)} ({digits.integer(one.steady_operations)})"
-    level = one.steady_ns_per_operation
-    excess = digits.number(one.first_ns_per_operation / level) if level else MISSING
-    return f"{warm} ± {digits.percent(one.band)}", excess
+        warm = f"{digits.number(warming.steady_s, 2)} ({digits.integer(warming.steady_operations)})"
+    level = warming.steady_ns_per_operation
+    excess = digits.number(warming.first_ns_per_operation / level) if level else MISSING
+    return f"{warm} ± {digits.percent(warming.band)}", excess
 
 
 def _notes(records: Sequence[EvidenceRecord]) -> list[str]:
     notes = []
-    warm = [one.warm_up for one in records if one.warm_up is not None]
-    if any(one.steady_s is None for one in warm):
+    warm = [record.warm_up for record in records if record.warm_up is not None]
+    if any(record.steady_s is None for record in warm):
         notes.append(">: not steady in that time. ±: the band that was held for steady.")
     elif warm:
         notes.append("±: the band that was held for steady; it is as wide as the last stretches were noisy.")
@@ -193,9 +203,9 @@ def peculiarities(records: Sequence[EvidenceRecord], unit: str) -> tuple[Markdow
     Rows with the same peculiar calls share one. Empty for fewer than `LEAST_ROWS` rows with system calls.
     """
     traced = {
-        row_label(one.adapter, one.style): one.system_calls.per_operation
-        for one in records
-        if one.system_calls is not None
+        row_label(record.adapter, record.style): record.system_calls.per_operation
+        for record in records
+        if record.system_calls is not None
     }
     if len(traced) < LEAST_ROWS:
         return ()
@@ -213,12 +223,12 @@ def _unusual_calls(traced: Mapping[str, Mapping[str, float]], unit: str) -> list
     for rows, names in sorted(makers.items(), key=lambda item: (item[1], item[0])):
         others = [calls for row, calls in traced.items() if row not in rows]
         none = all(calls.get(name, 0.0) < NONE for calls in others for name in names)
-        words = _joined(
+        counts = _joined(
             [f"{_range([traced[row][name] for row in rows])} {_with_purpose(name)}" for name in names]
         )
         sentences.append(
             Markdown(
-                f"{_rows(rows)} {'makes' if len(rows) == 1 else 'make'} {words} a {inline(unit)}; "
+                f"{_rows(rows)} {'makes' if len(rows) == 1 else 'make'} {counts} a {inline(unit)}; "
                 f"{digits.integer(len(others))} of {digits.integer(len(traced))} rows make "
                 + ("none." if none else f"fewer than {digits.number(NOTED, 1)}.")
             )
@@ -257,22 +267,22 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _rows(labels: Sequence[str]) -> str:
-    words: list[str] = [code(one) for one in labels[:ROWS_NAMED]]
+    names: list[str] = [code(label) for label in labels[:ROWS_NAMED]]
     if len(labels) > ROWS_NAMED:
-        words.append(f"{digits.integer(len(labels) - ROWS_NAMED)} more rows")
-    return _joined(words)
+        names.append(f"{digits.integer(len(labels) - ROWS_NAMED)} more rows")
+    return _joined(names)
 
 
-def _joined(words: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def _missing(records: Sequence[EvidenceRecord]) -> Table:
     """Figures that could not be had: each reason once, for all rows and figures that share it."""
     rows: dict[tuple[str, str], list[str]] = {}
-    for one in records:
-        for name, reason in one.missing.items():
-            rows.setdefault((name, reason), []).append(row_label(one.adapter, one.style))
+    for record in records:
+        for name, reason in record.missing.items():
+            rows.setdefault((name, reason), []).append(row_label(record.adapter, record.style))
     figures: dict[tuple[tuple[str, ...], str], list[str]] = {}
     for (kind, reason), labels in rows.items():
         figures.setdefault((tuple(labels), reason), []).append(_FIGURES.get(kind, kind))

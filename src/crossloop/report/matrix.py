@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from statistics import geometric_mean
 
 from crossloop.journal import (
-    Estimate,
     MeasuredRow,
     MeasuredSet,
     Record,
@@ -24,8 +23,17 @@ from crossloop.markup.tables import Column, Field, Table, listing, table, text_f
 from crossloop.report import behaviours, portability
 from crossloop.report.behaviours import Asking
 from crossloop.report.dropin import dropins
-from crossloop.report.page import METHOD_LINK, Rendered, behaviours_pages, environment, texts_for
+from crossloop.report.page import (
+    METHOD_LINK,
+    Rendered,
+    behaviour_pages,
+    environment,
+    library_pages,
+    texts_for,
+)
+from crossloop.report.places import FIRST
 from crossloop.report.portability import Reasons, absent_text, outcomes_text
+from crossloop.report.ratios import ratio_of
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
 
 REFERENCE = "asyncio"
@@ -119,7 +127,8 @@ def render_matrix(
             method_link=Markdown(method_link),
         )
     )
-    return Rendered(markdown, behaviours_pages(askings, asked))
+    pages = {**behaviour_pages(askings, asked, FIRST), **library_pages(askings, asked)}
+    return Rendered(markdown, pages)
 
 
 def _machines(sides: Sequence[Labelled]) -> Table:
@@ -221,25 +230,9 @@ def _ratio_cell(
         if (row.adapter, row.style) == key:
             if row is reference:
                 return Markdown("1.00")
-            to_best = row.figures.ratio_to_best
-            ratio = _over(to_best, reference.figures.ratio_to_best) if reference else to_best
-            return Markdown(digits.ratio(ratio) if ratio else digits.MISSING)
+            if reference is None:
+                return Markdown(digits.ratio(row.figures.ratio_to_best))
+            ratio = ratio_of(row, reference)
+            return Markdown(digits.ratio(ratio.estimate) if ratio else digits.MISSING)
     own = [cell for cell in measured.others if row_key(cell) == key]
     return outcomes_text(own, reasons) if own else NOT_RUN
-
-
-def _over(one: Estimate, other: Estimate) -> Estimate | None:
-    """Quotient of two ratios to the same row.
-
-    Its interval reaches from the least to the greatest quotient of the two intervals: wider than one of
-    paired slices would be, never narrower. None when an interval holds zero, where no quotient is.
-    """
-    if min(one.low, one.value, other.low, other.value) <= 0:
-        return None
-    return Estimate(
-        one.value / other.value,
-        one.low / other.high,
-        one.high / other.low,
-        min(one.slices, other.slices),
-        min(one.generations, other.generations),
-    )

@@ -1,26 +1,28 @@
-"""One report: a journal's records in, a page and its pictures out. Pure: same records, same bytes."""
+"""One report: a journal's records in, pages and pictures out. Pure: same records, same bytes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossloop.journal import SPLIT_TICKS, TICK_NS, Record, Run
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline, program_block
-from crossloop.markup.tables import markdown_table
-from crossloop.report import behaviours, portability, summary
+from crossloop.markup.tables import Table, markdown_table
+from crossloop.report import behaviours, places, portability, run_facts
+from crossloop.report.adapter_page import adapter_pages
 from crossloop.report.behaviours import Asking
-from crossloop.report.certainty import noise_floor, stopping_doubts
+from crossloop.report.doubts import doubts
 from crossloop.report.dropin import dropins
-from crossloop.report.evidence_section import evidence_sections
-from crossloop.report.ladder import LadderTables, from_the_top, ladder_tables, ladders_of
-from crossloop.report.plots import Curves, Plot, scenario_plots, stems
-from crossloop.report.references import certificate
-from crossloop.report.scenario import SetTables, set_tables
-from crossloop.report.tax import TaxPlot, tax_plot
+from crossloop.report.headline import GROUPS, Headline, headline_of
+from crossloop.report.headline_table import headline_table
+from crossloop.report.ladder import from_the_top
+from crossloop.report.missing import missing
+from crossloop.report.plots import Curves, Plot
+from crossloop.report.scenario_page import ScenarioPage, scenario_pages
+from crossloop.report.tax import TaxPlot
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
-from crossloop.report.unmeasured import incident_table, incidents, left_out
 
 METHOD_LINK = "../../docs/method.md"
 """Where the method is described, as seen from `reports/PLATFORM/README.md`."""
@@ -28,40 +30,13 @@ METHOD_LINK = "../../docs/method.md"
 
 @dataclass(frozen=True)
 class Rendered:
-    """The first page; by name the files that belong to it: pictures, and a long report's further pages."""
+    """The first page; by name, as seen from it, the other pages and the pictures."""
 
     markdown: str
     files: Mapping[str, bytes]
 
 
-ROWS_PER_PAGE = 400
-"""Measured rows on one page: GitHub shows 512 KB of a markdown file at most, a row may take 900 bytes."""
-DETAILED_SETS = 12
-"""Parameter sets of a scenario that are shown with offered rates and evidence; further ones without."""
-
-
-@dataclass(frozen=True)
-class FurtherPage:
-    """Parameter sets of one scenario that would make the first page too long."""
-
-    file: str
-    tables: tuple[SetTables, ...]
-
-
-@dataclass(frozen=True)
-class ScenarioSection:
-    """What the page says of one scenario."""
-
-    id: str
-    texts: ScenarioTexts
-    main: SetTables
-    more: tuple[SetTables, ...]
-    further: tuple[FurtherPage, ...]
-    plots: tuple[Plot | Curves, ...]
-    tax_plot: TaxPlot | None
-    ladders: tuple[LadderTables, ...]
-
-
+@cache
 def environment() -> Environment:
     """Templates in which every expression is escaped by its type: `str` is, `Markdown` is not."""
     templates = Environment(
@@ -76,6 +51,7 @@ def environment() -> Environment:
     )
     templates.filters["table"] = markdown_table
     templates.filters["program"] = program_block
+    templates.globals["places"] = places
     return templates
 
 
@@ -94,127 +70,178 @@ def render(
     questions: Mapping[str, BehaviourTexts] | None = None,
     *,
     since: tuple[str, Sequence[Record]] | None = None,
+    baseline: str = "",
     method_link: str = METHOD_LINK,
+    pictures: bool = True,
 ) -> Rendered:
-    """Render one journal. Raises ValueError when the records hold no run."""
+    """Render one journal.
+
+    *baseline*: the adapter that the headline is divided by; empty: the leanest row of each column. Without *pictures*
+    the pages alone: drawing takes most of the time. Raises ValueError when the records hold no run, or the baseline has
+    no figure.
+    """
     run = Run.of(records)
     texts = texts_for(run.scenario_ids, about or {})
     run = from_the_top(run, texts)
-    asking = Asking("", run)
-    sections = _sections(run, texts)
-    found = incidents(run)
-    page = environment().get_template("run.md.j2")
-    markdown = page.render(
+    report = _Report(
         run=run,
-        machine=summary.run_table(run),
-        doubts=(*summary.doubts(run), *stopping_doubts(run)),
-        certificate=certificate(run, texts),
-        noise_floor=noise_floor(run),
-        reproduction=summary.reproduction(run),
-        short=summary.short(run, texts),
-        portability=portability,
-        since=since[0] if since else "",
-        since_then=behaviours.since(since, [asking], questions or {}),
-        loops=dropins([(Markdown(""), run)]),
-        asked=behaviours.count(run),
-        between=behaviours.between_libraries(asking, questions or {}),
-        everything=behaviours.everything(asking, questions or {}),
-        sections=sections,
-        evidence=evidence_sections(run, texts),
-        left_out=left_out(run),
-        incidents=found,
-        incident_table=incident_table(found),
-        tick_ms=digits.setting(TICK_NS / 1e6),
-        split_ticks=SPLIT_TICKS,
+        headline=headline_of(run, texts, baseline),
+        scenarios=tuple(scenario_pages(run, texts)),
+        texts=texts,
+        questions=questions or {},
         method_link=Markdown(method_link),
     )
-    files = _pictures(
-        [plot for section in sections for plot in (*section.plots, section.tax_plot) if plot is not None]
-    )
-    files.update(_further_pages(run, sections, method_link))
-    files.update(behaviours_pages([asking], questions or {}))
-    return Rendered(markdown, files)
+    files = {name: text.encode() for name, text in report.pages().items()}
+    files.update(behaviour_pages([report.asking], report.questions, places.BEHAVIOURS))
+    if pictures:
+        files.update(_pictures(report.scenarios))
+    return Rendered(report.first_page(since), files)
 
 
-def _pictures(plots: Sequence[Plot | Curves | TaxPlot]) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class _Report:
+    """All that the pages of one run are made of."""
+
+    run: Run
+    headline: Headline
+    scenarios: Sequence[ScenarioPage]
+    texts: Mapping[str, ScenarioTexts]
+    questions: Mapping[str, BehaviourTexts]
+    method_link: Markdown
+
+    @property
+    def asking(self) -> Asking:
+        """The run as one in which libraries were asked."""
+        return Asking("", self.run)
+
+    @property
+    def has_behaviours(self) -> bool:
+        """Whether there is anything on the page of behaviours."""
+        return bool(self.run.behaviours or self.run.dropins or self.run.checks)
+
+    def first_page(self, since: tuple[str, Sequence[Record]] | None) -> str:
+        """What a reader sees first."""
+        links = places.places_of_scenarios(self.run)
+        return self._page(
+            "first.md.j2",
+            headline=self.headline,
+            has_behaviours=self.has_behaviours,
+            divisor=self.headline.baseline or "the leanest row of the column",
+            tables=_headline_tables(self.headline, links),
+            scenario_links=_links_by_group(self.texts, links),
+            adapter_links=_linked(
+                {name: places.place_of_adapter(name) for name in places.adapters_with_pages(self.run)}
+            ),
+            since=since[0] if since else "",
+            since_then=behaviours.since(since, [self.asking], self.questions),
+            machine=run_facts.machine_sentence(self.run),
+        )
+
+    def pages(self) -> dict[str, str]:
+        """Every other page of this run alone, by its name."""
+        run = self.run
+        pages = {
+            places.DOUBTS: self._page(
+                "doubts.md.j2",
+                doubts=doubts(run, self.texts),
+                tick_ms=digits.setting(TICK_NS / 1e6),
+                split_ticks=SPLIT_TICKS,
+            ),
+            places.MISSING: self._page("missing.md.j2", missing=missing(run)),
+            places.RUN: self._page(
+                "run.md.j2",
+                facts=run_facts.run_table(run),
+                reproduction=run_facts.reproduction(run),
+                adapters=portability.facts(run),
+            ),
+        }
+        if self.has_behaviours:
+            pages[places.BEHAVIOURS] = self._page(
+                "behaviours.md.j2",
+                count=behaviours.count(run),
+                between=behaviours.between_libraries(self.asking, self.questions),
+                everything=behaviours.everything(self.asking, self.questions),
+                loops=dropins([(Markdown(""), run)]),
+                contract=portability.contract([("", run)]),
+                surprises=portability.surprises(run.checks),
+            )
+        for page in self.scenarios:
+            pages[page.file] = self._page("scenario.md.j2", page=page)
+            for further in page.further:
+                pages[further.file] = self._page("further.md.j2", page=page, further=further)
+        for adapter in adapter_pages(run, self.headline, self.questions):
+            pages[adapter.file] = self._page("adapter.md.j2", page=adapter, yardstick=behaviours.YARDSTICK)
+        return pages
+
+    def _page(self, template: str, **variables: object) -> str:
+        page = environment().get_template(template)
+        return page.render(run=self.run, method_link=self.method_link, **variables)
+
+
+def _headline_tables(headline: Headline, links: Mapping[str, str]) -> list[tuple[str, Table]]:
+    """A table for each group of questions, of the adapters that have a figure in it."""
+    tables = []
+    for group, columns in headline.groups.items():
+        adapters = [
+            name for name in headline.adapters if any(cell.row for cell in headline.row_cells(name, columns))
+        ]
+        tables.append((GROUPS[group], headline_table(headline, columns, adapters, links)))
+    return tables
+
+
+def _links_by_group(
+    texts: Mapping[str, ScenarioTexts], links: Mapping[str, str]
+) -> list[tuple[str, Markdown]]:
+    """Heading of a group, and links to the pages of its scenarios."""
+    by_group = []
+    for group, title in GROUPS.items():
+        members = [name for name in links if texts[name].group == group]
+        members.sort(key=lambda name: texts[name].place)
+        if members:
+            by_group.append((title, _linked({texts[name].title: links[name] for name in members})))
+    return by_group
+
+
+def _linked(links: Mapping[str, str]) -> Markdown:
+    return Markdown(", ".join(f"[{inline(name)}]({place})" for name, place in links.items()))
+
+
+def _pictures(pages: Sequence[ScenarioPage]) -> dict[str, bytes]:
+    plots: list[Plot | Curves | TaxPlot] = [picture for page in pages for picture in page.pictures]
     if not plots:
         return {}
     from crossloop.report.drawing import draw  # imports matplotlib
 
-    return draw(plots)
+    return {f"{places.SCENARIOS}{name}": content for name, content in draw(plots).items()}
 
 
-def behaviours_pages(askings: Sequence[Asking], questions: Mapping[str, BehaviourTexts]) -> dict[str, bytes]:
-    """The page of each behaviour, and of each library as the last run found it that asked it."""
-    templates = environment()
-    behaviour, library = templates.get_template("behaviour.md.j2"), templates.get_template("library.md.j2")
-    pages = {
-        behaviours.page_of(page.id): behaviour.render(
-            page=page, source=Markdown(page.texts.source), reports=map(Markdown, page.texts.reports)
+def behaviour_pages(
+    askings: Sequence[Asking], questions: Mapping[str, BehaviourTexts], back: str
+) -> dict[str, bytes]:
+    """The page of each behaviour; *back*: the page that lists them."""
+    template = environment().get_template("behaviour.md.j2")
+    pages = {}
+    for page in behaviours.behaviour_pages(askings, questions):
+        text = template.render(
+            page=page,
+            source=Markdown(page.texts.source),
+            reports=map(Markdown, page.texts.reports),
+            back=back,
+            back_title="All behaviours",
         )
-        for page in behaviours.behaviour_pages(askings, questions)
-    }
+        pages[places.place_of_behaviour(page.id)] = text.encode()
+    return pages
+
+
+def library_pages(askings: Sequence[Asking], questions: Mapping[str, BehaviourTexts]) -> dict[str, bytes]:
+    """The page of each library of several runs, as the last run had it that asked it."""
+    template = environment().get_template("library.md.j2")
+    pages = {}
     for asking in askings:
         heading = inline(
             f"As it was in the run {asking.label}." if asking.label else "As it was in this run."
         )
-        for one in behaviours.library_pages(asking, questions):
-            pages[behaviours.page_of_adapter(one.adapter)] = library.render(
-                page=one, heading=heading, yardstick=behaviours.YARDSTICK
-            )
-    return {name: text.encode() for name, text in pages.items()}
-
-
-def _further_pages(run: Run, sections: Sequence[ScenarioSection], method_link: str) -> dict[str, bytes]:
-    template = environment().get_template("further.md.j2")
-    return {
-        one.file: template.render(
-            run=run, section=section, page=one, method_link=Markdown(method_link)
-        ).encode()
-        for section in sections
-        for one in section.further
-    }
-
-
-def _sections(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioSection]:
-    names = stems(run.scenario_ids)
-    rows = sum(len(one.rows) for one in run.all_sets)
-    sections = []
-    for scenario, sets in run.sets.items():
-        main, *more = [
-            set_tables(one, texts[scenario], run, detailed=index < DETAILED_SETS)
-            for index, one in enumerate(sets)
-        ]
-        fits = rows <= ROWS_PER_PAGE
-        sections.append(
-            ScenarioSection(
-                id=scenario,
-                texts=texts[scenario],
-                main=main,
-                more=tuple(more) if fits else (),
-                further=() if fits else _paged(more, names[scenario]),
-                plots=scenario_plots(sets, texts[scenario], run, names[scenario]),
-                tax_plot=tax_plot(sets[0], texts[scenario], names[scenario]),
-                ladders=tuple(
-                    ladder_tables(ladder, texts[scenario])
-                    for ladder in ladders_of(sets, texts[scenario].ladder)
-                ),
-            )
-        )
-    return sections
-
-
-def _paged(tables: Sequence[SetTables], stem: str) -> tuple[FurtherPage, ...]:
-    pages: list[list[SetTables]] = []
-    room = 0
-    for one in tables:
-        if not one.main:
-            continue
-        if not pages or len(one.main.rows) > room:
-            pages.append([])
-            room = ROWS_PER_PAGE
-        pages[-1].append(one)
-        room -= len(one.main.rows)
-    return tuple(
-        FurtherPage(f"{stem}-{number}.md", tuple(members)) for number, members in enumerate(pages, 1)
-    )
+        for page in behaviours.library_pages(asking, questions):
+            text = template.render(page=page, heading=heading, yardstick=behaviours.YARDSTICK)
+            pages[places.place_of_adapter(page.adapter)] = text.encode()
+    return pages

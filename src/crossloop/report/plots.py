@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from crossloop.journal import Figures, Latency, MeasuredRow, MeasuredSet, Run, row_label
 from crossloop.journal.naming import adapter_of
 from crossloop.markup.digits import integer, number, parameters_text
-from crossloop.markup.escaping import file_stem, plot_text
+from crossloop.markup.escaping import plot_text
 from crossloop.report.fields import SAMPLES, own_samples, shown_latency
 from crossloop.report.ladder import Ladder, kernel_bytes, ladders_of
 from crossloop.report.texts import ScenarioTexts
@@ -128,7 +128,9 @@ def _cost_curves(ladders: Sequence[Ladder], texts: ScenarioTexts, run: Run, stem
     def cost_us(figures: Figures) -> float:
         return figures.cpu_ns_per_operation.value / 1000
 
-    shown = [_curve_panel(one, run, one.others or texts.title, cost_us) for one in ladders[:CURVE_PANELS]]
+    shown = [
+        _curve_panel(ladder, run, ladder.others or texts.title, cost_us) for ladder in ladders[:CURVE_PANELS]
+    ]
     if len(ladders) == 1 and ladders[0].fixed_load:
         shown = [
             _curve_panel(ladders[0], run, f"CPU µs per {texts.unit}", cost_us),
@@ -183,7 +185,7 @@ def _curves(
     drawn = tuple(panel for panel in panels if panel.rows)
     if not drawn:
         return None
-    ended = "; ×: the climb ended here" if any(one.ended for panel in drawn for one in panel.rows) else ""
+    ended = "; ×: the climb ended here" if any(curve.ended for panel in drawn for curve in panel.rows) else ""
     return Curves(
         file=file,
         title=plot_text(title, 110),
@@ -197,11 +199,11 @@ def _curves(
 def _curve_panel(
     ladder: Ladder, run: Run, title: str, figure: Callable[[Figures], float | None]
 ) -> CurvePanel:
-    found = ladder.rows()
-    top = max((value for points in found.values() for value, _row in points), default=0.0)
-    styled = Counter(adapter for adapter, _style in found)
+    by_row = ladder.rows()
+    top = max((value for points in by_row.values() for value, _row in points), default=0.0)
+    styled = Counter(adapter for adapter, _style in by_row)
     curves = []
-    for (adapter, style), points in found.items():
+    for (adapter, style), points in by_row.items():
         values = [(value, shown) for value, row in points if (shown := figure(row.figures)) is not None]
         kept = tuple((value, shown) for value, shown in values if 1e-9 < shown < 1e12 and value < 1e12)
         if kept:
@@ -214,32 +216,19 @@ def _curve_panel(
     )
 
 
-def stems(scenarios: Sequence[str]) -> dict[str, str]:
-    """Scenario → stem of its files' names, unlike for all of them."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for scenario in scenarios:
-        stem = file_stem(scenario)
-        number = 2
-        while stem in taken:
-            stem = f"{file_stem(scenario)}-{number}"
-            number += 1
-        taken.add(stem)
-        found[scenario] = stem
-    return found
-
-
 def _cpu(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str) -> Plot | None:
-    chosen = [(one, [shown for row in one.rows if (shown := _cost_row(row, run))]) for one in sets]
-    usable = [(one, rows) for one, rows in chosen if rows]
+    chosen = [
+        (measured, [shown for row in measured.rows if (shown := _cost_row(row, run))]) for measured in sets
+    ]
+    usable = [(measured, rows) for measured, rows in chosen if rows]
     if not usable:
         return None
     panels = tuple(
         Panel(
-            plot_text(parameters_text(one.parameters)),
+            plot_text(parameters_text(measured.parameters)),
             tuple(sorted(rows, key=lambda row: (row.marks[0][1], row.label))[:ROWS]),
         )
-        for one, rows in usable[:CPU_PANELS]
+        for measured, rows in usable[:CPU_PANELS]
     )
     shared = not wide([end for panel in panels for end in panel.ends])
     scale = "" if shared else "; each panel has its own scale"
@@ -249,7 +238,7 @@ def _cpu(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str)
         axis=plot_text(f"CPU per {texts.unit} [µs], median and 95 % interval; left is better{scale}", 100),
         panels=panels,
         alternative=f"CPU time per {texts.unit} of every row, with intervals, one panel a parameter set",
-        left_out=_left_out(panels, [len(rows) for _one, rows in usable]),
+        left_out=_left_out(panels, [len(rows) for _measured, rows in usable]),
         percentiles=False,
         shared_scale=shared,
     )
@@ -270,21 +259,23 @@ def wide(values: Sequence[float]) -> bool:
 
 
 def _latency(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: str) -> Plot | None:
-    open_loop = any(row.common_rate for one in sets for row in one.rows)
-    usable = [(one, rows) for one in sets if (rows := _percentile_rows(one, run, open_loop))]
+    open_loop = any(row.common_rate for measured in sets for row in measured.rows)
+    usable = [(measured, rows) for measured in sets if (rows := _percentile_rows(measured, run, open_loop))]
     if not usable:
         return None
     panels = tuple(
-        Panel(plot_text(parameters_text(one.parameters) + _rate_text(one, texts)), tuple(rows[:ROWS]))
-        for one, rows in usable[:LATENCY_PANELS]
+        Panel(
+            plot_text(parameters_text(measured.parameters) + _rate_text(measured, texts)), tuple(rows[:ROWS])
+        )
+        for measured, rows in usable[:LATENCY_PANELS]
     )
-    measured = [row for one in sets for row in one.rows]
-    fixed = any(row.figures.offered_per_s is not None for row in measured)
-    question, source = "how late does it come?", own_samples(measured)
+    all_rows = [row for measured in sets for row in measured.rows]
+    fixed = any(row.figures.offered_per_s is not None for row in all_rows)
+    question, source = "how late does it come?", own_samples(all_rows)
     if open_loop or fixed:
         question = f"how long does an answer take at a {'fixed' if fixed else 'common'} rate?"
         source = "from the scheduled time (open loop)"
-    elif any(row.figures.regime.name != "self-driven" for row in measured):
+    elif any(row.figures.regime.name != "self-driven" for row in all_rows):
         question = "how long does an answer take?"
     early = min(end for panel in panels for end in panel.ends) <= 0
     scale = (
@@ -296,19 +287,19 @@ def _latency(sets: Sequence[MeasuredSet], texts: ScenarioTexts, run: Run, stem: 
         axis=plot_text(f"latency [µs], {scale}, {source}{'' if early else '; left is better'}", 130),
         panels=panels,
         alternative="Latency percentiles of every row, one panel a parameter set",
-        left_out=_left_out(panels, [len(rows) for _one, rows in usable]),
+        left_out=_left_out(panels, [len(rows) for _measured, rows in usable]),
         percentiles=True,
     )
 
 
-def _rate_text(one: MeasuredSet, texts: ScenarioTexts) -> str:
-    rates = {number(rate.offered_per_s) for row in one.rows if (rate := row.common_rate)}
+def _rate_text(measured: MeasuredSet, texts: ScenarioTexts) -> str:
+    rates = {number(rate.offered_per_s) for row in measured.rows if (rate := row.common_rate)}
     return f"; {rates.pop()} {texts.units}/s" if len(rates) == 1 else ""
 
 
-def _percentile_rows(one: MeasuredSet, run: Run, open_loop: bool) -> list[PlotRow]:
+def _percentile_rows(measured: MeasuredSet, run: Run, open_loop: bool) -> list[PlotRow]:
     rows = []
-    for row in one.rows:
+    for row in measured.rows:
         latency = shown_latency(row, open_loop)
         if latency and (marks := _percentiles(latency)):
             values = [value for _name, value in marks]

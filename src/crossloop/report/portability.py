@@ -1,10 +1,10 @@
-"""What works where: the portability matrix, what the adapters state about themselves, and the contract."""
+"""What works where: outcomes in a cell, what the adapters state about themselves, and the contract. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from crossloop.journal import AdapterRecord, CellRecord, CheckRecord, Run
-from crossloop.journal.naming import adapter_of, is_variant
+from crossloop.journal.naming import is_variant
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, Field, Table, listing, table, text_field
@@ -52,60 +52,63 @@ def absent_text(record: AdapterRecord | None, reasons: Reasons) -> Markdown:
     return Markdown(inline(record.outcome) + reasons.marks([record.reason]))
 
 
-def matrix(run: Run) -> Table:
-    """What became of the cells of each adapter and scenario."""
-    by_place: dict[tuple[str, str], list[CellRecord]] = {}
-    for cell in run.cells:
-        by_place.setdefault((adapter_of(cell.adapter), cell.scenario), []).append(cell)
-    reasons = Reasons()
-    rows = [
-        (
-            adapter,
-            *(
-                outcomes_text(by_place[adapter, scenario], reasons)
-                if (adapter, scenario) in by_place
-                else absent_text(run.adapters.get(adapter), reasons)
-                for scenario in run.scenario_ids
-            ),
-        )
-        for adapter in run.adapter_ids
-    ]
-    columns = [Column("Adapter"), *(Column(scenario) for scenario in run.scenario_ids)]
-    caption = "Cells (styles × parameter sets) of each adapter and scenario, by outcome."
-    return table(columns, rows, caption, reasons.notes)
-
-
 def facts(run: Run) -> Table:
     """What the adapters state about themselves."""
     names = (*run.adapter_ids, *filter(is_variant, run.adapters))
     records = [record for name in names if (record := run.adapters.get(name)) and record.usable]
     fields: list[Field[AdapterRecord]] = [
-        text_field("Adapter", lambda one: one.adapter),
+        text_field("Adapter", lambda record: record.adapter),
         text_field(
             "Binding",
-            lambda one: _named(one.facts.get("binding") or one.binding, one.facts.get("binding_version")),
+            lambda record: _named(
+                record.facts.get("binding") or record.binding, record.facts.get("binding_version")
+            ),
         ),
         text_field(
             "Linked library",
-            lambda one: _library(one.facts.get("library") or one.library, one.facts.get("library_version")),
+            lambda record: _library(
+                record.facts.get("library") or record.library, record.facts.get("library_version")
+            ),
         ),
-        text_field("Mechanism", lambda one: str(one.facts.get("mechanism") or digits.MISSING)),
-        text_field("io_uring", lambda one: _yes_no(one.facts.get("io_uring"), unknown="not visible here")),
-        text_field("GIL", lambda one: _yes_no(one.facts.get("gil"), unknown=digits.MISSING), optional=True),
-        text_field("How installed", lambda one: one.installed or digits.MISSING, optional=True),
+        text_field("Mechanism", lambda record: str(record.facts.get("mechanism") or digits.MISSING)),
+        text_field(
+            "io_uring", lambda record: _yes_no(record.facts.get("io_uring"), unknown="not visible here")
+        ),
+        text_field(
+            "GIL", lambda record: _yes_no(record.facts.get("gil"), unknown=digits.MISSING), optional=True
+        ),
+        text_field("How installed", lambda record: record.installed or digits.MISSING, optional=True),
         text_field("Came with", _came_with, optional=True),
         text_field(
-            "Loaded from", lambda one: str(one.facts.get("loaded_from") or digits.MISSING), optional=True
+            "Loaded from",
+            lambda record: str(record.facts.get("loaded_from") or digits.MISSING),
+            optional=True,
         ),
     ]
     caption = "Asked at run time, in a process of the adapter's own, from the library that is loaded."
     return listing(records, fields, caption)
 
 
+def facts_of(record: AdapterRecord | None) -> tuple[str, ...]:
+    """What one adapter states about itself, a line each; none where nothing is known."""
+    if record is None:
+        return ()
+    stated = record.facts
+    lines = [
+        ("Binding", _named(stated.get("binding") or record.binding, stated.get("binding_version"))),
+        ("Linked library", _library(stated.get("library") or record.library, stated.get("library_version"))),
+        ("Mechanism", str(stated.get("mechanism") or digits.MISSING)),
+        ("How installed", record.installed or digits.MISSING),
+        ("Came with", _came_with(record)),
+        ("Loaded from", str(stated.get("loaded_from") or digits.MISSING)),
+    ]
+    return tuple(f"{name}: {value}" for name, value in lines if value != digits.MISSING)
+
+
 def _came_with(record: AdapterRecord) -> str:
     """The distributions beside the binding's own."""
-    own = str(record.facts.get("binding") or record.binding).lower()
-    others = [f"{name} {version}" for name, version in record.distributions.items() if name != own]
+    binding = str(record.facts.get("binding") or record.binding).lower()
+    others = [f"{name} {version}" for name, version in record.distributions.items() if name != binding]
     return ", ".join(others) or digits.MISSING
 
 
@@ -128,6 +131,7 @@ def contract(runs: Sequence[tuple[str, Run]]) -> Table:
     rows = [
         (adapter, *(_kept(by_adapter.get(adapter, ()), reasons) for _heading, by_adapter in checked))
         for adapter in dict.fromkeys(name for _heading, by_adapter in checked for name in by_adapter)
+        if not all(_cannot_exist(by_adapter.get(adapter, ())) for _heading, by_adapter in checked)
     ]
     caption = (
         "Promises of the adapter's levels that it keeps. One that is known not to be kept is no error and has its "
@@ -138,10 +142,15 @@ def contract(runs: Sequence[tuple[str, Run]]) -> Table:
 
 
 def _by_adapter(checks: Iterable[CheckRecord]) -> dict[str, list[CheckRecord]]:
-    found: dict[str, list[CheckRecord]] = {}
+    by_adapter: dict[str, list[CheckRecord]] = {}
     for check in checks:
-        found.setdefault(check.adapter, []).append(check)
-    return found
+        by_adapter.setdefault(check.adapter, []).append(check)
+    return by_adapter
+
+
+def _cannot_exist(checks: Sequence[CheckRecord]) -> bool:
+    """Whether nothing was checked because the platform does not have the adapter, or for no reason that is known."""
+    return not checks or [check.outcome for check in checks] == ["unsupported"]
 
 
 def _kept(checks: Sequence[CheckRecord], reasons: Reasons) -> Markdown:
@@ -153,13 +162,13 @@ def _kept(checks: Sequence[CheckRecord], reasons: Reasons) -> Markdown:
         return Markdown(f"{_outcome(others[0])}{reasons.marks([others[0].reason])}")
     kept = f"{digits.integer(len(checks) - len(others))} of {digits.integer(len(checks))}"
     alike: dict[tuple[Markdown, str], list[str]] = {}
-    for one in others:
-        alike.setdefault((_outcome(one), one.reason), []).append(one.behaviour)
-    words = [
+    for check in others:
+        alike.setdefault((_outcome(check), check.reason), []).append(check.behaviour)
+    parts = [
         f"{', '.join(map(code, names)) if len(names) <= _MARKS_SHOWN else len(names)} {word}{reasons.marks([reason])}"
         for (word, reason), names in alike.items()
     ]
-    return Markdown("; ".join([kept, *words]))
+    return Markdown("; ".join([kept, *parts]))
 
 
 def _outcome(check: CheckRecord) -> Markdown:

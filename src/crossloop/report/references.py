@@ -36,17 +36,19 @@ class Certificate:
 
 def certificate(run: Run, about: Mapping[str, ScenarioTexts]) -> Certificate:
     """The headroom certificate of a run."""
-    loaded = [one for one in run.all_sets if _has_load(one)]
-    certified = [one for one in loaded if one.references]
+    loaded = [measured for measured in run.all_sets if _has_load(measured)]
+    certified = [measured for measured in loaded if measured.references]
     fields: list[Field[MeasuredSet]] = [
-        text_field("Scenario", lambda one: about[one.scenario].title),
-        text_field("at", lambda one: parameters_text(one.parameters)),
-        text_field("native echo", lambda one: one.references[0].adapter),
+        text_field("Scenario", lambda measured: about[measured.scenario].title),
+        text_field("at", lambda measured: parameters_text(measured.parameters)),
+        text_field("native echo", lambda measured: measured.references[0].adapter),
         number_field(
             "the load reached, per s",
-            lambda one: digits.estimate(one.references[0].figures.operations_per_s),
+            lambda measured: digits.estimate(measured.references[0].figures.operations_per_s),
         ),
-        text_field("limit (server / load CPU)", lambda one: _limit(one.references[0].figures.regime)),
+        text_field(
+            "limit (server / load CPU)", lambda measured: _limit(measured.references[0].figures.regime)
+        ),
         text_field(f"rows above {digits.percent(MARKED_SHARE)} of it", _names),
     ]
     caption = "Headroom certificate: the load against a native echo, in the same rounds."
@@ -55,27 +57,29 @@ def certificate(run: Run, about: Mapping[str, ScenarioTexts]) -> Certificate:
         return Certificate(Markdown(""), shown)
     if not certified:
         return Certificate(_none(run), shown)
-    marked = sum(len(_marked(one)) for one in loaded)
+    marked = sum(len(_marked(measured)) for measured in loaded)
+    rows = sum(len(measured.rows) for measured in loaded)
     sentence = (
-        "**Headroom certificate**: the load generator was measured against a trivial native echo as well, set by "
-        f"set (the table below). {digits.integer(marked)} of {digits.integer(sum(len(one.rows) for one in loaded))} "
-        f"rows exceed {digits.percent(MARKED_SHARE)} of what it reached there and are marked (‡)."
+        "**Headroom certificate**: the load was measured against a trivial native echo as well. "
+        f"{digits.integer(marked)} of {digits.integer(rows)} rows exceed {digits.percent(MARKED_SHARE)} of the rate "
+        "that it reached there (‡)."
     )
-    neither = sum(one.references[0].figures.regime.name == "idle" for one in certified)
+    neither = sum(measured.references[0].figures.regime.name == "idle" for measured in certified)
     if neither:
         sentence += (
-            f" In {digits.integer(neither)} neither load nor echo was at its limit: the machine kept both waiting, and "
-            "the certificate says little there."
+            f" In {digits.integer(neither)} neither load nor echo was at its limit: the machine kept both waiting. The "
+            "certificate says little there."
         )
     if lacking := len(loaded) - len(certified):
         sentence += f" {digits.integer(lacking)} of {digits.integer(len(loaded))} sets have none."
     return Certificate(Markdown(sentence), shown)
 
 
-def _has_load(one: MeasuredSet) -> bool:
+def _has_load(measured: MeasuredSet) -> bool:
     """Whether a load asked for as much as it could get."""
     return any(
-        row.figures.regime.name != "self-driven" and row.figures.offered_per_s is None for row in one.rows
+        row.figures.regime.name != "self-driven" and row.figures.offered_per_s is None
+        for row in measured.rows
     )
 
 
@@ -84,20 +88,20 @@ def _limit(regime: Regime) -> str:
     return f"{who} ({digits.share(regime.server_share)} / {digits.share(regime.load_share)})"
 
 
-def _marked(one: MeasuredSet) -> list[tuple[float, str]]:
+def _marked(measured: MeasuredSet) -> list[tuple[float, str]]:
     """Share and name of the rows above the bound, the nearest to the load first."""
-    found = [
+    near = [
         (row.figures.of_native.value, row.label)
-        for row in one.rows
+        for row in measured.rows
         if row.figures.of_native and near_the_load(row.figures)
     ]
-    return sorted(found, key=lambda row: (-row[0], row[1]))
+    return sorted(near, key=lambda row: (-row[0], row[1]))
 
 
-def _names(one: MeasuredSet) -> str:
-    if not any(row.figures.of_native for row in one.rows):
+def _names(measured: MeasuredSet) -> str:
+    if not any(row.figures.of_native for row in measured.rows):
         return MISSING
-    rows = _marked(one)
+    rows = _marked(measured)
     if not rows:
         return "none"
     names = ", ".join(f"{label} {digits.percent(share)}" for share, label in rows[:_NAMES_SHOWN])

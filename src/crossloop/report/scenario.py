@@ -50,11 +50,6 @@ from crossloop.report.references import references_table
 from crossloop.report.tax import tax_table
 from crossloop.report.texts import ScenarioTexts
 
-_MEMORY = (
-    "Memory: resident, of the whole tree after the last slice; of several processes a shared page counts once on Linux "
-    "(PSS), once for each elsewhere."
-)
-
 
 @dataclass(frozen=True)
 class SetTables:
@@ -159,7 +154,7 @@ def _counters(rows: Sequence[MeasuredRow], *, figures: bool) -> list[str]:
 
 
 def _meanings(names: Sequence[str]) -> list[str]:
-    return [f"{one.title}: {one.meaning}." for name in names if (one := KNOWN_COUNTERS.get(name))]
+    return [f"{counter.title}: {counter.meaning}." for name in names if (counter := KNOWN_COUNTERS.get(name))]
 
 
 def _counter(name: str) -> Field[MeasuredRow]:
@@ -180,9 +175,8 @@ def _main_caption(rows: Sequence[MeasuredRow], texts: ScenarioTexts, run: RunRec
     if fixed:
         slice_ms, run_in_ms = (_number(run, name) for name in (LADDER_SLICE_MS, LADDER_RUN_IN_MS))
     parts = [
-        f"CPU time of the whole measured process tree per {texts.unit} (µs, median, 95 % interval "
-        f"in brackets) in slices of {digits.setting(slice_ms)} ms, each after "
-        f"{digits.setting(run_in_ms)} ms unmeasured."
+        f"CPU time of the whole measured process tree per {texts.unit}: median in µs, 95 % interval in brackets. "
+        f"Slices of {digits.setting(slice_ms)} ms, each after {digits.setting(run_in_ms)} ms of run-in."
     ]
     samples = _span([float(row.figures.latency_us.count) for row in rows if row.figures.latency_us])
     offered = [rate for row in rows if (rate := row.common_rate)]
@@ -199,8 +193,6 @@ def _main_caption(rows: Sequence[MeasuredRow], texts: ScenarioTexts, run: RunRec
         )
     elif any(row.figures.latency_us for row in rows):
         parts.append(f"p50 to p99.9: {own_samples(rows)}, {samples} a row.")
-    if any(row.figures.rss_bytes for row in rows):
-        parts.append(_MEMORY)
     return " ".join(parts)
 
 
@@ -245,18 +237,23 @@ def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
 
 def _rates(rows: Sequence[MeasuredRow], texts: ScenarioTexts) -> Table:
     fields: list[Field[tuple[str, RateFigures]]] = [
-        text_field("Adapter (style)", lambda one: one[0]),
-        text_field("rate", lambda one: one[1].label + ("" if one[1].label == COMMON else " of its capacity")),
-        number_field("offered /s", lambda one: digits.number(one[1].offered_per_s)),
+        text_field("Adapter (style)", lambda labelled: labelled[0]),
+        text_field(
+            "rate",
+            lambda labelled: labelled[1].label + ("" if labelled[1].label == COMMON else " of its capacity"),
+        ),
+        number_field("offered /s", lambda labelled: digits.number(labelled[1].offered_per_s)),
         number_field(
             "achieved /s",
-            lambda one: digits.number(one[1].achieved_per_s) + ("" if kept_up(one[1]) else " †"),
+            lambda labelled: (
+                digits.number(labelled[1].achieved_per_s) + ("" if kept_up(labelled[1]) else " †")
+            ),
         ),
         number_field(
-            f"CPU µs per {texts.unit}", lambda one: digits.estimate(one[1].cpu_ns_per_operation, US)
+            f"CPU µs per {texts.unit}", lambda labelled: digits.estimate(labelled[1].cpu_ns_per_operation, US)
         ),
-        *percentiles(lambda one: one[1].latency_us),
-        text_field("regime (server / load CPU)", lambda one: regime(one[1].regime)),
+        *percentiles(lambda labelled: labelled[1].latency_us),
+        text_field("regime (server / load CPU)", lambda labelled: regime(labelled[1].regime)),
     ]
     rates = [(row.label, rate) for row in rows for rate in row.figures.rates]
     caption = (
@@ -294,5 +291,5 @@ def _steal(share: float | None) -> str:
     return MISSING if share is None else digits.percent(share)
 
 
-def _ratio(found: Estimate | None) -> str:
-    return MISSING if found is None else digits.ratio(found)
+def _ratio(ratio: Estimate | None) -> str:
+    return MISSING if ratio is None else digits.ratio(ratio)

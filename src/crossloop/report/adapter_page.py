@@ -1,0 +1,145 @@
+"""The page of one adapter: what it is, its row in every scenario, what it lacks, what it does otherwise. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crossloop.journal import BASELINE, CheckRecord, Run
+from crossloop.markup import digits
+from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.tables import Column, Field, Table, listing, table, text_field
+from crossloop.report.behaviours import Asking, LibraryPage, Texts, library_pages
+from crossloop.report.dropin import dropins
+from crossloop.report.headline import Headline, HeadlineColumn
+from crossloop.report.missing import plain_reason
+from crossloop.report.places import adapters_with_pages, place_of_adapter, places_of_scenarios
+from crossloop.report.portability import facts_of
+from crossloop.report.ratios import Ratio, ratio_of
+
+
+@dataclass(frozen=True)
+class AdapterPage:
+    """What the page of one adapter says."""
+
+    adapter: str
+    file: str
+    facts: tuple[str, ...]
+    scenarios: Table
+    lacks: Table
+    """Outcome, reason, scenarios, of those that have no figure."""
+    contract: str
+    """How many promises it keeps, in a sentence; empty where it was not checked."""
+    broken: Table
+    """Promises that it does not keep."""
+    behaviours: LibraryPage | None
+    loops: Table
+    """What it does with CPython's own tests."""
+
+
+def adapter_pages(run: Run, headline: Headline, questions: Texts) -> list[AdapterPage]:
+    """A page for each adapter that is known here."""
+    libraries = {page.adapter: page for page in library_pages(Asking("", run), questions)}
+    links = {name: f"../{place}" for name, place in places_of_scenarios(run).items()}
+    return [
+        AdapterPage(
+            adapter=adapter,
+            file=place_of_adapter(adapter),
+            facts=facts_of(run.adapters.get(adapter)),
+            scenarios=_scenarios(headline, adapter, links),
+            lacks=_lacks(run, adapter, links),
+            contract=_contract([check for check in run.checks if check.adapter == adapter]),
+            broken=_broken([check for check in run.checks if check.adapter == adapter]),
+            behaviours=libraries.get(adapter),
+            loops=dropins([(Markdown(""), run)], adapter),
+        )
+        for adapter in adapters_with_pages(run)
+    ]
+
+
+def _scenarios(headline: Headline, adapter: str, links: Mapping[str, str]) -> Table:
+    """The adapter's leanest row of each question."""
+    measured = [(column, row) for column in headline.columns if (row := column.best_of(adapter)) is not None]
+    unpaired = False
+
+    def to_baseline(column: HeadlineColumn) -> Ratio | None:
+        row, base = column.best_of(adapter), column.best_of(BASELINE)
+        return None if row is None or base is None else ratio_of(row, base)
+
+    rows = []
+    for column, row in measured:
+        leanest, baseline = ratio_of(row, column.rows[0]), to_baseline(column)
+        unpaired = unpaired or not all(ratio.paired for ratio in (leanest, baseline) if ratio is not None)
+        tiers = len({other.figures.tier for other in column.rows})
+        rows.append(
+            (
+                Markdown(f"[{inline(column.title)}]({links[column.scenario]})"),
+                "" if row.style == "native" else row.style,
+                f"{digits.integer(row.figures.tier)} of {digits.integer(tiers)}"
+                if column.ranked
+                else digits.MISSING,
+                digits.estimate(row.figures.cpu_ns_per_operation, 1e-3),
+                _ratio(leanest),
+                digits.MISSING if adapter == BASELINE else _ratio(baseline),
+            )
+        )
+    columns = [
+        Column("Scenario"),
+        Column("style", optional=True),
+        Column("tier", "right"),
+        Column("CPU µs per operation", "right"),
+        Column("÷ leanest", "right"),
+        Column(f"÷ {BASELINE}", "right", optional=True),
+    ]
+    notes = [
+        "≈: a quotient of two ratios to the leanest row. Its interval is wider than that of paired slices."
+    ]
+    caption = "Its leanest row at the main parameter set of each scenario, 95 % interval in brackets."
+    return table(columns, rows, caption, notes if unpaired else [])
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return digits.MISSING
+    return digits.ratio(ratio.estimate) + ("" if ratio.paired else " ≈")
+
+
+def _lacks(run: Run, adapter: str, links: Mapping[str, str]) -> Table:
+    """Cells without a figure, alike ones together."""
+    alike: dict[tuple[str, str], dict[str, None]] = {}
+    for cell in run.cells:
+        if cell.adapter == adapter and cell.figures is None:
+            alike.setdefault((cell.outcome, plain_reason(cell)), {})[cell.scenario] = None
+    rows = [
+        (
+            outcome,
+            reason or digits.MISSING,
+            Markdown(", ".join(f"[{inline(name)}]({links[name]})" for name in names)),
+        )
+        for (outcome, reason), names in alike.items()
+    ]
+    return table([Column("Outcome"), Column("Reason"), Column("Scenarios")], rows)
+
+
+def _contract(checks: Sequence[CheckRecord]) -> str:
+    if not checks:
+        return ""
+    kept = sum(check.outcome == "measured" for check in checks)
+    return f"It keeps {digits.integer(kept)} of {digits.counted(len(checks), 'promise')} of its adapter's contract."
+
+
+def _broken(checks: Sequence[CheckRecord]) -> Table:
+    """Promises that are not kept, and any whose outcome was not expected."""
+    fields: list[Field[CheckRecord]] = [
+        text_field("Promise", lambda check: check.behaviour),
+        text_field("Outcome", _check_outcome),
+        text_field("Expected", lambda check: check.expected),
+        text_field("Actual", lambda check: check.actual),
+        text_field("Reason", lambda check: check.reason or digits.MISSING, optional=True),
+    ]
+    broken = [check for check in checks if check.outcome != "measured" or not check.as_expected]
+    notes = ["Bold: not as the suite's list of known limits has it."]
+    return listing(broken, fields, notes=notes if any(not check.as_expected for check in broken) else [])
+
+
+def _check_outcome(check: CheckRecord) -> Markdown:
+    word = inline("kept" if check.outcome == "measured" else check.outcome)
+    return word if check.as_expected else Markdown(f"**{word}**")
