@@ -25,6 +25,7 @@ ABOUT = ScenarioAbout(
     drive="connect",
     serves="echo",
     title="Accept storm",
+    short_title="Accept",
     question="What does it cost to accept a connection, use it once and close it?",
     group="connections",
     place=10,

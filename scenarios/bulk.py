@@ -40,6 +40,7 @@ ABOUT = ScenarioAbout(
     levels=("StreamServer",),
     drive="exchange",
     title="Bulk transfer",
+    short_title="Bulk",
     question="What does a megabyte cost, down or up, and what does a slow reader do to the server's memory?",
     group="messages",
     place=40,

@@ -33,6 +33,7 @@ ABOUT = ScenarioAbout(
     levels=("Callbacks",),
     drive="work",
     title="Call soon",
+    short_title="Call soon",
     question="What does it cost to have the loop call a function in its next turn, with and without an argument?",
     group="loop",
     place=10,

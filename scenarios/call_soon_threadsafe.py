@@ -32,6 +32,7 @@ ABOUT = ScenarioAbout(
     levels=("Readiness",),
     drive="work",
     title="Call soon, thread-safe",
+    short_title="Thread-safe call",
     question="What does a thread-safe call into the loop cost when no other thread competes?",
     group="loop",
     place=20,

@@ -34,6 +34,7 @@ ABOUT = ScenarioAbout(
     levels=("Callbacks",),
     drive="work",
     title="Cascade of callbacks",
+    short_title="Cascade",
     question="What does a turn of the loop cost when its callback only schedules the next?",
     group="loop",
     place=40,

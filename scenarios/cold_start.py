@@ -41,6 +41,7 @@ ABOUT = ScenarioAbout(
     levels=("StreamServer",),
     drive="work",
     title="Cold start",
+    short_title="Start",
     question="What does the first answer of a server cost, from the start of the interpreter?",
     group="system",
     place=10,

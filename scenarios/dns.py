@@ -46,6 +46,7 @@ ABOUT = ScenarioAbout(
     levels=("Readiness", "NameResolution"),
     drive="work",
     title="Name resolution",
+    short_title="DNS",
     question="What does it cost to resolve a name, one at a time and with 100 in flight?",
     group="clients",
     place=20,

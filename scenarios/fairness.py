@@ -34,6 +34,7 @@ ABOUT = ScenarioAbout(
     drive="exchange",
     serves="echo",
     title="Fairness",
+    short_title="Fair",
     question="How long do polite connections wait beside greedy ones, and does each get its share?",
     group="messages",
     unit="message",

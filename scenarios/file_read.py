@@ -34,6 +34,7 @@ ABOUT = ScenarioAbout(
     levels=("FileReads",),
     drive="work",
     title="Reading files",
+    short_title="Files",
     question="What does it cost to read a small file without stopping the loop?",
     group="system",
     unit="file",

@@ -29,6 +29,7 @@ ABOUT = ScenarioAbout(
     levels=("AddressLookups",),
     drive="work",
     title="Numeric host",
+    short_title="Numeric",
     question="What does it cost to look up a host that is already an address?",
     group="clients",
     unit="lookup",

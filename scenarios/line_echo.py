@@ -23,6 +23,7 @@ ABOUT = ScenarioAbout(
     levels=("StreamServer",),
     drive="exchange",
     title="Line echo",
+    short_title="Lines",
     question="What does it cost to cut a line of text from the stream and answer it, with 1 or 16 in flight?",
     group="messages",
     unit="line",

@@ -43,6 +43,7 @@ ABOUT = ScenarioAbout(
     levels=("Readiness",),
     drive="work",
     title="Ring of socket pairs",
+    short_title="Pairs",
     question="What does one readiness event cost, and does the cost depend on the number of idle descriptors?",
     group="loop",
     unit="event",

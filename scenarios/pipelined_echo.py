@@ -23,6 +23,7 @@ ABOUT = ScenarioAbout(
     drive="exchange",
     serves="echo",
     title="Pipelined echo",
+    short_title="Pipeline",
     question="What does a message cost with 1, 8 or 64 in flight on a connection?",
     group="messages",
     unit="message",

@@ -22,6 +22,7 @@ ABOUT = ScenarioAbout(
     levels=("Tasks",),
     drive="work",
     title="Spawning tasks",
+    short_title="Spawn",
     question="What does it cost to start a task that does almost nothing, and to wait for its end?",
     group="loop",
     unit="task",

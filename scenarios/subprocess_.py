@@ -33,6 +33,7 @@ ABOUT = ScenarioAbout(
     levels=("ChildProcesses",),
     drive="work",
     title="Child processes",
+    short_title="Child",
     question="What does it cost to start a child process and to learn of its end?",
     group="system",
     place=20,

@@ -33,6 +33,7 @@ ABOUT = ScenarioAbout(
     levels=("ChildProcesses",),
     drive="work",
     title="Output of a child",
+    short_title="Pipe",
     question="What does it cost to read a mebibyte that a child writes into a pipe?",
     group="system",
     place=30,

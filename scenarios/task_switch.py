@@ -44,6 +44,7 @@ ABOUT = ScenarioAbout(
     levels=("Tasks",),
     drive="work",
     title="Task switches",
+    short_title="Switch",
     question="What does it cost to hand a message from one task to the next?",
     group="loop",
     unit="hop",

@@ -19,6 +19,7 @@ ABOUT = ScenarioAbout(
     drive="exchange",
     serves="echo",
     title="TCP echo",
+    short_title="TCP",
     question="What does a request and its answer cost over TCP, and how does that change with size and load?",
     group="messages",
     place=10,

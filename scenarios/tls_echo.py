@@ -25,6 +25,7 @@ ABOUT = ScenarioAbout(
     transport="tls",
     serves="echo",
     title="TLS echo",
+    short_title="TLS",
     question="What does a message cost over TLS, on established connections?",
     group="messages",
     place=30,

@@ -27,6 +27,7 @@ ABOUT = ScenarioAbout(
     transport="tls",
     serves="echo",
     title="TLS handshakes",
+    short_title="TLS connect",
     question="What does a new connection over TLS cost, with a full handshake and with a resumed session?",
     group="connections",
     place=20,

@@ -26,6 +26,7 @@ ABOUT = ScenarioAbout(
     transport="udp",
     serves="echo",
     title="UDP echo",
+    short_title="UDP",
     question="What does a datagram and its answer cost, and how many are lost?",
     group="messages",
     place=30,

@@ -21,6 +21,7 @@ ABOUT = ScenarioAbout(
     transport="unix",
     serves="echo",
     title="Unix socket echo",
+    short_title="Unix",
     question="What does a request and its answer cost over a unix socket, without TCP?",
     group="messages",
     place=30,

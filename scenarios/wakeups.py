@@ -41,6 +41,7 @@ ABOUT = ScenarioAbout(
     levels=("Readiness",),
     drive="work",
     title="Wake-ups from other threads",
+    short_title="Wake-up",
     question="What does it cost to wake the loop from another thread, and how soon does it answer?",
     group="loop",
     unit="wake-up",

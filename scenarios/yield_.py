@@ -26,6 +26,7 @@ ABOUT = ScenarioAbout(
     levels=("Turns",),
     drive="work",
     title="Yielding",
+    short_title="Yield",
     question="What does it cost a task to let other tasks run, alone and among a hundred?",
     group="loop",
     place=30,

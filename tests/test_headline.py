@@ -1,10 +1,13 @@
 """The headline of a run: which row stands in which cell, what it is divided by, and what stands where there is none."""
 
+import re
+
 import msgspec
 import pytest
 
 from crossloop.journal import CellRecord, Estimate, Figures, Record, Run, WebServer
 from crossloop.report import Headline, ScenarioTexts, headline_of
+from crossloop.suite import load_suite
 from tests.journals import adapter_record, estimate, figures, measured, run_record, whole_run
 
 UVICORN = WebServer("uvicorn", "0.30", "httptools.parser.parser.HttpRequestParser", compiled=True)
@@ -42,6 +45,20 @@ def test_a_column_is_a_scenario_at_its_main_set_and_groups_follow_each_other() -
     headline = _headline(whole_run())
     assert [column.id for column in headline.columns] == ["tcp-echo", "timers"]
     assert list(headline.groups) == ["messages", "loop"]
+
+
+def test_heads_of_columns_are_short_and_unlike_each_other_so_that_a_table_fits_a_page() -> None:
+    abouts = [entry.about for entry in load_suite().scenarios.values() if entry.about]
+    heads = [about.short_title or about.title for about in abouts]
+    assert len(set(heads)) == len(heads)
+    assert [head for head in heads if max(map(len, re.split("[ -]", head))) > 9] == []
+
+
+def test_the_short_title_heads_a_column_and_else_the_title() -> None:
+    short = {"http": ScenarioTexts("The hypertext transfer protocol", drive="exchange", short_title="HTTP")}
+    assert [each.head for each in headline_of(Run.of(_web_run()), short).columns] == ["HTTP", "HTTP servers"]
+    assert [each.head for each in headline_of(Run.of(_web_run()), TEXTS).columns] == ["HTTP", "HTTP servers"]
+    assert [each.head for each in headline_of(Run.of(_web_run()), {}).columns] == ["http", "http servers"]
 
 
 def test_a_cell_is_the_leanest_style_of_an_adapter_divided_by_the_leanest_of_all() -> None:

@@ -92,6 +92,8 @@ class ScenarioAbout:
     transport: Transport = "tcp"
     """Of a scenario that is driven from outside."""
     title: str
+    short_title: str = ""
+    """What heads its column in a table of many scenarios: a word or two. Empty: the title."""
     question: str
     """The question that its table answers, as a reader would ask it."""
     group: Group | None = None

@@ -95,6 +95,7 @@ def scenario_texts(suite: Suite) -> dict[str, ScenarioTexts]:
             about.transport,
             about.group,
             about.place,
+            about.short_title,
         )
         for id_, entry in suite.scenarios.items()
         if (about := entry.about)

@@ -35,6 +35,8 @@ class HeadlineColumn:
     """The scenario's, or `http/web-servers`: unique in a headline."""
     scenario: str
     title: str
+    head: str
+    """The title in a word or two, for the head of a column."""
     group: Group
     measured: MeasuredSet
     rows: tuple[MeasuredRow, ...]
@@ -143,12 +145,15 @@ def _columns(run: Run, texts: Mapping[str, ScenarioTexts]) -> Iterable[HeadlineC
         servers = tuple(row for row in main.rows if row.server is not None)
         others = tuple(row for row in main.rows if row.server is None)
         if others:
-            yield HeadlineColumn(scenario, scenario, text.title, text.group, main, _leanest_first(others))
+            yield HeadlineColumn(
+                scenario, scenario, text.title, text.head, text.group, main, _leanest_first(others)
+            )
         if servers:
             yield HeadlineColumn(
                 f"{scenario}/{SERVERS}",
                 scenario,
                 f"{text.title}, web servers",
+                f"{text.head} servers",
                 text.group,
                 main,
                 _leanest_first(servers),

@@ -28,11 +28,18 @@ class ScenarioTexts:
     declared_group: Group | None = None
     place: int = 50
     """Where it stands among its group (`ScenarioAbout.place`)."""
+    short_title: str = ""
+    """What heads its column (`ScenarioAbout.short_title`)."""
 
     @property
     def group(self) -> Group:
         """The table that it stands in."""
         return self.declared_group or ("loop" if self.drive == "work" else "messages")
+
+    @property
+    def head(self) -> str:
+        """What heads its column: the short title, or the title where there is none."""
+        return self.short_title or self.title
 
     @property
     def driven(self) -> str:
