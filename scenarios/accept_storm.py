@@ -1,21 +1,20 @@
-"""Accept storm: what does a connection cost that is made, used once and closed?
+"""Accept storm: what does it cost to accept a connection, use it once and close it?
 
-Each operation is a connection of its own: connect, one message of 64 bytes, its echo, close. So many as `connections`
-says are under way at a time, each made by the load the moment another one has ended. That is the life of a connection
-before keep-alive, of a health check, of a lookup over TCP; and every server lives so for a moment after a
-restart, when all its clients come back at once.
+Each operation is a connection of its own: connect, one message of 64 bytes, its echo, close. `connections` of them are
+open at a time; the load makes a new one when another has ended. Connections without keep-alive, health checks and
+lookups over TCP work so, and every server just after a restart, when all its clients come back at once.
 
-What a library does for a connection is its own matter: how many it accepts in one turn (asyncio: as many as the backlog
-holds, with one system call each; libuv: until there are none; a thread for each, in the models `threads`), which
-objects it makes (transport, protocol, stream, task), and whether closing waits for another turn. A registration
-in epoll and its removal are part of it: what an established connection has paid long ago.
+Libraries differ in how many connections they accept in one turn (asyncio: as many as the backlog holds, with one system
+call each; libuv: until there are none; `threads`: a thread for each), in the objects that they make (transport,
+protocol, stream, task), and in whether closing waits for another turn. A registration in epoll and its removal are
+included; an established connection pays for them only once.
 
 The client closes first, so that its side keeps the address for a minute (TIME_WAIT, RFC 9293) and the server's side
 is free. The load spreads its connections over addresses of loopback, and resets where it runs out of ports.
 The time of an operation is from connect to the last byte of the answer; closing is the server's and is in its CPU time.
 
-What this does not say: loopback's handshake takes one hand-over between two processes. Nor a backlog that overflows:
-so many connections as are under way always fit (`somaxconn`).
+What this does not say: how a handshake over a network is; on loopback it takes one hand-over between two processes. Nor
+what happens when the backlog overflows: the open connections always fit (`somaxconn`).
 """
 
 from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo

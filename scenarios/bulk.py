@@ -1,24 +1,24 @@
 """Bulk: what does a megabyte cost, out or in, and does a slow reader make the server's memory grow?
 
-Small messages ask what a turn of the loop costs. A large one asks how bytes get through: how large a piece the library
-reads, how often it copies it, and what it does with the part that the kernel did not take. Three directions:
+Small messages measure a turn of the loop. A large message measures how bytes get through: how large a piece the library
+reads, how often it copies the piece, and what it does with unsent data. Three directions:
 
 - `down`: a request of 16 bytes, an answer of 1 MiB. The application gives the answer back as one piece, so partial
   writes are the library's: it waits for room and goes on where it stopped. A download.
-- `up`: a request of 1 MiB, an answer of 16 bytes. An upload. The server compares each piece with the bytes that
-  it expects (`bytes.startswith` in place, no copy; some 50 µs for a megabyte on a machine of 2020, for all alike) and
-  acknowledges with the stamp only if all were right: otherwise nobody would see a reader that reuses its buffer.
+- `up`: a request of 1 MiB, an answer of 16 bytes. An upload. The server compares each piece with the bytes that it
+  expects (`bytes.startswith` in place, no copy; some 50 µs for a megabyte on a machine of 2020, for all alike) and
+  acknowledges with the stamp only if all were right. Otherwise a reader that reuses its buffer would not be noticed.
 - `slow`: an echo of 64 KiB with 512 messages in flight on each connection, 32 MiB: more than the kernel's buffers on
   both sides hold (`tcp_rmem`, `tcp_wmem`: some 4 and 6 MiB, 32 MiB at the most). Before each measured part the load
-  writes what the server takes, and reads nothing for a while. A server with backpressure stops to read. One without
-  it keeps answering into its own memory. The figures are counters: `rss_stalled_bytes`, the server's resident memory
-  at the end of that while, and `rss_peak_bytes`, the most that it ever had.
+  writes what the server takes, and reads nothing for a while. A server with backpressure stops reading. A server
+  without it keeps answering into its own memory. The figures are counters: `rss_stalled_bytes`, the server's resident
+  memory at the end of that while, and `rss_peak_bytes`, the most that it ever had.
 
 Every answer is compared in full. In `down` all of it but the stamp is the same each time (`fixed_filler`).
 
-What this does not say: loopback has no loss, no distance and segments of 64 KiB, so that copying is most of the cost;
-a network card would take some of that work and add some. And it is not `sendfile`: the bytes come from Python.
-Slow readers are an exhibit of bounds. Its time and CPU hold the wait, and are not for comparing servers.
+What this does not say: loopback has no loss, no distance and segments of 64 KiB, so that copying is most of the cost; a
+network card would take some of that work and add some. And it is not `sendfile`: the bytes come from Python. `slow`
+shows bounds of memory. Its time and CPU contain the wait, and are not for comparing servers.
 """
 
 from collections.abc import Mapping

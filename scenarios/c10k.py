@@ -1,25 +1,24 @@
-"""C10K: what does it cost to have ten thousand connections, of which few have anything to say?
+"""C10K: what do ten thousand connections cost when few are active?
 
-In 1999 Dan Kegel asked how one machine could serve ten thousand clients at once ("The C10K problem"). The
-trouble was not the traffic, of which there is little, but the number: a thread or a process for each, or a list
-of all of them handed to the kernel at every turn. This scenario asks the question again of everything here, on
-a ladder of connections with the *same* traffic on every rung: an open loop at a fixed rate, each request on a
-connection drawn at random, every other one idle.
+In 1999 Dan Kegel asked how one machine could serve ten thousand clients at once ("The C10K problem"). The trouble was
+not the traffic, of which there is little, but the number of clients: a thread or a process for each, or a list of all
+passed to the kernel at every turn. This scenario asks the question again, on a ladder of connections with the *same*
+traffic on every rung: an open loop at a fixed rate, each request on a connection drawn at random, all others idle.
 
-What grows from rung to rung is therefore the price of connections that do nothing. A server that is told by
-the kernel who is ready (epoll, kqueue, completions) pays per request and not per connection: a level line.
-One that hands over its whole list (select, poll) pays for all of them at each turn: its cost per request grows
-with the number. The rate is low, so that a turn seldom has more than one request to share its price among.
-Once a turn takes as long as the pause between two requests, it has: from there on the cost per request stays
-behind the number, while the answers wait for turns. The evidence (requests per sleep) shows where that begins.
+So the growth from rung to rung is the price of idle connections. A server that learns from the kernel which connections
+are ready (epoll, kqueue, completions) pays per request and not per connection: a level line. A server that passes its
+whole list (select, poll) pays for all connections at each turn: its cost per request grows with the number. The rate is
+low, so that a turn seldom has more than one request. Once a turn takes as long as the pause between two requests,
+requests share turns: from there on the cost per request grows less than the number, and the answers wait for turns. The
+evidence (requests per sleep) shows where that begins.
 
-A random connection is a cold one: nothing of it is in the processor's caches, neither the kernel's socket nor
-the server's objects. That too grows with the number, gently and for all.
+A random connection is cold: neither the kernel's socket nor the server's objects are in the processor's caches. That
+cost grows with the number too, gently and for all.
 
-The climb of an adapter ends on the first rung that it cannot do, or where the slowest hundredth of its answers
-takes more than 100 ms (it has figures there, and is marked). The rungs above say where and why it stopped.
+The climb of an adapter ends on the first rung that fails, or where the p99 of its answers is above 100 ms (that rung
+has figures, and is marked). The rungs above say where and why the climb stopped.
 
-Only each adapter's first style climbs: it is the model that is asked, and connections are dear to make.
+Only each adapter's first style climbs: the question is about the model, and making connections takes long.
 """
 
 from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo

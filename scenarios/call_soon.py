@@ -1,20 +1,21 @@
 """Call soon: what does it cost to have the loop call a function in its next turn?
 
-It is the smallest thing that a loop does, and its makers measure it first: a future that is done, a task that goes on
-and a connection that was made all pass through this queue. asyncio makes a `Handle` for each call and runs it in a
-context (`contextvars`); uvloop does the same in Cython; gevent makes a callback object; libev and libevent have no such
-queue, and a program keeps its own beside a watcher that lets the loop go on (see their adapters).
+It is the smallest job of a loop, and loops' authors measure it first: finished futures, tasks that go on and new
+connections all pass through this queue. asyncio makes a `Handle` for each call and runs it in a context
+(`contextvars`); uvloop does the same in Cython; gevent makes a callback object; libev and libevent have no such queue,
+so a program keeps its own beside a watcher that keeps the loop going (see their adapters).
 
 A first callback schedules `callbacks` of them, all for the same turn, and behind them the end. With `arguments` 0 each
-is a function of its own that takes none. With 1 it is one function, and the loop carries its argument: that saves the
-program a closure, and may cost the loop something. What runs appends a number to a list, in C, in both.
+is another function without arguments. With 1 it is one function, and the loop carries its argument: the program saves a
+closure, and the loop may pay for it. In both, the callback appends a number to a list, in C.
 
 Timed region: from entering the loop until it has returned.
 
-Check: every callback ran once, in the order of the calls, with its own argument. One that is lost ends the repetition
+Check: every callback ran once, in the order of the calls, with its own argument. A lost callback ends the repetition
 after five seconds.
 
-What this does not say: the price of a turn. A thousand callbacks share one look at the kernel; `cascade` has one each.
+What this does not say: the price of a turn. A thousand callbacks share one call of the kernel; in `cascade` each has
+one.
 """
 
 import functools

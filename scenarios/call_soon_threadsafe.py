@@ -1,17 +1,17 @@
-"""Call soon, thread-safe: what does the call cost that other threads may make, where no other thread is in the way?
+"""Call soon, thread-safe: what does a thread-safe call into the loop cost when no other thread competes?
 
-`call_soon_threadsafe`, `ev_async_send`, `uv_async_send`: each does what `call-soon` does, takes care of other threads,
-and rings a bell, since the loop may be asleep: a byte into a socket pair, a write to an eventfd. Here the loop's own
-thread calls, so that neither the interpreter's lock nor the kernel's scheduler is part of the figure. What is left is
-the library's own price of being thread-safe. `wakeups` has the threads.
+`call_soon_threadsafe`, `ev_async_send`, `uv_async_send`: each does the same as `call-soon`, is safe for other threads,
+and wakes the loop, which may be asleep: by a byte into a socket pair or a write to an eventfd. Here the loop's own
+thread calls, so neither the interpreter's lock nor the kernel's scheduler is part of the figure. The rest is the
+library's own price of thread safety. `wakeups` has the threads.
 
-`at_a_time` calls are made one after another from one callback. The last of them makes the next ones, until 1,000
-have run. Libraries that gather the rings of one turn into one system call are cheaper with many at a time; with one,
-each call pays for its ring, for the turn that hears it and for the silencing.
+`at_a_time` calls are made one after another from one callback. The last of them makes the next ones, until 1,000 have
+run. Libraries that gather the wake-ups of one turn into one system call are cheaper with many at a time. With one, each
+call pays for its wake-up, for the turn that sees it and for resetting it.
 
 Timed region: from entering the loop until the last callback has run and the loop has returned.
 
-Check: every callback ran once and in order. One that is lost ends the repetition after five seconds.
+Check: every callback ran once and in order. A lost callback ends the repetition after five seconds.
 
 What this does not say: how soon a sleeping loop answers (`wakeups`, mode `latency`).
 """

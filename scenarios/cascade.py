@@ -1,21 +1,20 @@
-"""Cascade: what does a turn of the loop cost whose only work is a callback that schedules the next one?
+"""Cascade: what does a turn of the loop cost when its callback only schedules the next?
 
-A callback that ends by scheduling itself is how a loop does long work in parts: a parser that lets others in, a queue
-that is worked off piece by piece. Each part costs a whole turn: the loop looks at its timers, asks the kernel what is
-ready (with no time to wait, but by a system call), and runs what is due. `chains` of them go on side by side, and
-share the turns. With one of them nothing is shared, and the figure is that of the turn; with many it nears that of
-`call-soon`.
+A callback that ends by scheduling itself does long work in parts: a parser that yields, a queue that is handled piece
+by piece. Each part costs a whole turn: the loop looks at its timers, asks the kernel what is ready (without waiting,
+but by a system call), and runs due callbacks. `chains` of them go on side by side, and share the turns. With one chain
+the figure is that of a turn; with many it comes near to that of `call-soon`.
 
-Not every library takes a turn for each. gevent's hub works its queue off, what is added meanwhile too, until its switch
-interval is over (5 ms), and looks at descriptors then. That is why it is so far ahead with one chain, and what a
-descriptor that is ready waits for.
+Not every library takes a turn for each. gevent's hub runs its queue, with callbacks added meanwhile, until its switch
+interval is over (5 ms), and looks at descriptors then. So it is far ahead with one chain, and a ready descriptor waits
+that long.
 
 Timed region: from entering the loop until the last link has run and the loop has returned; 1,000 links in all.
 
-Check: all links ran, each once and in order: every chain's first, then every chain's second. One that is lost ends the
+Check: all links ran, each once and in order: every chain's first, then every chain's second. A lost link ends the
 repetition after five seconds.
 
-What this does not say: what a turn costs in which something is ready (`pipe-pairs`, `timers`).
+What this does not say: what a turn costs in which a descriptor or a timer is ready (`pipe-pairs`, `timers`).
 """
 
 from collections.abc import Callable

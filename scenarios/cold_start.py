@@ -1,21 +1,20 @@
-"""Cold start: what does it take from starting the interpreter to the first answer of a server?
+"""Cold start: what does the first answer of a server cost, from the start of the interpreter?
 
-A command-line tool, a function that is started for each request, a worker that a supervisor replaces: each of them pays
-for its library before it does anything. Here a fresh interpreter imports the adapter and with it the library, opens the
-loop, serves, and answers one message of 64 bytes on a connection that waits for it already. Then it is told to stop,
-and ends.
+A command-line tool, a function that is started for each request, a worker that a supervisor replaces: each pays for its
+library before it does anything. Here a fresh interpreter imports the adapter and with it the library, opens the loop,
+serves, and answers one message of 64 bytes on a connection that already waits. Then it gets its stop, and ends.
 
 - `bytecode` `cached`: Python finds what it has compiled before, as it does on each start but the first.
-- `bytecode` `none`: it finds none and writes none, as after an installation into a place that cannot be written.
+- `bytecode` `none`: Python finds no compiled file and writes none, as after an installation into a read-only folder.
 
-Timed region: from the start of the process until it has ended and was waited for. The sample is the part until the
-answer has come. CPU time is the child's, and what this process needs to start it and to ask.
+Timed region: from the start of the process until its end. The sample is the part until the answer has come. CPU time is
+that of the child, and that of starting and asking it.
 
 Check: the answer is the message, and the child ends by itself with status 0.
 
 What this does not say: how much of it is the interpreter's own. Read differences, not ratios. Part of each is the
-import of `crossloop.api`, which is the same for all. Nor what a cold disk makes of it: the files lie in memory. What an
-import alone takes is in the evidence of every run.
+import of `crossloop.api`, which is the same for all. Nor what a cold disk adds: the files are in memory. The evidence
+of every run has the time of the import alone.
 """
 
 import os

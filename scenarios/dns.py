@@ -1,22 +1,21 @@
-"""Names to addresses: what does a lookup cost, through c-ares on the loop, in threads, by the library itself?
+"""Names to addresses: what does a lookup cost, by c-ares on the loop, in threads, or by the library itself?
 
-A DNS server of the suite's own runs beside it on loopback (`crossloop.companions.dns_server`); names are made
-up for each repetition, so that no cache can answer, and their addresses follow from them, so that each answer
-is verified. The rows of an adapter are resolvers:
+The suite's own DNS server runs on loopback (`crossloop.companions.dns_server`). Names are new for each repetition, so
+no cache can answer. Their addresses follow from the names, so each answer is verified. The rows of an adapter are
+resolvers:
 
-- `pycares`, on every adapter with `Readiness`: c-ares resolves, with neither loop nor thread. It says which
-  sockets it wants watched (`sock_state_cb`); the adapter watches them, tells it which are ready
-  (`process_fd`), and keeps one timer at c-ares's next deadline (`timeout`). pycares would also run an
-  event thread of its own, which is not what is asked here.
-- what the adapter itself offers (`NameResolution`): `getaddrinfo` in a thread pool, gevent's resolvers.
+- `pycares`, on every adapter with `Readiness`: c-ares resolves, with neither loop nor thread. It names the sockets to
+  watch (`sock_state_cb`). The adapter watches them, tells c-ares which are ready (`process_fd`), and keeps one timer at
+  c-ares's next deadline (`timeout`). pycares could also run its own event thread, which is not measured here.
+- the adapter's own resolvers (`NameResolution`): `getaddrinfo` in a thread pool, gevent's resolvers.
 
 Kinds of names (`kind`): `plain`; `nxdomain`, names that do not exist; `truncated`, whose UDP answer sends the
 client to TCP; `delayed`, answered 2 ms later; `lossy`, where one datagram in ten is lost; and `mixed`: of 20
 names, 2 do not exist, 2 are truncated and 2 delayed.
 
-**What `lossy` waits for.** Time, by design: c-ares gives a server it knows at least 250 ms, however short the
-`timeout` asked for, glibc a second. All lost datagrams of a repetition are lost within the same wait, so
-that it ends in about that time. The figure to read is CPU per name, and whether all were resolved.
+**What `lossy` waits for.** Mostly for the resolver's timeout: c-ares waits at least 250 ms for a known server, even
+with a shorter `timeout`, and glibc waits a second. All lost datagrams of a repetition are lost within the same wait, so
+the repetition takes about that time. Read CPU per name, and whether all were resolved.
 
 Timed region: from the first query until the last answer was delivered. Samples (`pycares` alone, where each
 query is ours to time): from the query until the callback with its answer.

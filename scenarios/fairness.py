@@ -1,28 +1,27 @@
-"""Fairness: what becomes of polite connections when greedy ones never leave the server without work?
+"""Fairness: how long do polite connections wait beside greedy ones, and does each get its share?
 
-Some connections are polite: one message under way, the next when the answer has come. `greedy` of them, the last
-ones, keep 1,024 messages of 1 KiB under way each: whenever the server looks, there is something to read. A loop that
-looks at every ready connection in turn serves a polite one after at most one read of each greedy one. A server that
-stays with a connection as long as it has data leaves the others waiting, perhaps for ever: the load refills what is
-answered, and answers come from one connection only, so that the server's next read finds data again.
+Some connections are polite: one message in flight, the next when the answer has come. `greedy` of them, the last ones,
+keep 1,024 messages of 1 KiB in flight each, so there is always data to read. A loop that looks at every ready
+connection in turn serves a polite connection after at most one read of each greedy one. A server that stays with a
+connection as long as it has data makes the others wait, perhaps for ever: the load sends a new message for each answer,
+so the server's next read finds data again.
 
-**Where to look.** tornado's `IOStream`, read by a coroutine, does stay. `read_bytes(partial=True)` tries `recv` at
-once. If that had data, and the write went through, both futures are done; `await` of a future that is done does not go
-back to the loop, and the coroutine reads again. Its `jain` says so: 10 greedy connections of 20 that get alike, with
-little left for the others, make 0.5; one that has everything to itself for long makes it a half of that and less. Its
-`polite_p99_us` is as long as the slice where polite ones got no answer in it. Compare with asyncio's row, which runs on
-the same loop, and with its own at `greedy` 0. asyncio's transports read once a turn; libuv reads a connection at most
-32 times in a row (`uv__read`); a thread for each connection leaves the question to the kernel, and to the
-interpreter's lock.
+**Where to look.** tornado's `IOStream`, read by a coroutine, stays. `read_bytes(partial=True)` tries `recv` at once. If
+there was data, and the write went through, both futures are done. `await` of a done future does not go back to the
+loop, and the coroutine reads again. Its `jain` shows it: it is 0.5 when 10 greedy connections of 20 get equal shares
+and the others little, and half of that or less when one connection gets nearly everything. Its `polite_p99_us` is as
+long as the slice where polite connections got no answer. Compare with asyncio's row, which runs on the same loop, and
+with tornado's row at `greedy` 0. asyncio's transports read once a turn; libuv reads a connection at most 32 times in a
+row (`uv__read`); with a thread for each connection, the kernel and the interpreter's lock decide.
 
 Figures, in the counters of each slice: `jain`, Jain's index of the answers of each connection (Jain, Chiu and Hawe,
-DEC-TR-301, 1984), 1 if all got the same and 1/n if one got all; greedy ones ask for more, so that it is below 1 for a
-fair server too. `jain_polite`, the same of the polite ones alone, who all ask for the same: 1 is right.
-`polite_p99_us`: what the slowest hundredth of their requests waits longer than; one that has no answer when the slice
-ends counts with the time it has waited.
+DEC-TR-301, 1984), 1 if all got the same and 1/n if one got all; greedy connections ask for more, so it is below 1 for a
+fair server too. `jain_polite`, the same of the polite connections alone, which all ask for the same: 1 is right.
+`polite_p99_us`: the p99 of their latency; a request without an answer at the end of the slice counts with the time it
+has waited.
 
-What this does not say: that staying is wrong. It saves turns, and its throughput is the higher for it. Nobody's
-answers are lost: the check is of every byte, as everywhere.
+What this does not say: that staying is wrong. It saves turns, so its throughput is higher. No answers are lost: every
+byte is checked, as everywhere.
 """
 
 from dataclasses import replace

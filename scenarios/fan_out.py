@@ -1,20 +1,20 @@
-"""Fan-out: what does it cost to send one message to everybody?
+"""Fan-out: what does it cost to send one message to all connections?
 
 A chat room, a price feed, a game's state: one client sends a message, and all of `connections` get it, the sender too.
 In an echo each read pays for one write. Here one read is followed by ten, a hundred or a thousand writes, all within
-one turn of the loop, on connections that have nothing to read. What a library asks for a write is the figure: asyncio
+one turn of the loop, on connections that have nothing to read. The figure is a library's price for a write: asyncio
 tries `send` at once and copies only what did not fit; libuv queues a request; a coroutine for each connection would
 have to be woken; threads write from the thread that reads. The unit is one delivery.
 
-The server knows members by what sends on each connection (`Send`), keeps them in the order in which they came,
-and gives each line to all of them. Each line names its sender and a sequence, in 24 hexadecimal digits; the load
-compares every byte on every connection: one that is lost, repeated, crossed or out of order ends the cell.
-The next message goes in when all have the last one: one is under way in the whole room. A latency is that of a
-delivery, from the sender's write to the member's read; the slowest hundredth are those who are served last.
+The server keeps a function that sends on each connection (`Send`), in the order in which connections came, and gives
+each line to all of them. Each line names its sender and a sequence, in 24 hexadecimal digits; the load compares every
+byte on every connection: a line that is lost, repeated, crossed or out of order ends the cell. The next message goes
+out when all have the last one, so one is in flight at a time. A latency is that of a delivery, from the sender's write
+to the member's read; members that are served last are the slowest.
 
-What this does not say: what a member that does not read does to the others. Every `PushServer` must keep serving them
-(the contract asks for that); how much it holds back for the slow one is the library's affair. Nor is it a broadcast of
-the network's: the kernel copies once for each connection.
+What this does not say: how a member that does not read affects the others. Every `PushServer` must keep serving them
+(the contract tests that); how much it keeps for the slow member is the library's choice. Nor is it a broadcast of the
+network: the kernel copies once for each connection.
 """
 
 from crossloop.api import Content, Exchange, PushApplication, Receive, ScenarioAbout, Send, ServedScenario

@@ -1,9 +1,9 @@
 """Reading files: what does it cost to read a file without stopping the loop?
 
-No mechanism of readiness reports when a file can be read: for select, poll and epoll it always can, and then the
-reading blocks. So what every library's documentation names is a thread: `run_in_executor`, gevent's thread pool. The
-file is read there, and the loop is woken with the result. That hand-over, there and back, is the price; the reading of
-a small file that the kernel holds in memory is less than it. `threads` reads where it is, and shows the difference.
+No mechanism of readiness reports when a file can be read: for select, poll and epoll it always can, and then the read
+blocks. So every library's documentation names a thread: `run_in_executor`, gevent's thread pool. The file is read
+there, and the loop is woken with the result. That hand-over, there and back, is the price; reading a small file from
+the kernel's memory costs less. `threads` reads in the calling thread, and shows the difference.
 
 `at_a_time` files are read at once, each `size` bytes long.
 
@@ -12,7 +12,7 @@ written just before, so none comes from a disk.
 
 Check: each file's content, byte for byte, at its place.
 
-What this does not say: how a disk does. Nor what io_uring makes of files, which no library here uses for them.
+What this does not say: how fast a disk is. Nor how io_uring reads files: no library here uses it for files.
 """
 
 from collections.abc import Sequence

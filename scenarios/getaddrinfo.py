@@ -1,15 +1,15 @@
-"""A numeric host: what does it cost to ask for the address of a host that is an address already?
+"""A numeric host: what does it cost to look up a host that is already an address?
 
-Configuration says `127.0.0.1`, and a connection asks `getaddrinfo` for it, every time. No server is asked. But the
-call may block for other names, so most libraries hand it to a thread, and that hand-over is most of the price; others
-look first whether there is anything to resolve (uvloop does). `threads` calls it where it is.
+Configuration says `127.0.0.1`, and a connection asks `getaddrinfo` for it, every time. No server is asked. But the call
+may block for other names, so most libraries pass it to a thread, and that hand-over is most of the price. Others first
+check whether there is anything to resolve (uvloop does). `threads` calls it in the calling thread.
 
 Timed region: from entering the loop until the last of 100 lookups, one after another.
 
 Check: each lookup gave exactly that address and port.
 
 What this does not say: what a name costs (`dns`). asyncio's own `create_connection` looks for numeric hosts before it
-asks `loop.getaddrinfo`; this is the price of the call itself, which a program makes.
+asks `loop.getaddrinfo`; this is the price of the call by a program.
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,32 +3,30 @@
 A web server reads a request, parses it and answers. Two kinds of rows do so.
 
 - Rows with a style of `StreamServer` (`protocol`, `streamserver`, …) serve the application of this file. Its parser is
-  llhttp (by httptools) and the answers are made here, in Python, so that all adapters have the same work to do: what
-  differs between two such rows is the library's part.
-- Rows that are named as a server (`uvicorn`, `aiohttp.web`, …) are the servers that people run on the library, each
-  with a program of the kind that its documentation shows, and with its own parser. Between one server's rows the loop's
-  part differs. Between two servers nearly everything differs: a bare ASGI application, say, does less for a request
-  than a framework with routes. Which parser a server had is a fact of its row: one in Python takes several times as
-  long.
+  llhttp (by httptools) and the answers are made here, in Python, so all adapters have the same work: two such rows
+  differ by the library's part.
+- Rows named after a server (`uvicorn`, `aiohttp.web`, …) are the servers that people run on the library, each with a
+  program as its documentation shows it, and with its own parser. Between one server's rows the loop's part differs.
+  Between two servers nearly everything differs: a bare ASGI application does less for a request than a framework with
+  routes. The parser is a fact of the row: a parser in Python takes several times as long.
 
 The pages are the same, and the load compares each byte of every body.
 
-Connections are kept alive, with one request under way on each. Three resources (`resource`):
+Connections are kept alive, with one request in flight on each. Three resources (`resource`):
 
 - `plaintext`: a body of 32 bytes. One small read, one small write: the least that a web server can do.
 - `body-10k`: a body of 10 KiB, framed by Content-Length.
 - `pieces`: the same 10 KiB in two chunks (Transfer-Encoding), as a framework sends a body that it makes in two pieces.
-  This file's application gives its answer back in one return, hence both chunks go to the library in one piece: beside
-  `body-10k` its row says what chunks cost, and it does not say what two writes cost. A server is given two pieces, one
-  after the other.
+  This file's application returns its answer as one piece, so both chunks go to the library together: beside `body-10k`
+  its row shows the cost of chunks, and not of two writes. The other servers get two pieces, one after the other.
 
 Each request names the body that it wants, `/plaintext/ID`. The ID is the stamp of the exchange in 24 hexadecimal
-digits, 8 of the connection and 16 of the sequence, and the body begins with it: an answer that belongs to another
-request cannot pass for the right one. The status must be 200, and the body is compared byte by byte.
-A path without an ID (`/plaintext`) has 24 zeros in its place, so that `wrk` and `curl` can ask too.
+digits, 8 of the connection and 16 of the sequence, and the body begins with it. So an answer to another request is
+found. The status must be 200, and the body is compared byte by byte. A path without an ID (`/plaintext`) has 24 zeros
+in its place, so that `wrk` and `curl` can ask too.
 
 What this file's application does not do: it speaks HTTP/1.1 alone, reads no query and no body, and cannot close a
-connection, because a sans-I/O application gives back bytes. A request that it cannot parse is answered by 400 and
+connection, because a sans-I/O application only returns bytes. A request that it cannot parse is answered by 400 and
 `Connection: close`, and so is every answer to a client that asked to close; after that it reads no further, and the
 client closes.
 """

@@ -1,15 +1,15 @@
-"""HTTP from the client's side: what does a GET cost the program that asks, over kept connections?
+"""HTTP from the client's side: what does a GET cost the client, over kept connections?
 
 A program that calls other services pays for each request in its client: headers are made and parsed, a connection is
 taken from a pool and given back. The rows are the clients that people run on a library (`HttpClient`): aiohttp's on
-every loop with asyncio's API. A web server of the suite's own answers, in a process beside it
+every loop with asyncio's API. The suite's own web server answers, in a process beside it
 (`crossloop.companions.http_server`); its CPU time is not counted.
 
-Two pages (`page`): `plaintext`, 32 bytes, and `body-10k`, 10 KiB. `in_flight` requests are under way at a time, each on
-a connection of its own, which the client keeps from one repetition to the next. Each request has an ID of its own in
-its path, with which its body begins.
+Two pages (`page`): `plaintext`, 32 bytes, and `body-10k`, 10 KiB. `in_flight` requests are made at a time, each on a
+connection of its own, which the client keeps from one repetition to the next. Each request has an ID of its own in its
+path, with which its body begins.
 
-Timed region: from the first request until the last body is there.
+Timed region: from the first request until the last body has arrived.
 
 What it does not say: what connecting costs, TLS, names; and what a client does when a server is slow.
 """

@@ -1,12 +1,11 @@
-"""Lines: what does a text protocol cost, whose messages end at a line's end?
+"""Lines: what does it cost to cut a line of text from the stream and answer it?
 
-SMTP, Redis' commands, memcached and a chat speak in lines. A stream knows no lines: one may come in two pieces, or
-twenty in one. A server has to find their ends before it can answer. The application here does what such a server
-does. It cuts what has come at each b"\\n", keeps what is left for the next piece, and answers every line by itself, one
-by one. That is some Python for each line, the same for all adapters, and so part of each figure: ratios are smaller
-than in tcp-echo.
+SMTP, Redis' commands, memcached and chats use lines. A stream has no lines: one may come in two pieces, or twenty in
+one. A server has to find their ends before it can answer. The application here does what such a server does. It cuts
+the data at each b"\\n", keeps the rest for the next piece, and answers every line separately. That is some Python for
+each line, the same for all adapters, and so part of each figure: ratios are smaller than in tcp-echo.
 
-With one line under way on a connection (`in_flight`: 1) each piece is a line and the loop's turn is the cost. With 16,
+With one line in flight on a connection (`in_flight`: 1) each piece is a line and the loop's turn is the cost. With 16,
 as a client that pipelines its commands sends them, pieces begin and end within lines, and cutting is the larger part.
 
 A line is 100 bytes of letters, digits, `-` and `_`, with connection and sequence in its first 24 and b"\\n" at its

@@ -1,13 +1,13 @@
-"""Socket pairs in a ring: what does one readiness event cost, among how many idle descriptors?
+"""Socket pairs in a ring: what does a readiness event cost, and does the number of idle descriptors matter?
 
-The method is that of libevent's `test/bench.c` (Provos, 2002; also what libev's author measured both
-libraries with): N pairs are watched for reading. A of them, evenly spaced, get one byte. Whoever becomes
-readable reads its byte and, while writes remain, writes one byte to the next pair. After A + W bytes
-have been read, the repetition is over. All the work is in the loop: one `recv`, one `send` and the
-library's own dispatch per event, so that libraries can be compared where they differ.
+The method is that of libevent's `test/bench.c` (Provos, 2002; also what libev's author measured both libraries with): N
+pairs are watched for reading. A of them, evenly spaced, get one byte. A pair that becomes readable reads its byte and,
+while writes remain, writes one byte to the next pair. After A + W bytes have been read, the repetition is over. All the
+work is in the loop: one `recv`, one `send` and the library's own dispatch per event, so that libraries can be compared
+where they differ.
 
-With `timeouts`, each pair also has a timer of 10 to 11 seconds that every event pushes back, which is what
-a server with an idle timeout does; that is the variant of libev's author, and the timer heap joins in.
+With `timeouts`, each pair also has a timer of 10 to 11 seconds that every event pushes back, as a server with an idle
+timeout does. That is the variant of libev's author, which also measures the timer heap.
 
 What differs from bench.c, and why:
 

@@ -1,19 +1,19 @@
-"""Pipelined echo: what does a message cost when the next ones do not wait for its answer?
+"""Pipelined echo: what does a message cost with several in flight on a connection?
 
-A client that sends its next request before it has the answer to the last one keeps `in_flight` of them under way on
-each connection. Redis clients do so, HTTP/1.1 allows it (RFC 9112, section 9.3), databases call it a pipeline. Answers
-come in the order of the requests, and the load checks that they do, byte for byte.
+A client that sends its next request before it has the answer to the last one keeps `in_flight` messages on each
+connection. Redis clients do so, HTTP/1.1 allows it (RFC 9112, section 9.3), databases call it a pipeline. Answers come
+in the order of the requests, and the load checks that they do, byte for byte.
 
-At depth 1 every message has a read, a write and often a sleep of its own. With 64 under way a read finds many at
-once, and the library's price for it is shared among them: what is left at depth 64 is the price of a byte and of a
-line of Python, and the libraries draw near to each other. The ratio of an adapter's two rows is therefore
-what it spends for each turn. The message is small (64 bytes), so that it is not the copying that counts.
+At depth 1 every message has a read, a write and often a sleep of its own. With 64 in flight a read finds many messages
+at once, and they share the library's price of a read. The cost at depth 64 is mostly that of a byte and of a line of
+Python, so the libraries come close to each other. The ratio of an adapter's two rows shows what it spends for each
+turn. The message is small (64 bytes), so copying costs little.
 
-The echo answers each piece by one write. A server that answers each message apart would write 64 times, and that
-is a different program; this is a question to the loop.
+The echo answers each piece by one write. A server that answers each message separately would write 64 times, and is a
+different program.
 
-What this does not say: latency here is from writing a request to its answer, with up to 63 before it in the queue.
-It grows with the depth by nature, and is to be compared within one depth only.
+What this does not say: latency here is from writing a request to its answer, with up to 63 before it in the queue. It
+grows with the depth by nature: compare it within one depth only.
 """
 
 from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo

@@ -1,24 +1,24 @@
-"""Signals: what does it cost until a signal reaches the program, and how long does it take?
+"""Signals: what does it cost to deliver a signal to the program, and how soon does it arrive?
 
-A signal interrupts the process wherever it is, where little may be done. So every library carries it on: a handler in C
-writes a byte to a socket or raises a flag, the loop wakes, and a callback runs in a turn of it. asyncio and uvloop have
-Python's own handler in between (`signal.set_wakeup_fd`), libev, libuv and libevent have one of theirs.
+A signal interrupts the process at any point, where little is allowed. So every library passes it on: a handler in C
+writes a byte to a socket or sets a flag, the loop wakes, and a callback runs in a turn of it. asyncio and uvloop use
+Python's own handler (`signal.set_wakeup_fd`); libev, libuv and libevent have their own.
 
 - `sender` `callback`: each signal is sent by the callback of the one before it, so that the loop never sleeps. The
   process sends it to itself by kill(2), and has it before the call returns.
-- `sender` `thread`: a thread sends it, and waits until it was heard before it sends the next; the loop may sleep
+- `sender` `thread`: a thread sends it, and waits for its callback before it sends the next; the loop may sleep
   meanwhile.
 
 The samples are the time from before kill(2) until the callback runs.
 
-Timed region: from entering the loop with nothing in it, the handling of the signal included at both ends, until the
-last of 200 signals was heard.
+Timed region: from entering the loop with nothing in it until the last of 200 signals was delivered, with registering
+and removing the handler.
 
-Check: each signal was heard before the next one was sent. One that is lost is sent once more by a guard after five
-seconds, which ends the repetition as a failure.
+Check: each signal was delivered before the next one was sent. A guard sends a lost signal once more after five seconds,
+which ends the repetition as a failure.
 
-What this does not say: whether one was heard twice, for a signal carries no number. Nor what becomes of several
-signals at a time: the kernel joins those of one number that are not delivered yet, as POSIX has it (see the behaviour
+What this does not say: whether a signal was delivered twice, because a signal carries no number. Nor what happens with
+several signals at a time: the kernel joins pending signals of one number, as POSIX says (see the behaviour
 `flood-loses-none`).
 """
 

@@ -1,21 +1,21 @@
-"""Soak: connections come and go, thousands of them; what is left of them in the server?
+"""Soak: what does a server still hold after thousands of connections have come and gone?
 
 A server runs for months, and what it keeps of each connection adds up: a descriptor that was not closed, a task that
-waits for ever, an entry in a table. So the load does what `accept-storm` does, a connection for each message, and
-after each slice it rests until all are closed. Then the server is looked at. The figures are counters, each the
-difference to what the same process held before the first slice:
+waits for ever, an entry in a table. So the load makes a connection for each message, as in `accept-storm`, and rests
+after each slice until all are closed. Then the load looks at the server. The figures are counters, each the difference
+to the same process before the first slice:
 
 - `descriptors_more`: open descriptors. Any library can have 0; a number that goes with `connections_so_far` is a leak.
 - `threads_more`: threads. Thread pools grow to their size and stay.
-- `rss_more_bytes`: resident memory. Heaps grow in steps and seldom shrink; so some is no leak, and what grows on with
-  the number of connections is.
+- `rss_more_bytes`: resident memory. Heaps grow in steps and seldom shrink, so some growth is no leak. Memory that keeps
+  growing with the number of connections is a leak.
 
 Timed region: as in accept-storm. The rest is not in it.
 
-Check: the echo on each connection, byte for byte. What is left fails no row: the contract has promises for that
-(`stream-released`), and here it is a figure. How many connections there were is in the row; a longer profile has more.
+Check: the echo on each connection, byte for byte. A leak does not fail a row here, where it is a figure; the contract
+has a promise for it (`stream-released`). How many connections there were is in the row; a longer profile has more.
 
-What this does not say: what connections that last leave, or broken ones, TLS or HTTP. Descriptors are counted on Linux.
+What this does not say: what long-lived or broken connections, TLS or HTTP leave. Descriptors are counted on Linux.
 """
 
 from dataclasses import replace

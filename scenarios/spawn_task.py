@@ -1,11 +1,11 @@
-"""Spawning tasks: what does it cost to start a task that has next to nothing to do, and to see its end?
+"""Spawning tasks: what does it cost to start a task that does almost nothing, and to wait for its end?
 
-A task for each connection, for each request, for each message: that is what tasks are offered for, and whether a
-program can afford it is the question. asyncio makes a `Task`, a context and a callback for its end; gevent a greenlet
-with a stack of its own; threads ask the kernel for a thread. `tasks` of them are started by one, each counts, and ends.
+A task for each connection, for each request, for each message: tasks are made for that, and the question is whether a
+program can afford it. asyncio makes a `Task`, a context and a callback for its end; gevent a greenlet with a stack of
+its own; threads ask the kernel for a thread. `tasks` of them are started by one, each counts, and ends.
 
-The adapter's part is what a careful program has as well: it keeps each task, and hears of its end and of its exception
-(as `asyncio.TaskGroup` and `gevent.pool.Group` do).
+The adapter does what a careful program does: it keeps each task, and learns of its end and of its exception (as
+`asyncio.TaskGroup` and `gevent.pool.Group` do).
 
 Timed region: from entering the loop until all tasks have ended.
 

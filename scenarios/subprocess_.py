@@ -1,18 +1,18 @@
-"""Child processes: what does it cost to start one and to hear of its end?
+"""Child processes: what does it cost to start a child and to learn of its end?
 
 The kernel's part is large and the same for all: a process is made, a program loaded, and taken down. What differs is
 around it. asyncio starts children by `subprocess` (vfork where it can), uvloop and gevent by a fork in C or in Python,
-whose price grows with the memory of the program. And the end is heard of by a thread that waits for one child (asyncio
-up to 3.11), by a descriptor of the process (pidfd, from 3.12 on), or by SIGCHLD and a look at all children.
+whose price grows with the memory of the program. Libraries learn of the end by a thread that waits for one child
+(asyncio up to 3.11), by a descriptor of the process (pidfd, from 3.12 on), or by SIGCHLD and a look at all children.
 
 `at_a_time` children are alive at most; each is the system's shell, which ends at once with a status of its own.
 
 Timed region: from entering the loop until all have ended and were waited for. CPU time is that of the children, too:
 what a library does between fork and exec is done there.
 
-Check: each status is the one that this child was told to end with.
+Check: the status of each child is the one that it was started with.
 
-What this does not say: what a child costs that a large program starts. This one has the memory of a test: some 40 MB.
+What this does not say: what a child of a large program costs. This one has the memory of a test: some 40 MB.
 """
 
 import os

@@ -1,15 +1,15 @@
-"""A child's output: what does a mebibyte cost that a child writes into a pipe and the program reads?
+"""A child's output: what does it cost to read a mebibyte that a child writes into a pipe?
 
 The child is cat(1), which writes a file to its standard output as fast as it is read. A pipe holds 64 KiB on Linux, and
-then the writer sleeps; so the two hand the CPU to each other, or work side by side on two. What differs is how much a
-library reads at a time, how often it copies it, and what stands between: asyncio reads up to 256 KiB into a
-`StreamReader` and pauses the pipe when that holds too much, libuv into a buffer of its own, gevent by read(2) in the
-greenlet, tornado by a stream of its own.
+then the writer sleeps; so the two hand the CPU to each other, or work side by side on two. Libraries differ in how much
+they read at a time, how often they copy it, and what lies between: asyncio reads up to 256 KiB into a `StreamReader`
+and pauses the pipe when that holds too much, libuv into a buffer of its own, gevent by read(2) in the greenlet, tornado
+by a stream of its own.
 
 Timed region: from entering the loop until the child has ended and was waited for. CPU time is the child's, too: a
 reader that takes small pieces has the writer woken more often. Starting the child (`subprocess`) is in it.
 
-Check: what was read is what the file holds, byte for byte, and the child's status is 0.
+Check: the program read the file's content, byte for byte, and the child's status is 0.
 
 What this does not say: anything about sockets, which `bulk` has, or about children that are written to.
 """

@@ -7,18 +7,18 @@ counts down its hops, and the task that reads the last one ends it. With `messag
 run at any time: every hop is a sleep of one task and the waking of another. With more of them some turns of the
 loop find several tasks ready.
 
-A hop is one `receive`, one `send_all` and one switch: for asyncio a future, a call of `loop.add_reader`
-or a repeated attempt, and a step of the coroutine; for gevent a hub's switch and a watcher; for threads the
-kernel's scheduler and the interpreter's lock. The scenario is one text for all: it awaits, and a library without
-coroutines blocks inside the call.
+A hop is one `receive`, one `send_all` and one switch: for asyncio a future, a call of `loop.add_reader` or a repeated
+attempt, and a step of the coroutine; for gevent a switch of the hub and a watcher; for threads the kernel's scheduler
+and the interpreter's lock. The scenario is one text for all: it awaits, and a library without coroutines blocks inside
+the call.
 
 Timed region: from entering the loop with nothing in it until all tasks have ended. Making the tasks is in it
 (`spawn`), and so is their end. Of 1,000 hops in a repetition 100 come to each of 10 tasks, and its making is a small
 part; of 100 tasks and more each has 10, and the making is a part to reckon with.
 
 Check: every message made all its hops, each task got exactly the messages that its place in the ring says, and nothing
-is left in a socket. A message carries its number and the hops before it. A guard of 10 s, in a thread that
-sleeps, shuts the sockets down, so that a message that is lost is a failure and no hang.
+is left in a socket. A message carries its number and the hops before it. A guard of 10 s, in a thread that sleeps,
+shuts the sockets down, so a lost message is a failure and no hang.
 
 What this does not say: the price of a switch without a socket, such as a queue between two tasks; that needs no loop.
 """

@@ -2,10 +2,10 @@
 
 Three modes, each a question of its own:
 
-- `create-cancel`: n timers are created and cancelled again before they are due, in an order that is neither
-  that of their creation nor that of their times. That is the life of almost every timer in a network
-  program: a timeout that does not happen. Nine in ten are 5 to 60 s away, as timeouts are; the
-  tenth is due within 2 ms, so that a cancelled timer that fires nevertheless is seen at once.
+- `create-cancel`: n timers are created and cancelled again before they are due, in an order that is neither that of
+  their creation nor that of their times. Almost every timer in a network program is such a timeout that does not
+  happen. Nine in ten are 5 to 60 s away, as timeouts are; the tenth is due within 2 ms, so a cancelled timer that fires
+  is seen at once.
 - `fire`: n timers, all due within 2 ms, and all of them fire: the cost of a timer that does happen.
 - `lateness`: n timers spread evenly, with a random part, over 50 ms; the sample is the time from when the
   timer was due until its callback ran. Loops differ by what they round to (libuv counts whole
@@ -15,15 +15,15 @@ Three modes, each a question of its own:
 Everything happens in a callback of the loop: libev and libuv count a delay from the time at which the loop
 last woke, which is long ago when the loop does not run.
 
-**Early.** Nobody wants a timer before its time, but libraries cut corners: libuv's clock is the millisecond
-that has begun (up to 1 ms early), uvloop rounds the delay to the nearest millisecond (up to 0.5 ms), and
-libev and libuv count from the loop's cached time (up to the age of the callback that creates the timer). Up
-to the sum of these, and the step of Python's monotonic clock where that is coarse (15.6 ms on Windows
-before Python 3.13), an early firing is a sample below zero. Beyond it is a failure.
+**Early.** A timer should not fire early, but libraries round: libuv's clock is the millisecond that has begun (up to 1
+ms early), uvloop rounds the delay to the nearest millisecond (up to 0.5 ms), and libev and libuv count from the loop's
+cached time (up to the age of the callback that creates the timer). Up to the sum of these, and the step of Python's
+monotonic clock where that is coarse (15.6 ms on Windows before Python 3.13), an early firing is a sample below zero.
+Beyond it is a failure.
 
 Timed region: entering the loop, creating the timers, cancelling or waiting for them, leaving the loop. In
-`create-cancel` the loop takes one more turn before it ends: asyncio removes cancelled timers from its heap
-then, and whoever puts work off is to be charged for it.
+`create-cancel` the loop takes one more turn before it ends: asyncio removes cancelled timers from its heap then, and
+delayed work counts as well.
 """
 
 import random

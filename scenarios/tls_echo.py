@@ -1,13 +1,12 @@
 """Echo over TLS (RFC 8446): what does encryption add to a message, by the library's way of doing it?
 
 All adapters use OpenSSL, by way of the interpreter's module `ssl` or by a C library's, with the same context: TLS 1.3,
-a certificate on P-256 that is made at run time. The cipher's own work is the same for all.
-What differs is the path that a byte takes. asyncio and uvloop put an `SSLProtocol` with a memory BIO
-between transport and protocol; tornado and gevent wrap the socket, so that OpenSSL reads and writes the descriptor;
-on a readiness adapter the memory BIO is driven as a program would do it. Each adds copies, buffers and calls
-of its own: compare a row with the same adapter's in tcp-echo.
+a certificate on P-256 that is made at run time. The cipher's own work is the same for all. The path of a byte differs.
+asyncio and uvloop put an `SSLProtocol` with a memory BIO between transport and protocol; tornado and gevent wrap the
+socket, so that OpenSSL reads and writes the descriptor; on a readiness adapter the memory BIO is driven as a program
+would do it. Each adds copies, buffers and calls of its own: compare a row with the same adapter's in tcp-echo.
 
-The connections stand when a measured part begins. What a handshake costs is asked by tls-handshakes.
+The connections are established before a measured part begins. tls-handshakes measures the handshake.
 
 1 KiB is one record. 16 KiB is the largest that a record may hold, and 100 KiB are seven: there the cipher (AES-GCM,
 some gigabytes a second with the processor's help) begins to show beside the calls.

@@ -1,15 +1,15 @@
 """TLS handshakes (RFC 8446): what does a new encrypted connection cost, and what does a resumed one save?
 
-Each operation is a connection: TCP's handshake, TLS's, one message of 64 bytes there and back, and the close. So many
-connections as `connections` says are under way at a time. In a full handshake the server signs with its key (ECDSA on
-P-256) and both sides agree on a secret; the processor does that in some hundred microseconds, for every library alike.
-A *resumed* connection (`resumed`: true) shows the ticket that the server gave in an earlier one: neither signature
-nor certificate, and the secret is agreed upon anew (psk_dhe_ke). What is left of the difference between two adapters is
-how many turns of the loop, reads and writes they need for the flights of a handshake, and what objects they make.
+Each operation is a connection: TCP's handshake, TLS's, one message of 64 bytes there and back, and the close.
+`connections` of them are open at a time. In a full handshake the server signs with its key (ECDSA on P-256) and both
+sides agree on a secret; the processor does that in some hundred microseconds, for every library alike. A *resumed*
+connection (`resumed`: true) presents a ticket that the server gave in an earlier one: neither signature nor
+certificate, and the secret is agreed upon anew (psk_dhe_ke). What is left of the difference between two adapters is how
+many turns of the loop, reads and writes they need for the flights of a handshake, and what objects they make.
 
 **What a resumed row needs.** The load takes a session from a connection before, and says how many of its connections
-were resumed (the counter `resumed`): as many as operations, and the few that a slice's end left under way. Tickets are
-the context's matter in every library here; a server that gives none has 0 there, and its row is of full handshakes.
+were resumed (the counter `resumed`): as many as operations, and the few that were open at a slice's end. In every
+library here the context gives tickets; a server that gives none has 0 there, and its row is of full handshakes.
 
 The message makes sure that the server did finish the handshake: a client of TLS 1.3 is done one flight before it.
 

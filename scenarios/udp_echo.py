@@ -7,12 +7,11 @@ asyncio has `DatagramProtocol` for this, libuv `uv_udp_recv_start`, gevent a `Da
 bufferevents, tornado's `IOStream` and libev have nothing above the descriptor: they watch it, and the loop around
 `recvfrom` is the program's.
 
-**Loss.** Every connected socket of the load is a peer. A datagram that finds the server's receive buffer full is
-dropped by the kernel, without a word to anybody. Loss is therefore no failure: the load gives a datagram up after
-50 ms, counts it, and goes on. `lost` and `duplicates` are counters of each slice. An answer whose bytes are wrong is a
-failure, as everywhere, and so is a server that answers none. With few requests in flight nothing should be lost on
-loopback; where something is, the server did not run for 50 ms, or so long that its buffer filled
-(`net.core.rmem_default`).
+**Loss.** Every connected socket of the load is a peer. The kernel silently drops a datagram when the server's receive
+buffer is full. So loss is no failure: the load gives a datagram up after 50 ms, counts it, and goes on. `lost` and
+`duplicates` are counters of each slice. An answer whose bytes are wrong is a failure, as everywhere, and so is a server
+that answers none. With few requests in flight nothing should be lost on loopback; where something is, the server did
+not run for 50 ms, or so long that its buffer filled (`net.core.rmem_default`).
 
 Sizes: 64 bytes are a name's lookup or a game's state; 1,400 bytes fill a packet of Ethernet. Loopback would
 take up to 65,507 in one, as no network does.

@@ -3,19 +3,19 @@
 Every program that mixes a loop with threads (a thread pool, a driver that blocks, a signal) goes through
 this: `call_soon_threadsafe`, `ev_async`, `uv_async_send`, a byte down a socket pair. Two modes:
 
-- `throughput`: the threads wake the loop 2,000 times in all, without waiting. Libraries may gather what
-  arrives between two turns into one system call, and what they save by that is the answer.
+- `throughput`: the threads wake the loop 2,000 times in all, without waiting. Libraries may gather the wake-ups between
+  two turns into one system call; the figure shows what they save.
 - `latency`: each thread waits until its wake-up has run before it makes the next; a sample is the time from
   the call until the callback runs. The loop sleeps in the kernel in between, so the sample is the library's
   way to wake it, the kernel's way to schedule it, and the interpreter's way to hand its lock from one thread
   to another (the thread that calls gives it up when it waits, at the latest after `sys.getswitchinterval()`).
 
-Every wake-up carries its thread's number and its own. After each repetition, each thread's must all have run,
-each once and in order, which is what the level promises. One that is lost ends the repetition after five
-seconds, and the cell with it.
+Every wake-up carries its thread's number and its own. After each repetition, each thread's must all have run, each once
+and in order, which is what the level promises. A lost wake-up ends the repetition after five seconds, and the cell with
+it.
 
-Threads are started once and wait between repetitions. They are let go by the loop's first callback, so that
-all wake-ups find a loop that runs; what happens to those made before `run` is for the contract to ask.
+Threads are started once and wait between repetitions. They are let go by the loop's first callback, so that all
+wake-ups find a loop that runs; the contract tests those made before `run`.
 
 Timed region: from entering the loop until the last wake-up has run and the loop has returned.
 """

@@ -1,21 +1,20 @@
-"""Yield: what does it cost a task to let the others go on?
+"""Yield: what does it cost a task to let other tasks run?
 
-`await asyncio.sleep(0)`, `gevent.sleep(0)`, `trio.lowlevel.checkpoint()`: a task that has much to do gives way
-by the call that its library's documentation names for it, so that the others have their turns. There is no socket in
-it and no timer. It is a step of the coroutine or a switch of the greenlet, a place in the loop's queue, and
-its part of the turn that the loop takes for it.
+`await asyncio.sleep(0)`, `gevent.sleep(0)`, `trio.lowlevel.checkpoint()`: a task with much work yields by the call that
+its library's documentation names, so that other tasks have their turns. No socket and no timer take part. The cost is a
+step of the coroutine or a switch of the greenlet, a place in the loop's queue, and a part of the loop's turn.
 
-`tasks` of them give way to each other. One alone gives way to nobody, and pays for a whole turn of the loop each time.
-Many share the turns, and what is left is the price of going on.
+`tasks` of them yield to each other. A single task pays for a whole turn of the loop each time. Many tasks share the
+turns, and the rest is the price of a switch.
 
 Timed region: from entering the loop with nothing in it until all tasks have ended. Of 1,000 turns in a repetition all
 are made by one task, or 10 by each of 100; in the second the making of the tasks (`spawn-task`) is a part.
 
-Check: each task had all its turns, and none was ever more than one ahead of another: who does not really give
-way fails.
+Check: each task had all its turns, and none was ever more than one ahead of another: a task that does not really yield
+fails.
 
-What this does not say: anything about threads. They take no turns; the kernel and the interpreter's lock decide who
-goes on.
+What this does not say: anything about threads. They take no turns; the kernel and the interpreter's lock decide which
+thread runs.
 """
 
 from typing import cast
