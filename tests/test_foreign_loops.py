@@ -99,6 +99,16 @@ def test_a_level_that_is_inherited_may_be_lacked() -> None:
     assert styles_of(StandardLoop).keys() - styles_of(Lacking).keys() == {"TlsServer"}
 
 
+def test_a_loop_of_the_standard_library_has_pythons_version() -> None:
+    suite = with_loops(SUITE, {"mine": "asyncio:SelectorEventLoop"})
+    stated = check_adapter("mine", suite=suite, promises=["adapter-states-facts", "adapter-states-the-truth"])
+    assert {record.behaviour: record.outcome for record in stated} == {
+        OPENS: "measured",
+        "adapter-states-facts": "measured",
+        "adapter-states-the-truth": "measured",
+    }
+
+
 def test_it_is_asked_what_it_does() -> None:
     asked = ask(LACKING, LACKING.adapters["mine"], catalogue()["stop-ends-this-run"])
     assert (asked.adapter, asked.answer) == ("mine", "yes")

@@ -7,6 +7,7 @@ method, or knows no such argument (`ssl` of `create_server`). What needs that pa
 import importlib
 import importlib.machinery
 import importlib.metadata
+import platform
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine
@@ -79,7 +80,9 @@ def compiled_part(package: str) -> ModuleType | None:
 
 
 def version_of(package: str) -> str:
-    """Version of the distribution that brought *package*; empty where none says so."""
+    """Version of the distribution that brought *package*, Python's of its own library; empty where none says so."""
+    if package in sys.stdlib_module_names:
+        return platform.python_version()
     for distribution in importlib.metadata.packages_distributions().get(package, ()):
         return importlib.metadata.version(distribution)
     return ""
