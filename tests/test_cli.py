@@ -139,6 +139,13 @@ REFUSED = {
     "no run to compare": ("compare nowhere nowhere", "nowhere", "`crossloop bench --out DIR`"),
     "threshold": ("compare a b --threshold -1", "-1.0 is not in the range", "crossloop compare --help"),
     "nothing to report": ("report", "'FOLDERS...'", "crossloop report --help"),
+    "new thing typo": ("new adaptr x", "unknown command 'adaptr'; did you mean 'adapter'?"),
+    "new adapter elsewhere": ("new adapter ../x", "'../x' cannot be the id of something new", "as in my-loop"),
+    "new adapter below": ("new adapter x --out mine --loop ../x:y", "'../x:y' names no loop"),
+    "new adapter that is there": ("new adapter uvloop", "there is an adapter 'uvloop' already", "uvloop_.py"),
+    "new scenario that is there": ("new scenario tcp-echo", "there is a scenario 'tcp-echo' already"),
+    "new scenario without a name": ("new scenario", "'NAME'", "crossloop new scenario --help"),
+    "new scenario's drive": ("new scenario x --drive push", "'push' is not one of 'exchange', 'work'"),
     "no suite": ("--suite nowhere list", "'nowhere'", "does not exist"),
     "no expectations": ("check --expectations nowhere", "'nowhere'", "does not exist"),
 }  # fmt: skip

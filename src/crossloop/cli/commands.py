@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -454,6 +454,50 @@ def claims(suites: tuple[Path, ...], /, **options: Any) -> int:
     from crossloop.cli import claiming
 
     return claiming.run(suites, **options)
+
+
+@cli.group(cls=_Commands)
+def new() -> None:
+    """A first version of an adapter or a scenario that works as it stands, with its test."""
+
+
+_NEW_FOLDER = _out("Folder for --suite; default: that of --suite, or the checkout one stands in, or ./mine.")
+
+
+@new.command("adapter")
+@click.argument("name")
+@click.option(
+    "--loop",
+    metavar="module:factory",
+    help="A loop with asyncio's API that the adapter is for; default: a stream server on selectors.",
+)
+@_NEW_FOLDER
+@click.pass_obj
+def new_adapter(suites: tuple[Path, ...], name: str, loop: str | None, out: Path | None) -> int:
+    """Write adapters/NAME.py and tests/test_NAME.py."""
+    from crossloop.cli import creating
+
+    return creating.new_adapter(suites, name, loop, out)
+
+
+@new.command("scenario")
+@click.argument("name")
+@click.option(
+    "--drive",
+    type=click.Choice(["exchange", "work"]),
+    default="exchange",
+    show_default=True,
+    help="Who makes the operations: the load, by requests and answers, or the measured process itself.",
+)
+@_NEW_FOLDER
+@click.pass_obj
+def new_scenario(
+    suites: tuple[Path, ...], name: str, drive: Literal["exchange", "work"], out: Path | None
+) -> int:
+    """Write scenarios/NAME.py and tests/test_NAME.py."""
+    from crossloop.cli import creating
+
+    return creating.new_scenario(suites, name, drive, out)
 
 
 @cli.command()
