@@ -19,7 +19,7 @@ from crossloop.bench.length import FIXED, Length, allowance_s
 from crossloop.bench.measuring import Measuring
 from crossloop.bench.past import Past
 from crossloop.bench.plan import Excluded, Plan
-from crossloop.bench.progress import UNWATCHED, Watch
+from crossloop.bench.progress import EVIDENCE_KIND, UNWATCHED, Watch
 from crossloop.bench.results import Results
 from crossloop.bench.site import Conditions, Site
 from crossloop.bench.stages import Comparison, Row, Stage
@@ -45,8 +45,6 @@ from crossloop.statistics import noise_floor, precise
 from crossloop.suite import Suite
 from crossloop.supervise.child import ChildError
 
-EVIDENCE_KIND = "evidence"
-
 
 def planned_seconds(plan: Plan, past: Past, *, evidence: bool) -> dict[str, float]:
     """Estimated time of what is still to be done, by kind of stage."""
@@ -55,6 +53,12 @@ def planned_seconds(plan: Plan, past: Past, *, evidence: bool) -> dict[str, floa
         if (rest := _rest(stage, past)) is not None:
             seconds[rest.kind] += rest.seconds  # type: ignore[assignment]  # a Counter of floats
     return {**seconds, EVIDENCE_KIND: evidence_seconds(plan) if evidence else 0.0}
+
+
+def planned_parts(plan: Plan, past: Past, *, evidence: bool) -> int:
+    """Stages that are still to be measured, and the evidence pass."""
+    stages = sum(_rest(stage, past) is not None for stage in plan.stages)
+    return stages + (evidence and subject(plan) is not None)
 
 
 class Bench:

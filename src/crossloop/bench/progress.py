@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+EVIDENCE_KIND = "evidence"
+"""Of the evidence pass, which comes last and has a planned time of its own."""
 PRIOR_S = 10.0
 """So many seconds of a kind weigh as much as what is known without them."""
 

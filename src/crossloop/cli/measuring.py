@@ -10,13 +10,14 @@ from types import FrameType
 
 import click
 
-from crossloop.bench.execution import Bench, planned_seconds
+from crossloop.bench.execution import Bench, planned_parts, planned_seconds
 from crossloop.bench.header import run_header
 from crossloop.bench.length import FIXED, Length
 from crossloop.bench.loading import LoadEngine, ask_load_engine, engine_warning
 from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan
 from crossloop.bench.profiles import Profile
+from crossloop.bench.progress import EVIDENCE_KIND
 from crossloop.bench.site import SLICE_LIMIT_S, Conditions
 from crossloop.cli.exits import NOTHING_MEASURED, StopError
 from crossloop.cli.progress import PlanView
@@ -97,7 +98,11 @@ def carry_out(
         engine.name if engine is not None else "",
     )
     planned_s = planned_seconds(plan, past, evidence=bounds.evidence)
-    with PlanView(planned_s, plan.slices, len(past.slices)) as view:
+    parts = planned_parts(plan, past, evidence=bounds.evidence)
+    most_s = 0.0
+    if bounds.length.budget_s is not None and bounds.length.precision is not None:
+        most_s = bounds.length.budget_s + planned_s[EVIDENCE_KIND]
+    with PlanView(planned_s, plan.slices, len(past.slices), parts=parts, most_s=most_s) as view:
         bench = Bench(
             suite,
             plan,
