@@ -79,7 +79,7 @@ ABOUT = AdapterAbout(
     family="curio",
     library="none",
     binding="curio",
-    summary="Coroutines that trap into a small kernel; no longer developed, and for Python 3.11 alone.",
+    summary="Coroutines that trap into a small kernel; no longer developed, and for Python 3.11 only.",
     requires=("curio>=1.6; python_version < '3.12'",),
     homepage="https://curio.readthedocs.io/",
     asked_as="curio",

@@ -39,7 +39,7 @@ ABOUT = AdapterAbout(
     family="libev",
     library="libev",
     binding="gevent",
-    summary="Greenlets on libev through cffi: what the binding's layer costs, all else equal.",
+    summary="Greenlets on libev through cffi: the cost of the binding's layer, all else equal.",
     requires=("gevent>=24.10", "dnspython>=2.6"),
     platforms=("linux", "darwin", "bsd"),
     elsewhere="gevent's wheels for Windows have no cffi core for libev; gevent-libuv is the default there.",

@@ -40,7 +40,7 @@ ABOUT = AdapterAbout(
     family="asyncio",
     library="none",
     binding="rloop",
-    summary="asyncio's API in Rust on mio's edge-triggered epoll; TCP and UDP, no TLS; by its own word unfinished.",
+    summary="asyncio's API in Rust on mio's edge-triggered epoll; TCP and UDP, no TLS; unfinished, as its README says.",
     requires=("rloop>=0.5",),
     platforms=("linux", "darwin", "bsd"),
     elsewhere="rloop is for Unix systems only; winloop is a faster loop on Windows",

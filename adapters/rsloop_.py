@@ -32,7 +32,7 @@ ABOUT = AdapterAbout(
     family="asyncio",
     library="none",
     binding="rsloop",
-    summary="asyncio's API in Rust on io_uring, IOCP or kqueue, which wait in a thread of their own.",
+    summary="asyncio's API in Rust on io_uring, IOCP or kqueue, with a separate thread that waits.",
     requires=("rsloop>=0.1.60",),
     homepage="https://github.com/RustedBytes/rsloop",
     asked_as="asyncio",

@@ -60,7 +60,7 @@ ABOUT = AdapterAbout(
     family="model",
     library="none",
     binding="select",
-    summary="Multiplexing by select(2): the oldest call, everywhere, up to FD_SETSIZE, at a cost per watched.",
+    summary="Multiplexing by select(2): the oldest call, on every platform, up to FD_SETSIZE, at O(watched) a call.",
     homepage="https://docs.python.org/3/library/select.html#select.select",
 )
 

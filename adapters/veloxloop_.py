@@ -42,7 +42,7 @@ ABOUT = AdapterAbout(
     family="asyncio",
     library="none",
     binding="veloxloop",
-    summary="asyncio's API in Rust on io_uring; much of the API is not there yet, listeners of one's own among it.",
+    summary="asyncio's API in Rust on io_uring; much of the API is missing, such as servers on a given listener.",
     requires=("veloxloop>=0.2",),
     platforms=("linux", "darwin", "win32"),
     elsewhere="veloxloop publishes no wheel for the BSDs",

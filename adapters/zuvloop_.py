@@ -42,7 +42,7 @@ ABOUT = AdapterAbout(
     family="libuv",
     library="libuv",
     binding="zuvloop",
-    summary="asyncio's API on libuv, in Zig: newer than uvloop, for Python 3.14 and later alone.",
+    summary="asyncio's API on libuv, in Zig: newer than uvloop, for Python 3.14 and later.",
     requires=("zuvloop>=0.0.17",),
     platforms=("linux", "darwin", "win32"),
     elsewhere="zuvloop publishes no wheel for the BSDs",

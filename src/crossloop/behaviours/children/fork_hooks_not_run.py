@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
 ABOUT = Behaviour(
-    question="Does starting a program leave alone what os.register_at_fork() was told to run?",
+    question="Does starting a program leave the functions of os.register_at_fork() alone?",
     rule="A typical subprocess launch does not trigger hooks, as the child is not going to re-enter the interpreter.",
     source="https://docs.python.org/3/library/os.html#os.register_at_fork",
     reports=("https://github.com/MagicStack/uvloop/issues/749",),

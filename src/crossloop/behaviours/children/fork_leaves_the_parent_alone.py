@@ -8,7 +8,7 @@ from crossloop.behaviours.frames import pair
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="When a child of os.fork() stops watching a socket, does its parent still hear of that socket?",
+    question="When a child of os.fork() stops watching a socket, does its parent still get that socket's events?",
     rule="A fork copies descriptors and not what they refer to: one epoll set serves both processes.",
     source="https://man7.org/linux/man-pages/man7/epoll.7.html",
     reports=(

@@ -13,7 +13,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, pair, run
 
 ABOUT = Behaviour(
-    question="Can a process that was forked within a run do its own waiting by a loop?",
+    question="Can a process that was forked within a run wait by a loop of its own?",
     rule="In a forked child there is no running loop; one that is made there is the child's alone.",
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.get_running_loop",
     reports=(

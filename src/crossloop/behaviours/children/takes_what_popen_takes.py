@@ -15,7 +15,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import run
 
 ABOUT = Behaviour(
-    question="Do env, cwd, pass_fds, user, umask, start_new_session and paths do for a child what they do for Popen?",
+    question="Do env, cwd, pass_fds, user, umask, start_new_session and paths work for a child as for Popen?",
     rule="Additional arguments are those of subprocess.Popen.",
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.subprocess_exec",
     reports=(

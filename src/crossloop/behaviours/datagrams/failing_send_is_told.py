@@ -11,7 +11,7 @@ from crossloop.behaviours.frames import run
 from crossloop.behaviours.reactor_frames import react
 
 ABOUT = Behaviour(
-    question="Is a send that the system refuses told to who sends?",
+    question="Does a sender learn of a send that the system refuses?",
     rule="An OSError of a send is given to error_received, or raised by the send.",
     source="https://docs.python.org/3/library/asyncio-protocol.html#asyncio.DatagramProtocol.error_received",
 )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
 ABOUT = Behaviour(
-    question="When a callback raises, is that reported, and do the other callbacks run?",
+    question="When a callback raises, is the exception reported, and do the other callbacks run?",
     rule="What a callback raises is given to the loop's exception handler, and the loop goes on.",
     source="https://docs.python.org/3/library/asyncio-eventloop.html#error-handling-api",
     reports=(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
 ABOUT = Behaviour(
-    question="Does the loop's clock move on while a callback computes, and is it in step with the monotonic one?",
+    question="Does the loop's clock move on while a callback computes, and is it in step with the monotonic clock?",
     rule="time() is the current time by the loop's monotonic clock.",
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.time",
     reports=("https://github.com/MagicStack/uvloop/issues/29",),

@@ -9,7 +9,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.names.loop_goes_on import slowly
 
 ABOUT = Behaviour(
-    question="Does who waits for a lookup come back at once when it is cancelled?",
+    question="Does a wait for a lookup return at once when it is cancelled?",
     rule="Cancelling the task raises CancelledError where it waits; the lookup itself may end later.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.Task.cancel",
 )

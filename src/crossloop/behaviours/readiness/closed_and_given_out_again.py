@@ -7,7 +7,7 @@ from crossloop.behaviours.frames import QUIET_S, pair
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="When a watched number is closed without a word and given to another file, can that file be watched?",
+    question="When a watched descriptor is closed and its number is reused, can the new file be watched?",
     rule="To watch a number says what is wanted of the file that has it now.",
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.add_reader",
     reports=(

@@ -5,7 +5,7 @@ from crossloop.behaviours.frames import pair, spins
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="When a watched descriptor is closed, then unwatched, while a duplicate is open: is the loop at rest?",
+    question="When a watched descriptor is closed, then unwatched, while a duplicate is open: does the loop sleep?",
     rule="epoll watches files, not numbers. A file goes on being reported while a duplicate, in this process or in a "
     "child, has it open, and a number that is closed cannot be removed any more.",
     source="https://man7.org/linux/man-pages/man7/epoll.7.html",

@@ -7,7 +7,7 @@ from crossloop.behaviours.frames import QUIET_S, pipe
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="When the writer of a pipe is gone, are the bytes in the pipe and then its end heard?",
+    question="When the writer of a pipe is gone, are the bytes in the pipe and then its end reported?",
     rule="A hang-up (POLLHUP) comes whether it was asked for or not, on Linux without POLLIN when the pipe is empty. "
     "What was written before can still be read, and then the end of file.",
     source="https://man7.org/linux/man-pages/man2/poll.2.html",

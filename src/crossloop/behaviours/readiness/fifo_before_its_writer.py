@@ -10,7 +10,7 @@ from crossloop.behaviours.frames import QUIET_S
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="Is a named FIFO silent before anybody writes to it, and heard when somebody does?",
+    question="Is a named FIFO not ready before the first write, and ready after it?",
     rule="A FIFO that is open for reading alone and was never open for writing has not hung up: it is not readable.",
     source="https://man7.org/linux/man-pages/man7/fifo.7.html",
     reports=("https://github.com/ocaml-multicore/eio/pull/857",),

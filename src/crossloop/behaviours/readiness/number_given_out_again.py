@@ -7,7 +7,7 @@ from crossloop.behaviours.frames import QUIET_S, pair
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="When a number is unwatched, closed, given to another file and watched again, is the other file heard?",
+    question="When a number is unwatched, closed, reused and watched again, are the new file's events reported?",
     rule="The lowest number that is free is given out next, so a server sees the same numbers again and again, often "
     "within one turn. What the kernel keeps for a number ends with the file.",
     source="https://man7.org/linux/man-pages/man7/epoll.7.html",

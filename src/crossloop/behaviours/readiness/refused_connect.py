@@ -8,7 +8,7 @@ from crossloop.behaviours.frames import WAIT_S
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="Is a watch for writing told when a connect under way is refused?",
+    question="Does a watch for writing report that a pending connect was refused?",
     rule="A connect that does not block has ended when the socket is writable, in success or failure; SO_ERROR says "
     "which. select on Windows reports the failure as an exceptional condition alone.",
     source="https://man7.org/linux/man-pages/man2/connect.2.html",

@@ -8,7 +8,7 @@ from crossloop.behaviours.frames import QUIET_S
 from crossloop.behaviours.plain_loop import PlainLoop
 
 ABOUT = Behaviour(
-    question="Can a terminal be watched, and is its hanging up heard?",
+    question="Can a terminal be watched, and is its hang-up reported?",
     rule="A line that is typed makes a terminal readable, and so does its hanging up: reading then gives an error or "
     "the end of file and does not block.",
     source="https://man7.org/linux/man-pages/man2/poll.2.html",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
 ABOUT = Behaviour(
-    question="Is a signal heard that comes after a thousand of another kind, while the loop is busy?",
+    question="Is a signal delivered that comes after a thousand of another number, while the loop is busy?",
     rule="Signals of one kind may be heard as one, but one of each kind that came is heard. A pipe of signal "
     "numbers is full after some hundreds; what the handler cannot write is to be kept elsewhere.",
     source="https://man7.org/linux/man-pages/man7/signal.7.html",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
 ABOUT = Behaviour(
-    question="Does a program that only writes and drains hear that its peer is gone?",
+    question="Does a program that only writes and drains learn that its peer is gone?",
     rule="Once the connection is lost, awaiting drain raises ConnectionResetError or what ended the connection.",
     source="https://docs.python.org/3/library/asyncio-stream.html#asyncio.StreamWriter.drain",
     reports=("https://github.com/MagicStack/uvloop/issues/552",),

@@ -8,7 +8,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import WAIT_S, aside
 
 ABOUT = Behaviour(
-    question="Can a thread hand a coroutine to the running loop, get what comes of it, and cancel it?",
+    question="Can a thread pass a coroutine to the running loop, get its result, and cancel it?",
     rule="run_coroutine_threadsafe() returns a future: of the result or the error; cancelling it cancels the task.",
     source="https://docs.python.org/3/library/asyncio-task.html#asyncio.run_coroutine_threadsafe",
 )

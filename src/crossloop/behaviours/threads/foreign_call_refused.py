@@ -7,7 +7,7 @@ from crossloop.behaviours.families import NewLoop
 from crossloop.behaviours.frames import aside
 
 ABOUT = Behaviour(
-    question="Does debug mode tell of call_soon() and call_later() from a thread that is not the loop's?",
+    question="Does debug mode report call_soon() and call_later() from a thread that is not the loop's?",
     rule="In debug mode non-thread-safe methods such as call_soon() and call_at() raise in a wrong thread.",
     source="https://docs.python.org/3/library/asyncio-dev.html#debug-mode",
 )

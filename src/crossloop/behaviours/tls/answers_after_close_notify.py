@@ -23,7 +23,7 @@ from crossloop.behaviours.tls._contexts import (
 )
 
 ABOUT = Behaviour(
-    question="When the client has said close_notify, does it still get the answer to what it asked before?",
+    question="After a client's close_notify, does the client still get the answer to its earlier request?",
     rule="In TLS 1.3 close_notify ends one direction; the other goes on until its own close_notify.",
     source="https://www.rfc-editor.org/rfc/rfc8446#section-6.1",
     reports=("https://github.com/python/cpython/issues/115133",),

@@ -10,7 +10,7 @@ from crossloop.behaviours.frames import aside, run
 from crossloop.behaviours.tls._contexts import serving
 
 ABOUT = Behaviour(
-    question="Is a client that connects and says nothing dropped after ssl_handshake_timeout?",
+    question="Is a client that connects and sends nothing dropped after ssl_handshake_timeout?",
     rule="The handshake has ssl_handshake_timeout seconds; then the connection is aborted.",
     source="https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.create_server",
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
 ABOUT = Behaviour(
-    question="Does a client refuse a certificate that nobody vouches for, with SSLCertVerificationError?",
+    question="Does a client refuse a certificate of an unknown authority, with SSLCertVerificationError?",
     rule="A chain that does not end at a trusted authority fails the handshake; ssl raises SSLCertVerificationError.",
     source="https://docs.python.org/3/library/ssl.html#ssl.SSLCertVerificationError",
 )
