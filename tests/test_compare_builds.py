@@ -14,7 +14,7 @@ import pytest
 
 from crossloop.compare import BuildNames, compare_builds, decoded, run_data
 from crossloop.installing.builds import Brought, BuildError, bring_build, proven, wanted_build
-from crossloop.journal import CellRecord, EndRecord, Record, SliceRecord
+from crossloop.journal import CellRecord, EndRecord, Record, Run, SliceRecord, read_journal
 from crossloop.suite import load_suite
 from tests.journals import figures, run_record
 
@@ -205,6 +205,29 @@ def test_two_folders_are_measured_side_by_side(copies: tuple[Path, Path], tmp_pa
     assert loaded["uvloop@old"].startswith("old/uvloop/loop.")
     measured = {one["adapter"] for one in records if one["kind"] == "slice"}
     assert measured == {"uvloop@old", "uvloop@new", "uvloop@old-twin"}
+
+
+def test_a_bench_takes_builds_beside_other_adapters(copies: tuple[Path, Path], tmp_path: Path) -> None:
+    """Every build has the ratio to asyncio in the same rounds; the row that runs twice is none of them."""
+    adapters = f"asyncio,uvloop@{copies[0]},uvloop@{copies[1]}"
+    options = ("--scenarios", "call-soon", "--profile", "smoke", "--no-evidence")
+    done = crossloop("bench", "--adapters", adapters, *options, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    run = Run.of(read_journal(tmp_path / "out/run.jsonl"))
+    assert run.record.adapters == ["asyncio", "uvloop@old", "uvloop@new"]
+    loaded = {name: str(record.facts["loaded_from"]) for name, record in run.adapters.items()}
+    assert loaded["uvloop@old"].startswith("old/uvloop/loop.")
+    assert loaded["uvloop@new"].startswith("new/uvloop/loop.")
+    (measured,) = run.sets["call-soon"]
+    assert {row.adapter for row in measured.rows} == {"asyncio", "uvloop@old", "uvloop@new"}
+    for row in measured.rows:
+        assert row.adapter == "asyncio" or set(row.figures.to_baseline) == {"native"}, row
+        others = {"uvloop@old", "uvloop@new"} - {row.adapter}
+        assert set(row.figures.to_builds) == (set() if row.adapter == "asyncio" else others)
+    assert measured.record is not None
+    assert measured.record.control is not None
+    assert measured.record.control.adapter == "asyncio"
+    assert not run.warnings or all(one.name != "other-version" for one in run.warnings)
 
 
 @pytest.mark.network

@@ -29,6 +29,7 @@ from crossloop.journal import (
     RatePhase,
     Regime,
     SliceRecord,
+    adapter_of,
     combined,
     phase_of,
 )
@@ -93,7 +94,10 @@ def cells_of(
             own_seed = row_seed(seed, str(row))
             figures = _figures(main[row], rates.get(row, {}), standing, own_seed)
             figures = msgspec.structs.replace(
-                figures, modes=_modes(row, main, own_seed), to_baseline=_to_baseline(row, costs, own_seed)
+                figures,
+                modes=_modes(row, main, own_seed),
+                to_baseline=_to_baseline(row, costs, own_seed),
+                to_builds=_to_builds(row, costs, own_seed),
             )
             if phase_of(main[row][0].phase) is PlainPhase.LOAD:
                 figures = _with_ladder(
@@ -237,6 +241,19 @@ def _to_baseline(row: Row, costs: Mapping[Row, statistics.Slices], seed: int) ->
         base.style: statistics.paired_ratio(costs[row], costs[base], row_seed(seed, "to", base.style))
         for base in costs
         if base.adapter == BASELINE and base != row and turns & {value[:2] for value in costs[base]}
+    }
+
+
+def _to_builds(row: Row, costs: Mapping[Row, statistics.Slices], seed: int) -> dict[str, Estimate]:
+    """The paired ratio of *row* to each other build of its adapter in its style, by that build's name."""
+    turns = {value[:2] for value in costs[row]}
+    return {
+        base.adapter: statistics.paired_ratio(costs[row], costs[base], row_seed(seed, "build", base.adapter))
+        for base in costs
+        if base != row
+        and base.style == row.style
+        and adapter_of(base.adapter) == adapter_of(row.adapter)
+        and turns & {value[:2] for value in costs[base]}
     }
 
 

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from crossloop.bench.ladder import Climb
 from crossloop.bench.profiles import Profile, parameter_sets
 from crossloop.bench.stages import Comparison, Rounds, Row, Stage
-from crossloop.bench.variants import Twin
-from crossloop.journal import parameters_key
+from crossloop.bench.variants import Build, Twin, Variant
+from crossloop.journal import is_variant, parameters_key
 from crossloop.load.commands import Exchange
 from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.references import REFERENCES, STYLE
@@ -88,14 +88,16 @@ def make_plan(
     most_connections: tuple[int, str] | None = None,
     objective_p99_ms: float | None = None,
     references: Sequence[str] = (),
+    builds: Mapping[str, Build] | None = None,
 ) -> Plan:
     """The plan of a bench over *probed* adapters; cells that cannot be had are listed with their reason.
 
     *most_connections*: how many the load, and a server, can open on this machine, and why not more.
     *references*: ids of the native references that can run, the one for the headroom certificate first.
     *objective_p99_ms* takes the place of what scenarios with a ladder declare.
+    *builds*: by name, those of *probed* that are other builds of a binding.
     """
-    planner = _Planner(profile, probed, exchanges, most_connections, references)
+    planner = _Planner(profile, probed, exchanges, most_connections, references, builds or {})
     shared: dict[str, list[Comparison]] = {}
     excluded: list[Excluded] = []
     for scenario in scenarios:
@@ -127,13 +129,14 @@ class _Planner:
     exchanges: Exchanges
     most_connections: tuple[int, str] | None
     references: Sequence[str]
+    builds: Mapping[str, Build]
 
     def of(self, scenario: ScenarioEntry) -> tuple[list[Comparison], list[Excluded]]:
         """Comparisons of a scenario, with the rounds of a stage of its own, and the cells that it cannot have."""
         sets = parameter_sets(scenario.about, self.profile.name)
         given = self.exchanges[scenario.id] if scenario.about.drive != "work" else [None] * len(sets)
         excluded = [
-            Excluded(Row(one.entry.id, ""), scenario.id, parameters, styles)
+            Excluded(Row(one.name, ""), scenario.id, parameters, styles)
             for one in self.probed
             if not isinstance(styles := _styles(one, scenario), tuple)
             for parameters in sets
@@ -156,14 +159,15 @@ class _Planner:
     def stage(self, group: Sequence[Comparison], objective_p99_ms: float | None) -> Stage:
         """The stage of comparisons that share processes."""
         profile, first = self.profile, group[0].scenario
-        twins = {one.twin.adapter: Twin() for one in group if one.twin is not None}
         present = {row.adapter for one in group for row in one.rows}
-        libraries = _libraries([one for one in self.probed if one.entry.id in present])
+        variants: dict[str, Variant] = {name: build for name, build in self.builds.items() if name in present}
+        variants |= {one.twin.adapter: Twin() for one in group if one.twin is not None}
+        libraries = _libraries([one for one in self.probed if one.name in present])
         if climbs(first):
             rungs = sorted(group, key=lambda one: float(one.parameters[first.about.ladder]))
             declared = first.about.objective_p99_ms
             objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
-            return Climb(tuple(rungs), profile.climb, twins, libraries, objective)
+            return Climb(tuple(rungs), profile.climb, variants, libraries, objective)
         pace = profile.pace
         if profile.brief_generations and all(one.scenario.about.brief for one in group):
             pace = replace(pace, generations=profile.brief_generations)
@@ -171,7 +175,7 @@ class _Planner:
         comparisons = [
             replace(one, rounds=brief, rates=()) if self._briefly(one.scenario) else one for one in group
         ]
-        return Rounds(tuple(comparisons), pace, twins, libraries)
+        return Rounds(tuple(comparisons), pace, variants, libraries)
 
     def _briefly(self, scenario: ScenarioEntry) -> bool:
         return bool(self.profile.brief_rounds) and scenario.about.brief
@@ -188,7 +192,7 @@ class _Planner:
         most = 1 if beyond is not None and position >= beyond else None
         left_out = scenario.about.brief_first_styles if self._briefly(scenario) else ()
         return tuple(
-            Row(one.entry.id, style)
+            Row(one.name, style)
             for one in self.probed
             if isinstance(styles := _styles(one, scenario), tuple)
             for style in _without_later(styles, [one.levels.get(level, ()) for level in left_out])[:most]
@@ -219,6 +223,7 @@ class _Planner:
     def _control(self, scenario: ScenarioEntry, position: int, rows: Sequence[Row]) -> Row | None:
         """The row that runs twice: the first of `CONTROLLED` in its first style, or else the first. None: no control.
 
+        Another build of a binding never runs twice. Where no other row is, nothing does.
         A climb of thousands of connections is not made twice where its rungs could not be told apart anyway.
         """
         profile = self.profile
@@ -226,8 +231,9 @@ class _Planner:
             wanted = profile.climb.generations * profile.climb_slices >= ROUNDS_TO_SEPARATE
         else:
             wanted = not position or profile.controls_everywhere
-        first = {row.adapter: row for row in reversed(rows)}
-        return next((first[name] for name in CONTROLLED if name in first), rows[0]) if wanted else None
+        first = {row.adapter: row for row in reversed(rows) if not is_variant(row.adapter)}
+        names = [name for name in (*CONTROLLED, *(row.adapter for row in rows)) if name in first]
+        return first[names[0]] if wanted and names else None
 
     def _references(self, scenario: ScenarioEntry, position: int) -> tuple[Row, ...]:
         able = [one for one in self.references if takes_references(scenario, one)]
@@ -248,7 +254,7 @@ def _libraries(probed: Sequence[Probed]) -> dict[str, str]:
     for one in probed:
         library, mechanism = str(one.facts.get("library", "")), one.facts.get("mechanism")
         if mechanism == "epoll" or library not in ("", "none"):
-            found[one.entry.id] = library
+            found[one.name] = library
     return found
 
 

@@ -4,22 +4,19 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import click
-import msgspec
 
 from crossloop.behaviours.asking import ask, questions
 from crossloop.behaviours.catalogue import Entry, catalogue
-from crossloop.cli.builds import Target
+from crossloop.cli.builds import Target, probe_target
 from crossloop.cli.choosing import chosen
-from crossloop.cli.exits import StopError
 from crossloop.cli.measuring import adapter_record
 from crossloop.cli.progress import ProgressView
 from crossloop.installing import recorded_setup
-from crossloop.installing.builds import BuildError, proven
 from crossloop.journal import AdapterRecord, BehaviourRecord
 from crossloop.supervise.family import kill_all
-from crossloop.supervise.probe import Probed, probe
 
 AT_A_TIME = 6
 """Questions that are asked at a time, over all adapters: most of them wait more than they compute."""
@@ -37,7 +34,7 @@ def asked(
     with ThreadPoolExecutor(max_workers=AT_A_TIME) as pool:
         try:
             installed = recorded_setup()
-            probed = list(pool.map(_probed, adapters.values()))
+            probed = list(pool.map(partial(probe_target, scenarios={}), adapters.values()))
             asking = [questions(one.entry, wanted) if one.usable else [] for one in probed]
             with ProgressView(sum(map(len, asking)), unit="questions") as view:
                 guard = threading.Lock()
@@ -54,25 +51,11 @@ def asked(
                 ]
                 for target, one, own in zip(adapters.values(), probed, answers, strict=True):
                     how = "" if target.brought else installed.get(one.entry.id, "")
-                    record = msgspec.structs.replace(
-                        adapter_record(one, how, target.first), adapter=target.label
-                    )
-                    yield record, [answer.result() for answer in own]
+                    yield adapter_record(one, how, target.first), [answer.result() for answer in own]
         except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
             pool.shutdown(wait=False, cancel_futures=True)
             kill_all()
             raise
-
-
-def _probed(target: Target) -> Probed:
-    """What the adapter says of itself; of a build, that it is the one that was loaded. Raises `StopError`."""
-    found = probe(target.suite, target.entry, {})
-    if target.brought is not None and found.usable:
-        try:
-            proven(target.brought, found.facts)
-        except BuildError as error:
-            raise StopError(str(error)) from error
-    return found
 
 
 def show(adapter: AdapterRecord, answers: Sequence[BehaviourRecord]) -> None:

@@ -19,6 +19,7 @@ from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan, climbs, make_plan, takes_references
 from crossloop.bench.profiles import PROFILES, Profile, left_out
 from crossloop.bench.site import SLICE_LIMIT_S
+from crossloop.cli.builds import Target, probe_target, targets
 from crossloop.cli.choosing import chosen, parse_loop, records_or_stop, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
 from crossloop.cli.measuring import (
@@ -48,12 +49,14 @@ from crossloop.load.target import OWN_DESCRIPTORS, most_connections
 from crossloop.measure import clocks
 from crossloop.outcomes import outcome_reason
 from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
-from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
+from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.child import MEMORY_BYTES
 from crossloop.supervise.probe import Probed, probe_all
 from crossloop.supervise.references import ProbedReference, probe_references
 from crossloop.worker.process import raise_descriptor_limit
 
+BUILD_BROUGHT = "brought for this run"
+"""How another build of a binding is installed, as a report says it."""
 LEAST_DESCRIPTORS = 64
 """Below this not even the interpreters of one comparison can be started and spoken to."""
 
@@ -80,6 +83,8 @@ class Request:
     loops: tuple[str, ...] = ()
     suites: tuple[Path, ...] = ()
     """Folders of `--suite`, which belongs to all commands."""
+    cache: Path | None = None
+    """Where builds of bindings are kept; None: in a temporary folder."""
 
     @property
     def wanted(self) -> str | None:
@@ -111,8 +116,12 @@ class Request:
 def run(request: Request) -> int:
     """Plan, measure, render. See the contract of exit statuses in docs/design.md."""
     suite = suite_or_stop(request.suites, request.loops)
+    with targets(suite, request.wanted, request.cache) as adapters:
+        return _run(suite, adapters, request)
+
+
+def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
     profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
-    adapters = chosen("adapter", suite.adapters, request.wanted)
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
     engine = None if request.dry_run else load_engine(request.engine, scenarios.values())
@@ -123,7 +132,7 @@ def run(request: Request) -> int:
             _refuse_other_run(journal_path(folder), header, resume=request.resume)
             _refuse_no_loopback(scenarios)
         click.echo("crossloop: asking each adapter what it is", err=True)
-        probed = list(probe_all(suite, adapters, scenarios))
+        probed = _probed(suite, adapters, scenarios)
         raise_descriptor_limit()
         plan = make_plan(
             profile,
@@ -133,6 +142,7 @@ def run(request: Request) -> int:
             most_connections=most_connections(),
             objective_p99_ms=request.objective,
             references=[one.reference.id for one in references if one.usable],
+            builds={name: target.build for name, target in adapters.items() if target.build is not None},
         )
         _refuse_unreachable(plan)
         length = length_of(plan, request.budget, request.precision)
@@ -151,7 +161,7 @@ def run(request: Request) -> int:
                 journal, past = _opened(folder, header, resume=request.resume)
                 with journal:
                     if not past.cells and not past.slices:
-                        known = _adapter_records(probed, references)
+                        known = _adapter_records(adapters, probed, references)
                         used = scenario_records(suite, scenarios.values())
                         write_head(journal, [*known, *used], header, engine)
                     end = carry_out(suite, plan, journal, header, engine, bounds, past)
@@ -173,9 +183,18 @@ def default_folder() -> Path:
     return Path("reports") / names.get(sys.platform, sys.platform)
 
 
+def _probed(
+    suite: Suite, adapters: Mapping[str, Target], scenarios: Mapping[str, ScenarioEntry]
+) -> list[Probed]:
+    """What each adapter says of itself; builds come last. Raises `StopError`."""
+    plain = {name: target.entry for name, target in adapters.items() if target.brought is None}
+    builds = [target for target in adapters.values() if target.brought is not None]
+    return [*probe_all(suite, plain, scenarios), *(probe_target(build, scenarios) for build in builds)]
+
+
 def _header(
     profile: Profile,
-    adapters: dict[str, AdapterEntry],
+    adapters: Mapping[str, Target],
     scenarios: dict[str, ScenarioEntry],
     request: Request,
     engine: LoadEngine | None,
@@ -247,10 +266,17 @@ def _opened(folder: Path, header: RunRecord, *, resume: bool) -> tuple[JournalWr
         raise unwritable(folder, error) from error
 
 
-def _adapter_records(probed: Sequence[Probed], references: Sequence[ProbedReference]) -> list[AdapterRecord]:
-    installed = recorded_setup()
+def _adapter_records(
+    adapters: Mapping[str, Target], probed: Sequence[Probed], references: Sequence[ProbedReference]
+) -> list[AdapterRecord]:
+    installed, folders = recorded_setup(), {name: target.first for name, target in adapters.items()}
     return [
-        *(adapter_record(one, installed.get(one.entry.id, "")) for one in probed),
+        *(
+            adapter_record(
+                one, BUILD_BROUGHT if one.build else installed.get(one.entry.id, ""), folders[one.name]
+            )
+            for one in probed
+        ),
         *(_reference_record(one, installed.get(one.reference.id, "")) for one in references),
     ]
 

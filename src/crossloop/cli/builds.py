@@ -9,15 +9,17 @@ from pathlib import Path
 
 import click
 
+from crossloop.bench.variants import Build
 from crossloop.cli.choosing import chosen, one_of
 from crossloop.cli.exits import StopError
-from crossloop.installing.builds import Brought, BuildError, bring_build, wanted_build
-from crossloop.suite import AdapterEntry, Suite
+from crossloop.installing.builds import Brought, BuildError, bring_build, proven, wanted_build
+from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
+from crossloop.supervise.probe import Probed, probe
 
 
 @dataclass(frozen=True)
 class Target:
-    """One adapter that is checked."""
+    """One adapter that takes part."""
 
     label: str
     """Its name in records: `uvloop`, `uvloop@0.21.0`."""
@@ -32,10 +34,18 @@ class Target:
         """The build's folder, where it is one."""
         return [self.brought.folder] if self.brought is not None else []
 
+    @property
+    def build(self) -> Build | None:
+        """What the target's rows are variants of; None: as it is installed."""
+        return Build(self.brought.wanted.label, (self.brought.folder,)) if self.brought is not None else None
+
 
 @contextlib.contextmanager
-def targets(suite: Suite, text: str | None) -> Iterator[Mapping[str, Target]]:
-    """What `--adapters` names; builds lie in a temporary folder until the block ends. Raises `StopError`."""
+def targets(suite: Suite, text: str | None, cache: Path | None = None) -> Iterator[Mapping[str, Target]]:
+    """What `--adapters` names, builds last. Raises `StopError`.
+
+    Builds stay in *cache*; without one they lie in a temporary folder until the block ends.
+    """
     words = [word.strip() for word in text.split(",")] if text is not None else []
     plain = [word for word in words if "@" not in word]
     found = {}
@@ -45,9 +55,29 @@ def targets(suite: Suite, text: str | None) -> Iterator[Mapping[str, Target]]:
     with tempfile.TemporaryDirectory(prefix="crossloop-builds-") as folder:
         for word in words:
             if "@" in word:
-                target = _brought(suite, word, Path(folder))
+                target = _brought(suite, word, cache.resolve() if cache is not None else Path(folder))
                 found[target.label] = target
         yield found
+
+
+def probe_target(target: Target, scenarios: Mapping[str, ScenarioEntry]) -> Probed:
+    """What a target says of itself. Raises `StopError` for a build that is not the one that was loaded."""
+    probed = probe(target.suite, target.entry, scenarios)
+    if target.brought is None:
+        return probed
+    facts = dict(probed.facts)
+    if probed.usable:
+        try:
+            proven(target.brought, facts)
+        except BuildError as error:
+            raise StopError(str(error)) from error
+        facts["loaded_from"] = _public(target.brought.folder.name, str(facts.get("loaded_from", "")))
+    return dataclasses.replace(probed, facts=facts, build=target.label)
+
+
+def _public(folder: str, loaded: str) -> str:
+    """Where a build's code came from, without what is before the build's own folder."""
+    return folder + loaded.partition(folder)[2]
 
 
 def _brought(suite: Suite, text: str, folder: Path) -> Target:

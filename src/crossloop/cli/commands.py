@@ -135,7 +135,14 @@ def cli(context: click.Context, suites: tuple[Path, ...]) -> None:
     context.obj = suites
 
 
-_ADAPTERS = click.option("--adapters", metavar="A,B", help="Ids or prefixes; default: all.")
+_ADAPTERS_AND_BUILDS = click.option(
+    "--adapters",
+    metavar="A,B@VERSION",
+    help="Ids or prefixes, or an id with a build of its binding; default: all.",
+)
+_CACHE = click.option(
+    "--cache", type=_FOLDER, help="Builds: where they are kept; default: a temporary folder."
+)
 _LOOPS = click.option(
     "--loop",
     "loops",
@@ -204,7 +211,7 @@ def doctor(as_json: bool) -> int:
 
 @cli.command()
 @_SCENARIOS
-@_ADAPTERS
+@_ADAPTERS_AND_BUILDS
 @_LOOPS
 @_profile("quick")
 @_out("Folder of the report; default: reports/<platform>.")
@@ -258,6 +265,7 @@ def doctor(as_json: bool) -> int:
     help="System calls, memory, import and warm-up of each row, after the measurement and beyond its --budget. "
     "Default: yes.",
 )
+@_CACHE
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Measure, and write README.md, plots and run.jsonl into a folder."""
@@ -292,11 +300,7 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
-@click.option(
-    "--adapters",
-    metavar="A,B@VERSION",
-    help="Ids or prefixes, or an id with a build of its binding; default: all.",
-)
+@_ADAPTERS_AND_BUILDS
 @_LOOPS
 @_out("Folder for checks.jsonl and behaviours.jsonl; default: print only.")
 @click.option(
@@ -387,7 +391,7 @@ def report(suites: tuple[Path, ...], /, **options: Any) -> int:
     "--scenarios", default="tcp-echo", show_default=True, metavar="X,Y", help="Builds: ids or prefixes."
 )
 @_profile("standard")
-@click.option("--cache", type=_FOLDER, help="Builds: where they are kept; default: a temporary folder.")
+@_CACHE
 @_SEED
 @click.pass_obj
 def compare(suites: tuple[Path, ...], /, **options: Any) -> int:

@@ -33,6 +33,7 @@ from crossloop.journal import (
     RunRecord,
     ScenarioRecord,
     WarningRecord,
+    is_variant,
     journal_path,
 )
 from crossloop.native import LOAD_ENGINE as PART
@@ -162,7 +163,7 @@ def write_head(
             "other-version", f"{one.adapter}: {one.reason}.", f"`crossloop setup {one.adapter}` brings it."
         )
         for one in known
-        if isinstance(one, AdapterRecord) and one.usable and one.reason
+        if isinstance(one, AdapterRecord) and one.usable and one.reason and not is_variant(one.adapter)
     ]
     for record in (*known, *warnings_of(header, engine, recorded_setup()), *remarks):
         journal.write(record, sync=False)
@@ -183,7 +184,7 @@ def adapter_record(one: Probed, installed: str, first: Sequence[Path] = ()) -> A
     """What a journal keeps of an adapter that was asked what it is; *first*: folder of a build."""
     about = one.entry.about
     return AdapterRecord(
-        adapter=one.entry.id,
+        adapter=one.name,
         family=about.family,
         library=about.library,
         binding=about.binding,

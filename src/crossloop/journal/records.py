@@ -259,6 +259,9 @@ class Figures(Struct, frozen=True, gc=False):
     to_baseline: dict[Style, Estimate] = {}
     """Style of the baseline (`BASELINE`) → CPU per operation ÷ that of the baseline's row of this style: median of
     paired ratios. Without the row itself; empty where the baseline has no figure here, and in older journals."""
+    to_builds: dict[Name, Estimate] = {}
+    """Another build of the adapter that was measured beside it (`uvloop@0.21.0`) → CPU per operation ÷ that of this
+    build's row of the same style: median of paired ratios."""
 
 
 class Machine(Struct, frozen=True, gc=False):

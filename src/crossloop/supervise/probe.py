@@ -40,6 +40,13 @@ class Probed:
     """Level that the library does not have → why."""
     rows: Mapping[str, tuple[str, ...] | Outcome] = field(default_factory=dict)
     """Scenario → the styles it gives this adapter, or why it cannot be run."""
+    build: str = ""
+    """Its name in records where another build of the binding was probed: `uvloop@0.21.0`."""
+
+    @property
+    def name(self) -> str:
+        """Its name in records."""
+        return self.build or self.entry.id
 
     @property
     def usable(self) -> bool:
