@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 from crossloop.export import NothingToExportError, action_document, pyperf_document
-from crossloop.journal import CellRecord, EndRecord, JournalWriter, Record, SliceRecord
+from crossloop.journal import (
+    SLICES_LEFT_OUT,
+    CellRecord,
+    EndRecord,
+    JournalWriter,
+    Record,
+    RunRecord,
+    SliceRecord,
+    read_journal,
+    without_slices,
+)
+from crossloop.report import render
 from tests.journals import figures, run_record
 
 PARAMETERS: dict[str, int | float | bool | str] = {"size": 1024, "connections": 50}
@@ -122,6 +133,41 @@ def test_pyperf_reads_what_is_exported(journal: Path, tmp_path: Path) -> None:
     assert "2.00x slower" in pyperf("compare_to", str(base), str(slow))
 
 
+def test_a_journal_without_slices_gives_the_same_figures(journal: Path, tmp_path: Path) -> None:
+    small = tmp_path / "run.jsonl"
+    done = crossloop("export", "journal", str(journal), str(small))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{small}\n", "")
+    head, *others = read_journal(small)
+    assert isinstance(head, RunRecord)
+    assert head.settings == {SLICES_LEFT_OUT: 4}
+    assert others == [one for one in RECORDS[1:] if not isinstance(one, SliceRecord)]
+    assert render([head, *others]) == render([head, *RECORDS[1:]])
+    assert without_slices([head, *others]) == [head, *others]
+    streamed = crossloop("export", "journal", str(journal))
+    assert streamed.stdout == small.read_text("utf-8")
+
+
+def test_a_journal_may_be_exported_in_place(journal: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run.jsonl"
+    copy.write_bytes(journal.read_bytes())
+    assert crossloop("export", "journal", str(tmp_path), str(copy)).returncode == 0
+    assert [one for one in read_journal(copy) if isinstance(one, SliceRecord)] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl"]
+
+
+def test_what_needs_slices_says_that_they_were_left_out(journal: Path, tmp_path: Path) -> None:
+    small = tmp_path / "run.jsonl"
+    assert crossloop("export", "journal", str(journal), str(small)).returncode == 0
+    for words in (
+        ("compare", str(journal), str(small)),
+        ("compare", str(small), str(journal)),
+        ("bench", "--adapters", "asyncio", "--scenarios", "call-soon", "--resume", "--out", str(tmp_path)),
+    ):
+        done = crossloop(*words)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done
+        assert "left out by `crossloop export journal`" in done.stderr
+
+
 def test_the_command_refuses_in_one_line(journal: Path, tmp_path: Path) -> None:
     done = crossloop("export", "github-action-benchmark", str(journal.parent))
     assert (done.returncode, json.loads(done.stdout)[0]["unit"]) == (0, "ns/message")
@@ -132,7 +178,7 @@ def test_the_command_refuses_in_one_line(journal: Path, tmp_path: Path) -> None:
         (
             ("pyperv", str(journal)),
             2,
-            "'pyperv' is not one of 'pyperf', 'github-action-benchmark'",
+            "'pyperv' is not one of 'journal', 'pyperf', 'github-action-benchmark'",
         ),
         (("pyperf", "nowhere"), 2, "nowhere"),
         (("pyperf", str(empty)), 3, "has no slices of a measured cell"),

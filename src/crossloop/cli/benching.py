@@ -44,6 +44,7 @@ from crossloop.journal import (
     Record,
     RunRecord,
     journal_path,
+    slices_left_out,
 )
 from crossloop.load.target import OWN_DESCRIPTORS, most_connections
 from crossloop.measure import clocks
@@ -240,6 +241,11 @@ def _refuse_other_run(path: Path, header: RunRecord, *, resume: bool) -> None:
     if not resume or not path.exists():
         return
     records = records_or_stop(path)
+    if slices_left_out(records):
+        raise StopError(
+            f"--resume: the slices of {path} were left out by `crossloop export journal`, and slices are what a run "
+            "goes on from; leave out --resume to begin anew"
+        )
     refuse_other(path, records[0], header)
     if Past.of(records).end is not None:
         click.echo(f"crossloop: {path} is complete; rendering it again", err=True)

@@ -421,12 +421,12 @@ def compare(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
-@click.argument("format_name", type=click.Choice(["pyperf", "github-action-benchmark"]))
+@click.argument("format_name", type=click.Choice(["journal", "pyperf", "github-action-benchmark"]))
 @click.argument("source", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="[FILE]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_obj
 def export(suites: tuple[Path, ...], format_name: str, source: Path, target: Path | None) -> int:
-    """A run in another tool's format; to stdout without a FILE."""
+    """A run in another tool's format, or its journal without slices; to stdout without a FILE."""
     from crossloop.cli import exporting
 
     return exporting.run(suites, format_name, source, target)

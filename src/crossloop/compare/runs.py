@@ -4,7 +4,18 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import CellRecord, Record, RowKey, Run, SetKey, Turn, adapter_of, row_key, set_key
+from crossloop.journal import (
+    CellRecord,
+    Record,
+    RowKey,
+    Run,
+    SetKey,
+    Turn,
+    adapter_of,
+    row_key,
+    set_key,
+    slices_left_out,
+)
 from crossloop.statistics import noise_floor
 
 
@@ -42,7 +53,7 @@ class RunData:
 
 
 def run_data(name: str, records: Sequence[Record]) -> RunData:
-    """Sort a journal's records. Raises `NoRunError` for one without a cell."""
+    """Sort a journal's records. Raises `NoRunError` for one without a cell, or whose slices were left out."""
     run = Run.of(records)
     cells: dict[SetKey, dict[RowKey, CellRecord]] = {}
     costs: dict[SetKey, dict[RowKey, dict[Turn, float]]] = {}
@@ -55,6 +66,11 @@ def run_data(name: str, records: Sequence[Record]) -> RunData:
     if not cells:
         raise NoRunError(
             f"{name}: holds no cell; expected the run.jsonl of a `crossloop bench --out DIR` that measured something"
+        )
+    if slices_left_out(records):
+        raise NoRunError(
+            f"{name}: its slices were left out by `crossloop export journal`, and slices are what is compared; "
+            "name the journal as `crossloop bench` wrote it"
         )
     floors = {one.key: one.record.noise_floor for one in run.all_sets if one.record is not None}
     return RunData(name, run, cells, costs, floors)

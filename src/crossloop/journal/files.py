@@ -1,7 +1,7 @@
 """Reading and writing journals. A journal from elsewhere is untrusted: sizes are bounded, types checked."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -46,7 +46,7 @@ class JournalWriter:
         that no reader would take, of which nothing is written; `JournalError` where the journal is full, or no longer
         at its path; OSError.
         """
-        line = self._line(record)
+        line = _line(record, first=self._size == 0)
         if self._size + len(line) > MAX_BYTES:
             raise JournalError(
                 f"{self.path}: full, a journal holds {MAX_BYTES:,} bytes; render it with `crossloop report`, and "
@@ -59,20 +59,6 @@ class JournalWriter:
         self.written += 1
         if sync:
             os.fsync(self._file.fileno())
-
-    def _line(self, record: Record) -> bytes:
-        if (self._size == 0) != isinstance(record, RunRecord):
-            kind = record.__struct_config__.tag
-            raise UnfitRecordError(f"record of kind {kind!r}: expected kind 'run' first and only there")
-        if isinstance(record, RunRecord) and record.schema != SCHEMA_VERSION:
-            raise UnfitRecordError(f"schema {record.schema!r}: expected {SCHEMA_VERSION}")
-        try:
-            line = _encoder.encode(fitted(record)) + b"\n"
-        except UnicodeEncodeError as error:
-            raise UnfitRecordError(f"{error.object!a:.200}: UTF-8 cannot hold it") from error
-        if len(line) > MAX_LINE_BYTES:
-            raise UnfitRecordError(f"{len(line):,} bytes: a line holds {MAX_LINE_BYTES:,}")
-        return line
 
     def _require_path(self) -> None:
         """Raises `JournalError` where what is written could not be found again."""
@@ -93,6 +79,27 @@ class JournalWriter:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+
+def journal_bytes(records: Iterable[Record]) -> bytes:
+    """A whole journal, as `JournalWriter` writes it. Raises `UnfitRecordError`."""
+    return b"".join(_line(record, first=number == 0) for number, record in enumerate(records))
+
+
+def _line(record: Record, *, first: bool) -> bytes:
+    """One record, its texts cut to what a reader takes. Raises `UnfitRecordError`."""
+    if first != isinstance(record, RunRecord):
+        kind = record.__struct_config__.tag
+        raise UnfitRecordError(f"record of kind {kind!r}: expected kind 'run' first and only there")
+    if isinstance(record, RunRecord) and record.schema != SCHEMA_VERSION:
+        raise UnfitRecordError(f"schema {record.schema!r}: expected {SCHEMA_VERSION}")
+    try:
+        line = _encoder.encode(fitted(record)) + b"\n"
+    except UnicodeEncodeError as error:
+        raise UnfitRecordError(f"{error.object!a:.200}: UTF-8 cannot hold it") from error
+    if len(line) > MAX_LINE_BYTES:
+        raise UnfitRecordError(f"{len(line):,} bytes: a line holds {MAX_LINE_BYTES:,}")
+    return line
 
 
 def begin_journal(path: Path, first: RunRecord) -> JournalWriter:

@@ -20,6 +20,7 @@ __all__ = [
     "LOAD_ENGINE",
     "PYTHON_LOAD",
     "SCHEMA_VERSION",
+    "SLICES_LEFT_OUT",
     "SPLIT_TICKS",
     "SUITES",
     "TICK_NS",
@@ -67,6 +68,8 @@ LADDER_SLICE_MS, LADDER_RUN_IN_MS = "ladder-slice-ms", "ladder-run-in-ms"
 """Names of settings: how long the slices of a run's ladders are, which are others than those of the rest."""
 LOAD_ENGINE = "load-engine"
 """Name of a setting: the load generator's engine, `native` or `python`; journals of before have it not."""
+SLICES_LEFT_OUT = "slices-left-out"
+"""Name of a setting: how many slices a journal had before `crossloop export journal` left them out."""
 SUITES = "suite"
 """Name of an option: the folders of `--suite`, as typed, in a shell's quoting."""
 PYTHON_LOAD = "python-load"
