@@ -356,6 +356,11 @@ def dropin(suites: tuple[Path, ...], /, **options: Any) -> int:
     metavar="ADAPTER",
     help="Whose leanest row the first page divides by; default: the leanest row of each scenario.",
 )
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Show how ratios and behaviours moved from build to build; --out is reports/history without one.",
+)
 @click.pass_obj
 def report(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Render a run again; several runs become one matrix, with differences first."""

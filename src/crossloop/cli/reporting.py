@@ -24,7 +24,15 @@ from crossloop.journal import (
     journal_at,
     journal_path,
 )
-from crossloop.report import BehaviourTexts, ScenarioTexts, render, render_matrix, write
+from crossloop.report import (
+    METHOD_LINK,
+    BehaviourTexts,
+    ScenarioTexts,
+    render,
+    render_history,
+    render_matrix,
+    write,
+)
 from crossloop.suite import Suite
 
 
@@ -38,10 +46,14 @@ class Request:
     """An earlier run, for what changed since."""
     baseline: str = ""
     """The adapter that the first page of one run divides by."""
+    history: bool = False
+    """How ratios moved from build to build, instead of the report."""
 
 
 def run(suites: Sequence[Path], request: Request) -> int:
     """Render one journal as its pages, or several as one matrix."""
+    if request.history:
+        return _history(suites, request)
     folders, out, since = request.folders, request.out, request.since
     about, questions = scenario_texts(suite_or_stop(suites)), behaviour_texts()
     labels = _labels(folders)
@@ -66,6 +78,33 @@ def run(suites: Sequence[Path], request: Request) -> int:
         raise unwritable(target, error) from error
     click.echo(target / "README.md")
     return DONE
+
+
+def _history(suites: Sequence[Path], request: Request) -> int:
+    """Render how ratios and behaviours moved from build to build, within one journal or over several."""
+    if request.since is not None or request.baseline:
+        raise StopError(
+            "--history shows every change and divides by asyncio: leave out --since and --baseline, and name each run"
+        )
+    about, questions = scenario_texts(suite_or_stop(suites)), behaviour_texts()
+    labels = _labels(request.folders)
+    journals = [(label, records_of(folder)) for label, folder in zip(labels, request.folders, strict=True)]
+    target = request.out if request.out is not None else Path("reports") / "history"
+    try:
+        write(render_history(journals, about, questions, method_link=_method_link(target)), target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    click.echo(target / "README.md")
+    return DONE
+
+
+def _method_link(folder: Path) -> str:
+    """Where docs/method.md lies as seen from a page in *folder*; as in a checkout where it is in no parent of it."""
+    place = folder.resolve()
+    for parent in place.parents:
+        if (parent / "docs" / "method.md").is_file():
+            return Path(os.path.relpath(parent / "docs" / "method.md", place)).as_posix()
+    return METHOD_LINK
 
 
 def behaviour_texts() -> dict[str, BehaviourTexts]:

@@ -2,6 +2,7 @@
 
 from crossloop.report.headline import GROUPS, Headline, HeadlineCell, HeadlineColumn, headline_of
 from crossloop.report.headline_table import headline_table, short_headline_table
+from crossloop.report.history import render_history
 from crossloop.report.matrix import render_matrix
 from crossloop.report.page import METHOD_LINK, Rendered, render
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
@@ -19,6 +20,7 @@ __all__ = [
     "headline_of",
     "headline_table",
     "render",
+    "render_history",
     "render_matrix",
     "short_headline_table",
     "write",

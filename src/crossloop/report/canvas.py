@@ -230,6 +230,12 @@ def family_styles(families: Sequence[str]) -> dict[str, tuple[str, str]]:
     return styles
 
 
+def line_styles(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Name → (colour, marker) of lines that are of no family, in the order of *names*; alike again after ten."""
+    looks = [(colour, marker) for _family, colour, marker in _PALETTE]
+    return {name: looks[position % len(looks)] for position, name in enumerate(names)}
+
+
 def shaded(colour: str, amount: float) -> str:
     """*colour*, so far towards white (to 1) or black (to -1)."""
     end = 1.0 if amount > 0 else 0.0

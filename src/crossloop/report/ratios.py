@@ -29,11 +29,12 @@ def ratio_of(row: MeasuredRow, base: MeasuredRow) -> Ratio | None:
     reciprocal = base.figures.to_baseline.get(row.style) if row.adapter == BASELINE else None
     if reciprocal is not None and reciprocal.low > 0:
         return Ratio(inverse(reciprocal), paired=True)
-    quotient = _quotient(to_best, base_to_best)
-    return None if quotient is None else Ratio(quotient, paired=False)
+    estimate = quotient(to_best, base_to_best)
+    return None if estimate is None else Ratio(estimate, paired=False)
 
 
-def _quotient(ratio: Estimate, other: Estimate) -> Estimate | None:
+def quotient(ratio: Estimate, other: Estimate) -> Estimate | None:
+    """*ratio* ÷ *other*, its interval from the least to the greatest quotient; None where an interval holds zero."""
     if min(ratio.low, ratio.value, other.low, other.value) <= 0:
         return None
     return Estimate(
