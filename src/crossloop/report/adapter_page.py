@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from crossloop.journal import BASELINE, CheckRecord, Run
 from crossloop.markup import digits
-from crossloop.markup.escaping import Markdown, inline
-from crossloop.markup.tables import Column, Field, Table, listing, table, text_field
+from crossloop.markup.escaping import Markdown, code, inline
+from crossloop.markup.tables import Column, Table, table
 from crossloop.report.behaviours import Asking, LibraryPage, Texts, library_pages
 from crossloop.report.dropin import dropins
 from crossloop.report.headline import Headline, HeadlineColumn
@@ -127,17 +127,32 @@ def _contract(checks: Sequence[CheckRecord]) -> str:
 
 
 def _broken(checks: Sequence[CheckRecord]) -> Table:
-    """Promises that are not kept, and any whose outcome was not expected."""
-    fields: list[Field[CheckRecord]] = [
-        text_field("Promise", lambda check: check.behaviour),
-        text_field("Outcome", _check_outcome),
-        text_field("Expected", lambda check: check.expected),
-        text_field("Actual", lambda check: check.actual),
-        text_field("Reason", lambda check: check.reason or digits.MISSING, optional=True),
+    """Promises that are not kept, and any whose outcome was not expected; those with one reason together."""
+    alike: dict[tuple[Markdown, str, str], list[CheckRecord]] = {}
+    for check in checks:
+        if check.outcome != "measured" or not check.as_expected:
+            distinct = check.reason or f"{check.behaviour}: {check.actual}"
+            alike.setdefault((_check_outcome(check), check.expected, distinct), []).append(check)
+    rows = [
+        (
+            Markdown(", ".join(code(check.behaviour) for check in members)),
+            outcome,
+            expected,
+            "; ".join(dict.fromkeys(check.actual for check in members if check.actual)) or digits.MISSING,
+            members[0].reason or digits.MISSING,
+        )
+        for (outcome, expected, _reason), members in alike.items()
     ]
-    broken = [check for check in checks if check.outcome != "measured" or not check.as_expected]
-    notes = ["Bold: not as the suite's list of known limits has it."]
-    return listing(broken, fields, notes=notes if any(not check.as_expected for check in broken) else [])
+    columns = [
+        Column("Promises"),
+        Column("Outcome"),
+        Column("Expected"),
+        Column("Actual", optional=True),
+        Column("Reason", optional=True),
+    ]
+    unexpected = any(not check.as_expected for members in alike.values() for check in members)
+    notes = ["Bold: not as the suite's list of known limits has it."] if unexpected else []
+    return table(columns, rows, notes=notes)
 
 
 def _check_outcome(check: CheckRecord) -> Markdown:

@@ -71,12 +71,12 @@ def _strokes(plot: Curves, styles: Mapping[str, tuple[str, str]]) -> dict[tuple[
     """How matplotlib draws each line, by family and name: one line looks the same in all panels."""
     names = sorted({(curve.family, curve.label) for panel in plot.panels for curve in panel.rows})
     looks = {family: cycle(product(_DASHES, _SHADES)) for family in styles}
-    found = {}
+    strokes = {}
     for family, label in names:
         colour, marker = styles[family]
         dashes, shade = next(looks[family])
-        found[family, label] = {"linestyle": dashes, **marker_of((shaded(colour, shade), marker))}
-    return found
+        strokes[family, label] = {"linestyle": dashes, **marker_of((shaded(colour, shade), marker))}
+    return strokes
 
 
 def _draw_panel(

@@ -95,13 +95,14 @@ def _reasons(run: Run) -> Table:
     rows = [
         (
             reason or digits.MISSING,
-            outcome,
+            "" if outcome == "unsupported" else outcome,
             _linked((cell.adapter for cell in cells), links),
             _linked((cell.scenario for cell in cells), links),
         )
         for (outcome, reason), cells in sorted(alike.items(), key=lambda group: -len(group[1]))
     ]
-    return table([Column("Reason"), Column("Outcome"), Column("Adapters"), Column("Scenarios")], rows)
+    columns = [Column("Reason"), Column("Outcome", optional=True), Column("Adapters"), Column("Scenarios")]
+    return table(columns, rows, "Each of these cells is unsupported, where the table gives no other outcome.")
 
 
 def _links(run: Run) -> Mapping[str, str]:
