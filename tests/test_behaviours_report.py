@@ -57,7 +57,12 @@ def test_what_differs_between_runs_comes_first_and_what_is_the_same_is_not_there
     ]
     assert "far-future" not in changes
     headings = re.findall(r"^## (.+)$", rendered.markdown, re.MULTILINE)
-    assert headings[:2] == ["What differs between the runs", "What differs between the libraries"]
+    assert headings == ["What differs between the runs", "The runs"]
+    everything = rendered.files["behaviours.md"].decode()
+    assert rows[0] in section(everything, "What differs between the runs")
+    assert "In the run 3.11." in section(everything, "What differs between the libraries")
+    group = rendered.files["behaviours/group-timers.md"].decode()
+    assert "| [Is a timer never early?](../behaviours/never-early.md) | yes | no |" in group
 
 
 def test_runs_that_agree_say_so() -> None:
@@ -109,7 +114,7 @@ def test_what_loops_do_with_cpythons_tests_is_a_line_each() -> None:
         tested("uvloop", "four", "failed", private=True),
         tested("asyncio", "one", "passed", control=True),
     ]
-    page = render_matrix([("a", records)], questions=TEXTS).markdown
+    page = render_matrix([("a", records)], questions=TEXTS).files["contract.md"].decode()
     lines = section(page, "CPython's own tests on each loop").splitlines()
     assert "| uvloop 1.0 | 1 | 1 | 1 | 0 | tls 2 of 3 |" in lines
     assert "| asyncio 1.0 | 1 | 0 | 0 | 0 | nothing |" in lines

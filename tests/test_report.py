@@ -187,7 +187,9 @@ def test_golden_matrix() -> None:
             [journals.run_record(other), journals.adapter_record("uvloop"), *journals.tcp_echo_cells()],
         ),
     ]
-    check_golden("matrix.md", render_matrix(runs, journals.ABOUT).markdown)
+    rendered = render_matrix(runs, journals.ABOUT)
+    check_golden("matrix.md", rendered.markdown)
+    check_golden("matrix-tcp-echo.md", rendered.files["scenarios/tcp-echo.md"].decode())
 
 
 def test_golden_incomplete_run_without_figures() -> None:
@@ -359,9 +361,11 @@ def test_hostile_texts_give_pictures_that_are_xml() -> None:
 
 
 def test_matrix_of_hostile_runs() -> None:
-    page = render_matrix([(HOSTILE, hostile_run()), ("b", hostile_run())]).markdown
-    assert "<script" not in page
-    assert {len({len(cells_of(line)) for line in lines}) for lines in tables_of(page)} == {1}
+    pages = pages_of(render_matrix([(HOSTILE, hostile_run()), ("b", hostile_run())]))
+    assert any(name.startswith("scenarios/") for name in pages)
+    for name, page in pages.items():
+        assert "<script" not in page, name
+        assert {len({len(cells_of(line)) for line in lines}) for lines in tables_of(page)} <= {1}, name
 
 
 # Any journal.
@@ -518,10 +522,15 @@ def test_asyncio_comes_first_where_a_matrix_holds_all_against_it() -> None:
     ]
     (lines,) = (
         lines
-        for lines in tables_of(render_matrix([("a", [journals.run_record(), *cells])]).markdown)
+        for lines in tables_of(scenario_over_runs([journals.run_record(), *cells], "timers"))
         if lines[0].startswith("| Adapter (style)")
     )
     assert [cells_of(line)[1].strip() for line in lines[2:]] == ["1.00", "0.50 (0.50–0.50)"]
+
+
+def scenario_over_runs(run: list[Record], scenario: str) -> str:
+    """The page of a scenario that two runs measured alike."""
+    return render_matrix([("a", run), ("b", run)]).files[f"scenarios/{scenario}.md"].decode()
 
 
 def test_no_row_is_marked_where_neither_side_was_at_its_limit() -> None:
@@ -668,7 +677,7 @@ def test_scenarios_that_differ_in_case_alone_get_files_of_their_own() -> None:
 
 def test_matrix_falls_back_to_the_leanest_row_without_asyncio_everywhere() -> None:
     cell = journals.measured("uvloop", "timers", journals.figures(1, best_us=0.5), n=1)
-    page = render_matrix([("a", [journals.run_record(), cell])]).markdown
+    page = scenario_over_runs([journals.run_record(), cell], "timers")
     assert "that of the leanest row of the same run" in page
     assert "| 2.00 (1.99–2.01) |" in page
 

@@ -6,8 +6,13 @@ from pathlib import Path
 
 from crossloop.journal import JournalWriter
 from tests import journals
+from tests.documents import ROOT
+from tests.pages import broken_links, unfolded
 
 LIMIT_S = 120.0
+LONGEST = 300
+"""Lines of a page that a reader sees before opening anything."""
+SCREEN = 60
 
 
 def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
@@ -44,3 +49,19 @@ def test_journals_in_one_folder_are_told_apart_and_one_named_twice_is_refused(tm
     twice = crossloop("report", str(folder), str(folder / "run.jsonl"), "--out", str(tmp_path / "out"))
     assert twice.returncode == 2
     assert twice.stderr == f"crossloop: {folder} is named twice; name each run once\n"
+
+
+def test_the_joined_pages_of_the_committed_runs_are_short_and_their_links_lead_somewhere(
+    tmp_path: Path,
+) -> None:
+    folders = sorted(path.parent for path in (ROOT / "reports").glob("*/behaviours.jsonl"))
+    assert len(folders) > 1
+    done = crossloop("report", *map(str, folders), "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    files = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*") if path.is_file()}
+    pages = {name: path.read_text("utf-8") for name, path in files.items() if name.endswith(".md")}
+    reports = {f"{folder.name}/README.md" for folder in folders}
+    assert broken_links(pages, {*files, *reports}) == []
+    longest = max(pages, key=lambda name: len(unfolded(pages[name])))
+    assert len(unfolded(pages[longest])) <= LONGEST, longest
+    assert "## What differs between the runs" in "\n".join(pages["README.md"].splitlines()[:SCREEN])

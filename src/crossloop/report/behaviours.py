@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from crossloop.journal import BehaviourRecord, Record, Run, adapter_of
 from crossloop.markup import digits
-from crossloop.markup.escaping import Markdown, code, inline
+from crossloop.markup.escaping import Markdown, code, file_stem, inline
 from crossloop.markup.tables import Column, Table, table
 from crossloop.report.places import place_of_adapter, place_of_behaviour
 from crossloop.report.portability import facts_of
@@ -256,3 +256,50 @@ def library_pages(asking: Asking, texts: Texts) -> Iterator[LibraryPage]:
             table(columns, otherwise),
             tuple(kept),
         )
+
+
+@dataclass(frozen=True)
+class GroupPage:
+    """Every answer of one group of behaviours, in each run that asked."""
+
+    file: str
+    heading: str
+    answers: tuple[tuple[Markdown, Table], ...]
+    """(run, behaviours × libraries)."""
+
+
+def group_pages(askings: Sequence[Asking], texts: Texts) -> list[GroupPage]:
+    """A page for each group of behaviours that some run asked about."""
+    groups: dict[str, str] = {}
+    for asking in askings:
+        for answer in asking.run.behaviours:
+            groups.setdefault(answer.group, answer.behaviour)
+    return [
+        GroupPage(
+            f"behaviours/group-{file_stem(group)}.md",
+            texts[behaviour].group if behaviour in texts else group,
+            tuple(
+                (asking.heading, answers)
+                for asking in askings
+                if (answers := _answers_of(asking, group, texts))
+            ),
+        )
+        for group, behaviour in groups.items()
+    ]
+
+
+def _answers_of(asking: Asking, group: str, texts: Texts) -> Table:
+    adapters = list(dict.fromkeys(answer.adapter for answer in asking.run.behaviours))
+    answers = {
+        (answer.behaviour, answer.adapter): answer
+        for answer in asking.run.behaviours
+        if answer.group == group
+    }
+    rows = [
+        (
+            question(behaviour, texts, up="../"),
+            *(_word(answers.get((behaviour, adapter))) for adapter in adapters),
+        )
+        for behaviour in dict.fromkeys(behaviour for behaviour, _adapter in answers)
+    ]
+    return table([Column("Behaviour"), *map(Column, adapters)], rows)

@@ -7,6 +7,8 @@ from crossloop.markup.escaping import file_stem
 
 FIRST = "README.md"
 BEHAVIOURS = "behaviours.md"
+CONTRACT = "contract.md"
+"""Of several runs: drop-in tests, and promises kept."""
 DOUBTS = "doubts.md"
 MISSING = "missing.md"
 RUN = "run.md"
