@@ -2,13 +2,52 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from crossloop.journal import DropinRecord, Run
 from crossloop.markup import digits
-from crossloop.markup.escaping import Markdown, inline
+from crossloop.markup.escaping import Markdown
 from crossloop.markup.tables import Column, Table, table
 
 NOT_PASSED = ("failed", "crashed", "hung")
+
+
+@dataclass(frozen=True)
+class LoopCounts:
+    """One build of a loop, and how many of CPython's own tests it passed; private ones are not counted."""
+
+    name: str
+    """With its version."""
+    passed: int
+    failed: int
+    """Crashed ones among them."""
+    hung: int
+    skipped: int
+    missed: str
+    """`tls 2 of 14, signals 1 of 9`: features of which tests do not pass, and of how many; empty where all do."""
+
+
+def loop_counts(run: Run, loop_name: str = "") -> list[LoopCounts]:
+    """The loops of a run, or the one of that name, in the order of its journal."""
+    loops: dict[tuple[str, str], list[DropinRecord]] = {}
+    for record in run.dropins:
+        if not record.private and loop_name in {"", record.loop}:
+            loops.setdefault((record.loop, record.version), []).append(record)
+    return [_counts_of(f"{loop} {version}".strip(), tests) for (loop, version), tests in loops.items()]
+
+
+def _counts_of(name: str, tests: Sequence[DropinRecord]) -> LoopCounts:
+    counts = Counter(test.outcome for test in tests)
+    of = Counter(test.feature for test in tests)
+    lacking = Counter(test.feature for test in tests if test.outcome in NOT_PASSED)
+    return LoopCounts(
+        name,
+        counts["passed"],
+        counts["failed"] + counts["crashed"],
+        counts["hung"],
+        counts["skipped"],
+        ", ".join(f"{feature} {count} of {of[feature]}" for feature, count in lacking.most_common()),
+    )
 
 
 def dropins(runs: Sequence[tuple[Markdown, Run]], loop_name: str = "") -> Table:
@@ -18,12 +57,10 @@ def dropins(runs: Sequence[tuple[Markdown, Run]], loop_name: str = "") -> Table:
     """
     rows = []
     for heading, run in runs:
-        loops: dict[tuple[str, str], list[DropinRecord]] = {}
-        for test in run.dropins:
-            if not test.private and loop_name in {"", test.loop}:
-                loops.setdefault((test.loop, test.version), []).append(test)
         place = heading if len(runs) > 1 else Markdown("")
-        rows += [(place, *_row(loop, version, tests)) for (loop, version), tests in loops.items()]
+        for loop in loop_counts(run, loop_name):
+            counts = map(digits.integer, (loop.passed, loop.failed, loop.hung, loop.skipped))
+            rows.append((place, loop.name, *counts, loop.missed or "nothing"))
     columns = [
         Column("Run", optional=True),
         Column("Loop"),
@@ -35,13 +72,3 @@ def dropins(runs: Sequence[tuple[Markdown, Run]], loop_name: str = "") -> Table:
         "left out. Behind a feature: how many of its tests do not pass, of how many."
     )
     return table(columns, rows, caption)
-
-
-def _row(loop: str, version: str, tests: Sequence[DropinRecord]) -> tuple[str, ...]:
-    counts = Counter(test.outcome for test in tests)
-    failed = counts["failed"] + counts["crashed"]
-    of = Counter(test.feature for test in tests)
-    lacking = Counter(test.feature for test in tests if test.outcome in NOT_PASSED)
-    missed = ", ".join(f"{feature} {count} of {of[feature]}" for feature, count in lacking.most_common())
-    figures = (counts["passed"], failed, counts["hung"], counts["skipped"])
-    return (f"{loop} {version}".strip(), *map(digits.integer, figures), inline(missed or "nothing"))

@@ -110,6 +110,25 @@ def near_the_load(figures: Figures) -> bool:
     return share is not None and share.value > MARKED_SHARE and figures.regime.name != "idle"
 
 
+def web_server(row: MeasuredRow) -> str:
+    """`uvicorn 0.54.0, httptools (compiled)`: the package that parses, and whether in an extension module.
+
+    A dash where no web server answered.
+    """
+    server = row.server
+    if server is None:
+        return MISSING
+    parser = server.parser.partition(".")[0]
+    return (
+        f"{server.server} {server.server_version}, {parser} ({'compiled' if server.compiled else 'Python'})"
+    )
+
+
+def lower_bound(row: MeasuredRow) -> bool:
+    """Whether its rate is only a lower bound of what it can do; of a fixed load nobody asks for that."""
+    return row.figures.offered_per_s is None and row.figures.regime.name in {"client-bound", "idle"}
+
+
 def kept_up(rate: RateFigures) -> bool:
     """Whether the row answered as fast as it was asked."""
     return rate.achieved_per_s >= KEPT_UP * rate.offered_per_s

@@ -124,6 +124,11 @@ def _pinning(server_cpu: int | None, load_cpu: int | None) -> str:
 
 
 def reproduction(run: Run) -> Markdown:
+    """The command that makes such a run, as code."""
+    return code(reproduction_command(run))
+
+
+def reproduction_command(run: Run) -> str:
     """The command that makes such a run.
 
     A journal from elsewhere is input, and this line is there to be copied: options that a bench does not have are left
@@ -136,7 +141,7 @@ def reproduction(run: Run) -> Markdown:
             command.append(f"--no-{name}")
         elif name in BENCH_OPTIONS:
             command += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
-    return code(shlex.join(command))
+    return shlex.join(command)
 
 
 def _suites(text: str) -> list[str]:

@@ -35,6 +35,7 @@ from crossloop.report.fields import (
     USER,
     cpu,
     kept_up,
+    lower_bound,
     near_the_load,
     own_samples,
     percentile,
@@ -43,6 +44,7 @@ from crossloop.report.fields import (
     regime,
     shown_latency,
     sleeps,
+    web_server,
 )
 from crossloop.report.ladder import connecting_table
 from crossloop.report.modes import mode_lines
@@ -92,7 +94,7 @@ def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
     fields = [
         number_field("Tier", lambda row: digits.integer(row.figures.tier) if in_tiers else MISSING),
         LABEL,
-        text_field("web server, parser", _server, optional=True),
+        text_field("web server, parser", web_server, optional=True),
         cpu(texts.unit),
         number_field("÷ leanest", lambda row: digits.ratio(row.figures.ratio_to_best)),
         USER,
@@ -115,19 +117,8 @@ def _main(measured: MeasuredSet, texts: ScenarioTexts, run: RunRecord) -> Table:
     return listing(rows, fields, _main_caption(rows, texts, run), notes)
 
 
-def _server(row: MeasuredRow) -> str:
-    """`uvicorn 0.54.0, httptools (compiled)`: the package that parses, and whether in an extension module."""
-    server = row.server
-    if server is None:
-        return MISSING
-    parser = server.parser.partition(".")[0]
-    return (
-        f"{server.server} {server.server_version}, {parser} ({'compiled' if server.compiled else 'Python'})"
-    )
-
-
 def _rate(row: MeasuredRow) -> str:
-    bound = "≥ " if _lower_bound(row) else ""
+    bound = "≥ " if lower_bound(row) else ""
     return (
         bound
         + digits.number(row.figures.operations_per_s.value)
@@ -162,11 +153,6 @@ def _counter(name: str) -> Field[MeasuredRow]:
     title = name if known is None else f"{known.title} {known.unit}".strip()
     shown = digits.megabytes if known is not None and known.unit == "MB" else digits.tally
     return number_field(title, lambda row: shown(row.figures.counters.get(name)), optional=True)
-
-
-def _lower_bound(row: MeasuredRow) -> bool:
-    """Whether its rate is only a lower bound of what it can do; of a fixed load nobody asks for that."""
-    return row.figures.offered_per_s is None and row.figures.regime.name in {"client-bound", "idle"}
 
 
 def _main_caption(rows: Sequence[MeasuredRow], texts: ScenarioTexts, run: RunRecord) -> str:
@@ -210,7 +196,7 @@ def _span(values: Sequence[float]) -> str:
 def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
     shown = [latency for row in rows if (latency := shown_latency(row, open_loop))]
     notes = []
-    if any(map(_lower_bound, rows)):
+    if any(map(lower_bound, rows)):
         notes.append("≥: the subject was not the limit; its capacity is at least this.")
     if any(near_the_load(row.figures) for row in rows):
         notes.append(
