@@ -361,6 +361,9 @@ def dropin(suites: tuple[Path, ...], /, **options: Any) -> int:
     is_flag=True,
     help="Show how ratios and behaviours moved from build to build; --out is reports/history without one.",
 )
+@click.option(
+    "--html", is_flag=True, help="Write report.html too: one run in one file that sorts and filters."
+)
 @click.pass_obj
 def report(suites: tuple[Path, ...], /, **options: Any) -> int:
     """Render a run again; several runs become one matrix, with differences first."""

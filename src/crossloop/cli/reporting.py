@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -33,6 +33,7 @@ from crossloop.report import (
     render_matrix,
     write,
 )
+from crossloop.report.html import FILE, document_of, html_page
 from crossloop.suite import Suite
 
 
@@ -48,10 +49,14 @@ class Request:
     """The adapter that the first page of one run divides by."""
     history: bool = False
     """How ratios moved from build to build, instead of the report."""
+    html: bool = False
+    """Whether one HTML file is written beside the pages of one run."""
 
 
 def run(suites: Sequence[Path], request: Request) -> int:
     """Render one journal as its pages, or several as one matrix."""
+    if request.html and (request.history or len(request.folders) > 1):
+        raise StopError("--html is for the report of one run; name one, and leave --history out")
     if request.history:
         return _history(suites, request)
     folders, out, since = request.folders, request.out, request.since
@@ -72,11 +77,16 @@ def run(suites: Sequence[Path], request: Request) -> int:
         rendered = render_matrix(journals, about, questions, since=earlier)
         out = out if out is not None or len(journals) == 1 else Path("reports")
     target = out if out is not None else _folder(folders[0])
+    if request.html:
+        page = html_page(document_of(journals[0][1], about, questions, baseline=request.baseline))
+        rendered = replace(rendered, files={**rendered.files, FILE: page})
     try:
         write(rendered, target)
     except OSError as error:
         raise unwritable(target, error) from error
     click.echo(target / "README.md")
+    if request.html:
+        click.echo(target / FILE)
     return DONE
 
 

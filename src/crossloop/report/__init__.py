@@ -5,6 +5,7 @@ from crossloop.report.headline_table import headline_table, short_headline_table
 from crossloop.report.history import render_history
 from crossloop.report.matrix import render_matrix
 from crossloop.report.page import METHOD_LINK, Rendered, render
+from crossloop.report.ratios import Ratio, ratio_of
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
 from crossloop.report.writing import write
 
@@ -15,10 +16,12 @@ __all__ = [
     "Headline",
     "HeadlineCell",
     "HeadlineColumn",
+    "Ratio",
     "Rendered",
     "ScenarioTexts",
     "headline_of",
     "headline_table",
+    "ratio_of",
     "render",
     "render_history",
     "render_matrix",
