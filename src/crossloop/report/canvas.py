@@ -14,6 +14,7 @@ matplotlib, which takes 0.3 s: import it only where there is something to draw.
 
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,9 +53,21 @@ _PALETTE = (
 _OTHER = ("#7F7F7F", "d")
 INK = "#24292f"
 FAINT_INK = "#57606a"
-_FONT = b"'DejaVu Sans'"
 # DejaVu Sans descends from Verdana, so that the layout fits both; a plain sans-serif is narrower.
-_FONTS = b"'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif"
+_FONTS = b"text{font-family: 'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif}"
+_SHORTER: Sequence[tuple[re.Pattern[bytes], bytes]] = (
+    (re.compile(rb"(?=</style>)"), _FONTS),
+    (re.compile(rb"(<text style=\"[^\">]*); font-family: 'DejaVu Sans'"), rb"\1"),
+    (re.compile(rb'(<text [^>]*) transform="rotate\(-0 [^">]*\)">'), rb"\1>"),
+    (re.compile(rb'(<text [^>]*x="[\d.]*\.\d\d)\d*(" y="[\d.]*\.\d\d)\d*(?=")'), rb"\1\2"),
+    (
+        re.compile(rb"M (\S+) (\S+) \nL (\S+) \2 \nL \3 (\S+) \nL \1 \4 \n(?:L \1 \2 \n)?z\n"),
+        rb"M\1 \2H\3V\4H\1z",
+    ),
+    (re.compile(rb'<g id="text_\d+">\s*(<text [^>]*>[^<]*</text>)\s*</g>'), rb"\1"),
+)
+"""What is written once instead of with each text, or says nothing: (pattern, replacement). A text's content holds no
+`<` and no `>`, so that none of it is taken for a tag."""
 
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -127,19 +140,24 @@ def boxes(heights: Sequence[float], top: float) -> tuple[list[Box], float]:
     return places, top
 
 
-def new_figure(height: float, title: str, axis: str, styles: Mapping[str, tuple[str, str]]) -> Figure:
-    """A picture of the usual width with its head: title, what the axis is, and below it the families."""
+def titled_figure(height: float, title: str, axis: str) -> Figure:
+    """A picture of the usual width with its title, and below it what the axis is."""
     figure = Figure(figsize=(WIDTH, height), facecolor="white")
     FigureCanvasSVG(figure)
-    left = MARGIN / WIDTH
     for text, y, size, weight in ((title, 0.19, 11.5, "bold"), (axis, 0.40, 8.5, "normal")):
-        figure.text(left, 1 - y / height, text, size=size, weight=weight, va="center_baseline")
+        figure.text(MARGIN / WIDTH, 1 - y / height, text, size=size, weight=weight, va="center_baseline")
+    return figure
+
+
+def new_figure(height: float, title: str, axis: str, styles: Mapping[str, tuple[str, str]]) -> Figure:
+    """A picture of the usual width with its head: title, what the axis is, and below it the families."""
+    figure = titled_figure(height, title, axis)
     figure.legend(
         handles=[
             Line2D([], [], label=name, linestyle="", **marker_of(style)) for name, style in styles.items()
         ],
         loc="upper left",
-        bbox_to_anchor=(left, 1 - LEGEND_TOP / height),
+        bbox_to_anchor=(MARGIN / WIDTH, 1 - LEGEND_TOP / height),
         ncols=FAMILIES_PER_LINE,
     )
     return figure
@@ -161,7 +179,10 @@ def svg_of(figure: Figure, title: str) -> bytes:
     out = io.BytesIO()
     canvas: Any = figure.canvas
     canvas.print_svg(out, metadata={"Date": None, "Creator": None, "Title": title})
-    return out.getvalue().replace(_FONT, _FONTS)
+    content = out.getvalue()
+    for pattern, replacement in _SHORTER:
+        content = pattern.sub(replacement, content)
+    return content
 
 
 def add_panel(figure: Figure, inner: Box, corner: float, title: str) -> Axes:
