@@ -120,7 +120,7 @@ def test_one_line_an_adapter_and_a_mark_where_it_ended() -> None:
 
 def test_a_scenario_that_is_one_ladder_has_curves_in_place_of_rows() -> None:
     files = pictures_of(render(journals.ladder_run(), journals.LADDER_ABOUT))
-    assert sorted(files) == ["c10k-curves.svg", "c10k-latency.svg", "c10k-memory.svg"]
+    assert sorted(files) == ["c10k-curves.svg", "c10k-latency.svg", "c10k-memory.svg", "headline.svg"]
 
 
 def ring_cells() -> list[Record]:
@@ -143,7 +143,7 @@ RING = {"pipe-pairs": ScenarioTexts("Ring", "", "event", "pairs")}
 
 def test_a_workloads_ladders_have_curves_and_slopes_beside_its_plots() -> None:
     rendered = render(ring_cells(), RING)
-    assert sorted(pictures_of(rendered)) == ["pipe-pairs-cpu.svg", "pipe-pairs-curves.svg"]
+    assert sorted(pictures_of(rendered)) == ["headline.svg", "pipe-pairs-cpu.svg", "pipe-pairs-curves.svg"]
     shown = pages_of(rendered)["scenarios/pipe-pairs.md"]
     assert "what stopped it" not in shown
     assert "<summary>Slopes over pairs: active 1</summary>" in shown
@@ -154,7 +154,7 @@ def test_a_workloads_ladders_have_curves_and_slopes_beside_its_plots() -> None:
 
 def test_without_a_ladder_nothing_of_it_is_shown() -> None:
     files = pictures_of(render(journals.ladder_run(), {"c10k": ScenarioTexts("C10K")}))
-    assert sorted(files) == ["c10k-cpu.svg", "c10k-latency.svg"]
+    assert sorted(files) == ["c10k-cpu.svg", "c10k-latency.svg", "headline.svg"]
     assert ladders_of(Run.of(journals.ladder_run()).sets["c10k"], "") == ()
 
 

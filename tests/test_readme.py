@@ -42,12 +42,14 @@ CPU time per operation ÷ that of the leanest of 7 adapters. Bold: the leanest, 
 From [reports/linux](reports/linux/README.md), which has the other adapters and scenarios: Linux 6.1 (x86_64), \
 Example CPU at 2.4 GHz, 2 CPUs (KVM); CPython 3.13.1; profile quick, started 2026-11-23T17:31:05 (UTC).
 
-| Adapter | TCP echo | Timers |
+| Adapter | TCP | Timers |
 | :--- | ---: | ---: |
 | uvloop | **1.00** | **1.00** |
 | asyncio | 1.17 | 2.11 |
 | gevent-libev | 1.90 | no |
-| tornado | 2.45 | failed |"""
+| tornado | 2.45 | failed |
+
+no: the library or its adapter does not offer it; failed: an error, or a wrong answer."""
 
 
 def test_an_excerpt_has_the_cells_of_the_headline() -> None:

@@ -672,6 +672,7 @@ def test_scenarios_that_differ_in_case_alone_get_files_of_their_own() -> None:
         "echo-2-cpu.svg",
         "echo-3-cpu.svg",
         "echo-cpu.svg",
+        "headline.svg",
     ]
 
 

@@ -1,5 +1,6 @@
 """Reports: a pure function from a journal's records to markdown and SVG, and the folder that they go to."""
 
+from crossloop.report.first_screen import FirstScreen, first_screen
 from crossloop.report.headline import GROUPS, Headline, HeadlineCell, HeadlineColumn, headline_of
 from crossloop.report.headline_table import headline_table, short_headline_table
 from crossloop.report.history import render_history
@@ -13,12 +14,14 @@ __all__ = [
     "GROUPS",
     "METHOD_LINK",
     "BehaviourTexts",
+    "FirstScreen",
     "Headline",
     "HeadlineCell",
     "HeadlineColumn",
     "Ratio",
     "Rendered",
     "ScenarioTexts",
+    "first_screen",
     "headline_of",
     "headline_table",
     "ratio_of",

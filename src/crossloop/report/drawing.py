@@ -25,6 +25,8 @@ from crossloop.report.canvas import (
     svg_of,
 )
 from crossloop.report.curve_drawing import curves_svg
+from crossloop.report.heat_map import HeatMap
+from crossloop.report.heat_map_drawing import heat_map_svg
 from crossloop.report.plots import Curves, Panel, Plot, PlotRow, families_of, wide
 from crossloop.report.tax import TaxPlot
 from crossloop.report.tax_drawing import tax_svg
@@ -37,13 +39,13 @@ _SHADE = "#f6f8fa"
 _PERCENTILE_FILL = {"p50": 1.0, "p90": 0.66, "p99": 0.33, "p99.9": 0.0}
 
 
-def draw(plots: Sequence[Plot | Curves | TaxPlot]) -> dict[str, bytes]:
+def draw(plots: Sequence[Plot | Curves | TaxPlot | HeatMap]) -> dict[str, bytes]:
     """File name → SVG of each plot."""
     with settings():
         return {plot.file: _any_svg(plot) for plot in plots}
 
 
-def _any_svg(plot: Plot | Curves | TaxPlot) -> bytes:
+def _any_svg(plot: Plot | Curves | TaxPlot | HeatMap) -> bytes:
     match plot:
         case Plot():
             return _svg(plot)
@@ -51,6 +53,8 @@ def _any_svg(plot: Plot | Curves | TaxPlot) -> bytes:
             return curves_svg(plot)
         case TaxPlot():
             return tax_svg(plot)
+        case HeatMap():
+            return heat_map_svg(plot)
         case _:
             assert_never(plot)
 

@@ -183,7 +183,7 @@ def _cell(run: Run, column: HeadlineColumn, adapter: str, divisor: MeasuredRow) 
     record = run.adapters.get(adapter)
     if record is not None and not record.usable:
         return HeadlineCell(word=record.outcome, reasons=tuple(filter(None, [record.reason])))
-    return HeadlineCell(word=_NO_SERVER if column.servers else NOT_RUN)
+    return HeadlineCell(word=NO_SERVER if column.servers else NOT_RUN)
 
 
 def _is_of(cell: CellRecord, adapter: str, column: HeadlineColumn) -> bool:
@@ -195,7 +195,7 @@ def _is_of(cell: CellRecord, adapter: str, column: HeadlineColumn) -> bool:
 
 
 NOT_RUN = "not run"
-_NO_SERVER = "no server"
+NO_SERVER = "no server"
 _SEVERITY = ("measured", "unsupported", "not-installed", "over-limit", "timed-out", "crashed", "failed")
 """Outcomes, what matters least first: of several cells of one adapter the last says the word."""
 

@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crossloop.journal import SPLIT_TICKS, TICK_NS, Record, Run
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline, program_block
-from crossloop.markup.tables import Table, markdown_table
+from crossloop.markup.tables import markdown_table
 from crossloop.report import behaviours, places, portability, run_facts
 from crossloop.report.adapter_page import adapter_pages
 from crossloop.report.behaviours import Asking
 from crossloop.report.doubts import doubts
 from crossloop.report.dropin import dropins
+from crossloop.report.first_screen import FirstScreen, first_screen
 from crossloop.report.headline import GROUPS, Headline, headline_of
-from crossloop.report.headline_table import headline_table
+from crossloop.report.heat_map import HeatMap
 from crossloop.report.ladder import from_the_top
 from crossloop.report.missing import missing
 from crossloop.report.plots import Curves, Plot
@@ -94,7 +95,7 @@ def render(
     files = {name: text.encode() for name, text in report.pages().items()}
     files.update(behaviour_pages([report.asking], report.questions, places.BEHAVIOURS))
     if pictures:
-        files.update(_pictures(report.scenarios))
+        files.update(_pictures(report))
     return Rendered(report.first_page(since), files)
 
 
@@ -108,6 +109,11 @@ class _Report:
     texts: Mapping[str, ScenarioTexts]
     questions: Mapping[str, BehaviourTexts]
     method_link: Markdown
+
+    @cached_property
+    def first(self) -> FirstScreen:
+        """What a reader sees first, as data."""
+        return first_screen(self.run, self.texts, self.headline)
 
     @property
     def asking(self) -> Asking:
@@ -124,17 +130,14 @@ class _Report:
         links = places.places_of_scenarios(self.run)
         return self._page(
             "first.md.j2",
-            headline=self.headline,
+            first=self.first,
             has_behaviours=self.has_behaviours,
-            divisor=self.headline.baseline or "the leanest row of the column",
-            tables=_headline_tables(self.headline, links),
             scenario_links=_links_by_group(self.texts, links),
             adapter_links=_linked(
                 {name: places.place_of_adapter(name) for name in places.adapters_with_pages(self.run)}
             ),
             since=since[0] if since else "",
             since_then=behaviours.since(since, [self.asking], self.questions),
-            machine=run_facts.machine_sentence(self.run),
         )
 
     def pages(self) -> dict[str, str]:
@@ -178,17 +181,6 @@ class _Report:
         return page.render(run=self.run, method_link=self.method_link, **variables)
 
 
-def _headline_tables(headline: Headline, links: Mapping[str, str]) -> list[tuple[str, Table]]:
-    """A table for each group of questions, of the adapters that have a figure in it."""
-    tables = []
-    for group, columns in headline.groups.items():
-        adapters = [
-            name for name in headline.adapters if any(cell.row for cell in headline.row_cells(name, columns))
-        ]
-        tables.append((GROUPS[group], headline_table(headline, columns, adapters, links)))
-    return tables
-
-
 def _links_by_group(
     texts: Mapping[str, ScenarioTexts], links: Mapping[str, str]
 ) -> list[tuple[str, Markdown]]:
@@ -206,13 +198,19 @@ def _linked(links: Mapping[str, str]) -> Markdown:
     return Markdown(", ".join(f"[{inline(name)}]({place})" for name, place in links.items()))
 
 
-def _pictures(pages: Sequence[ScenarioPage]) -> dict[str, bytes]:
-    plots: list[Plot | Curves | TaxPlot] = [picture for page in pages for picture in page.pictures]
+def _pictures(report: _Report) -> dict[str, bytes]:
+    """Each picture by its place."""
+    plots: dict[str, Plot | Curves | TaxPlot | HeatMap] = {
+        f"{places.SCENARIOS}{picture.file}": picture for page in report.scenarios for picture in page.pictures
+    }
+    if report.first.heat_map is not None:
+        plots[report.first.heat_map.file] = report.first.heat_map
     if not plots:
         return {}
     from crossloop.report.drawing import draw  # imports matplotlib
 
-    return {f"{places.SCENARIOS}{name}": content for name, content in draw(plots).items()}
+    drawn = draw(list(plots.values()))
+    return {place: drawn[picture.file] for place, picture in plots.items()}
 
 
 def behaviour_pages(
