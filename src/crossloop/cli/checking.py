@@ -50,6 +50,8 @@ class Request:
     behaviours: str | None
     first_styles: bool
     """Of each level the first style alone."""
+    cache: Path | None = None
+    """Where builds of bindings are kept; None: in a temporary folder."""
 
 
 def run(suites: Sequence[Path], request: Request) -> int:
@@ -60,7 +62,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     suite = suite_or_stop(suites, request.loops)
     wanted = wanted_behaviours(request.behaviours)
     status = DONE
-    with targets(suite, request.adapters) as adapters:
+    with targets(suite, request.adapters, request.cache) as adapters:
         for target in adapters.values():
             for remark in outside_range(target.entry.about.requires, target.first):
                 click.echo(f"crossloop: {target.label}: {remark}", err=True)

@@ -319,6 +319,7 @@ def selftest(suites: tuple[Path, ...], /, **options: Any) -> int:
     help="The contract of the first style of each level only, in half the time.",
 )
 @click.option("--behaviours", metavar="A,B", help="Only these behaviours, by id or prefix; no contract.")
+@_CACHE
 @click.pass_obj
 def check(suites: tuple[Path, ...], /, **options: Any) -> int:
     """The contract: does each adapter keep it? Then the behaviours: what does each library do?"""
