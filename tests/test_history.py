@@ -92,7 +92,7 @@ def test_builds_of_one_run_are_held_against_each_other_by_paired_ratios() -> Non
         )
     ).markdown
     assert page.startswith(
-        "# crossloop: how it moved from build to build\n\n1 run on Linux 6.1 (x86_64): 3 builds of 1 binding. "
+        "# crossloop: uvloop from build to build\n\n1 run on Linux 6.1 (x86_64): 3 builds of 1 binding. "
         "1 of 2 steps from a build to the next moved a ratio beyond the noise floor."
     )
     assert section(page, "What moved").splitlines()[-1] == (

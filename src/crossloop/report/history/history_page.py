@@ -103,6 +103,7 @@ def render_history(
         environment()
         .get_template("history.md.j2")
         .render(
+            bindings=", ".join(dict.fromkeys(history.series.adapter for history in histories)) or "nothing",
             summary=_summary(sides, histories),
             wine=[side.label for side in sides if side.run.wine],
             moves=_moves(histories, texts),
@@ -466,7 +467,7 @@ def _runs(sides: Sequence[LabelledRun]) -> Table:
             digits.integer(side.machine.cpus),
             side.machine.python,
             side.run.record.profile,
-            f"{side.run.record.started} (UTC)",
+            side.run.record.started,
             _floor_range(side.run),
             "complete" if side.run.end is not None else "incomplete: no end record",
         )
@@ -475,7 +476,7 @@ def _runs(sides: Sequence[LabelledRun]) -> Table:
     columns = [
         *map(Column, ("Run", "System", "Processor")),
         Column("CPUs", "right"),
-        *map(Column, ("Python", "Profile", "Started")),
+        *map(Column, ("Python", "Profile", "Started (UTC)")),
         Column("Noise floors", "right"),
         Column("State"),
     ]
