@@ -442,6 +442,15 @@ def test_inline_text_is_one_harmless_line(text: str) -> None:
 # Rules of the page.
 
 
+def test_a_baseline_divides_the_first_page_and_no_other() -> None:
+    leanest, asyncio = (
+        render(journals.whole_run(), baseline=name, pictures=False) for name in ("", "asyncio")
+    )
+    (row,) = re.findall(r"^\| \[asyncio\].*$", asyncio.markdown, re.MULTILINE)
+    assert re.findall(r"\d\.\d\d", row) == ["1.00", "1.00"]
+    assert {name for name in leanest.files if leanest.files[name] != asyncio.files[name]} == set()
+
+
 def one_scenario(*cells_: Record) -> str:
     return text_of([journals.run_record(), *cells_, EndRecord(elapsed_s=1, cells={})], journals.ABOUT)
 

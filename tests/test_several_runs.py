@@ -65,3 +65,14 @@ def test_the_joined_pages_of_the_committed_runs_are_short_and_their_links_lead_s
     longest = max(pages, key=lambda name: len(unfolded(pages[name])))
     assert len(unfolded(pages[longest])) <= LONGEST, longest
     assert "## What differs between the runs" in "\n".join(pages["README.md"].splitlines()[:SCREEN])
+
+
+def test_a_baseline_is_an_adapter_with_a_figure_of_one_run(tmp_path: Path) -> None:
+    folder, other = written(tmp_path / "a"), written(tmp_path / "b")
+    refused = crossloop("report", str(folder), "--baseline", "rsloop")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--baseline rsloop: rsloop has no figure in this run" in refused.stderr
+    assert not (folder / "README.md").exists()
+    both = crossloop("report", str(folder), str(other), "--baseline", "uvloop")
+    assert both.returncode == 2
+    assert "--baseline is for the report of one run" in both.stderr
