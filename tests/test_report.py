@@ -258,7 +258,7 @@ def test_too_few_rounds_rank_nobody() -> None:
 
     few, enough = run(5), run(6)
     words = "5 paired rounds, 6 are needed to tell rows apart"
-    assert f"The least CPU time per operation was epoll's, 5.80 µs. Not ranked: {words}." in few
+    assert f"**Least CPU time per operation:** epoll, 5.80 µs. Not ranked: {words}." in few
     assert "**Not ranked:** 1 of 1 parameter set have too few rounds for tiers" in few
     assert f"No tiers: {words}." in few
     assert "\n| – | aio |" in few

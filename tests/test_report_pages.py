@@ -69,6 +69,11 @@ QUESTIONS = {
         "missing.md",
         r"This platform does not have:\*\* .*`kqueue`.*`winloop`",
     ),
+    "Which web server is the leanest?": (
+        r"\[HTTP, web servers\]\(scenarios/http\.md\)",
+        "scenarios/http.md",
+        r"\*\*Among web servers, least CPU time per request:\*\* \w+",
+    ),
     "Which loop has UDP?": (
         r"\[UDP\]\(scenarios/udp-echo\.md\)",
         "scenarios/udp-echo.md",

@@ -84,10 +84,11 @@ def render(
     run = Run.of(records)
     texts = texts_for(run.scenario_ids, about or {})
     run = from_the_top(run, texts)
+    headline = headline_of(run, texts, baseline)
     report = _Report(
         run=run,
-        headline=headline_of(run, texts, baseline),
-        scenarios=tuple(scenario_pages(run, texts)),
+        headline=headline,
+        scenarios=tuple(scenario_pages(run, texts, headline.columns)),
         texts=texts,
         questions=questions or {},
         method_link=Markdown(method_link),

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import MeasuredRow, MeasuredSet, Run
+from crossloop.journal import MeasuredRow, Run
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline
-from crossloop.report.certainty import ranked, too_few_rounds
+from crossloop.report.certainty import too_few_rounds
 from crossloop.report.evidence_section import EvidenceSection, evidence_sections
+from crossloop.report.headline import HeadlineColumn
 from crossloop.report.ladder import LadderTables, ladder_tables, ladders_of
 from crossloop.report.places import MISSING, SCENARIOS, adapters_with_pages, place_of_adapter, stems
 from crossloop.report.plots import Curves, Plot, scenario_plots
+from crossloop.report.ratios import ratio_of
 from crossloop.report.scenario import SetTables, set_tables
 from crossloop.report.tax import TaxPlot, tax_plot
 from crossloop.report.texts import ScenarioTexts
@@ -42,8 +44,8 @@ class ScenarioPage:
     id: str
     file: str
     texts: ScenarioTexts
-    answer: Markdown
-    """Who leads its main parameter set, in sentences."""
+    answers: tuple[Markdown, ...]
+    """Who leads its main parameter set, in sentences; where web servers took part, of these as well."""
     main: SetTables
     more: tuple[SetTables, ...]
     further: tuple[FurtherPage, ...]
@@ -65,8 +67,10 @@ class ScenarioPage:
         return self.plots if self.tax_plot is None else (*self.plots, self.tax_plot)
 
 
-def scenario_pages(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[ScenarioPage]:
-    """The page of every scenario that has a cell."""
+def scenario_pages(
+    run: Run, texts: Mapping[str, ScenarioTexts], columns: Sequence[HeadlineColumn]
+) -> list[ScenarioPage]:
+    """The page of every scenario that has a cell; *columns*: those of the run's headline."""
     names = stems(run.scenario_ids)
     evidence = evidence_sections(run, texts)
     pages = []
@@ -82,7 +86,7 @@ def scenario_pages(run: Run, texts: Mapping[str, ScenarioTexts]) -> list[Scenari
                 id=scenario,
                 file=f"{SCENARIOS}{stem}.md",
                 texts=about,
-                answer=answer(sets[0], about),
+                answers=tuple(answer(column, about) for column in columns if column.scenario == scenario),
                 main=main,
                 more=here,
                 further=further,
@@ -141,26 +145,24 @@ def _without(run: Run, scenario: str) -> Markdown:
 # The answer in sentences --------------------------------------------------------------------------
 
 
-def answer(measured: MeasuredSet, texts: ScenarioTexts) -> Markdown:
-    """Who takes the least CPU time at one parameter set, who comes next, who takes the most. Empty without rows."""
-    if not measured.rows:
-        return Markdown("")
-    best, *others = measured.rows
+def answer(column: HeadlineColumn, texts: ScenarioTexts) -> Markdown:
+    """Who takes the least CPU time at the main parameter set, who comes next, who takes the most."""
+    best, *others = column.rows
     unit = inline(texts.unit)
-    if not ranked(measured):
-        least = f"The least CPU time per {unit} was {inline(best.label)}'s, {_costs([best])}"
-        return Markdown(f"{least}. Not ranked: {too_few_rounds(measured)}.")
-    first = [best, *(row for row in others if row.figures.tier == best.figures.tier)]
-    tiers = sorted({row.figures.tier for row in measured.rows})
-    sentences = [f"**Least CPU time per {unit}:** {_names(first)}, {_costs(first)}."]
+    among = "Among web servers, least" if column.servers else "Least"
+    if not column.ranked:
+        least = f"**{among} CPU time per {unit}:** {inline(best.label)}, {_costs([best])}."
+        return Markdown(f"{least} Not ranked: {too_few_rounds(column.measured)}.")
+    tiers = sorted({row.figures.tier for row in column.rows})
+    by_tier = [[row for row in column.rows if row.figures.tier == tier] for tier in tiers[:2]]
+    sentences = [f"**{among} CPU time per {unit}:** {_names(by_tier[0])}, {_costs(by_tier[0])}."]
     if len(tiers) == 1 and others:
         sentences.append("All are tied.")
     if len(tiers) > 1:
-        second = [row for row in measured.rows if row.figures.tier == tiers[1]]
-        sentences.append(f"Next: {_names(second)}, {_times(second)}.")
+        sentences.append(f"Next: {_names(by_tier[1])}, {_times(by_tier[1], best)}.")
     if len(tiers) > 2:
-        costliest = max(measured.rows, key=lambda row: row.figures.ratio_to_best.value)
-        sentences.append(f"Most: {inline(costliest.label)}, {_times([costliest])}.")
+        costliest = max(column.rows, key=lambda row: row.figures.ratio_to_best.value)
+        sentences.append(f"Most: {inline(costliest.label)}, {_times([costliest], best)}.")
     return Markdown(" ".join(sentences))
 
 
@@ -174,8 +176,11 @@ def _costs(rows: Sequence[MeasuredRow]) -> str:
     return f"{_range(list(map(digits.number, values)))} µs"
 
 
-def _times(rows: Sequence[MeasuredRow]) -> str:
-    values = sorted(row.figures.ratio_to_best.value for row in rows)
+def _times(rows: Sequence[MeasuredRow], best: MeasuredRow) -> str:
+    ratios = [ratio for row in rows if (ratio := ratio_of(row, best)) is not None]
+    if not ratios:
+        return "not known how much more"
+    values = sorted(ratio.estimate.value for ratio in ratios)
     return _range([digits.plain_ratio(value) for value in values]) + " times as much"
 
 
