@@ -106,3 +106,15 @@ def test_every_adapter_with_a_figure_and_every_scenario_has_a_page() -> None:
     adapters = re.findall(r"\]\((adapters/[\w-]+\.md)\)", pages()["README.md"])
     assert set(columns) == {name for name, page in pages().items() if "\n[All scenarios](" in page}
     assert set(adapters) == {name for name in pages() if name.startswith("adapters/")}
+
+
+def test_tiers_are_counted_within_each_question() -> None:
+    tiers: dict[str, set[int]] = {}
+    for name, page in pages().items():
+        if name.startswith("adapters/"):
+            for title, tier in re.findall(
+                r"^\| \[([^]]+)\]\(\.\./scenarios/.* \| (\d+) of \d+ \|", page, re.MULTILINE
+            ):
+                tiers.setdefault(title, set()).add(int(tier))
+    assert "HTTP, web servers" in tiers
+    assert {title for title, seen in tiers.items() if min(seen) != 1} == set()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crossloop.journal import BASELINE, CheckRecord, Run
+from crossloop.journal import BASELINE, CheckRecord, MeasuredRow, Run
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Column, Table, table
@@ -68,14 +68,11 @@ def _scenarios(headline: Headline, adapter: str, links: Mapping[str, str]) -> Ta
     for column, row in measured:
         leanest, baseline = ratio_of(row, column.rows[0]), to_baseline(column)
         unpaired = unpaired or not all(ratio.paired for ratio in (leanest, baseline) if ratio is not None)
-        tiers = len({other.figures.tier for other in column.rows})
         rows.append(
             (
                 Markdown(f"[{inline(column.title)}]({links[column.scenario]})"),
                 "" if row.style == "native" else row.style,
-                f"{digits.integer(row.figures.tier)} of {digits.integer(tiers)}"
-                if column.ranked
-                else digits.MISSING,
+                _tier(column, row),
                 digits.estimate(row.figures.cpu_ns_per_operation, 1e-3),
                 _ratio(leanest),
                 digits.MISSING if adapter == BASELINE else _ratio(baseline),
@@ -94,6 +91,14 @@ def _scenarios(headline: Headline, adapter: str, links: Mapping[str, str]) -> Ta
     ]
     caption = "Its leanest row at the main parameter set of each scenario, 95 % interval in brackets."
     return table(columns, rows, caption, notes if unpaired else [])
+
+
+def _tier(column: HeadlineColumn, row: MeasuredRow) -> str:
+    """`2 of 7`, counted among the rows of the column alone."""
+    if not column.ranked:
+        return digits.MISSING
+    tiers = sorted({other.figures.tier for other in column.rows})
+    return f"{digits.integer(tiers.index(row.figures.tier) + 1)} of {digits.integer(len(tiers))}"
 
 
 def _ratio(ratio: Ratio | None) -> str:
