@@ -594,6 +594,49 @@ def test_ratios_are_those_of_the_markdown_report_for_every_pair(browser: "Browse
         assert (ratio["slices"], ratio["generations"]) == (estimate.slices, estimate.generations)
 
 
+def test_the_headline_is_that_of_the_markdown_report_for_every_divisor(
+    browser: "Browser", built: Path
+) -> None:
+    run = Run.of(whole_run())
+    adapters = headline_of(run, ABOUT).adapters
+    with opened(browser, built) as page:
+        shown = page.evaluate(
+            """(baselines) => Object.fromEntries(baselines.map((baseline) => [baseline,
+              headline(report, baseline).flatMap(({ column, divisor, byBaseline, cellOf }) =>
+                report.order.map((adapter) => [adapter, column.id, divisor.label, byBaseline, cellOf(adapter)]))]))""",
+            ["", *adapters],
+        )
+    for baseline in ("", *adapters):
+        wanted = headline_of(run, ABOUT, baseline)
+        columns = {column.id: column for column in wanted.columns}
+        assert len(shown[baseline]) == len(wanted.cells)
+        for adapter, place, divisor, by_baseline, cell in shown[baseline]:
+            expected, column = wanted.cells[adapter, place], columns[place]
+            assert (divisor, by_baseline) == (
+                wanted.divisor(column).label,
+                wanted.divided_by_baseline(column),
+            )
+            assert (cell["row"] or {}).get("label") == (expected.row and expected.row.label)
+            assert cell.get("leads", False) == expected.leads
+            assert cell.get("word", "") == expected.word
+            if expected.ratio is not None:
+                assert cell["ratio"]["value"] == pytest.approx(expected.ratio.estimate.value, rel=1e-5)
+
+
+def test_the_run_says_what_to_doubt(browser: "Browser", built: Path) -> None:
+    with opened(browser, built, "#/run") as page:
+        doubts = page.locator(".doubts li").all_inner_texts()
+        assert any("slices of one cell differ by 34 %" in doubt for doubt in doubts)
+        assert any("an outcome that nobody expected: 1, of pyev" in doubt for doubt in doubts)
+        assert any("up to 3.0 % of CPU time, 1 % or more in 1 of" in doubt for doubt in doubts)
+        assert any("Highest noise floors: TCP echo 0.80 %" in doubt for doubt in doubts)
+        assert any("two modes" in doubt and "TCP echo" in doubt for doubt in doubts)
+        assert not any("incomplete" in doubt for doubt in doubts)
+        page.locator(".doubts a", has_text="pyev").click()
+        page.locator("h1", has_text="pyev").wait_for()
+        assert "half-close" in page.locator("main").inner_text()
+
+
 def test_numbers_are_written_as_everywhere(browser: "Browser", built: Path) -> None:
     chance = random.Random(5)
     values = [0.0, 1.0, 0.5, 12.0, 999.4, 999.6, 1234567.0, 4e-7, 6e14, -3.21, -0.004]

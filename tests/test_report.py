@@ -9,6 +9,7 @@ The pages of a real run are in test_report_pages.py.
 
 import hashlib
 import html
+import json
 import math
 import os
 import re
@@ -56,6 +57,7 @@ from crossloop.report import Rendered, ScenarioTexts, render, render_matrix, wri
 from crossloop.report.canvas import family_styles
 from crossloop.report.drawing import draw
 from crossloop.report.fields import percentile
+from crossloop.report.html import document_of, html_page
 from crossloop.report.scenario_page import ROWS_PER_PAGE
 from crossloop.report.writing import MARK
 from tests import journals
@@ -427,6 +429,8 @@ def test_any_journal_renders(found: list[Record]) -> None:
     for content in pictures_of(rendered).values():
         ElementTree.fromstring(content)
     assert "<script" not in render_matrix([("a", [journals.run_record(), *found])]).markdown
+    data = html_page(document_of([journals.run_record(), *found])).partition(b'id="data">')[2]
+    json.loads(data.partition(b"</script>")[0])
 
 
 @given(texts)

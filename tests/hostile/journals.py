@@ -369,7 +369,7 @@ def _become(folder: str, words: Sequence[str]) -> None:
 
 
 def _report(commands: Commands, folder: Path, bad: Path, _good: Path) -> list[str]:
-    done = commands.run(folder, "report", str(bad), "--out", str(folder / "out"))
+    done = commands.run(folder, "report", str(bad), "--html", "--out", str(folder / "out"))
     return done.faults() + (_page_faults(folder / "out") if done.status == 0 else [])
 
 

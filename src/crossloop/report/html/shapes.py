@@ -74,6 +74,7 @@ class Row(Struct, frozen=True):
     regime: Shared
     server_share: float
     load_share: float
+    steal_share: float | None
     latency_us: Percentiles | None
     rss_bytes: int | None
     counters: tuple[tuple[str, float], ...]
@@ -101,6 +102,8 @@ class ParameterSet(Struct, frozen=True):
     noise_floor: float | None
     rounds: int | None
     generations: int | None
+    budget_spent: bool
+    """Whether the time was spent before its ratios were as precise as the run wanted them."""
     latencies: str
     """What the percentiles are of."""
     rows: PackedTable
@@ -210,6 +213,8 @@ class Document(Struct, frozen=True):
     """What makes such a run."""
     facts: tuple[tuple[str, str], ...]
     """What was run: name and value."""
+    incomplete: bool
+    """Whether the run was interrupted."""
     warnings: tuple[tuple[str, str, str], ...]
     """Name, cause, remedy."""
     groups: tuple[tuple[str, str], ...]

@@ -11,7 +11,7 @@ const adaptersView = {
   controls: () => [],
   results(data, { chosen }) {
     const columns = [
-      { key: "adapter", title: "Adapter", value: (each) => each.id, cell: (each) => link(each.id, "adapter", each.id) },
+      { key: "adapter", title: "Adapter", side: "line", value: (each) => each.id, cell: (each) => link(each.id, "adapter", each.id) },
       { key: "family", title: "Family", value: (each) => each.family, cell: (each) => each.family },
       { key: "binding", title: "Binding", value: (each) => each.binding || null, cell: (each) => each.binding || MISSING },
       { key: "library", title: "Linked library", value: (each) => each.library || null, cell: (each) => each.library || MISSING },
@@ -73,10 +73,10 @@ function adapterTable(data, adapter, chosen) {
     cell: question.cellOf(adapter.id),
     other: against && toBaseline[place].byBaseline ? toBaseline[place].cellOf(adapter.id) : null,
   }));
-  const ratio = (cell) => (cell?.ratio ? ratioText(cell.ratio) + (cell.ratio.paired ? "" : " q") : MISSING);
+  const ratio = (cell) => (cell?.ratio ? ratioText(cell.ratio) + (cell.ratio.paired ? "" : " ≈") : MISSING);
   const columns = [
     {
-      key: "question", title: "Question", value: ({ question }) => question.column.title,
+      key: "question", title: "Question", side: "line", value: ({ question }) => question.column.title,
       cell: ({ question }) => link(question.column.title, "scenario", question.column.scenario),
     },
     { key: "style", title: "style", value: ({ cell }) => cell.row?.style ?? null, cell: ({ cell }) => cell.row?.style ?? MISSING },
@@ -104,7 +104,7 @@ function adapterTable(data, adapter, chosen) {
     h("h2", {}, "In every scenario"),
     scrolling(caption, sortableTable(caption, columns, members, chosen)),
     members.some(({ other }) => other?.ratio && !other.ratio.paired)
-      ? h("ul", { class: "notes" }, h("li", {}, "q: quotient of two paired ratios; its interval is wider than a paired one."))
+      ? h("ul", { class: "notes" }, h("li", {}, "≈: quotient of two paired ratios; its interval is wider than a paired one."))
       : null,
   ];
 }

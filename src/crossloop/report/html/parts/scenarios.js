@@ -159,7 +159,7 @@ function rowsTable(data, scenario, set, members, divisor, chosen) {
     number(percentile(place)(member)) + (place === 1 && member.row.fell_behind ? " †" : "");
   const columns = [
     {
-      key: "adapter", title: "Adapter (style)", value: ({ row }) => row.label,
+      key: "adapter", title: "Adapter (style)", side: "line", value: ({ row }) => row.label,
       cell: ({ row }) => link(row.label, "adapter", row.adapter),
     },
     {
@@ -220,7 +220,7 @@ function rowsTable(data, scenario, set, members, divisor, chosen) {
 
 function ratioCell({ row, ratio }, divisor) {
   const text = ratio ? (row === divisor ? "1.00" : ratioText(ratio)) : MISSING;
-  const mark = ratio && !ratio.paired ? " q" : "";
+  const mark = ratio && !ratio.paired ? " ≈" : "";
   return h("span", { class: "tipped", tabindex: "0", "data-tip": row.label, "data-focus": `tip:${row.label}` }, text, mark);
 }
 
@@ -237,7 +237,7 @@ function rowsNotes(data, scenario, set, members) {
     ...(set.rounds === null ? [] : [`${counted(set.rounds, "round")} in ${counted(set.generations, "generation")}.`]),
     ...(set.noise_floor === null ? ["The noise floor is not known."] : [`Noise floor ${percent(set.noise_floor)}.`]),
     ...(set.latencies ? [`p50 to p99.9: ${set.latencies}.`] : []),
-    ...any(({ ratio }) => ratio && !ratio.paired, "q: quotient of two paired ratios; its interval is wider than a paired one."),
+    ...any(({ ratio }) => ratio && !ratio.paired, "≈: quotient of two paired ratios; its interval is wider than a paired one."),
     ...any(({ row }) => row.at_least, "≥: the subject was not the limit; its capacity is at least this."),
     ...any(({ row }) => row.near_load, "‡: near what the load generator reached against a native echo; the subject may do more."),
     ...any(({ row }) => row.fell_behind, "†: it answered less than it was offered; its latency grew with time."),
