@@ -1,18 +1,18 @@
-"""What a failed accept says: this peer has gone, there is no room for another, or the listener is of no use.
+"""What a failed accept means: this peer has gone, there is no room for another, or the listener is unusable.
 
-A server goes on after the first, rests after the second, and ends with the third. Which is which:
+A server goes on after the first, rests after the second, and ends with the third:
 
 *The peer has gone.* Its connection was complete, waited in the queue and was reset, or the network failed it. On most
-systems accept then fails once (ECONNABORTED by POSIX, EPROTO in older ones), and Linux passes on whatever
-error waits on the new socket (accept(2), "Error handling": ENETDOWN to ENETUNREACH; EPERM is a firewall's word).
-Windows' `accept` says WSAECONNRESET. `AcceptEx` completes with an error of files instead, ERROR_NETNAME_DELETED, which
-is no ConnectionError, and whose errno is EINVAL: `winerror` alone tells it (cpython 93821); Wine: ERROR_UNEXP_NET_ERR.
+systems accept then fails once (ECONNABORTED by POSIX, EPROTO in older ones), and Linux passes on any pending error of
+the new socket (accept(2), "Error handling": ENETDOWN to ENETUNREACH; EPERM comes from a firewall). Windows' `accept`
+says WSAECONNRESET. `AcceptEx` completes with an error of files instead, ERROR_NETNAME_DELETED, which is no
+ConnectionError, and whose errno is EINVAL: only `winerror` shows it (cpython 93821); Wine: ERROR_UNEXP_NET_ERR.
 
-*No room.* The process has no descriptor left or the system no memory. Whoever waits still waits, and the listener stays
-readable: without a rest a loop would spin. Whoever ends meanwhile makes room. A server that is its
-library's own rests as that has it: asyncio's for a second, gevent's for 10 ms at first and up to a second.
+*No room.* The process has no descriptor left or the system no memory. Waiting clients still wait, and the listener
+stays readable: without a rest a loop would spin. Connections that end meanwhile make room. A library's own server rests
+by the library's rule: asyncio's for a second, gevent's for 10 ms at first and up to a second.
 
-*The listener.* EBADF, EINVAL, ENOTSOCK and whatever is not known: asking again would never end.
+*The listener.* EBADF, EINVAL, ENOTSOCK and all unknown errors: trying again would never end.
 """
 
 import enum

@@ -1,10 +1,9 @@
 """The idiom of every loop with asyncio's API: one adapter class, to be given a new loop.
 
-Exceptions. asyncio never lets a callback's exception out of `run_forever`; it hands it to the loop's
-exception handler, which prints. Here the handler keeps the first one and ends the run, and `run`,
-`run_main` and what serves raise it. While somebody is served an `OSError` is the network's (a reset, a
-connection aborted in the queue, no descriptors for an accept): it ends a connection or pauses
-accepting, and is no failure of the run.
+Exceptions. asyncio never lets a callback's exception out of `run_forever`; it passes it to the loop's exception
+handler, which prints. Here the handler keeps the first exception and ends the run, and `run`, `run_main` and servers
+raise it. In a server an `OSError` is the network's (a reset, a connection aborted in the queue, no descriptors for an
+accept): it ends a connection or pauses accepting, and is no failure of the run.
 
 Timers. asyncio keeps `call_later` in a heap of handles; `cancel` only marks one, and the heap is swept
 when more than half of over a hundred are marked. There is no re-arming: the cheapest way is a cancel and

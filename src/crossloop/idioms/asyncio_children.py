@@ -1,8 +1,8 @@
 """Child processes as asyncio offers them: `create_subprocess_exec`, on any loop with its API.
 
-How the end of a child is heard differs by loop and Python: a thread for each child (asyncio up to 3.11), a descriptor
-of the process that is watched (pidfd, asyncio from 3.12 on, Linux), SIGCHLD (uvloop). Pipes are transports of the loop,
-and what a `StreamReader` holds beyond its limit pauses them.
+Loops and Pythons learn of the end of a child in different ways: a thread for each child (asyncio up to 3.11), a
+descriptor of the process that is watched (pidfd, asyncio from 3.12 on, Linux), SIGCHLD (uvloop). Pipes are transports
+of the loop, and what a `StreamReader` holds beyond its limit pauses them.
 """
 
 import asyncio

@@ -1,26 +1,26 @@
 """Stream servers on asyncio's API: protocols, streams, bare sockets; for every loop that has that API.
 
-Six truths of the API shape the code below.
+Six facts about the API shape the code below.
 
-- What is handed to a loop is the loop's. `create_server(sock=...)` may take the descriptor out of the socket (rloop
-  does) or close it with the server (CPython does), and documentation promises neither. So a loop gets a duplicate of
-  the listener and ours stays as it is. A duplicate is another number for the same queue, hence `listen` on ours is
-  heard by both. `add_reader` and its kin are given numbers, which every loop takes, where some refuse the object.
+- A socket that a loop gets belongs to the loop. `create_server(sock=...)` may take the descriptor out of the socket
+  (rloop does) or close it with the server (CPython does), and documentation promises neither. So a loop gets a
+  duplicate of the listener, and ours stays unchanged. A duplicate is another number for the same queue, so `listen` on
+  ours works for both. `add_reader` and the like get numbers, which every loop takes; some refuse the object.
 
-- `create_server(sock=...)` calls `listen` with a backlog of 100, whatever the socket had: a storm of 1000
-  clients would meet a full queue and SYN retries of a second. The number is also how many connections
-  CPython accepts per wake-up, and on EMFILE it goes through all of them, failing, before it pauses for a
-  second. So it stays, and `listen` is called once more.
-- Nothing waits for connections when a server closes (up to 3.11), or something waits for ever (3.12, as long
-  as a client stays). So the open transports are counted here, aborted, and waited for.
+- `create_server(sock=...)` calls `listen` with a backlog of 100 and ignores the socket's own: a storm of 1000 clients
+  would meet a full queue and SYN retries of a second. The number is also how many connections CPython accepts per
+  wake-up, and on EMFILE it goes through all of them, failing, before it pauses for a second. So it stays, and `listen`
+  is called once more.
+- A closing server does not wait for connections (up to 3.11), or waits for ever (3.12, as long as a client stays). So
+  the open transports are counted here, aborted, and waited for.
 - CPython runs an accept as a task of its own between the kernel's accept and `connection_made`; a
   connection can therefore appear after `Server.close()`. It is aborted on arrival.
-- With `ssl=` a protocol between the transport and ours does the handshake first, and hands over a transport of its own
-  when it is done. CPython's task of the accept waits for that, so cancelling it ends a handshake that is under way.
-  uvloop and the Proactor have no such task: there the connection ends with its handshake, or when that has lasted
-  60 seconds. Bare sockets have no TLS: the calls of a socket that is wrapped by `ssl` are not the loop's.
-- A transport takes all that is written and keeps what the kernel does not take, so a slow peer keeps nobody waiting.
-  One that is closed logs what is written to it from the fifth time on, which goes to stderr; so it is asked first.
+- With `ssl=` a protocol between the transport and ours does the handshake first, and then passes a transport of its
+  own. CPython's task of the accept waits for that, so cancelling the task ends a pending handshake. uvloop and the
+  Proactor have no such task: there the connection ends with its handshake, or when that has lasted 60 seconds. Bare
+  sockets have no TLS: the calls of a socket that is wrapped by `ssl` are not the loop's.
+- A transport takes all data and keeps what is unsent, so a slow peer delays no other. A closed transport logs writes
+  from the fifth on, to stderr; so the code first checks whether it is closed.
 """
 
 import asyncio

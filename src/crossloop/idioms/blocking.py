@@ -1,26 +1,25 @@
 """Blocking I/O: what a thread and a process for each connection have in common.
 
-A blocking call does the waiting itself: the kernel takes the thread off the CPU inside `recv` and puts it back
-when there is data, so that the program reads like its protocol: receive, answer, repeat (`converse`). There is
-no loop, no callback and no state machine; where a connection stands is where its thread stands, on its stack.
-A peer that does not read blocks `sendall`, so backpressure comes by itself. The price is that whoever waits
-for one thing cannot wait for another: it takes a thread, or a process, for each connection (Stevens, Fenner,
-Rudoff, *UNIX Network Programming* volume 1, 6.2 for the model, chapter 30 for the designs of its servers).
+A blocking call does the waiting itself: the kernel takes the thread off the CPU inside `recv` and puts it back when
+there is data, so that the program reads like its protocol: receive, answer, repeat (`converse`). There is no loop, no
+callback and no state machine; the state of a connection is its thread's stack. A peer that does not read blocks
+`sendall`, so backpressure comes by itself. The price is that a thread waits for one thing only: each connection takes a
+thread, or a process (Stevens, Fenner, Rudoff, *UNIX Network Programming* volume 1, 6.2 for the model, chapter 30 for
+the designs of its servers).
 
-*Who accepts* is the one place where two things are waited for, the next connection and the word to stop. A
-blocked `accept` could be interrupted from another thread by `shutdown` on the listener, but only on Linux; the
-BSDs answer ENOTCONN, and a mere `close` leaves it blocked (and its number free for a stranger). So it is
-preceded by `poll` on both (`select` on Windows), and the listener does not block: a connection that is reset
-between the poll and the accept is gone from the queue, and a blocking accept would then wait for the next one
-while nobody hears the stop (UNP 16.6). An accepted socket blocks on Linux whatever its listener does; on the
-BSDs it inherits O_NONBLOCK, so it is told.
+*Accepting* is the one place that waits for two things, the next connection and the stop. Another thread could interrupt
+a blocked `accept` by `shutdown` on the listener, but only on Linux. The BSDs return ENOTCONN, and a mere `close` leaves
+it blocked (and its number free for reuse). So `poll` on both comes first (`select` on Windows), and the listener does
+not block. A connection that is reset between the poll and the accept is gone from the queue, and a blocking accept
+would then wait for the next connection and miss the stop (UNP 16.6). An accepted socket always blocks on Linux; on the
+BSDs it inherits O_NONBLOCK, so it is set to block.
 
 *TLS* is a socket that is wrapped (`secured`): its `recv` and `sendall` wait as those of any socket do, and errors of
-the protocol are OSErrors. The handshake is the connection's own affair: a peer that never makes it keeps one thread.
+the protocol are OSErrors. Each connection makes its own handshake: a peer that never does occupies one thread.
 
-*A buffer while waiting.* `recv(n)` is handed its memory before it waits. A loop has one buffer for all
-connections; here each has its own, whether anything ever comes or not. Only the pages that data once touched are
-resident, so an idle connection costs address space at first and up to READ_BYTES later.
+*A buffer while waiting.* `recv(n)` gets its memory before it waits. A loop has one buffer for all connections; here
+each connection has its own, also when no data ever comes. Only the pages that data once touched are resident, so an
+idle connection costs address space at first and up to READ_BYTES later.
 """
 
 import contextlib

@@ -1,12 +1,12 @@
-"""Datagrams: what one look at an unconnected UDP socket gives, and what becomes of its errors.
+"""Datagrams: the results of a receive on an unconnected UDP socket, and its errors.
 
-There are no connections: one socket serves all peers, `recvfrom` says who sent a datagram, and `sendto` answers him
-(UNP volume 1, chapter 8). Nothing is kept of a peer. A datagram comes whole or not at all, also an empty one.
+There are no connections: one socket serves all peers, `recvfrom` gives the sender's address, and `sendto` answers to it
+(UNP volume 1, chapter 8). There is no state of a peer. A datagram comes whole or not at all, also an empty one.
 
-*Errors of a peer.* An answer to a port where nobody listens any more comes back as an ICMP message. Linux, macOS and
-the BSDs tell an unconnected socket nothing of it (udp(7)); Windows has a later `recvfrom` fail with WSAECONNRESET, or
-WSAENETRESET where its time to live ran out ("recvfrom function (winsock.h)"). Neither says anything of the next
-datagram. An answer that is not taken (no room, no route, too large, a firewall's EPERM) is lost, as a network loses it.
+*Errors of a peer.* An answer to a closed port comes back as an ICMP message. Linux, macOS and the BSDs do not report it
+to an unconnected socket (udp(7)). On Windows a later `recvfrom` fails with WSAECONNRESET, or with WSAENETRESET where
+the time to live ran out ("recvfrom function (winsock.h)"). Neither error concerns the next datagram. An answer that the
+kernel does not take (no room, no route, too large, a firewall's EPERM) is lost, as on a network.
 """
 
 import errno

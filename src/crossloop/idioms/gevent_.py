@@ -5,32 +5,32 @@ starts a watcher whose callback is its own `switch`, and switches to the hub; th
 So a call such as `recv` blocks its greenlet and nothing else, without `await`, and a callback given to a
 watcher directly runs *in* the hub, where nothing may block. From this follows what is done below.
 
-Exceptions. The hub prints what a callback or a greenlet raises and goes on; only `KeyboardInterrupt`
-and its like are thrown into the main greenlet. Here the first failure is: the hub's `handle_error`,
-which gevent lets an application replace, keeps it and throws it into whoever waits in the main greenlet
-(`run`, `run_main`, what serves, `resolve`). It does so in a callback of its own, not on the spot: thrown
-from within a C callback, the hub would stay inside that callback, and its end there is noisy. Left out
-are failed accepts of `StreamServer`, which rests after one, 10 ms at first and up to a second.
+Exceptions. The hub prints what a callback or a greenlet raises and goes on; only `KeyboardInterrupt` and its like are
+thrown into the main greenlet. Here the first failure is, too: an application may replace the hub's `handle_error`, and
+ours keeps the failure and throws it into the main greenlet (in `run`, `run_main`, a server, `resolve`). It does so in a
+separate callback and not at once: thrown from within a C callback, the hub would stay inside that callback, and its end
+there is noisy. Failed accepts of `StreamServer` are left out; it rests after one, 10 ms at first and up to a second.
 
-Wake-ups. `loop.run_callback_threadsafe` would be gevent's own way, but besides its async watcher it
-touches the loop's reference count (libev) or a check watcher (libuv) from the calling thread, which
-neither library allows while its loop runs without the GIL. Only `send` of an async watcher may be
-called from anywhere, and several sends may arrive as one event; so a deque holds what is to be called.
+Wake-ups. `loop.run_callback_threadsafe` would be gevent's own way, but besides its async watcher it touches the loop's
+reference count (libev) or a check watcher (libuv) from the calling thread, which neither library allows while its loop
+runs without the GIL. Only `send` of an async watcher may be called from anywhere, and several sends may arrive as one
+event; so the calls themselves travel in a deque.
 
-Turns. `loop.run_callback` is the queue that the hub itself lives by, and `gevent.sleep(0)` puts the greenlet's own
-`switch` into it. What is in the queue runs before the loop looks at descriptors, also what is added meanwhile, as long
-as one switch interval has not passed (`gevent.getswitchinterval()`, 5 ms).
+Turns. `loop.run_callback` is the hub's own queue, and `gevent.sleep(0)` puts the greenlet's `switch` into it. The queue
+runs before the loop looks at descriptors, with calls added meanwhile, until one switch interval has passed
+(`gevent.getswitchinterval()`, 5 ms).
 
 TLS. `StreamServer(ssl_context=...)` wraps a connection in the greenlet of its handler, by a context of `gevent.ssl`. A
 context of the standard library makes sockets that block the whole thread, and a handshake that fails is reported to the
 hub. So the handler does here what the server would: an `SSLSocket` of gevent's, the handshake, the conversation, and
 `unwrap` at a close_notify.
 
-Pushing. `sendall` blocks the greenlet that calls it, so each connection has a second one that sends what stands in its
-queue. The reader waits until that is empty before it reads on: who does not read is not read from.
+Pushing. `sendall` blocks the greenlet that calls it, so each connection has a second greenlet that sends from its
+queue. The reader waits until the queue is empty before it reads on: while a peer does not read, the server does not
+read from it.
 
 Datagrams. `DatagramServer` receives in the hub and starts a greenlet for each datagram, of which it takes the first
-8192 bytes. Its socket stays the one that it was given, which does not block: an answer is sent at once or dropped.
+8192 bytes. It keeps the given socket, which does not block: an answer is sent at once or dropped.
 
 Style. gevent offers `StreamServer`, and one can write its loop by hand: `accept`, `spawn`. A message
 passes through the same `recv` and `sendall` of a gevent socket either way, and only `accept` differs, so

@@ -1,9 +1,9 @@
-"""asyncio's API on libuv: what uvloop and winloop share, and how libuv says what it is.
+"""asyncio's API on libuv: what uvloop and winloop share, and how libuv states its version.
 
-Three things of the API are otherwise than on asyncio's own loops. `loop.getaddrinfo` runs in libuv's
-thread pool (four threads, UV_THREADPOOL_SIZE) and not in the default executor. Timers have the
-resolution of libuv's clock, a millisecond, which is read once per turn. And bare sockets receive streams, not
-datagrams: the calls for these are declared and raise NotImplementedError.
+Three parts of the API differ from asyncio's own loops. `loop.getaddrinfo` runs in libuv's thread pool (four threads,
+UV_THREADPOOL_SIZE) and not in the default executor. Timers have the resolution of libuv's clock, a millisecond, which
+is read once per turn. And bare sockets receive streams, not datagrams: the calls for these are declared and raise
+NotImplementedError.
 """
 
 import select

@@ -1,18 +1,18 @@
-"""TLS sans-I/O: an application of plain bytes becomes one of ciphertext, which any stream server can serve.
+"""TLS sans-I/O: an application of plain bytes becomes an application of ciphertext, which any stream server can serve.
 
-OpenSSL reads and writes *BIOs*, and one kind of these is memory (BIO_s_mem(3)): what came from the peer is put into
-one, what is to go to it is taken out of the other, and no call ever waits. That is how a library that knows nothing of
-TLS serves it, and how asyncio's own SSL protocol works (`sslproto`). The other way, a socket that is wrapped, makes the
-system calls itself: blocking ones for `threads`, or it says "want read" and "want write" to a loop.
+OpenSSL reads and writes *BIOs*, and one kind of these is memory (BIO_s_mem(3)): data from the peer goes into one, data
+for the peer is taken out of the other, and no call ever waits. So a library without TLS can serve it, and asyncio's own
+SSL protocol works in this way (`sslproto`). The other way is a wrapped socket, which makes the system calls itself:
+blocking calls for `threads`, or it says "want read" and "want write" to a loop.
 
 What it costs beside the cryptography: each record is copied into one memory and out of another, and a `recv` may bring
-several records, each read by a call of its own. A read in vain is an exception here, so none is made when the first
-memory is empty.
+several records, each read by a call of its own. A read without data is an exception here, so the code does not read
+when the first memory is empty.
 
-*Ends.* A failed handshake, or a record that is none, has OpenSSL put an alert into the second memory; it is sent, and
-what the peer says then is passed over. At a close_notify what came before was answered, the server's own close_notify
-follows (RFC 8446, 6.1), and the rest is passed over, too. An application of bytes cannot close its connection: the
-peer does. Sources: the documentation of Python's `ssl.SSLObject`; SSL_shutdown(3).
+*Ends.* After a failed handshake, or an invalid record, OpenSSL puts an alert into the second memory. The alert is sent,
+and further data of the peer is ignored. At a close_notify all earlier data was answered, the server's own close_notify
+follows (RFC 8446, 6.1), and further data is ignored, too. An application of bytes cannot close its connection: the peer
+does. Sources: the documentation of Python's `ssl.SSLObject`; SSL_shutdown(3).
 """
 
 import socket

@@ -1,50 +1,50 @@
-"""The idiom of multiplexing: tell the kernel what to watch, ask what is ready, call back; over and over.
+"""The idiom of multiplexing: tell the kernel what to watch, ask what is ready, call back, and repeat.
 
-select, poll, epoll and kqueue do one thing: a single thread sleeps on many descriptors and wakes for those
-that can be read or written without blocking. They *report readiness*; the reading and writing remain the program's
-own system calls. What differs is how the kernel is told and asked: two functions, which an adapter gives as
-a `Mechanism`. Everything else is the same for all four, and is here.
+select, poll, epoll and kqueue do one thing: a single thread sleeps on many descriptors and wakes for those that can be
+read or written without blocking. They *report readiness*; the reading and writing remain the program's own system
+calls. They differ in two functions, which an adapter gives as a `Mechanism`: one changes the watched descriptors, one
+waits. Everything else is the same for all four, and is here.
 
-*What differs most is the price of the silent.* select and poll tell everything with every ask, epoll and kqueue
-tell changes. One active among 1000 pairs cost 130 µs an event with poll and 7.4 with epoll, among 10 pairs 5.6 and
-4.6 (`crossloop bench --scenarios pipe-pairs --adapters poll,epoll`, Linux 6.18, 2 virtual CPUs).
+*They differ most in the price of idle descriptors.* select and poll pass everything in every call, epoll and kqueue
+pass changes. One active among 1000 pairs cost 130 µs an event with poll and 7.4 with epoll, among 10 pairs 5.6 and 4.6
+(`crossloop bench --scenarios pipe-pairs --adapters poll,epoll`, Linux 6.18, 2 virtual CPUs).
 
-*An answer is a snapshot.* One ask may report a hundred descriptors, and the first callback may close the
-fiftieth, whose number the next `accept` gives to a stranger. So callbacks are looked up at the moment of the
-call, and a descriptor that somebody began to watch during the turn (`Watched.fresh`) is left for the next
-one: what was reported under its number may have been said of another file.
+*An answer is a snapshot.* One call may report a hundred descriptors, and the first callback may close the fiftieth,
+whose number the next `accept` reuses. So callbacks are looked up at the moment of the call. A descriptor that is newly
+watched during the turn (`Watched.fresh`) is left for the next turn, because the report under its number may be of
+another file.
 
-*Level-triggered, all four.* A descriptor is reported as long as it is ready, not once when it becomes so. One
-`recv` per report is enough then: what it leaves is reported again, and so is what a turn did not come
-to because a callback raised. Edge-triggered programs must read until EAGAIN, a further system call per message.
+*Level-triggered, all four.* A descriptor is reported as long as it is ready, not once when it becomes so. One `recv`
+per report is enough: remaining data is reported again, and so are descriptors that a turn did not reach because a
+callback raised. Edge-triggered programs must read until EAGAIN, a further system call per message.
 
 *Non-blocking, nevertheless.* Ready a moment ago is not ready now: a datagram with a bad checksum is dropped after
 the report, a client in the accept queue resets (Stevens, UNP 16.6). A blocking call would stop every connection.
 
-*Closed too early.* A program may close what is still watched. Each mechanism takes that its own way: poll reports the
-number, select fails for all, epoll and kqueue forget the file, and epoll not even that while a duplicate of it is
-open. Here it is one: what is watched is a number; a number that is closed is dropped without a call.
+*Closed too early.* A program may close a watched descriptor. The mechanisms react differently: poll reports the number,
+select fails for all, epoll and kqueue forget the file, and epoll not even that while a duplicate of it is open. Here
+all behave alike: a number is watched, and a closed number is dropped without a call.
 
-*Backpressure.* What `send` does not take is kept, and the connection is watched for writing *instead of*
-reading. Watched for both, a peer that only sends would fill this process's memory with answers. Watched for
-writing without need, it would be ready all the time, and the loop would never sleep.
+*Backpressure.* Unsent data is kept, and the connection is watched for writing *instead of* reading. If it were watched
+for both, a peer that only sends would fill this process's memory with answers. If it were watched for writing without
+need, it would be ready all the time, and the loop would never sleep.
 
-*Pushing.* What is pushed to a connection is sent at once, and what does not go waits behind what waits already; the
-connection is then watched for writing, and the others have theirs meanwhile. What a peer never reads is kept for it
-until it ends. A push may find that its peer has reset. That is left for its own report (a reset makes a
-socket readable): the end of a connection is told to the application, which may be in the middle of a round over all.
+*Pushing.* Pushed data is sent at once. The rest waits behind earlier unsent data, and the connection is watched for
+writing; the other connections get their data meanwhile. Data that a peer never reads is kept until the peer ends. A
+push may find that its peer has reset. That is left to the connection's own report (a reset makes a socket readable),
+because the application learns of the end and may be in a loop over all connections.
 
 *Datagrams.* One socket, and one `recvfrom` per report (`crossloop.idioms.datagrams`). *TLS* is a memory BIO
 (`crossloop.idioms.memory_bio`): the loop sees bytes.
 
-*Out of descriptors.* A listener with someone in its queue stays readable while `accept` fails with EMFILE: without
-a pause the loop would spin. So it is not watched for a while; whoever ends meanwhile makes room.
+*Out of descriptors.* A listener with a client in its queue stays readable while `accept` fails with EMFILE: without a
+pause the loop would spin. So it is not watched for a while; connections that end meanwhile make room.
 
-*Other threads and signals.* Neither can be watched, a socket can: whoever wants the loop's attention writes a byte to
-a socket pair that it always watches (the self-pipe trick, D. J. Bernstein), and what is to be done
-travels in a deque. A byte is due only when none is on its way. Python runs signal handlers between
-bytecodes and resumes an interrupted wait (PEP 475); a signal that arrives just *before* the wait would
-sleep with it, and Windows does not interrupt it at all, so signals write such a byte, too.
+*Other threads and signals.* Neither can be watched, but a socket can: another thread writes a byte to a socket pair
+that the loop always watches (the self-pipe trick, D. J. Bernstein), and the calls themselves travel in a deque. A byte
+is needed only when none is on its way. Python runs signal handlers between bytecodes and resumes an interrupted wait
+(PEP 475); a wait would miss a signal that arrives just *before* it, and Windows does not interrupt the wait at all, so
+signals write such a byte, too.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""How much is read at a time, and how much may wait to be sent: one size for every server of this suite.
+"""How much a server reads at a time, and how much data may be unsent: the same for every server of this suite.
 
 A server that read more at a time would make fewer calls under bulk, and would win by that and not by its library. So
 the size is one, wherever the program chooses it: in `recv` on a descriptor, and in what it asks a stream for. There are

@@ -4,17 +4,17 @@ The mechanisms of multiplexing take one timeout: how long to wait at most. Every
 that (libevent, libev, libuv and asyncio on a heap, too): wait until the nearest is due, then call what is due.
 Starting a timer and taking the nearest cost O(log n), and a few tricks save most of that:
 
-- A cancelled timer stays in the heap and is passed over when its time comes; the heap is swept when
-  more than half of it is such. Removing it at once would need its place in the heap.
+- A cancelled timer stays in the heap and is skipped when its time comes; the heap is swept when more than half of it is
+  cancelled. Removing it at once would need its place in the heap.
 - A timer that is pushed back only notes its new time: O(1), whatever the number of timers. When the entry comes
   up, it goes back into the heap for the rest. A server's idle timeouts, pushed back with every message, so
   cost a heap operation per timeout instead of one per message (libev's manual, "Be smart about timeouts").
-- A repeating timer counts from when it was due, not from when it ran, so it does not drift; what a stopped
-  process has missed is left out.
+- A repeating timer counts from when it was due, not from when it ran, so it does not drift; firings that a stopped
+  process has missed are skipped.
 
-*Far timers.* Every kernel bounds the timeout that it takes: epoll and poll at 2^31 milliseconds (24.8 days),
-some BSDs' select at 10^8 seconds, any at what their `time_t` holds. Beyond it the call fails. So the loop is told to
-wait a day at most, asks again, and a timer may be as far away as it likes.
+*Far timers.* Every kernel bounds the timeout that it takes: epoll and poll at 2^31 milliseconds (24.8 days), some BSDs'
+select at 10^8 seconds, any at what their `time_t` holds. Beyond it the call fails. So the loop waits a day at most and
+then waits again, and a timer may be any time away.
 
 Time is read from the clock at every start and once per turn, so a delay counts from the call.
 """

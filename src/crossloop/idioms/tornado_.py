@@ -1,28 +1,27 @@
 """tornado's idiom: an `IOLoop` around an asyncio loop, `IOStream` on it.
 
-Since 5.0 an IOLoop has no mechanism of its own. It is a way to speak to an asyncio loop, any with that API,
-and every callback goes through one more frame of Python. What is tornado's:
+Since 5.0 an IOLoop has no mechanism of its own. It wraps any loop with asyncio's API, and every callback goes through
+one more frame of Python. tornado's own parts:
 
 - `IOStream` reads and writes the socket itself, in Python, on readiness; asyncio's transports are not used.
 - `add_handler` is one registration per descriptor with a mask of events; watching for reading and for
   writing from two places has to be merged, which `_Handlers` does. A descriptor that is watched for one kind
   of event has the caller's callback registered directly.
-- Exceptions of timers and callbacks never reach asyncio: tornado logs them to `tornado.application`. A
-  handler on that logger takes them to where the adapter raises them. Handlers of descriptors are asyncio
-  callbacks and go asyncio's way.
-- `PeriodicCallback` starts a coroutine, hence a task, at each tick; it keeps its phase and leaves out ticks
-  that were missed.
-- On the Proactor, which cannot watch descriptors, tornado starts a thread that selects for it. A socket more than
-  FD_SETSIZE ends that thread by a ValueError, and nothing is read any more; so what comes beyond is closed.
-- Out of descriptors, an accept raises in a handler that stays registered: on a level-triggered mechanism the
-  loop spins. Here the listener is taken out for a second, as asyncio does by itself.
-- One call, `add_callback`, is for the loop's own thread and for all others: it asks which thread it is in.
-- A coroutine gives way by `asyncio.sleep(0)`, as the documentation of `gen.moment` says; `gen.sleep(0)` is a timer.
+- Exceptions of timers and callbacks never reach asyncio: tornado logs them to `tornado.application`. A handler on that
+  logger passes them to the adapter, which raises them. Handlers of descriptors are asyncio callbacks, and their
+  exceptions go to asyncio.
+- `PeriodicCallback` starts a coroutine, hence a task, at each tick; it keeps its phase and skips missed ticks.
+- On the Proactor, which cannot watch descriptors, tornado starts a thread that selects for it. A socket beyond
+  FD_SETSIZE ends that thread by a ValueError, and nothing is read any more; so the server closes further connections.
+- Out of descriptors, an accept raises in a handler that stays registered: on a level-triggered mechanism the loop
+  spins. Here the listener is unregistered for a second, as asyncio does by itself.
+- One call, `add_callback`, is for the loop's own thread and for all others: it checks which thread it is in.
+- A coroutine yields by `asyncio.sleep(0)`, as the documentation of `gen.moment` says; `gen.sleep(0)` is a timer.
 - Native coroutines receive from bare sockets by asyncio's `sock_recv`: tornado has no call of its own for it.
-- TLS is an `SSLIOStream`: a wrapped, non-blocking socket that the stream reads and writes as it does a plain one, the
-  handshake being done on the way to the first byte. `TCPServer(ssl_options=...)` makes them.
-- `IOStream.write` takes all that it is given, sends what goes at once and keeps the rest. So pushing is that call, from
-  any coroutine, and a write of nothing, awaited, is a wait for what was written before.
+- TLS is an `SSLIOStream`: a wrapped, non-blocking socket that the stream reads and writes as it does a plain one, with
+  the handshake before the first byte. `TCPServer(ssl_options=...)` makes them.
+- `IOStream.write` takes all data, sends what the kernel takes at once, and keeps the rest. So pushing is that call,
+  from any coroutine, and an awaited write of no bytes waits for earlier writes.
 - There is no class for datagrams. The documented way is the one that tornado itself takes for its listeners:
   `IOLoop.add_handler` on a non-blocking socket, and the socket's own `recvfrom` and `sendto`.
 """
