@@ -298,8 +298,8 @@ class Adapter(
 
     def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
         async def addresses(_number: int) -> Sequence[tuple[Any, ...]]:
-            found = await getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return [address for *_, address in found]
+            infos = await getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [address for *_, address in infos]
 
         return self._all_of(addresses, range(times), 1)
 
@@ -309,8 +309,8 @@ class Adapter(
         """`getaddrinfo` in the kernel's threads, as `curio.socket.getaddrinfo` has it; each asks *server*."""
 
         async def answer(name: str) -> Sequence[str] | int:
-            found: Sequence[str] | int = await curio.run_in_thread(answer_in_this_thread, server, name)
-            return found
+            reply: Sequence[str] | int = await curio.run_in_thread(answer_in_this_thread, server, name)
+            return reply
 
         self._kernel.run(curio.run_in_thread, point_this_thread_at, *server)
         return dict(zip(names, self._all_of(answer, names, in_flight), strict=True))

@@ -77,7 +77,7 @@ def open_epoll(watched: Watched) -> Mechanism:
     readers, writers, fresh = watched.readers, watched.writers, watched.fresh
     kernel = select.epoll()
     wait = kernel.poll
-    told: dict[int, int] = {}
+    registered: dict[int, int] = {}
     reading, writing = select.EPOLLIN, select.EPOLLOUT
     not_reading, not_writing = ~reading, ~writing  # trouble (EPOLLHUP, EPOLLERR) is for both
     stale: set[int] = set()  # numbers that were closed while they were watched
@@ -85,7 +85,7 @@ def open_epoll(watched: Watched) -> Mechanism:
     def tell(fd: int) -> None:
         """One mask for both directions, and one system call for each change of it."""
         wanted = (reading if fd in readers else 0) | (writing if fd in writers else 0)
-        known = told.pop(fd, 0)
+        known = registered.pop(fd, 0)
         try:
             if known and wanted:
                 kernel.modify(fd, wanted)
@@ -102,13 +102,13 @@ def open_epoll(watched: Watched) -> Mechanism:
                 raise
             stale.add(fd)
         if wanted:
-            told[fd] = wanted
+            registered[fd] = wanted
 
     def begin_anew() -> None:
         """Another object in the kernel: the old one may hold closed numbers for good."""
         nonlocal kernel, wait
         kernel.close()
-        kernel = _with_what_is_open(select.epoll(), told, watched)
+        kernel = _with_what_is_open(select.epoll(), registered, watched)
         wait = kernel.poll
         stale.clear()
 
@@ -130,13 +130,13 @@ def open_epoll(watched: Watched) -> Mechanism:
     return Mechanism(type(kernel).__name__, tell, ask, lambda: kernel.close())  # noqa: PLW0108  (the one of then)
 
 
-def _with_what_is_open(kernel: Any, told: dict[int, int], watched: Watched) -> Any:
-    """*kernel* with everything *told*; what is closed is dropped."""
-    for fd, wanted in tuple(told.items()):
+def _with_what_is_open(kernel: Any, registered: dict[int, int], watched: Watched) -> Any:
+    """*kernel* with every interest of *registered*; what is closed is dropped."""
+    for fd, wanted in tuple(registered.items()):
         try:
             kernel.register(fd, wanted)
         except OSError:
-            del told[fd]
+            del registered[fd]
             watched.drop(fd)
     return kernel
 

@@ -92,10 +92,10 @@ def open_kqueue(watched: Watched) -> Mechanism:
         changes.want((fd, writing), fd in writers)
 
     def ask(timeout_s: float | None) -> None:
-        told = changes.take()
+        submitted = changes.take()
         ready = wait(
-            [kevent(fd, which, add if wanted else delete) for (fd, which), wanted in told.items()],
-            max(EVENTS, len(told)),
+            [kevent(fd, which, add if wanted else delete) for (fd, which), wanted in submitted.items()],
+            max(EVENTS, len(submitted)),
             timeout_s,
         )
         fresh.clear()
@@ -103,7 +103,7 @@ def open_kqueue(watched: Watched) -> Mechanism:
             fd = event.ident
             if event.flags & error:
                 if event.data != errno.EBADF:
-                    raise_refusal(fd, event.data, wanted=told[fd, event.filter])
+                    raise_refusal(fd, event.data, wanted=submitted[fd, event.filter])
                 elif fd not in fresh:
                     watched.drop(fd)
                     tell(fd)

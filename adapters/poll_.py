@@ -66,7 +66,7 @@ def open_poll(watched: Watched) -> Mechanism:
     readers, writers, fresh = watched.readers, watched.writers, watched.fresh
     kernel = select.poll()
     wait = kernel.poll
-    told: dict[int, int] = {}
+    registered: dict[int, int] = {}
     reading, writing, closed = select.POLLIN, select.POLLOUT, select.POLLNVAL
     not_reading, not_writing = ~reading, ~writing  # trouble (POLLHUP, POLLERR) is for both
 
@@ -75,8 +75,8 @@ def open_poll(watched: Watched) -> Mechanism:
         wanted = (reading if fd in readers else 0) | (writing if fd in writers else 0)
         if wanted:
             kernel.register(fd, wanted)
-            told[fd] = wanted
-        elif told.pop(fd, 0):
+            registered[fd] = wanted
+        elif registered.pop(fd, 0):
             kernel.unregister(fd)
 
     def ask(timeout_s: float | None) -> None:

@@ -182,11 +182,11 @@ class Adapter(StreamServer, TlsServer):
                 raise
             finally:
                 ours.shutdown(socket.SHUT_WR)
-                words = _words(ours)  # up to the end of file: no process is left that could say more
-        for word in words:
-            if isinstance(word, BaseException):
-                raise word
-            self.refused = word
+                messages = _messages(ours)  # up to the end of file: no process is left that could say more
+        for message in messages:
+            if isinstance(message, BaseException):
+                raise message
+            self.refused = message
         if status:
             raise RuntimeError(
                 f"the process that accepts ended with status {os.waitstatus_to_exitcode(status)}"
@@ -328,11 +328,11 @@ def _say(above: socket.socket, word: BaseException | Refused) -> None:
         above.send(data)
 
 
-def _words(ours: socket.socket) -> list[Any]:
+def _messages(ours: socket.socket) -> list[Any]:
     """What the processes below have said, once all of them are gone."""
     stream = io.BytesIO(b"".join(iter(partial(ours.recv, 65536), b"")))
-    words = []
+    messages = []
     with contextlib.suppress(EOFError):
         while True:
-            words.append(pickle.load(stream))  # noqa: S301  (from our own children alone)
-    return words
+            messages.append(pickle.load(stream))  # noqa: S301  (from our own children alone)
+    return messages

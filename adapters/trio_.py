@@ -313,8 +313,8 @@ class Adapter(
 
     def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
         async def addresses(_number: int) -> Sequence[tuple[Any, ...]]:
-            found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return [address for *_, address in found]
+            infos = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [address for *_, address in infos]
 
         return _run(_all_of, addresses, range(times), 1)
 

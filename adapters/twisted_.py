@@ -355,9 +355,9 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
 
         async def serve() -> None:
             stopping = Deferred[None]()
-            told = _Watched(stop.fileno())
-            self._interrupt = told.read = functools.partial(_fire, stopping)
-            reactor.addReader(told)
+            stop_reader = _Watched(stop.fileno())
+            self._interrupt = stop_reader.read = functools.partial(_fire, stopping)
+            reactor.addReader(stop_reader)
             try:
                 port = begin()
                 try:
@@ -366,7 +366,7 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
                     self._interrupt = _nothing
                     await end(port)
             finally:
-                reactor.removeReader(told)
+                reactor.removeReader(stop_reader)
 
         self._run_main(reactor, serve())
 
@@ -594,12 +594,12 @@ def _options_of(context: "ssl.SSLContext") -> Any:
             "Twisted's TLS is pyOpenSSL's: it takes no ssl.SSLContext, and a context does not give out its private key"
         )
     pem = Path(file).read_bytes()
-    own = PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]  # as installReactor
+    certificate = PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]  # as installReactor
     begin = b"-----BEGIN CERTIFICATE-----"
     chain = [Certificate.loadPEM(begin + each).original for each in pem.split(begin)[2:]]
     return CertificateOptions(
-        privateKey=own.privateKey.original,
-        certificate=own.original,
+        privateKey=certificate.privateKey.original,
+        certificate=certificate.original,
         extraCertChain=chain,
         raiseMinimumTo=TLSVersion.lookupByName(context.minimum_version.name),
         enableSessions=True,

@@ -56,14 +56,14 @@ KEPT_FREE = 8
 
 def ring_entries() -> int | None:
     """Submissions that the smallest io_uring of this process takes at once, as the kernel says; None without one."""
-    found = []
+    sizes = []
     for entry in Path("/proc/self/fdinfo").glob("*"):
         try:
             lines = entry.read_text().splitlines()
         except OSError:  # the descriptor of the listing itself is gone by now
             continue
-        found += [int(line.split()[1], 16) + 1 for line in lines if line.startswith("SqMask:")]
-    return min(found, default=None)
+        sizes += [int(line.split()[1], 16) + 1 for line in lines if line.startswith("SqMask:")]
+    return min(sizes, default=None)
 
 
 class Adapter(ForeignLoop):

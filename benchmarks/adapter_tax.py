@@ -69,26 +69,26 @@ def control_of(adapter: str, style: str) -> Row | None:
     """The hand-written server that does what *adapter* does in *style*; None without one."""
     match adapter:
         case "asyncio" | "asyncio-select" | "asyncio-poll" | "uvloop" | "winloop":
-            words = f"asyncio_echo.py {style} {adapter}"
+            command = f"asyncio_echo.py {style} {adapter}"
         case "tornado" | "tornado-uvloop":
-            words = f"tornado_echo.py {adapter.removeprefix('tornado-').replace('tornado', 'asyncio')}"
+            command = f"tornado_echo.py {adapter.removeprefix('tornado-').replace('tornado', 'asyncio')}"
         case "gevent-libev":
-            words = "gevent_echo.py libev-cext"
+            command = "gevent_echo.py libev-cext"
         case "gevent-libev-cffi" | "gevent-libuv":
-            words = f"gevent_echo.py {adapter.removeprefix('gevent-').removesuffix('-cffi')}-cffi"
+            command = f"gevent_echo.py {adapter.removeprefix('gevent-').removesuffix('-cffi')}-cffi"
         case "gevent-libevent":
-            words = "gevent_echo.py crossloop.bindings.gevent_libevent.loop"
+            command = "gevent_echo.py crossloop.bindings.gevent_libevent.loop"
         case "twisted" | "eventlet":
-            words = f"{adapter}_echo.py {style}"
+            command = f"{adapter}_echo.py {style}"
         case "pyev" | "trio" | "curio":
-            words = f"{adapter}_echo.py"
+            command = f"{adapter}_echo.py"
         case "threads" | "spin" | "select" | "poll" | "epoll" | "kqueue":
-            words = f"models_echo.py {adapter}"
+            command = f"models_echo.py {adapter}"
         case "libevent":
-            words = f"libevent_echo.py {style}"
+            command = f"libevent_echo.py {style}"
         case _:
             return None
-    return Row(CONTROL, words)
+    return Row(CONTROL, command)
 
 
 class Control(Child):
@@ -107,8 +107,8 @@ class ControlledLaunch(ServerLaunch):
         """As `Launch` says."""
         if row.adapter not in (CONTROL, TWIN):
             return super().__call__(row, cpu)
-        file, *words = row.style.split()
-        return Control([str(AGED), str(CONTROLS / file), *words], name=str(row)), {}
+        file, *arguments = row.style.split()
+        return Control([str(AGED), str(CONTROLS / file), *arguments], name=str(row)), {}
 
 
 def controlled_room(site: Site, stage: Stage) -> SliceRoom:
@@ -175,21 +175,21 @@ def styles_of(probed: Probed) -> Sequence[str]:
 
 def fresh_pairs(usable: Sequence[Probed], styles: str | None) -> Iterator[Pair]:
     """Every adapter and style in a fresh process, against itself in one whose allocator is aged."""
-    for one in usable:
-        for style in styles_of(one):
+    for adapter in usable:
+        for style in styles_of(adapter):
             if styles is None or style in styles.split(","):
-                fresh = Row(variant_name(one.entry.id, Fresh()), style)
-                yield Pair(one.entry.id, style, fresh, Row(one.entry.id, style))
+                fresh = Row(variant_name(adapter.entry.id, Fresh()), style)
+                yield Pair(adapter.entry.id, style, fresh, Row(adapter.entry.id, style))
 
 
 def pairs_of(usable: Sequence[Probed], styles: str | None, against: Row | None = None) -> Iterator[Pair]:
     """A control against itself, then every adapter and style that has a control (or *against* for all of them)."""
     pairs = [
-        Pair(one.entry.id, style, Row(one.entry.id, style), control)
-        for one in usable
-        for style in styles_of(one)
+        Pair(adapter.entry.id, style, Row(adapter.entry.id, style), control)
+        for adapter in usable
+        for style in styles_of(adapter)
         if styles is None or style in styles.split(",")
-        if (control := against or control_of(one.entry.id, style)) is not None
+        if (control := against or control_of(adapter.entry.id, style)) is not None
     ]
     if against is not None:
         yield from (pair for pair in pairs if pair.subject != against)
@@ -200,7 +200,7 @@ def pairs_of(usable: Sequence[Probed], styles: str | None, against: Row | None =
     yield from pairs
 
 
-def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -215,7 +215,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--limit", type=float, default=1.03)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     if options.fresh and options.against:
         parser.error("--fresh and --against: one of them")
     if options.rounds * options.generations < MIN_ROUNDS or options.generations < 1:
@@ -240,17 +240,18 @@ def measure(site: Site, chosen: Mapping[str, AdapterEntry], options: argparse.Na
     print("| adapter | style | adapter ÷ control (95 %) | control, µs CPU | pairs, generations | within |")
     print("| --- | --- | --- | ---: | ---: | --- |", flush=True)
     verdicts = []
-    usable = [one for one in probed if one.usable]
+    usable = [adapter for adapter in probed if adapter.usable]
     by_age = fresh_pairs(usable, options.styles)
     for pair in by_age if options.fresh else pairs_of(usable, options.styles, against):
         line, verdict = session.line(pair)
         print(line, flush=True)
         if pair.name != "A/A":
             verdicts.append(verdict)
-    for one in probed:
-        if not one.usable:
+    for adapter in probed:
+        if not adapter.usable:
             print(
-                f"| {one.entry.id} | | – | – | – | not measured: {outcome_reason(one.outcome)} |", flush=True
+                f"| {adapter.entry.id} | | – | – | – | not measured: {outcome_reason(adapter.outcome)} |",
+                flush=True,
             )
     return verdicts
 

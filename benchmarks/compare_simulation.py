@@ -71,8 +71,8 @@ def run_of(
         common = drift + np.cumsum(random.normal(0, 0.03, (shape.generations, shape.rounds)), axis=1)
         rows: dict[RowKey, Logarithms] = {}
         for row in range(ROWS):
-            own = shape.noise * (0.5 + row % 5 / 4)
-            noise = random.standard_t(3, (shape.generations, shape.rounds)) / math.sqrt(3) * own
+            scale = shape.noise * (0.5 + row % 5 / 4)
+            noise = random.standard_t(3, (shape.generations, shape.rounds)) / math.sqrt(3) * scale
             moved = math.log1p(change.get((row, number), change.get((row, None), 0.0)))
             values = row / 5 + moved + common + process[row][:, None] + noise
             rows[f"row-{row}", ""] = {
@@ -96,12 +96,12 @@ def judged_pair(
             measured.append(CellPair(cell, shift, None))
     rows, cells = verdicts(measured, THRESHOLD)
     called: dict[str, set[tuple[str, int | None]]] = {"regression": set(), "improvement": set()}
-    for one in (*rows, *cells):
-        if one.verdict in called:
-            which = one.parameters.get("set")
-            called[one.verdict].add((one.adapter, None if which is None else int(which)))
+    for judged in (*rows, *cells):
+        if judged.verdict in called:
+            which = judged.parameters.get("set")
+            called[judged.verdict].add((judged.adapter, None if which is None else int(which)))
     naive = sum(
-        one.ratio is not None and one.ratio.low > 1 and one.ratio.value > 1 + THRESHOLD for one in cells
+        cell.ratio is not None and cell.ratio.low > 1 and cell.ratio.value > 1 + THRESHOLD for cell in cells
     )
     return called["regression"], called["improvement"], naive
 
@@ -121,11 +121,11 @@ def main() -> None:
     print("| :--- | :--- | ---: | ---: | ---: |")
     for shape in SHAPES:
         for name, change in CHANGES.items():
-            found = wolf = naive = 0
+            caught = wolf = naive = 0
             wanted = {(f"row-{row}", number) for row, number in change}
             for _run in range(options.runs):
                 regressions, improvements, separate = judged_pair(random, shape, change)
-                found += bool(wanted) and wanted <= regressions | improvements
+                caught += bool(wanted) and wanted <= regressions | improvements
                 wolf += any(
                     (row, number) not in wanted
                     and (row, None) not in wanted
@@ -133,7 +133,7 @@ def main() -> None:
                     for row, number in regressions
                 )
                 naive += separate > 0
-            shown = [f"{100 * count / options.runs:.1f} %" for count in (found, wolf, naive)]
+            shown = [f"{100 * count / options.runs:.1f} %" for count in (caught, wolf, naive)]
             cells = (shape, name, shown[0] if wanted else "–", shown[1], "–" if wanted else shown[2])
             print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 

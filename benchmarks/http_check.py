@@ -102,14 +102,14 @@ def usable(wanted: str | None, styles: str | None) -> list[Name]:
     """Rows of the adapters that can be opened here."""
     suite = load_suite()
     probed = probe_all(suite, select("adapter", suite.adapters, wanted), {})
-    found = []
-    for one in (one for one in probed if one.usable):
-        own, servers = one.levels.get("StreamServer", ()), one.levels.get("HttpServer", ())
-        chosen = [*own[:1], *servers]
+    names = []
+    for adapter in (adapter for adapter in probed if adapter.usable):
+        streams, servers = adapter.levels.get("StreamServer", ()), adapter.levels.get("HttpServer", ())
+        chosen = [*streams[:1], *servers]
         if styles is not None:
-            chosen = [style for style in (*own, *servers) if style in styles.split(",")]
-        found += [(one.entry.id, style) for style in chosen]
-    return found
+            chosen = [style for style in (*streams, *servers) if style in styles.split(",")]
+        names += [(adapter.entry.id, style) for style in chosen]
+    return names
 
 
 def visit(name: Name, row: Row, connections: int, seconds: int) -> None:
@@ -120,8 +120,8 @@ def visit(name: Name, row: Row, connections: int, seconds: int) -> None:
         before_s = cpu_s(pid)
         by_wrk = run("wrk", "-t1", f"-c{count}", f"-d{seconds}s", f"http://{place}/plaintext")
         between_s = cpu_s(pid)
-        words = ("--connections", count, "--duration", str(seconds), "--json")
-        loaded = json.loads(run(*CROSSLOOP, "load", "http", "--connect", place, *words))
+        options = ("--connections", count, "--duration", str(seconds), "--json")
+        loaded = json.loads(run(*CROSSLOOP, "load", "http", "--connect", place, *options))
         after_s = cpu_s(pid)
     row.wrong += re.findall("Socket errors:.*|Non-2xx.*", by_wrk)
     if loaded["errors"]:

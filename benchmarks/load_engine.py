@@ -138,8 +138,15 @@ def one_round(
     rates = {}
     for who in random.sample([CLIENT, *loads], 1 + len(loads)):
         if who == CLIENT:
-            words = [str(client_file), str(ready["port"]), str(connections), str(size), str(seconds), "spin"]
-            ran = subprocess.run(words, check=True, capture_output=True, timeout=seconds * 3 + 10)
+            command = [
+                str(client_file),
+                str(ready["port"]),
+                str(connections),
+                str(size),
+                str(seconds),
+                "spin",
+            ]
+            ran = subprocess.run(command, check=True, capture_output=True, timeout=seconds * 3 + 10)
             figures = json.loads(ran.stdout)
             rates[who] = figures["messages"] / figures["elapsed_s"]
         else:
@@ -149,9 +156,9 @@ def one_round(
 
 def row(connections: int, rounds: list[dict[str, float]]) -> str:
     """One line of the table."""
-    cells = [f"{connections:,}", f"{statistics.median(one[CLIENT] for one in rounds):,.0f}"]
+    cells = [f"{connections:,}", f"{statistics.median(rates[CLIENT] for rates in rounds):,.0f}"]
     for name in ENGINES:
-        ratios = [one[name] / one[CLIENT] for one in rounds]
+        ratios = [rates[name] / rates[CLIENT] for rates in rounds]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
         cells.append(f"{middle:.3f} ({low:.2f} – {high:.2f})")
     return f"| {' | '.join(cells)} | {len(rounds)} |"

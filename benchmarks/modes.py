@@ -88,38 +88,41 @@ def measure(plan: Plan, options: argparse.Namespace) -> tuple[list[SliceRecord],
             bench.run()
         records = read_journal(path)
     return (
-        [one for one in records if isinstance(one, SliceRecord)],
-        [one for one in records if isinstance(one, CellRecord)],
+        [record for record in records if isinstance(record, SliceRecord)],
+        [record for record in records if isinstance(record, CellRecord)],
     )
 
 
 FIGURES: dict[str, Callable[[SliceRecord], float]] = {
-    "CPU µs per message": lambda one: one.cpu_ns / one.operations / 1e3,
-    "messages/s": lambda one: one.operations * 1e9 / one.elapsed_ns,
+    "CPU µs per message": lambda slice_: slice_.cpu_ns / slice_.operations / 1e3,
+    "messages/s": lambda slice_: slice_.operations * 1e9 / slice_.elapsed_ns,
 }
 CONDITIONS: dict[str, Callable[[SliceRecord], float]] = {
-    "subject's CPU": lambda one: one.cpu_ns / one.elapsed_ns,
-    "load's CPU": lambda one: one.load_cpu_ns / one.elapsed_ns,
-    "messages per sleep": lambda one: one.operations / max(one.sleeps or 0, 1),
-    "steal": lambda one: (one.steal_ns or 0) / one.elapsed_ns,
+    "subject's CPU": lambda slice_: slice_.cpu_ns / slice_.elapsed_ns,
+    "load's CPU": lambda slice_: slice_.load_cpu_ns / slice_.elapsed_ns,
+    "messages per sleep": lambda slice_: slice_.operations / max(slice_.sleeps or 0, 1),
+    "steal": lambda slice_: (slice_.steal_ns or 0) / slice_.elapsed_ns,
 }
 
 
 def lines_of(cell: CellRecord, slices: Sequence[SliceRecord]) -> list[str]:
     """A table's line for each figure of a row."""
     lines = []
-    generations = sorted({one.generation for one in slices})
+    generations = sorted({slice_.generation for slice_ in slices})
     for name, figure in FIGURES.items():
-        values = np.array([figure(one) for one in slices])
-        middles = [np.median([figure(one) for one in slices if one.generation == g]) for g in generations]
+        values = np.array([figure(slice_) for slice_ in slices])
+        middles = [
+            np.median([figure(slice_) for slice_ in slices if slice_.generation == g]) for g in generations
+        ]
         within = [
-            _spread(np.array([figure(one) for one in slices if one.generation == g])) for g in generations
+            _spread(np.array([figure(slice_) for slice_ in slices if slice_.generation == g]))
+            for g in generations
         ]
         follows = ", ".join(
-            f"{condition} {_correlation(values, np.array([read(one) for one in slices])):+.2f}"
+            f"{condition} {_correlation(values, np.array([read(slice_) for slice_ in slices])):+.2f}"
             for condition, read in CONDITIONS.items()
         )
-        age = _correlation(values, np.array([float(one.round) for one in slices]))
+        age = _correlation(values, np.array([float(slice_.round) for slice_ in slices]))
         lines.append(
             f"| {cell.adapter} | {cell.parameters['connections']} | {name} | {np.median(values):,.4g} | "
             f"{np.median(within):.2f} | {max(middles) / min(middles):.2f} | {age:+.2f} | {follows} | {len(slices)} |"
@@ -135,7 +138,7 @@ def _correlation(
     a: "np.ndarray[tuple[int], np.dtype[np.float64]]", b: "np.ndarray[tuple[int], np.dtype[np.float64]]"
 ) -> float:
     """Rank correlation (C. Spearman); 0 where one of them is constant."""
-    ranks = [np.argsort(np.argsort(one, kind="stable"), kind="stable").astype(float) for one in (a, b)]
+    ranks = [np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(float) for values in (a, b)]
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
@@ -158,12 +161,12 @@ def main() -> int:
           "correlation with age | with the regime | slices |")  # fmt: skip
     print("| --- | ---: | --- | ---: | ---: | ---: | ---: | --- | ---: |")
     for cell in measured:
-        own = [
-            one for one in slices
-            if (one.adapter, one.style, one.parameters) == (cell.adapter, cell.style, cell.parameters)
-            and one.operations
+        cell_slices = [
+            slice_ for slice_ in slices
+            if (slice_.adapter, slice_.style, slice_.parameters) == (cell.adapter, cell.style, cell.parameters)
+            and slice_.operations
         ]  # fmt: skip
-        print("\n".join(lines_of(cell, own)))
+        print("\n".join(lines_of(cell, cell_slices)))
     print()
     for cell in measured:
         if cell.figures is not None:

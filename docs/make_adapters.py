@@ -139,8 +139,8 @@ def levels_of(path: Path) -> list[str]:
 
     Without those that it lacks.
     """
-    found = set(_bases(path, "Adapter")) - _lacked(path)
-    return [level for level in LEVEL_NAMES if level in found]
+    offered = set(_bases(path, "Adapter")) - _lacked(path)
+    return [level for level in LEVEL_NAMES if level in offered]
 
 
 def _lacked(path: Path) -> set[str]:

@@ -111,8 +111,8 @@ class Scenario(Workload):
     @classmethod
     def styles(cls, adapter: type[Adapter]) -> tuple[str, ...]:
         """c-ares on the adapter's readiness, then the adapter's own resolvers."""
-        own = styles_of(adapter).get("NameResolution", ())
-        return (_CARES, *own) if issubclass(adapter, Readiness) else own
+        resolvers = styles_of(adapter).get("NameResolution", ())
+        return (_CARES, *resolvers) if issubclass(adapter, Readiness) else resolvers
 
     def __init__(self, adapter: Adapter, style: str, parameters: Parameters, server: tuple[str, int] | None):
         """Raises `UnsupportedError` for a kind or resolver that there is not, ImportError without pycares."""

@@ -67,28 +67,28 @@ class Scenario(Workload):
         self._paths = [str(Path(self._folder.name, str(number))) for number in range(_FILES)]
         for path, content in zip(self._paths, self._expected, strict=True):
             Path(path).write_bytes(content)
-        self._found: Sequence[bytes] = ()
+        self._contents: Sequence[bytes] = ()
 
     def prepare(self) -> None:
         """Forget the repetition before."""
-        self._found = ()
+        self._contents = ()
 
     def run(self) -> int:
         """One repetition; returns the files that were read."""
-        self._found = self._files.read_files(self._paths, self._at_a_time)
-        return len(self._found)
+        self._contents = self._files.read_files(self._paths, self._at_a_time)
+        return len(self._contents)
 
     def verify(self) -> None:
         """Each file is what was written."""
-        if len(self._found) != _FILES:
-            raise CheckFailedError(f"{len(self._found)} of {_FILES} files were read")
-        for number, (found, expected) in enumerate(zip(self._found, self._expected, strict=True)):
-            if found != expected:
+        if len(self._contents) != _FILES:
+            raise CheckFailedError(f"{len(self._contents)} of {_FILES} files were read")
+        for number, (content, expected) in enumerate(zip(self._contents, self._expected, strict=True)):
+            if content != expected:
                 raise CheckFailedError(
-                    f"file {number} was read as {len(found)} bytes that are not its content of {len(expected)}"
+                    f"file {number} was read as {len(content)} bytes that are not its content of {len(expected)}"
                 )
 
     def close(self) -> None:
         """Remove the files."""
-        self._found = ()
+        self._contents = ()
         self._folder.cleanup()

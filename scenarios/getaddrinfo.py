@@ -60,24 +60,24 @@ class Scenario(Workload):
         if family not in _HOSTS:
             raise UnsupportedError(f"getaddrinfo has no family {family!r}, but {', '.join(_HOSTS)}")
         self._host, self._address = _HOSTS[family]
-        self._found: Sequence[Sequence[tuple[Any, ...]]] = ()
+        self._infos: Sequence[Sequence[tuple[Any, ...]]] = ()
 
     def prepare(self) -> None:
         """Forget the repetition before."""
-        self._found = ()
+        self._infos = ()
 
     def run(self) -> int:
         """One repetition; returns the lookups that were made."""
-        self._found = self._lookups.look_up(self._host, _PORT, _LOOKUPS)
-        return len(self._found)
+        self._infos = self._lookups.look_up(self._host, _PORT, _LOOKUPS)
+        return len(self._infos)
 
     def verify(self) -> None:
         """Each gave that address, and no other."""
-        if len(self._found) != _LOOKUPS:
-            raise CheckFailedError(f"{len(self._found)} of {_LOOKUPS} lookups were made")
-        for number, found in enumerate(self._found):
-            if [tuple(address) for address in found] != [self._address]:
-                raise CheckFailedError(f"lookup {number} gave {list(found)!r}, expected {[self._address]!r}")
+        if len(self._infos) != _LOOKUPS:
+            raise CheckFailedError(f"{len(self._infos)} of {_LOOKUPS} lookups were made")
+        for number, infos in enumerate(self._infos):
+            if [tuple(address) for address in infos] != [self._address]:
+                raise CheckFailedError(f"lookup {number} gave {list(infos)!r}, expected {[self._address]!r}")
 
     def close(self) -> None:
         """Nothing stays open."""

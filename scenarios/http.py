@@ -130,7 +130,7 @@ def _around_id(first: bytes, *others: bytes) -> tuple[bytes, bytes]:
     size = _ID_DIGITS + len(first)
     if not others:
         return b"Content-Length: %d\r\n\r\n" % size, first
-    chunks = first + b"".join(b"\r\n%x\r\n%b" % (len(one), one) for one in others) + b"\r\n0\r\n\r\n"
+    chunks = first + b"".join(b"\r\n%x\r\n%b" % (len(chunk), chunk) for chunk in others) + b"\r\n0\r\n\r\n"
     return b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % size, chunks
 
 

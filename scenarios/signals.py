@@ -78,7 +78,7 @@ class Scenario(Workload):
         self._sent_ns = 0
         self._given_up = False
         self._guard: threading.Timer | None = None
-        self._asked = threading.Semaphore(0)
+        self._requests = threading.Semaphore(0)
         self._ending = False
         self._thread = threading.Thread(target=self._send_when_told, name="signal-sender", daemon=True)
 
@@ -96,11 +96,11 @@ class Scenario(Workload):
         os.kill(os.getpid(), self._number)
 
     def _tell_thread(self) -> None:
-        self._asked.release()
+        self._requests.release()
 
     def _send_when_told(self) -> None:
         while True:
-            self._asked.acquire()
+            self._requests.acquire()
             if self._ending:
                 return
             self._send()
@@ -142,6 +142,6 @@ class Scenario(Workload):
         """End the guard and the thread."""
         self._end_guard()
         self._ending = True
-        self._asked.release()
+        self._requests.release()
         if self._thread.is_alive():
             self._thread.join(_LIMIT_S)

@@ -63,27 +63,29 @@ class Scenario(Workload):
         self._at_a_time: int = parameters["at_a_time"]
         self._expected = [number % _STATUSES for number in range(max(_CHILDREN, 2 * self._at_a_time))]
         self._commands = [_ending_with(status) for status in self._expected]
-        self._found: Sequence[int] = ()
+        self._statuses: Sequence[int] = ()
 
     def prepare(self) -> None:
         """Forget the repetition before."""
-        self._found = ()
+        self._statuses = ()
 
     def run(self) -> int:
         """One repetition; returns the children that ended."""
-        self._found = self._children.run_children(self._commands, self._at_a_time)
-        return len(self._found)
+        self._statuses = self._children.run_children(self._commands, self._at_a_time)
+        return len(self._statuses)
 
     def verify(self) -> None:
         """Each child ended with its status."""
-        found = list(self._found)
-        if found != self._expected:
+        statuses = list(self._statuses)
+        if statuses != self._expected:
             wrong = [
-                place for place, status in enumerate(found) if self._expected[place : place + 1] != [status]
+                place
+                for place, status in enumerate(statuses)
+                if self._expected[place : place + 1] != [status]
             ]
             raise CheckFailedError(
-                f"{len(found)} of {len(self._expected)} children ended"
-                + (f"; number {wrong[0]} with status {found[wrong[0]]}, expected another" if wrong else "")
+                f"{len(statuses)} of {len(self._expected)} children ended"
+                + (f"; number {wrong[0]} with status {statuses[wrong[0]]}, expected another" if wrong else "")
             )
 
     def close(self) -> None:
