@@ -69,20 +69,25 @@ class Ratios(Evidence, frozen=True, tag="ratios"):
 
     @property
     def needs(self) -> list[Need]:
-        return [Need(one.scenario, (one.dearer[0], one.cheaper[0]), one.parameters) for one in self.ratios]
+        return [
+            Need(ratio.scenario, (ratio.dearer[0], ratio.cheaper[0]), ratio.parameters)
+            for ratio in self.ratios
+        ]
 
     def judged(self, sources: Sources) -> Judgement:
-        found = [
-            sources.ratio(one.scenario, one.parameters, one.dearer, one.cheaper, self.cost)
-            for one in self.ratios
+        estimates = [
+            sources.ratio(ratio.scenario, ratio.parameters, ratio.dearer, ratio.cheaper, self.cost)
+            for ratio in self.ratios
         ]
         if self.rule == "neither_wins":
-            verdict = judging.neither_wins(found)
+            verdict = judging.neither_wins(estimates)
         else:
-            verdict = judging.joined([_by_rule(self.rule, one, self.bounds) for one in found])
-        labels = (one.label for one in self.ratios)
-        words = (f"{label} {shown(one)}".lstrip() for label, one in zip(labels, found, strict=True))
-        return Judgement(verdict, f"{self.what}: {'; '.join(words)}")
+            verdict = judging.joined([_by_rule(self.rule, estimate, self.bounds) for estimate in estimates])
+        labels = (ratio.label for ratio in self.ratios)
+        texts = (
+            f"{label} {shown(estimate)}".lstrip() for label, estimate in zip(labels, estimates, strict=True)
+        )
+        return Judgement(verdict, f"{self.what}: {'; '.join(texts)}")
 
 
 class Slope(Evidence, frozen=True, tag="slope"):
@@ -98,8 +103,8 @@ class Slope(Evidence, frozen=True, tag="slope"):
 
     def judged(self, sources: Sources) -> Judgement:
         slope = sources.slope(LADDER, "connections", self.adapter)
-        words = f"exponent over connections: {shown(slope)}"
-        return Judgement(_by_rule(self.rule, slope, self.bounds), words)
+        measured = f"exponent over connections: {shown(slope)}"
+        return Judgement(_by_rule(self.rule, slope, self.bounds), measured)
 
 
 class TenThousand(Evidence, frozen=True, tag="c10k"):
@@ -114,12 +119,12 @@ class TenThousand(Evidence, frozen=True, tag="c10k"):
         return [Need(LADDER, self.adapters, {})]
 
     def judged(self, sources: Sources) -> Judgement:
-        found = [_serves_ten_thousand(sources, adapter) for adapter in self.adapters]
+        answers = [_serves_ten_thousand(sources, adapter) for adapter in self.adapters]
         verdicts = [
             Verdict.UNDECIDED if served is None else _verdict(served == self.serves)
-            for served, _words in found
+            for served, _text in answers
         ]
-        return Judgement(judging.every(verdicts), "; ".join(words for _served, words in found))
+        return Judgement(judging.every(verdicts), "; ".join(text for _served, text in answers))
 
 
 class Answer(Evidence, frozen=True, tag="program"):
@@ -146,7 +151,7 @@ class Claim(Struct, frozen=True):
     """One claim."""
 
     id: str
-    words: str
+    statement: str
     source: str
     """Who, where, when."""
     test: str
@@ -164,14 +169,14 @@ def catalogue() -> tuple[Claim, ...]:
 
 def evaluate(claims: Sequence[Claim], sources: Sources) -> list[tuple[Claim, Judgement]]:
     """What is found of each claim; what a claim lacks is its reason and costs only itself."""
-    found = []
+    judged = []
     for claim in claims:
         try:
             judgement = claim.evidence.judged(sources)
         except NotMeasuredError as error:
             judgement = Judgement(Verdict.NOT_MEASURED, str(error))
-        found.append((claim, judgement))
-    return found
+        judged.append((claim, judgement))
+    return judged
 
 
 def _by_rule(rule: Rule, figure: Estimate, bounds: tuple[float, ...]) -> Verdict:
@@ -205,27 +210,27 @@ def _serves_ten_thousand(sources: Sources, adapter: str) -> tuple[bool | None, s
 
 def _libev_watcher(sizes: Mapping[str, Any]) -> Judgement:
     size = max(int(sizes["libev_bytes"]), int(sizes["libev_timer_bytes"]))
-    words = f"ev_io {sizes['libev_bytes']}, ev_timer {sizes['libev_timer_bytes']} bytes ({sizes['libev']})"
-    return Judgement(_verdict(size <= 56), words)
+    measured = f"ev_io {sizes['libev_bytes']}, ev_timer {sizes['libev_timer_bytes']} bytes ({sizes['libev']})"
+    return Judgement(_verdict(size <= 56), measured)
 
 
 def _libevent_watcher(sizes: Mapping[str, Any]) -> Judgement:
-    words = f"struct event {sizes['libevent_bytes']} bytes (libevent {sizes['libevent']})"
-    return Judgement(_verdict(int(sizes["libevent_bytes"]) == 152), words)
+    measured = f"struct event {sizes['libevent_bytes']} bytes (libevent {sizes['libevent']})"
+    return Judgement(_verdict(int(sizes["libevent_bytes"]) == 152), measured)
 
 
 def _libuv_pool(counted: Mapping[str, Any]) -> Judgement:
     start, sockets, names = (len(counted[when]) for when in ("start", "sockets", "names"))
     alone = int(counted["python_threads"]) == 1
-    words = f"threads: {start} at the start, {sockets} after {counted['messages']:,} messages, {names} after one name"
+    threads = f"threads: {start} at the start, {sockets} after {counted['messages']:,} messages, {names} after one name"
     holds = sockets == start and names > sockets and alone
-    return Judgement(_verdict(holds), f"{words} (uvloop {counted['uvloop']})")
+    return Judgement(_verdict(holds), f"{threads} (uvloop {counted['uvloop']})")
 
 
 def _libuv_poller(counted: Mapping[str, Any]) -> Judgement:
     kinds = [str(kind) for kind in counted["kernel_objects"]]
-    words = f"with a connection under way it holds {', '.join(kinds) or 'no kernel object'}"
-    return Judgement(_verdict("eventpoll" in kinds), words)
+    measured = f"with a connection under way it holds {', '.join(kinds) or 'no kernel object'}"
+    return Judgement(_verdict("eventpoll" in kinds), measured)
 
 
 QUESTIONS: Mapping[str, Callable[[Mapping[str, Any]], Judgement]] = {

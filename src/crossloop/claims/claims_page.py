@@ -9,17 +9,17 @@ from crossloop.markup.escaping import Markdown, code, inline
 from crossloop.markup.tables import Field, listing, markdown_table, text_field
 
 
-def claims_page(found: Sequence[tuple[Claim, Judgement]], run: Run) -> str:
+def claims_page(judged: Sequence[tuple[Claim, Judgement]], run: Run) -> str:
     """The page, ended by a newline."""
     fields: list[Field[tuple[Claim, Judgement]]] = [
-        text_field("Claim", lambda one: Markdown(f"{inline(one[0].words)} ({code(one[0].id)})")),
-        text_field("Source", lambda one: one[0].source),
-        text_field("Tested by", lambda one: one[0].test),
-        text_field("Measured here (95 %)", lambda one: one[1].measured),
-        text_field("Verdict", lambda one: _verdict(one[1].verdict)),
-        text_field("Caveat", lambda one: one[0].caveat, optional=True),
+        text_field("Claim", lambda pair: Markdown(f"{inline(pair[0].statement)} ({code(pair[0].id)})")),
+        text_field("Source", lambda pair: pair[0].source),
+        text_field("Tested by", lambda pair: pair[0].test),
+        text_field("Measured here (95 %)", lambda pair: pair[1].measured),
+        text_field("Verdict", lambda pair: _verdict(pair[1].verdict)),
+        text_field("Caveat", lambda pair: pair[0].caveat, optional=True),
     ]
-    parts = ["# Published claims", _about(run), markdown_table(listing(found, fields))]
+    parts = ["# Published claims", _about(run), markdown_table(listing(judged, fields))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -27,10 +27,10 @@ def _verdict(verdict: Verdict) -> Markdown:
     return Markdown(verdict.value if verdict is Verdict.NOT_MEASURED else f"**{verdict.value}**")
 
 
-def summary(found: Sequence[tuple[Claim, Judgement]]) -> str:
+def summary(judged: Sequence[tuple[Claim, Judgement]]) -> str:
     """`9 hold, 5 do not, 2 undecided, 3 not measured`."""
     counts = {
-        verdict: sum(judgement.verdict is verdict for _claim, judgement in found) for verdict in Verdict
+        verdict: sum(judgement.verdict is verdict for _claim, judgement in judged) for verdict in Verdict
     }
     return (
         f"{counts[Verdict.HOLDS]} hold, {counts[Verdict.DOES_NOT]} do not, {counts[Verdict.UNDECIDED]} undecided, "

@@ -67,23 +67,23 @@ def neither_wins(ratios: Sequence[Estimate], clearly: float = 1.25) -> Verdict:
     One who wins at least two and loses none is a winner; where both win some, neither is. Where nobody wins, all
     must be known to be close.
     """
-    dearer = sum(one.low > clearly for one in ratios)
-    cheaper = sum(one.high < 1 / clearly for one in ratios)
+    dearer = sum(ratio.low > clearly for ratio in ratios)
+    cheaper = sum(ratio.high < 1 / clearly for ratio in ratios)
     if dearer and cheaper:
         return Verdict.HOLDS
     if max(dearer, cheaper) >= 2:
         return Verdict.DOES_NOT
-    if not dearer + cheaper and all(1 / clearly <= one.low and one.high <= clearly for one in ratios):
+    if not dearer + cheaper and all(1 / clearly <= ratio.low and ratio.high <= clearly for ratio in ratios):
         return Verdict.HOLDS
     return Verdict.UNDECIDED
 
 
 def joined(verdicts: Sequence[Verdict]) -> Verdict:
     """Of a claim about several figures: what all of them say; undecided where they differ."""
-    found = set(verdicts)
-    if not found:
+    distinct = set(verdicts)
+    if not distinct:
         return Verdict.NOT_MEASURED
-    return found.pop() if len(found) == 1 else Verdict.UNDECIDED
+    return distinct.pop() if len(distinct) == 1 else Verdict.UNDECIDED
 
 
 def every(verdicts: Sequence[Verdict]) -> Verdict:

@@ -44,18 +44,18 @@ class Sources:
         Raises `NotMeasuredError` where there is none.
         """
         fitting = [
-            one
-            for one in self.run.cells
-            if one.scenario == scenario
-            and one.adapter == adapter
-            and (style is None or one.style in {style, ""})
-            and all(one.parameters.get(name) == value for name, value in parameters.items())
+            cell
+            for cell in self.run.cells
+            if cell.scenario == scenario
+            and cell.adapter == adapter
+            and (style is None or cell.style in {style, ""})
+            and all(cell.parameters.get(name) == value for name, value in parameters.items())
         ]
         if not fitting:
-            words = parameters_text(parameters)
+            wanted = parameters_text(parameters)
             row = row_label(adapter, style or "")
-            raise NotMeasuredError(f"the run has no {row} in {scenario} with {words}")
-        return next((one for one in fitting if one.figures is not None), fitting[0])
+            raise NotMeasuredError(f"the run has no {row} in {scenario} with {wanted}")
+        return next((cell for cell in fitting if cell.figures is not None), fitting[0])
 
     def ratio(
         self,
@@ -77,25 +77,25 @@ class Sources:
     def _costs(self, cell: CellRecord, what: What) -> list[tuple[int, int, float]]:
         if cell.figures is None:
             raise NotMeasuredError(f"{row_label(cell.adapter, cell.style)} is {cell.outcome}: {cell.reason}")
-        found = self.run.slices_of(cell)
-        if not found:
+        slices = self.run.slices_of(cell)
+        if not slices:
             raise NotMeasuredError(f"the journal has no slices of {row_label(cell.adapter, cell.style)}")
         return [
-            (*turn, max(one.cpu_ns if what == "cpu" else one.elapsed_ns, 1) / one.operations)
-            for turn, one in found.items()
+            (*turn, max(slice_.cpu_ns if what == "cpu" else slice_.elapsed_ns, 1) / slice_.operations)
+            for turn, slice_ in slices.items()
         ]
 
     def slope(self, scenario: str, ladder: str, adapter: str) -> Estimate:
         """Exponent of a row's CPU per operation over the rungs of a ladder. Raises `NotMeasuredError`."""
         rungs: dict[float, Estimate] = {}
-        for one in self.run.cells:
-            height = one.parameters.get(ladder)
+        for cell in self.run.cells:
+            height = cell.parameters.get(ladder)
             if (
-                (one.scenario, one.adapter) == (scenario, adapter)
-                and one.figures is not None
+                (cell.scenario, cell.adapter) == (scenario, adapter)
+                and cell.figures is not None
                 and isinstance(height, int | float)
             ):
-                rungs[float(height)] = one.figures.cpu_ns_per_operation
+                rungs[float(height)] = cell.figures.cpu_ns_per_operation
         slope = statistics.log_slope(sorted(rungs.items()))
         if slope is None or not all(map(math.isfinite, (slope.value, slope.low, slope.high))):
             raise NotMeasuredError(f"{adapter} has fewer than two rungs of {scenario} with figures")
