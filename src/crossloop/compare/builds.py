@@ -49,14 +49,14 @@ def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comp
                 continue
             new = cells.get((names.new, style))
             equal += _changes(costs, (names.base, style), (names.twin, style))
-            one = _pair(costs, base, new) if new is not None else None
-            if one is not None:
-                measured.append(replace(one, cell=msgspec.structs.replace(base, adapter=names.adapter)))
+            pair = _pair(costs, base, new) if new is not None else None
+            if pair is not None:
+                measured.append(replace(pair, cell=msgspec.structs.replace(base, adapter=names.adapter)))
             elif (lost := without_ratio(base, new, run, run)) is not None:
                 others.append(msgspec.structs.replace(lost, adapter=names.adapter))
     noise = math.expm1(_NORMAL_95 * median(map(abs, equal)) / _MEDIAN_DISTANCE) if equal else None
     floor = DEFAULT_FLOOR if noise is None else noise
-    rows, found = verdicts([replace(one, floor=floor) for one in measured], threshold)
+    rows, paired_cells = verdicts([replace(pair, floor=floor) for pair in measured], threshold)
     both = msgspec.structs.replace(side(run), noise_floor=noise)
     return CompareDocument(
         schema=COMPARE_VERSION,
@@ -68,7 +68,7 @@ def compare_builds(run: RunData, names: BuildNames, *, threshold: float) -> Comp
         paired=True,
         warnings=[] if run.run.end is not None else ["the run is incomplete: it has no end record"],
         rows=rows,
-        cells=[*found, *others],
+        cells=[*paired_cells, *others],
     )
 
 
@@ -91,7 +91,7 @@ def _changes(costs: Costs, base: RowKey, twin: RowKey) -> list[float]:
 
 def _why(noise: float | None, cells: int, threshold: float) -> str:
     """What the threshold is made of, in words."""
-    asked = f"{100 * threshold:.3g} % as asked for, and never below what BASE shows beside its own twin"
+    basis = f"{100 * threshold:.3g} % as asked for, and never below what BASE shows beside its own twin"
     if noise is None:
-        return f"{asked}: the twin has no figures, {100 * DEFAULT_FLOOR:g} % is taken for it"
-    return f"{asked}: ± {digits.percent(noise)}, from {cells} {'cell' if cells == 1 else 'cells'}"
+        return f"{basis}: the twin has no figures, {100 * DEFAULT_FLOOR:g} % is taken for it"
+    return f"{basis}: ± {digits.percent(noise)}, from {cells} {'cell' if cells == 1 else 'cells'}"

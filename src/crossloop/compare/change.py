@@ -113,7 +113,7 @@ def shifts(
         return {row: _alone(base[row], new[row]) for row in common}
     runs = [{row: run[row] for row in common} for run in (base, new)]
     places = [_places(run) if anchor is None else _places_beside(anchor, run) for run in runs]
-    found = {
+    by_row = {
         row: _own_shift(
             (places[0][row], places[1][row]), (len(base[row]), len(new[row])), anchored=anchor is not None
         )
@@ -121,8 +121,8 @@ def shifts(
         if row != anchor
     }
     if anchor is None:
-        return {row: _beside_others(row, found) for row in common}
-    return {**found, anchor: "it is the anchor"}
+        return {row: _beside_others(row, by_row) for row in common}
+    return {**by_row, anchor: "it is the anchor"}
 
 
 def _alone(base: Logarithms, new: Logarithms) -> Shift | str:
@@ -133,19 +133,19 @@ def _alone(base: Logarithms, new: Logarithms) -> Shift | str:
     return replace(shift, others=0, unseen=shift.unseen + DRIFT_DEVIATION**2)
 
 
-def _beside_others(row: RowKey, found: Mapping[RowKey, Shift | str]) -> Shift | str:
+def _beside_others(row: RowKey, by_row: Mapping[RowKey, Shift | str]) -> Shift | str:
     """A row's shift less the median of the others'."""
-    own = found[row]
-    if isinstance(own, str):
-        return own
-    others = [one.change for name, one in found.items() if name != row and isinstance(one, Shift)]
+    shift = by_row[row]
+    if isinstance(shift, str):
+        return shift
+    others = [other.change for name, other in by_row.items() if name != row and isinstance(other, Shift)]
     if not others:
         return "the other rows have too few slices to make a reference"
     reference = _where_most_are(others)
-    base, new = own.places
+    base, new = shift.places
     return replace(
-        own,
-        change=own.change - reference,
+        shift,
+        change=shift.change - reference,
         others=len(others),
         places=(base, {generation: place - reference for generation, place in new.items()}),
     )
@@ -159,8 +159,8 @@ def _where_most_are(changes: Sequence[float]) -> float:
     kept = list(changes)
     for _pass in range(10):
         middle = median(kept)
-        scale = median(abs(one - middle) for one in kept) * _MAD_TO_DEVIATION
-        closer = [one for one in changes if abs(one - middle) <= 3 * scale]
+        scale = median(abs(change - middle) for change in kept) * _MAD_TO_DEVIATION
+        closer = [change for change in changes if abs(change - middle) <= 3 * scale]
         if not scale or closer == kept:
             return middle
         kept = closer
@@ -169,8 +169,8 @@ def _where_most_are(changes: Sequence[float]) -> float:
 
 def _own_shift(places: tuple[_Places, _Places], slices: tuple[int, int], *, anchored: bool) -> Shift | str:
     """From a row's place in BASE to that in NEW."""
-    generations = min(len(one.by_generation) for one in places) >= LEAST_REPEATS
-    base, new = (one.repeats(generations=generations) for one in places)
+    generations = min(len(run_places.by_generation) for run_places in places) >= LEAST_REPEATS
+    base, new = (run_places.repeats(generations=generations) for run_places in places)
     counts = len(base), len(new)
     if min(counts) < LEAST_REPEATS:
         return f"{counts[0]} and {counts[1]} rounds of one generation; a spread takes {LEAST_REPEATS} in each run"
@@ -188,43 +188,43 @@ def _own_shift(places: tuple[_Places, _Places], slices: tuple[int, int], *, anch
     )
 
 
-def over_sets(found: Sequence[Shift]) -> Shift | str:
+def over_sets(set_shifts: Sequence[Shift]) -> Shift | str:
     """The shift of a row over several sets of parameters: the mean of those it has on each.
 
     Sets of one generation share their processes, and so what those got for life: they are averaged generation by
     generation, and the spread between generations is that of the averages. Without generations sets are taken for
     independent.
     """
-    if len(found) < 2:
+    if len(set_shifts) < 2:
         return "one set of parameters is one cell"
-    lesser, counts = min(one.others for one in found), [one.repeats for one in found]
-    slices = sum(one.slices[0] for one in found), sum(one.slices[1] for one in found)
-    if all(one.repeated == "generations" for one in found):
-        sides = [_averaged([one.places[side] for one in found]) for side in (0, 1)]
+    lesser, counts = min(shift.others for shift in set_shifts), [shift.repeats for shift in set_shifts]
+    slices = sum(shift.slices[0] for shift in set_shifts), sum(shift.slices[1] for shift in set_shifts)
+    if all(shift.repeated == "generations" for shift in set_shifts):
+        sides = [_averaged([shift.places[side] for shift in set_shifts]) for side in (0, 1)]
         if min(map(len, sides)) < LEAST_REPEATS:
             return "its sets of parameters share too few generations"
         parts = [float(np.var(side, ddof=1)) / len(side) for side in sides]
         repeats = len(sides[0]), len(sides[1])
         change, variance = fmean(sides[1]) - fmean(sides[0]), Variance(sum(parts), _welch(parts, repeats))
     else:
-        change = fmean(one.change for one in found)
-        parts = [one.variance.value / len(found) ** 2 for one in found]
-        spread = sum(part**2 / one.variance.freedom for part, one in zip(parts, found, strict=True))
-        freedom = sum(parts) ** 2 / spread if spread else min(one.variance.freedom for one in found)
+        change = fmean(shift.change for shift in set_shifts)
+        parts = [shift.variance.value / len(set_shifts) ** 2 for shift in set_shifts]
+        spread = sum(part**2 / shift.variance.freedom for part, shift in zip(parts, set_shifts, strict=True))
+        freedom = sum(parts) ** 2 / spread if spread else min(shift.variance.freedom for shift in set_shifts)
         variance, repeats = (
             Variance(sum(parts), freedom),
             (sum(a for a, _b in counts), sum(b for _a, b in counts)),
         )
-    unseen = max(one.unseen for one in found)  # it is common to them
+    unseen = max(shift.unseen for shift in set_shifts)  # it is common to them
     # Alone on one of its sets, the row has no reference there, and what it drifts by in place of a reference's error.
-    anchored = found[0].anchored or not lesser
-    return Shift(change, variance, lesser, repeats, found[0].repeated, slices, anchored, unseen)
+    anchored = set_shifts[0].anchored or not lesser
+    return Shift(change, variance, lesser, repeats, set_shifts[0].repeated, slices, anchored, unseen)
 
 
 def _averaged(sets: Sequence[Mapping[int, float]]) -> list[float]:
     """Mean over the sets, of each generation that all of them have."""
-    common = set.intersection(*(set(one) for one in sets))
-    return [fmean(one[generation] for one in sets) for generation in sorted(common)]
+    common = set.intersection(*(set(places) for places in sets))
+    return [fmean(places[generation] for places in sets) for generation in sorted(common)]
 
 
 def _welch(parts: Sequence[float], counts: Sequence[int]) -> float:
@@ -266,47 +266,47 @@ Family = TypeVar("Family", str, tuple[str, str])
 
 def judged(families: Mapping[Family, Sequence[Shift]]) -> dict[Family, list[Change]]:
     """Changes from shifts, in the order given: variances are moderated within a family, chances adjusted over all."""
-    drafts = {name: _drafts(found) for name, found in families.items()}
-    chances = iter(adjusted([chance for found in drafts.values() for _change, chance in found]))
+    drafts = {name: _drafts(family) for name, family in families.items()}
+    chances = iter(adjusted([chance for family in drafts.values() for _change, chance in family]))
     return {
         name: [
             Change(math.exp(change.ratio), math.exp(change.low), math.exp(change.high), next(chances))
-            for change, _chance in found
+            for change, _chance in family
         ]
-        for name, found in drafts.items()
+        for name, family in drafts.items()
     }
 
 
-def _drafts(found: Sequence[Shift]) -> list[tuple[Change, float]]:
+def _drafts(family: Sequence[Shift]) -> list[tuple[Change, float]]:
     """Changes on the logarithmic scale, with the chance of each by itself."""
-    variances = moderated([one.variance for one in found])
-    typical = median(one.value for one in variances) if variances else 0.0
+    variances = moderated([shift.variance for shift in family])
+    typical = median(variance.value for variance in variances) if variances else 0.0
     drafts = []
-    for one, own in zip(found, variances, strict=True):
-        variance = _variance(one, own.value, typical)
-        freedom = _freedom(own.freedom, variance, one.unseen)
+    for shift, part in zip(family, variances, strict=True):
+        variance = _variance(shift, part.value, typical)
+        freedom = _freedom(part.freedom, variance, shift.unseen)
         error = math.sqrt(variance)
         half = quantile(LEVEL, freedom) * error
-        chance = two_sided(one.change / error, freedom)
-        drafts.append((Change(one.change, one.change - half, one.change + half, chance), chance))
+        chance = two_sided(shift.change / error, freedom)
+        drafts.append((Change(shift.change, shift.change - half, shift.change + half, chance), chance))
     return drafts
 
 
-def _freedom(own: float, variance: float, unseen: float) -> float:
+def _freedom(freedom: float, variance: float, unseen: float) -> float:
     """Degrees of freedom of a variance of which the *unseen* part is a constant (Satterthwaite 1946)."""
-    return max(own, min(MOST_FREEDOM, own * (variance / (variance - unseen)) ** 2))
+    return max(freedom, min(MOST_FREEDOM, freedom * (variance / (variance - unseen)) ** 2))
 
 
-def _variance(one: Shift, own: float, typical: float) -> float:
+def _variance(shift: Shift, part: float, typical: float) -> float:
     """Of a row's change: its own part, and that of a reference made of *others* rows, each as noisy as is typical.
 
     A row's place is its distance from a mean that it is part of, which takes 1/k of its variance away.
     """
-    if one.anchored:
-        return own + one.unseen
-    rows = one.others + 1
-    cost = _MEDIAN_COST if one.others > 2 else 1.0  # the median of two is their mean
-    return one.unseen + rows / one.others * (own + cost / one.others * typical)
+    if shift.anchored:
+        return part + shift.unseen
+    rows = shift.others + 1
+    cost = _MEDIAN_COST if shift.others > 2 else 1.0  # the median of two is their mean
+    return shift.unseen + rows / shift.others * (part + cost / shift.others * typical)
 
 
 def paired_shift(base: Logarithms, new: Logarithms) -> Shift | str:

@@ -24,7 +24,7 @@ def compare_page(document: CompareDocument) -> str:
         "# " + inline(headline(document)),
         _sides(document),
         *([seen] if (seen := could_have_seen(document)) else []),
-        *(f"- Warning: {inline(one)}." for one in document.warnings),
+        *(f"- Warning: {inline(warning)}." for warning in document.warnings),
         _about(document),
         *([_ROWS, _table(document.rows, parameters=False)] if document.rows else []),
         "## Cells",
@@ -35,16 +35,16 @@ def compare_page(document: CompareDocument) -> str:
 
 def headline(document: CompareDocument) -> str:
     """`2 regressions, 1 improvement, 14 ties, 3 not comparable`; of cells, and of rows that differ over theirs."""
-    words = []
+    counts = []
     for verdict in ORDER:
         count = document.count(verdict)
         if count or verdict == "regression":
             name = verdict if count == 1 or verdict not in _PLURALS else _PLURALS[verdict]
-            words.append(f"{count or 'no'} {name}")
-    text = ", ".join(words)
+            counts.append(f"{count or 'no'} {name}")
+    text = ", ".join(counts)
     for verdict in ORDER[:2]:
-        rows = [one for one in document.rows if one.verdict == verdict]
-        names = [f"{row_label(one.adapter, one.style)} in {one.scenario}" for one in rows]
+        rows = [row for row in document.rows if row.verdict == verdict]
+        names = [f"{row_label(row.adapter, row.style)} in {row.scenario}" for row in rows]
         text += f"; over all parameters, {verdict} of {' and '.join(names)}" if names else ""
     return text
 
@@ -56,9 +56,9 @@ def could_have_seen(document: CompareDocument) -> str:
     whichever is larger.
     """
     smallest = sorted(
-        max(one.threshold or 0.0, one.ratio.high / one.ratio.value - 1)
-        for one in document.cells
-        if one.ratio is not None
+        max(cell.threshold or 0.0, cell.ratio.high / cell.ratio.value - 1)
+        for cell in document.cells
+        if cell.ratio is not None
     )
     if not smallest:
         return ""
@@ -71,14 +71,14 @@ def could_have_seen(document: CompareDocument) -> str:
 
 def _sides(document: CompareDocument) -> Markdown:
     fields: list[Field[tuple[str, Side]]] = [
-        text_field("", lambda one: one[0]),
-        text_field("Run", lambda one: one[1].name if one[1].complete else f"{one[1].name} (incomplete)"),
-        text_field("Started", lambda one: one[1].started),
-        text_field("crossloop", lambda one: one[1].crossloop),
-        text_field("Profile", lambda one: one[1].profile),
-        text_field("Python", lambda one: one[1].python),
-        text_field("Where", lambda one: one[1].place),
-        text_field("Noise floor", lambda one: _percent(one[1].noise_floor, "no A/A control")),
+        text_field("", lambda side: side[0]),
+        text_field("Run", lambda side: side[1].name if side[1].complete else f"{side[1].name} (incomplete)"),
+        text_field("Started", lambda side: side[1].started),
+        text_field("crossloop", lambda side: side[1].crossloop),
+        text_field("Profile", lambda side: side[1].profile),
+        text_field("Python", lambda side: side[1].python),
+        text_field("Where", lambda side: side[1].place),
+        text_field("Noise floor", lambda side: _percent(side[1].noise_floor, "no A/A control")),
     ]
     return markdown_table(listing((("BASE", document.base), ("NEW", document.new)), fields))
 
@@ -106,58 +106,60 @@ def _about(document: CompareDocument) -> Markdown:
 
 def _table(verdicts: Sequence[CellVerdict], *, parameters: bool = True) -> Markdown:
     fields: list[Field[CellVerdict]] = [
-        text_field("Scenario", lambda one: one.scenario),
+        text_field("Scenario", lambda cell: cell.scenario),
         *([text_field("Parameters", _parameters)] if parameters else []),
-        text_field("Row", lambda one: row_label(one.adapter, one.style)),
+        text_field("Row", lambda cell: row_label(cell.adapter, cell.style)),
         text_field(
             "Verdict",
-            lambda one: Markdown(f"**{one.verdict}**") if one.verdict == "regression" else one.verdict,
+            lambda cell: Markdown(f"**{cell.verdict}**") if cell.verdict == "regression" else cell.verdict,
         ),
         number_field("Ratio (95 %)", _ratio),
         number_field("Chance", _chance),
-        number_field("Threshold", lambda one: _percent(one.threshold)),
-        number_field("Raw", lambda one: digits.MISSING if one.raw_ratio is None else f"{one.raw_ratio:.2f}"),
+        number_field("Threshold", lambda cell: _percent(cell.threshold)),
+        number_field(
+            "Raw", lambda cell: digits.MISSING if cell.raw_ratio is None else f"{cell.raw_ratio:.2f}"
+        ),
         number_field("BASE → NEW, µs of CPU per operation", _costs),
         number_field("Count", _count),
-        text_field("Reason", lambda one: one.reason, optional=True),
+        text_field("Reason", lambda cell: cell.reason, optional=True),
     ]
-    return markdown_table(listing(sorted(verdicts, key=lambda one: ORDER.index(one.verdict)), fields))
+    return markdown_table(listing(sorted(verdicts, key=lambda cell: ORDER.index(cell.verdict)), fields))
 
 
-def _parameters(one: CellVerdict) -> str:
-    return parameters_text(one.parameters)
+def _parameters(cell: CellVerdict) -> str:
+    return parameters_text(cell.parameters)
 
 
 def _percent(part: float | None, without: str = digits.MISSING) -> str:
     return without if part is None else digits.percent(part)
 
 
-def _ratio(one: CellVerdict) -> str:
-    ratio = one.ratio
+def _ratio(cell: CellVerdict) -> str:
+    ratio = cell.ratio
     return (
         digits.MISSING if ratio is None else digits.ratio(Estimate(ratio.value, ratio.low, ratio.high, 0, 0))
     )
 
 
-def _costs(one: CellVerdict) -> str:
+def _costs(cell: CellVerdict) -> str:
     """`8.30 → 8.41`, in microseconds."""
-    base, new = one.base_ns_per_operation, one.new_ns_per_operation
+    base, new = cell.base_ns_per_operation, cell.new_ns_per_operation
     if base is None or new is None:
         return digits.MISSING
     return f"{digits.number(base / 1000)} → {digits.number(new / 1000)}"
 
 
-def _chance(one: CellVerdict) -> str:
-    if one.chance is None:
+def _chance(cell: CellVerdict) -> str:
+    if cell.chance is None:
         return digits.MISSING
-    return "≤ 0.001" if one.chance <= 0.001 else f"{one.chance:.3f}"
+    return "≤ 0.001" if cell.chance <= 0.001 else f"{cell.chance:.3f}"
 
 
-def _count(one: CellVerdict) -> str:
+def _count(cell: CellVerdict) -> str:
     """`6 + 6 slices in 3 + 3 generations`."""
-    if not one.slices or not one.repeats:
+    if not cell.slices or not cell.repeats:
         return digits.MISSING
-    base, new = one.slices
-    if one.repeated == "rounds":
+    base, new = cell.slices
+    if cell.repeated == "rounds":
         return f"{base} + {new} slices; one generation"
-    return f"{base} + {new} slices in {one.repeats[0]} + {one.repeats[1]} generations"
+    return f"{base} + {new} slices in {cell.repeats[0]} + {cell.repeats[1]} generations"

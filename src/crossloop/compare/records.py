@@ -85,12 +85,12 @@ class CompareDocument(Struct, frozen=True):
 
     def count(self, verdict: Verdict) -> int:
         """Cells with this verdict."""
-        return sum(one.verdict == verdict for one in self.cells)
+        return sum(cell.verdict == verdict for cell in self.cells)
 
     @property
     def regressed(self) -> bool:
         """Whether a cell, or a row over its cells, is a regression."""
-        return any(one.verdict == "regression" for one in (*self.cells, *self.rows))
+        return any(cell.verdict == "regression" for cell in (*self.cells, *self.rows))
 
 
 def encoded(document: CompareDocument) -> bytes:

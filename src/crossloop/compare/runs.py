@@ -48,8 +48,8 @@ class RunData:
 
     def was_asked_for(self, cell: CellRecord) -> bool:
         """Whether this run set out to measure an adapter and a scenario."""
-        names, asked = {cell.adapter, adapter_of(cell.adapter)}, self.run.record
-        return not names.isdisjoint(asked.adapters) and cell.scenario in asked.scenarios
+        names, record = {cell.adapter, adapter_of(cell.adapter)}, self.run.record
+        return not names.isdisjoint(record.adapters) and cell.scenario in record.scenarios
 
 
 def run_data(name: str, records: Sequence[Record]) -> RunData:
@@ -61,7 +61,7 @@ def run_data(name: str, records: Sequence[Record]) -> RunData:
         cells.setdefault(set_key(cell), {})[row_key(cell)] = cell
         if cell.figures is not None and (slices := run.slices_of(cell)):
             costs.setdefault(set_key(cell), {})[row_key(cell)] = {
-                turn: math.log(max(one.cpu_ns, 1) / one.operations) for turn, one in slices.items()
+                turn: math.log(max(slice_.cpu_ns, 1) / slice_.operations) for turn, slice_ in slices.items()
             }
     if not cells:
         raise NoRunError(
@@ -72,5 +72,9 @@ def run_data(name: str, records: Sequence[Record]) -> RunData:
             f"{name}: its slices were left out by `crossloop export journal`, and slices are what is compared; "
             "name the journal as `crossloop bench` wrote it"
         )
-    floors = {one.key: one.record.noise_floor for one in run.all_sets if one.record is not None}
+    floors = {
+        measured_set.key: measured_set.record.noise_floor
+        for measured_set in run.all_sets
+        if measured_set.record is not None
+    }
     return RunData(name, run, cells, costs, floors)

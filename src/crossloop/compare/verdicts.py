@@ -82,8 +82,8 @@ def side(run: RunData) -> Side:
 
 def _doubts(measured: Sequence[CellPair]) -> list[str]:
     """What the page has to say of a comparison of two rows alone."""
-    pairs = [one for one in measured if isinstance(one.shift, Shift) and one.shift.others == 1]
-    if not any(isinstance(one.shift, Shift) and not one.shift.anchored for one in pairs):
+    pairs = [pair for pair in measured if isinstance(pair.shift, Shift) and pair.shift.others == 1]
+    if not any(isinstance(pair.shift, Shift) and not pair.shift.anchored for pair in pairs):
         return []
     return [
         "where two rows stand alone, which of them moved cannot be told; --anchor names the one that did not"
@@ -109,10 +109,10 @@ def _floor(key: SetKey, base: RunData, new: RunData) -> float:
 def _anchor(name: str, base: RunData, new: RunData) -> RowKey:
     """The row of that name: `uvloop`, or with its style, `uvloop/streams`; the first style where none is named."""
     adapter, _slash, style = name.partition("/")
-    rows = list(dict.fromkeys(row for run in (base, new) for found in run.costs.values() for row in found))
+    rows = list(dict.fromkeys(row for run in (base, new) for by_row in run.costs.values() for row in by_row))
     fitting = [row for row in rows if row[0] == adapter and (not style or row[1] == style)]
     for row in fitting:
-        if all(any(row in found for found in run.costs.values()) for run in (base, new)):
+        if all(any(row in by_row for by_row in run.costs.values()) for run in (base, new)):
             return row
     known = ", ".join(dict.fromkeys("/".join(row) for row in rows))[:300]
     raise AnchorError(f"no row {name!r} is measured in both runs; they have {known or 'none'}")
@@ -123,7 +123,7 @@ def _one_set(
 ) -> tuple[list[CellPair], list[CellVerdict]]:
     before, after = base.cells.get(key, {}), new.cells.get(key, {})
     costs = base.costs.get(key, {}), new.costs.get(key, {})
-    found = shifts(*costs, anchor)
+    row_shifts = shifts(*costs, anchor)
     pairs, rest = [], []
     for row in dict.fromkeys((*before, *after)):
         old, now = before.get(row), after.get(row)
@@ -131,7 +131,7 @@ def _one_set(
             verdict = without_ratio(old, now, base, new)
             rest += [verdict] if verdict is not None else []
         else:
-            shift = found.get(row, "a journal without its slices holds no rounds to compare")
+            shift = row_shifts.get(row, "a journal without its slices holds no rounds to compare")
             raw = (
                 (math.exp(median(costs[0][row].values())), math.exp(median(costs[1][row].values())))
                 if row in costs[0] and row in costs[1]
@@ -200,26 +200,26 @@ def verdicts(measured: Sequence[CellPair], threshold: float) -> tuple[list[CellV
     rows = _over_sets(measured)
     families: dict[tuple[str, str], list[Shift]] = {}
     for level, members in (("cells", measured), ("rows", rows)):
-        for one in members:
-            if isinstance(one.shift, Shift):
-                families.setdefault((level, one.cell.scenario), []).append(one.shift)
-    changes = {name: iter(found) for name, found in judged(families).items()}
+        for pair in members:
+            if isinstance(pair.shift, Shift):
+                families.setdefault((level, pair.cell.scenario), []).append(pair.shift)
+    changes = {name: iter(family) for name, family in judged(families).items()}
 
-    def verdict(level: str, one: CellPair) -> CellVerdict:
-        change = next(changes[level, one.cell.scenario]) if isinstance(one.shift, Shift) else None
-        return _verdict(one, change, threshold)
+    def verdict(level: str, pair: CellPair) -> CellVerdict:
+        change = next(changes[level, pair.cell.scenario]) if isinstance(pair.shift, Shift) else None
+        return _verdict(pair, change, threshold)
 
-    return [verdict("rows", one) for one in rows], [verdict("cells", one) for one in measured]
+    return [verdict("rows", pair) for pair in rows], [verdict("cells", pair) for pair in measured]
 
 
 def _over_sets(pairs: Sequence[CellPair]) -> list[CellPair]:
     """Each row of a scenario over all its sets of parameters, where it has more than one."""
-    found: dict[tuple[str, RowKey], list[tuple[CellPair, Shift]]] = {}
-    for one in pairs:
-        if isinstance(one.shift, Shift):
-            found.setdefault((one.cell.scenario, row_key(one.cell)), []).append((one, one.shift))
+    by_row: dict[tuple[str, RowKey], list[tuple[CellPair, Shift]]] = {}
+    for pair in pairs:
+        if isinstance(pair.shift, Shift):
+            by_row.setdefault((pair.cell.scenario, row_key(pair.cell)), []).append((pair, pair.shift))
     rows = []
-    for members in found.values():
+    for members in by_row.values():
         shift = over_sets([shift for _pair, shift in members])
         if isinstance(shift, Shift):
             raws = [pair.raw for pair, _shift in members if pair.raw is not None]
@@ -236,34 +236,34 @@ def _over_sets(pairs: Sequence[CellPair]) -> list[CellPair]:
     return rows
 
 
-def _verdict(one: CellPair, change: Change | None, threshold: float) -> CellVerdict:
-    cell, raw = one.cell, one.raw
+def _verdict(pair: CellPair, change: Change | None, threshold: float) -> CellVerdict:
+    cell, raw = pair.cell, pair.raw
     known = CellVerdict(
         cell.adapter,
         cell.style,
         cell.scenario,
         cell.parameters,
         "not comparable",
-        str(one.shift),
+        str(pair.shift),
         raw_ratio=raw[1] / raw[0] if raw else None,
         base_ns_per_operation=raw[0] if raw else None,
         new_ns_per_operation=raw[1] if raw else None,
     )
-    if change is None or isinstance(one.shift, str):
+    if change is None or isinstance(pair.shift, str):
         return known
-    threshold = max(threshold, one.floor)
+    threshold = max(threshold, pair.floor)
     return msgspec.structs.replace(
         known,
         verdict=verdict_of(change, threshold),
         threshold=threshold,
         reason="no other row here in both runs: the machine's drift is in it"
-        if one.shift.others == 0
+        if pair.shift.others == 0
         else "",
         ratio=Interval(change.ratio, change.low, change.high),
         chance=change.chance,
-        repeats=list(one.shift.repeats),
-        repeated=one.shift.repeated,
-        slices=list(one.shift.slices),
+        repeats=list(pair.shift.repeats),
+        repeated=pair.shift.repeated,
+        slices=list(pair.shift.slices),
     )
 
 

@@ -26,12 +26,12 @@ def fitted(record: _Struct) -> _Struct:
     """*record* within every bound of its type. Raises `UnfitRecordError`."""
     try:
         plain = msgspec.to_builtins(record)
-        found: _Struct = msgspec.convert(_cutter(type(record))(plain), type(record))
+        cut: _Struct = msgspec.convert(_cutter(type(record))(plain), type(record))
     except (msgspec.ValidationError, TypeError, RecursionError) as error:
         raise UnfitRecordError(f"{_name(record)}: {one_line(error)}") from error
-    if (wrong := contradiction(found)) is not None:
+    if (wrong := contradiction(cut)) is not None:
         raise UnfitRecordError(f"{_name(record)}: {wrong}")
-    return found
+    return cut
 
 
 def contradiction(record: object) -> str | None:
@@ -84,8 +84,8 @@ def _cut_of(info: inspect.Type, side: str | None) -> _Cutter:
             cutter = _unchanged if item is _unchanged else partial(_in_list, item)
         case inspect.UnionType(types=types):
             # No union here has two kinds of strings, structs, dicts or lists: the one that cuts is the value's.
-            each = [_cut_of(one, None) for one in types]
-            cutter = next((one for one in each if one is not _unchanged), _unchanged)
+            each = [_cut_of(member, None) for member in types]
+            cutter = next((candidate for candidate in each if candidate is not _unchanged), _unchanged)
     return cutter
 
 
@@ -100,7 +100,7 @@ def _in_struct(parts: Mapping[str, _Cutter], value: Any) -> Any:
 
 
 def _in_dict(key: _Cutter, part: _Cutter, value: Any) -> Any:
-    return {key(name): part(one) for name, one in value.items()} if isinstance(value, dict) else value
+    return {key(name): part(member) for name, member in value.items()} if isinstance(value, dict) else value
 
 
 def _in_list(item: _Cutter, value: Any) -> Any:

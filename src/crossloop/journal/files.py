@@ -213,7 +213,7 @@ def _kind(line: bytes) -> str:
 def _peek(line: bytes) -> dict[str, object]:
     """A line as plain JSON, empty when it is none, for messages only."""
     try:
-        found = msgspec.json.decode(line)
+        plain = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return plain if isinstance(plain, dict) else {}

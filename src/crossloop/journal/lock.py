@@ -44,7 +44,7 @@ def held(path: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> list[Path]:
     """Make *folder*; returns what had to be made, outermost first."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return missing[::-1]
 
@@ -65,12 +65,12 @@ def _locked(path: Path, lock: Path) -> int:
         os.close(file)
         if not taken:
             raise JournalError(
-                f"{path}: {_words(holder)} is writing it; wait for its end, or choose another --out"
+                f"{path}: {_described(holder)} is writing it; wait for its end, or choose another --out"
             )
         # Its holder has removed the file in the meantime.
 
 
-def _words(content: bytes) -> str:
+def _described(content: bytes) -> str:
     """Who holds a lock, by what its file says."""
     return f"process {int(content)}" if content.strip().isdigit() else "another process"
 

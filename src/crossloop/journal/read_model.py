@@ -175,13 +175,17 @@ class Run:
                 _latest(records, CheckRecord, lambda check: (check.adapter, check.behaviour)).values()
             ),
             dropins=tuple(
-                _latest(records, DropinRecord, lambda one: (one.loop, one.version, one.test)).values()
+                _latest(
+                    records, DropinRecord, lambda dropin: (dropin.loop, dropin.version, dropin.test)
+                ).values()
             ),
             scenario_versions={
-                one.scenario: one.versions for one in records if isinstance(one, ScenarioRecord)
+                record.scenario: record.versions for record in records if isinstance(record, ScenarioRecord)
             },
             behaviours=tuple(
-                _latest(records, BehaviourRecord, lambda one: (one.adapter, one.behaviour)).values()
+                _latest(
+                    records, BehaviourRecord, lambda behaviour: (behaviour.adapter, behaviour.behaviour)
+                ).values()
             ),
             warnings=tuple(
                 _latest(records, WarningRecord, lambda warning: (warning.name, warning.cause)).values()

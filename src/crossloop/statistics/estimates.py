@@ -161,25 +161,25 @@ def precise(ratios: Sequence[Estimate], wanted: float) -> bool:
     Enough are `GENERATIONS_TO_STOP` and `ROUNDS_TO_SEPARATE`.
     """
     return all(
-        one.generations >= GENERATIONS_TO_STOP
-        and one.slices >= ROUNDS_TO_SEPARATE
-        and half_width(one) <= wanted
-        for one in ratios
+        ratio.generations >= GENERATIONS_TO_STOP
+        and ratio.slices >= ROUNDS_TO_SEPARATE
+        and half_width(ratio) <= wanted
+        for ratio in ratios
     )
 
 
-def wilson(found: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share of which *found* of *trials* were seen (E. B. Wilson 1927), both as fractions.
+def wilson(seen: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a share of which *seen* of *trials* were seen (E. B. Wilson 1927), both as fractions.
 
     It holds its level for shares near 0 and 1 too, where the usual one has no width. (0, 1) of no trial.
     """
-    if not 0 <= found <= trials:
-        raise ValueError(f"{found} of {trials} is no count")
+    if not 0 <= seen <= trials:
+        raise ValueError(f"{seen} of {trials} is no count")
     if not trials:
         return 0.0, 1.0
     from scipy.stats import binomtest  # takes 0.7 s, and the self-test alone needs it
 
-    interval = binomtest(found, trials).proportion_ci(0.95, "wilson")
+    interval = binomtest(seen, trials).proportion_ci(0.95, "wilson")
     return float(interval.low), float(interval.high)
 
 
@@ -196,13 +196,13 @@ def joint_medians(
     shared = set.intersection(*map(set, by_turn.values())) if by_turn else set()
     if not shared:
         raise ValueError("the rows have no round in common")
-    found = {}
+    medians = {}
     for row, values in by_turn.items():
         kept = {turn: values[turn] for turn in sorted(shared)}
         # The draws depend on the seed and on the number of rounds alone, which is the same for all.
         drawn = _Grouped.of(kept).medians(np.random.default_rng(seed), resamples)
-        found[row] = float(np.median(list(kept.values()))), drawn
-    return found
+        medians[row] = float(np.median(list(kept.values()))), drawn
+    return medians
 
 
 def sampled_share(part: float, rest: float, seed: int, resamples: int = RESAMPLES) -> tuple[float, Floats]:
@@ -227,7 +227,7 @@ def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:
     `slices` is the sum, `generations` the least of the points'. None for fewer than two different x, and where
     a point is not positive and finite.
     """
-    ends = [(x, one.value, one.low, one.high) for x, one in points]
+    ends = [(x, estimate.value, estimate.low, estimate.high) for x, estimate in points]
     if len({x for x, *_ in ends}) < 2 or not all(0 < end < math.inf for point in ends for end in point):
         return None
     logs = np.log(np.array(ends))
@@ -240,8 +240,8 @@ def log_slope(points: Sequence[tuple[float, Estimate]]) -> Estimate | None:
         value=slope,
         low=slope - half,
         high=slope + half,
-        slices=sum(one.slices for _x, one in points),
-        generations=min(one.generations for _x, one in points),
+        slices=sum(estimate.slices for _x, estimate in points),
+        generations=min(estimate.generations for _x, estimate in points),
     )
 
 

@@ -84,8 +84,8 @@ def two_modes(slices: Sequence[Slice], seed: int) -> TwoModes | None:
     """The two modes of a row; None where there is no evidence of two. Independent of the order of *slices*."""
     if len(slices) < LEAST:
         return None
-    ordered = sorted(slices, key=lambda one: (one.value, one.generation, one.round))
-    logs = np.log([one.value for one in ordered])
+    ordered = sorted(slices, key=lambda slice_: (slice_.value, slice_.generation, slice_.round))
+    logs = np.log([slice_.value for slice_ in ordered])
     chance = _unlikely(logs)
     at = _split(logs) if chance is not None else None
     if chance is None or at is None:
@@ -128,12 +128,14 @@ def _split(logs: Floats) -> int | None:
 
 
 def _cluster(slices: Sequence[Slice]) -> Cluster:
-    names = dict.fromkeys(name for one in slices for name in one.conditions)
+    names = dict.fromkeys(name for slice_ in slices for name in slice_.conditions)
     return Cluster(
-        value=float(np.median([one.value for one in slices])),
+        value=float(np.median([slice_.value for slice_ in slices])),
         slices=len(slices),
         conditions={
-            name: float(np.median([one.conditions[name] for one in slices if name in one.conditions]))
+            name: float(
+                np.median([slice_.conditions[name] for slice_ in slices if name in slice_.conditions])
+            )
             for name in names
         },
     )
@@ -142,26 +144,26 @@ def _cluster(slices: Sequence[Slice]) -> Cluster:
 def _explanations(ordered: Sequence[Slice], at: int, seed: int) -> tuple[Explanation, ...]:
     """What the labels (the first *at* of *ordered* are of the low mode) go with."""
     labels = np.arange(len(ordered)) >= at
-    generations = np.array([one.generation for one in ordered])
-    ages = np.array([float(one.round) for one in ordered])
+    generations = np.array([slice_.generation for slice_ in ordered])
+    ages = np.array([float(slice_.round) for slice_ in ordered])
     whole = np.zeros(len(ordered), dtype=np.int64)
 
     def follows(name: str) -> bool:
-        if any(name not in one.conditions for one in ordered):
+        if any(name not in slice_.conditions for slice_ in ordered):
             return False
-        values = np.array([one.conditions[name] for one in ordered])
+        values = np.array([slice_.conditions[name] for slice_ in ordered])
         return _follows(labels, whole, lambda drawn: _separation(drawn, values), seed)
 
-    found: list[Explanation] = []
+    explanations: list[Explanation] = []
     if follows(OTHERS):
-        found.append("machine")
+        explanations.append("machine")
     if _follows(labels, whole, lambda drawn: _purity(drawn, generations), seed):
-        found.append("process")
+        explanations.append("process")
     if _follows(labels, generations, lambda drawn: _separation(drawn, ages), seed):
-        found.append("age")
+        explanations.append("age")
     if any(follows(name) for name in CONDITIONS):
-        found.append("regime")
-    return tuple(found)
+        explanations.append("regime")
+    return tuple(explanations)
 
 
 def _follows(

@@ -44,7 +44,7 @@ def moderated(variances: Sequence[Variance]) -> list[Variance]:
     """
     from scipy.special import polygamma, psi
 
-    kept = [Variance(max(one.value, _LEAST_VARIANCE), one.freedom) for one in variances]
+    kept = [Variance(max(variance.value, _LEAST_VARIANCE), variance.freedom) for variance in variances]
     if len(kept) < _FEWEST:
         return kept
     values, freedoms = np.array(kept).T
@@ -60,10 +60,11 @@ def moderated(variances: Sequence[Variance]) -> list[Variance]:
         prior = Variance(math.exp(middle + float(psi(half)) - math.log(half)), 2 * half)
     return [
         Variance(
-            (prior.freedom * prior.value + one.freedom * one.value) / (prior.freedom + one.freedom),
-            min(prior.freedom + one.freedom, total, max(MOST_FREEDOM, one.freedom)),
+            (prior.freedom * prior.value + variance.freedom * variance.value)
+            / (prior.freedom + variance.freedom),
+            min(prior.freedom + variance.freedom, total, max(MOST_FREEDOM, variance.freedom)),
         )
-        for one in kept
+        for variance in kept
     ]
 
 

@@ -52,22 +52,22 @@ def steady(stretches: Sequence[Stretch]) -> Steady:
     """Judge *stretches*, the first message's first. Raises ValueError for fewer than `LEAST_STRETCHES`."""
     if len(stretches) < LEAST_STRETCHES:
         raise ValueError(f"{len(stretches)} stretches: expected {LEAST_STRETCHES} or more")
-    costs = [one.cost_ns for one in stretches]
+    costs = [stretch.cost_ns for stretch in stretches]
     last = costs[-LEVEL_STRETCHES:]
     level = median(last)
     spread = 1.4826 / 2**0.5 * median(abs(a - b) for a, b in pairwise(last)) / level
     band = max(BAND, 3 * spread)
     half = LEVEL_STRETCHES // 2
     moving = abs(median(last[half:]) / median(last[:half]) - 1) > band
-    found = None if moving else _first_inside(costs, level, band)
-    before = stretches[:found]
+    first = None if moving else _first_inside(costs, level, band)
+    before = stretches[:first]
     return Steady(
         first_ns=costs[0],
         level_ns=level,
         band=band,
-        observed_s=sum(one.elapsed_ns for one in stretches) / 1e9,
-        after_s=None if found is None else sum(one.elapsed_ns for one in before) / 1e9,
-        after_operations=None if found is None else sum(one.operations for one in before),
+        observed_s=sum(stretch.elapsed_ns for stretch in stretches) / 1e9,
+        after_s=None if first is None else sum(stretch.elapsed_ns for stretch in before) / 1e9,
+        after_operations=None if first is None else sum(stretch.operations for stretch in before),
     )
 
 
