@@ -70,18 +70,18 @@ def cells_of(
     main: dict[Row, list[SliceRecord]] = {}
     rates: dict[Row, dict[str, list[SliceRecord]]] = {}
     connecting: dict[Row, list[SliceRecord]] = {}
-    for one in slices:
-        row = row_of(one)
+    for slice_ in slices:
+        row = row_of(slice_)
         if row in failures or row not in ranked:
             continue
-        match phase_of(one.phase):
+        match phase_of(slice_.phase):
             case RatePhase(label=label):
-                rates.setdefault(row, {}).setdefault(label, []).append(one)
+                rates.setdefault(row, {}).setdefault(label, []).append(slice_)
             case PlainPhase.CONNECT:
-                connecting.setdefault(row, []).append(one)
-            case _ if one.operations:
-                main.setdefault(row, []).append(one)
-    costs = {row: values_of(found, cost) for row, found in main.items()}
+                connecting.setdefault(row, []).append(slice_)
+            case _ if slice_.operations:
+                main.setdefault(row, []).append(slice_)
+    costs = {row: values_of(taken, cost) for row, taken in main.items()}
     seed = row_seed(seed, comparison.scenario.id, comparison.key)
     standings = statistics.tiers(costs, seed, floor) if costs else {}
     cells = []
@@ -125,7 +125,7 @@ def comparison_record(
     stopped: Literal["rounds", "precise", "budget"] = "rounds"
     if precision is not None:
         stopped = "precise" if statistics.precise(ratios, precision) else "budget"
-    turns = {(one.generation, one.round) for one in slices}
+    turns = {(slice_.generation, slice_.round) for slice_ in slices}
     enough = control is not None and control.ratio.slices >= statistics.ROUNDS_TO_SEPARATE
     return ComparisonRecord(
         scenario=comparison.scenario.id,
@@ -149,7 +149,7 @@ def ratios_to_best(
     if not costs:
         return []
     standings = statistics.tiers(costs, row_seed(seed, comparison.scenario.id, comparison.key))
-    return [one.ratio_to_best for one in standings.values()][1:]
+    return [standing.ratio_to_best for standing in standings.values()][1:]
 
 
 def _control(
@@ -158,10 +158,12 @@ def _control(
     row, twin = comparison.control, comparison.twin
     if row is None or twin is None or row in failures or twin in failures:
         return None
-    own, other = (values_of(slices, cost, which, MAIN_PHASES) for which in (row, twin))
-    if not {turn[:2] for turn in own} & {turn[:2] for turn in other}:
+    control_costs, twin_costs = (values_of(slices, cost, which, MAIN_PHASES) for which in (row, twin))
+    if not {turn[:2] for turn in control_costs} & {turn[:2] for turn in twin_costs}:
         return None
-    return Control(row.adapter, row.style, statistics.paired_ratio(other, own, row_seed(seed, str(twin))))
+    return Control(
+        row.adapter, row.style, statistics.paired_ratio(twin_costs, control_costs, row_seed(seed, str(twin)))
+    )
 
 
 def _without_figures(comparison: Comparison, row: Row, outcome: Outcome) -> CellRecord:
@@ -187,15 +189,17 @@ def _figures(
 ) -> Figures:
     return Figures(
         cpu_ns_per_operation=statistics.estimate(values_of(slices, cost), seed),
-        user_share=_user_share([*slices, *(one for found in rates.values() for one in found)]),
+        user_share=_user_share([*slices, *(slice_ for taken in rates.values() for slice_ in taken)]),
         operations_per_s=statistics.estimate(values_of(slices, speed), seed),
         regime=regime(slices),
         tier=standing.tier,
         ratio_to_best=standing.ratio_to_best,
-        rates=[_rate(label, found, seed) for label, found in rates.items() if _answered(found)],
+        rates=[_rate(label, taken, seed) for label, taken in rates.items() if _answered(taken)],
         latency_us=latency(slices),
-        rss_bytes=next((one.rss_bytes for one in reversed(slices) if one.rss_bytes is not None), None),
-        counters=combined(one.counters for one in slices),
+        rss_bytes=next(
+            (slice_.rss_bytes for slice_ in reversed(slices) if slice_.rss_bytes is not None), None
+        ),
+        counters=combined(slice_.counters for slice_ in slices),
     )
 
 
@@ -209,7 +213,7 @@ def _with_ladder(
     """*figures* with what only a rung of a ladder has."""
     return msgspec.structs.replace(
         figures,
-        offered_per_s=sum(one.offered_per_s for one in slices) / len(slices),
+        offered_per_s=sum(slice_.offered_per_s for slice_ in slices) / len(slices),
         connecting=_connecting(connecting, seed) if connecting else None,
         objective=judged(latencies(slices), objective_p99_ms),
     )
@@ -218,9 +222,9 @@ def _with_ladder(
 def _connecting(slices: Sequence[SliceRecord], seed: int) -> Connecting:
     merged = latency(slices)
     kernel = [
-        (counters["kernel_bytes"] - counters["kernel_before_bytes"]) / one.operations
-        for one in slices
-        if "kernel_bytes" in (counters := one.counters)
+        (counters["kernel_bytes"] - counters["kernel_before_bytes"]) / slice_.operations
+        for slice_ in slices
+        if "kernel_bytes" in (counters := slice_.counters)
     ]
     return Connecting(
         connections=slices[0].operations,
@@ -228,7 +232,8 @@ def _connecting(slices: Sequence[SliceRecord], seed: int) -> Connecting:
         cpu_ns_per_connection=statistics.estimate(values_of(slices, cost), seed),
         latency_us=merged if merged is not None else Latency(0, 0, 0, 0, 0, 0),
         rss_bytes_per_connection=median(
-            ((one.rss_bytes or 0) - one.counters["rss_before_bytes"]) / one.operations for one in slices
+            ((slice_.rss_bytes or 0) - slice_.counters["rss_before_bytes"]) / slice_.operations
+            for slice_ in slices
         ),
         kernel_bytes_per_connection=median(kernel) if kernel else None,
     )
@@ -258,26 +263,26 @@ def _to_builds(row: Row, costs: Mapping[Row, statistics.Slices], seed: int) -> d
 
 
 def _answered(slices: Sequence[SliceRecord]) -> bool:
-    return any(one.operations for one in slices)
+    return any(slice_.operations for slice_ in slices)
 
 
 def _rate(label: str, slices: Sequence[SliceRecord], seed: int) -> RateFigures:
-    found = [one for one in slices if one.operations]
-    elapsed_s = sum(one.elapsed_ns for one in found) / 1e9
-    merged = latency(found)
+    answered = [slice_ for slice_ in slices if slice_.operations]
+    elapsed_s = sum(slice_.elapsed_ns for slice_ in answered) / 1e9
+    merged = latency(answered)
     return RateFigures(
         label=label,
-        offered_per_s=sum(one.offered_per_s for one in found) / len(found),
-        achieved_per_s=sum(one.operations for one in found) / elapsed_s,
+        offered_per_s=sum(slice_.offered_per_s for slice_ in answered) / len(answered),
+        achieved_per_s=sum(slice_.operations for slice_ in answered) / elapsed_s,
         latency_us=merged if merged is not None else Latency(0, 0, 0, 0, 0, 0),
-        cpu_ns_per_operation=statistics.estimate(values_of(found, cost), seed),
-        regime=regime(found),
+        cpu_ns_per_operation=statistics.estimate(values_of(answered, cost), seed),
+        regime=regime(answered),
     )
 
 
 def _modes(row: Row, slices: Mapping[Row, Sequence[SliceRecord]], seed: int) -> list[Modes]:
     """Figures of *row* whose slices fall into two clusters; *slices* of all rows tell what the machine did."""
-    found = []
+    bimodal = []
     values: Mapping[modes.Figure, Callable[[SliceRecord], float]] = {
         "cpu_ns_per_operation": cost,
         "operations_per_s": speed,
@@ -288,47 +293,49 @@ def _modes(row: Row, slices: Mapping[Row, Sequence[SliceRecord]], seed: int) -> 
         )
         two = modes.two_modes(
             [
-                modes.Slice(one.generation, one.round, value(one), _conditions(one, others))
-                for one in slices[row]
+                modes.Slice(slice_.generation, slice_.round, value(slice_), _conditions(slice_, others))
+                for slice_ in slices[row]
             ],
             seed,
         )
         if two is not None:
-            low, high = (Mode(one.value, one.slices, one.conditions) for one in (two.low, two.high))
-            found.append(Modes(figure, low, high, two.chance, list(two.explained_by)))
-    return found
+            low, high = (
+                Mode(cluster.value, cluster.slices, cluster.conditions) for cluster in (two.low, two.high)
+            )
+            bimodal.append(Modes(figure, low, high, two.chance, list(two.explained_by)))
+    return bimodal
 
 
-def _conditions(one: SliceRecord, others: Mapping[tuple[int, int], float]) -> dict[str, float]:
+def _conditions(slice_: SliceRecord, others: Mapping[tuple[int, int], float]) -> dict[str, float]:
     """What may tell one mode from another, as far as it is known of a slice."""
     known = {
-        "server_share": one.cpu_ns / one.elapsed_ns,
-        "load_share": one.load_cpu_ns / one.elapsed_ns,
+        "server_share": slice_.cpu_ns / slice_.elapsed_ns,
+        "load_share": slice_.load_cpu_ns / slice_.elapsed_ns,
     }
-    if one.sleeps is not None:
-        known["operations_per_sleep"] = one.operations / max(one.sleeps, 1)
-    if one.steal_ns is not None:
-        known["steal_share"] = one.steal_ns / one.elapsed_ns
-    if (one.generation, one.round) in others:
-        known[modes.OTHERS] = others[one.generation, one.round]
+    if slice_.sleeps is not None:
+        known["operations_per_sleep"] = slice_.operations / max(slice_.sleeps, 1)
+    if slice_.steal_ns is not None:
+        known["steal_share"] = slice_.steal_ns / slice_.elapsed_ns
+    if (slice_.generation, slice_.round) in others:
+        known[modes.OTHERS] = others[slice_.generation, slice_.round]
     return known
 
 
 def _user_share(slices: Sequence[SliceRecord]) -> float | None:
     """User time ÷ all CPU time over the whole run; None of too few of the ticks by which the kernel samples it."""
-    user = sum(one.user_ns for one in slices if one.user_ns is not None)
-    both = user + sum(one.system_ns for one in slices if one.system_ns is not None)
+    user = sum(slice_.user_ns for slice_ in slices if slice_.user_ns is not None)
+    both = user + sum(slice_.system_ns for slice_ in slices if slice_.system_ns is not None)
     return user / both if both >= SPLIT_TICKS * TICK_NS else None
 
 
 def regime(slices: Sequence[SliceRecord]) -> Regime:
     """Who was the limit over *slices*."""
-    elapsed = sum(one.elapsed_ns for one in slices)
-    server = sum(one.cpu_ns for one in slices) / elapsed
-    load = sum(one.load_cpu_ns for one in slices) / elapsed
-    steal = [one.steal_ns for one in slices if one.steal_ns is not None]
-    sleeps = [one.sleeps for one in slices if one.sleeps is not None]
-    operations = sum(one.operations for one in slices)
+    elapsed = sum(slice_.elapsed_ns for slice_ in slices)
+    server = sum(slice_.cpu_ns for slice_ in slices) / elapsed
+    load = sum(slice_.load_cpu_ns for slice_ in slices) / elapsed
+    steal = [slice_.steal_ns for slice_ in slices if slice_.steal_ns is not None]
+    sleeps = [slice_.sleeps for slice_ in slices if slice_.sleeps is not None]
+    operations = sum(slice_.operations for slice_ in slices)
     return Regime(
         name=_regime_name(phase_of(slices[0].phase), server, load),
         server_share=server,
@@ -352,4 +359,4 @@ def _regime_name(phase: Phase | None, server: float, load: float) -> Any:
 
 def latency(slices: Sequence[SliceRecord]) -> Latency | None:
     """Percentiles over the merged histograms of *slices*; None when they hold no sample."""
-    return latency_of(one.latency for one in slices)
+    return latency_of(slice_.latency for slice_ in slices)

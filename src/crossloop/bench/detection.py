@@ -56,20 +56,22 @@ class Line:
         return self.slower + self.leaner
 
 
-def injections(base_ns: float, turn_ns: float, asked: Sequence[float]) -> list[Injection]:
-    """The variants that are worth *asked*, for a base of *base_ns* a message and a loop of *turn_ns* a turn.
+def injections(base_ns: float, turn_ns: float, wanted: Sequence[float]) -> list[Injection]:
+    """The variants that are worth *wanted*, for a base of *base_ns* a message and a loop of *turn_ns* a turn.
 
     Raises ValueError when a turn is worth nothing, or two of them would come out alike.
     """
     if not (turn_ns > 0 and math.isfinite(turn_ns) and base_ns > 0):
         raise ValueError(f"a turn of the loop took {turn_ns:.3g} ns, of {base_ns:.3g} ns a message")
-    found = []
-    for one in asked:
-        turns = round(one * base_ns / turn_ns)
-        found.append(Injection(one, turns * turn_ns / base_ns, Slowed(f"slow-{100 * one:g}", turns)))
-    if len({one.variant.iterations for one in found}) < len(found):
+    injected = []
+    for fraction in wanted:
+        turns = round(fraction * base_ns / turn_ns)
+        injected.append(
+            Injection(fraction, turns * turn_ns / base_ns, Slowed(f"slow-{100 * fraction:g}", turns))
+        )
+    if len({injection.variant.iterations for injection in injected}) < len(injected):
         raise ValueError(f"a turn of the loop is worth {turn_ns / base_ns:.1%} of a message: too coarse")
-    return found
+    return injected
 
 
 def detected(row: Row, comparison: int, ratio: Estimate, twins: Estimate) -> DetectionRecord:
@@ -89,30 +91,30 @@ def detected(row: Row, comparison: int, ratio: Estimate, twins: Estimate) -> Det
 def lines(injected: Sequence[Injection], records: Sequence[DetectionRecord]) -> list[Line]:
     """One line for each slowdown."""
     by_label: dict[str, list[DetectionRecord]] = {}
-    for one in records:
-        by_label.setdefault(one.adapter.partition("@")[2], []).append(one)
-    return [_line(one, by_label.get(one.variant.label, [])) for one in injected]
+    for record in records:
+        by_label.setdefault(record.adapter.partition("@")[2], []).append(record)
+    return [_line(injection, by_label.get(injection.variant.label, [])) for injection in injected]
 
 
 def _line(injection: Injection, records: Sequence[DetectionRecord]) -> Line:
-    logs = [math.log(one.ratio.value) for one in records]
+    logs = [math.log(record.ratio.value) for record in records]
     return Line(
         injection,
         trials=len(records),
-        slower=sum(one.costlier for one in records),
-        leaner=sum(one.leaner for one in records),
+        slower=sum(record.costlier for record in records),
+        leaner=sum(record.leaner for record in records),
         found_as=math.expm1(median(logs)) if logs else None,
         spread=stdev(logs) if len(logs) > 1 else None,
     )
 
 
-def shortfalls(found: Sequence[Line]) -> list[str]:
+def shortfalls(counted: Sequence[Line]) -> list[str]:
     """What falls short, in words; empty when the self-test passes.
 
     One false alarm is always allowed: of fewer than a hundred comparisons one in a hundred would be none.
     """
     reasons = []
-    by_asked: Mapping[float, Line] = {one.injection.asked: one for one in found}
+    by_asked: Mapping[float, Line] = {line.injection.asked: line for line in counted}
     same, slowed = by_asked.get(0.0), by_asked.get(WANTED_SLOWDOWN)
     if slowed is not None and slowed.slower < WANTED_FOUND * slowed.trials:
         reasons.append(
@@ -127,14 +129,14 @@ def shortfalls(found: Sequence[Line]) -> list[str]:
     return reasons
 
 
-def doubts(found: Sequence[Line]) -> list[str]:
+def doubts(counted: Sequence[Line]) -> list[str]:
     """Slowdowns that were found to be other than they were made: of those the counts say little."""
     return [
-        f"{one.injection.worth:.2%} was injected and {one.found_as:.2%} found: the loop costs here what it did "
+        f"{line.injection.worth:.2%} was injected and {line.found_as:.2%} found: the loop costs here what it did "
         "not in the calibration"
-        for one in found
-        if one.injection.worth
-        and one.trials >= ENOUGH_TO_DOUBT
-        and one.found_as is not None
-        and abs(one.found_as - one.injection.worth) > NOT_AS_INJECTED * one.injection.worth
+        for line in counted
+        if line.injection.worth
+        and line.trials >= ENOUGH_TO_DOUBT
+        and line.found_as is not None
+        and abs(line.found_as - line.injection.worth) > NOT_AS_INJECTED * line.injection.worth
     ]

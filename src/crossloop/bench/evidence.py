@@ -77,10 +77,10 @@ def subject(plan: Plan) -> tuple[Stage, Comparison] | None:
     Of its rows those that the profile has evidence of.
     """
     able = [
-        (stage, one)
+        (stage, shared)
         for stage in plan.stages
-        for one in stage.comparisons
-        if stage.lasting and one.scenario.about.drive == "exchange"
+        for shared in stage.comparisons
+        if stage.lasting and shared.scenario.about.drive == "exchange"
     ]
     chosen = min(
         able, key=lambda pair: (pair[1].scenario.about.brief, not pair[1].scenario.about.serves), default=None
@@ -169,11 +169,11 @@ class EvidenceVisit:
         self._first.drop(row)
         self._load.forget(str(row), reset=True)
         subject.child.resume()
-        asked = _Asked(self._site, self._load, row, subject, comparison)
+        server = _FreshServer(self._site, self._load, row, subject, comparison)
         warm: dict[FigureName, Callable[[], object]] = {
-            "warm-up": asked.warm_up,
-            "wake-ups": asked.sleeps_per_operation,
-            "system-calls": asked.system_calls,
+            "warm-up": server.warm_up,
+            "wake-ups": server.sleeps_per_operation,
+            "system-calls": server.system_calls,
         }
         _take(warm, figures, missing)
         self._load.forget(str(row), reset=True)
@@ -227,7 +227,7 @@ def _take(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _FreshServer:
     """A fresh server that is asked from its first message on."""
 
     site: Site
@@ -262,19 +262,19 @@ class _Asked:
             raise NoFigureError(
                 f"in only {len(stretches)} of {len(WARM_UP_MS)} stretches was a message answered and CPU time counted"
             )
-        found = steady(stretches)
-        if found.band > WIDEST_BAND:
+        judged = steady(stretches)
+        if judged.band > WIDEST_BAND:
             raise NoFigureError(
                 f"its last stretches vary so much that more than ± {100 * WIDEST_BAND:.0f} % would be called steady; "
                 "a machine that does nothing else helps"
             )
         return WarmUp(
-            first_ns_per_operation=found.first_ns,
-            steady_ns_per_operation=found.level_ns,
-            band=found.band,
-            observed_s=found.observed_s,
-            steady_s=found.after_s,
-            steady_operations=found.after_operations,
+            first_ns_per_operation=judged.first_ns,
+            steady_ns_per_operation=judged.level_ns,
+            band=judged.band,
+            observed_s=judged.observed_s,
+            steady_s=judged.after_s,
+            steady_operations=judged.after_operations,
         )
 
     def sleeps_per_operation(self) -> float:

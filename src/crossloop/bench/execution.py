@@ -86,12 +86,12 @@ class Bench:
         self._watch = watch
         self._length = length
         self._evidence = evidence
-        self._measured = {(set_key(one), row_key(one)) for one in past.cells if one.outcome == "measured"}
-        self._outcomes = Counter(one.outcome for one in past.cells if one.adapter not in REFERENCES)
-        self._comparisons = {set_key(one): one for one in past.comparisons}
+        self._measured = {(set_key(cell), row_key(cell)) for cell in past.cells if cell.outcome == "measured"}
+        self._outcomes = Counter(cell.outcome for cell in past.cells if cell.adapter not in REFERENCES)
+        self._comparisons = {set_key(comparison): comparison for comparison in past.comparisons}
         self._headlines: dict[str, SetKey] = {}
-        for one in plan.comparisons:
-            self._headlines.setdefault(one.scenario.id, one.place)
+        for comparison in plan.comparisons:
+            self._headlines.setdefault(comparison.scenario.id, comparison.place)
         self._in_slices_s = self._in_rounds_s = 0.0
 
     def run(self) -> EndRecord:
@@ -104,7 +104,11 @@ class Bench:
             if not self._past.has_excluded(excluded):
                 self._write_cell(_excluded_cell(excluded))
         with Site(self._suite, self._conditions) as site:
-            rest = [one for stage in self._plan.stages if (one := _rest(stage, self._past)) is not None]
+            rest = [
+                open_stage
+                for stage in self._plan.stages
+                if (open_stage := _rest(stage, self._past)) is not None
+            ]
             for index, stage in enumerate(rest):
                 now = time.monotonic()
                 self._run_stage(site, stage, now + allowance_s(self._length, now - start, rest[index:]))
@@ -180,8 +184,8 @@ class Bench:
         beside += tax_records(comparison, whole, slices, stage.libraries, self._seed)
         if comparison.place == headline:
             beside += late_rows(comparison, slices)
-        for one in beside:
-            self._journal.write(one)
+        for record_beside in beside:
+            self._journal.write(record_beside)
 
     def _references(
         self, comparison: Comparison, slices: Sequence[SliceRecord], failures: Mapping[Row, Outcome]
@@ -207,7 +211,7 @@ class Bench:
         if chosen is None:
             return
         stage, comparison = chosen
-        have = {(set_key(one), row_key(one)) for one in self._past.evidence}
+        have = {(set_key(record), row_key(record)) for record in self._past.evidence}
         wanted = self._measured - have
         rows = [row for row in comparison.rows if (comparison.place, row) in wanted]
         self._watch.begin(EVIDENCE_KIND, evidence_seconds(self._plan))
@@ -227,25 +231,25 @@ class Bench:
 
 def _rest(stage: Stage, past: Past) -> Stage | None:
     """What of a stage is still to be concluded."""
-    open_ones = tuple(one for one in stage.comparisons if not past.has(one))
-    return replace(stage, comparisons=open_ones) if open_ones else None
+    open_comparisons = tuple(comparison for comparison in stage.comparisons if not past.has(comparison))
+    return replace(stage, comparisons=open_comparisons) if open_comparisons else None
 
 
-def _excluded_cell(one: Excluded) -> CellRecord:
+def _excluded_cell(excluded: Excluded) -> CellRecord:
     return CellRecord(
-        adapter=one.row.adapter,
-        style=one.row.style,
-        scenario=one.scenario,
-        parameters=dict(one.parameters),
-        outcome=one.outcome.name,
-        reason=outcome_reason(one.outcome),
-        stderr_tail=outcome_stderr(one.outcome),
+        adapter=excluded.row.adapter,
+        style=excluded.row.style,
+        scenario=excluded.scenario,
+        parameters=dict(excluded.parameters),
+        outcome=excluded.outcome.name,
+        reason=outcome_reason(excluded.outcome),
+        stderr_tail=outcome_stderr(excluded.outcome),
     )
 
 
 def highest_floor(comparisons: Sequence[ComparisonRecord]) -> Estimate | None:
     """The A/A ratio of the comparison whose noise floor is highest; None without any control."""
-    ratios = [one.control.ratio for one in comparisons if one.control is not None]
+    ratios = [comparison.control.ratio for comparison in comparisons if comparison.control is not None]
     return max(ratios, key=noise_floor, default=None)
 
 

@@ -28,23 +28,23 @@ def with_headroom(
     if native is None:
         return list(cells)
     reached = _rates(native, slices)
-    found = []
+    extended = []
     for cell in cells:
         figures = cell.figures
         if figures is not None:
             own_seed = row_seed(seed, comparison.key, cell.adapter, cell.style, "of native")
             share = _share(_rates(row_of(cell), slices), reached, own_seed)
             figures = msgspec.structs.replace(figures, of_native=share)
-        found.append(msgspec.structs.replace(cell, figures=figures))
-    return found
+        extended.append(msgspec.structs.replace(cell, figures=figures))
+    return extended
 
 
 def _share(
-    own: Sequence[tuple[int, int, float]], reached: Sequence[tuple[int, int, float]], seed: int
+    rates: Sequence[tuple[int, int, float]], reached: Sequence[tuple[int, int, float]], seed: int
 ) -> Estimate | None:
-    if not {turn[:2] for turn in own} & {turn[:2] for turn in reached}:
+    if not {turn[:2] for turn in rates} & {turn[:2] for turn in reached}:
         return None
-    return statistics.paired_ratio(own, reached, seed)
+    return statistics.paired_ratio(rates, reached, seed)
 
 
 def _rates(row: Row, slices: Sequence[SliceRecord]) -> list[tuple[int, int, float]]:

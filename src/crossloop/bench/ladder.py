@@ -50,7 +50,9 @@ class Climb(Stage):
 
     def due(self, generation: int, done: Mapping[SetKey, int], seed: int) -> list[Due]:
         """From the lowest rung up."""
-        return [Due(0, one) for one in self.comparisons if generation * one.rounds >= done.get(one.place, 0)]
+        return [
+            Due(0, rung) for rung in self.comparisons if generation * rung.rounds >= done.get(rung.place, 0)
+        ]
 
     def steps(self, row: Row, comparison: Comparison, slices: Sequence[SliceRecord]) -> list[Step]:
         """The scenario's own load, as often as there are rounds."""
@@ -63,20 +65,21 @@ class Climb(Stage):
     def refused(self, row: Row, comparison: Comparison, known: Known, limit_bytes: int) -> Outcome | None:
         """Where the next rung may not fit into the memory that a worker may take, by the rungs below."""
         below = [
-            one
+            slice_
             for rung in self.comparisons
-            for one in known[rung.place]
-            if one.phase == str(PlainPhase.CONNECT) and row_of(one) == row
+            for slice_ in known[rung.place]
+            if slice_.phase == str(PlainPhase.CONNECT) and row_of(slice_) == row
         ]
         return beyond_memory(comparison, self._parameter, below, limit_bytes)
 
     def stops(self, known: Known, failures: Ended) -> Ended:
         """Rows that climb no further than a rung below."""
         ended = {
-            one.key: {**self._too_slow(known[one.place]), **failures[one.place]} for one in self.comparisons
+            rung.key: {**self._too_slow(known[rung.place]), **failures[rung.place]}
+            for rung in self.comparisons
         }
-        found = stops(self.comparisons, self._parameter, ended)
-        return {one.place: found[one.key] for one in self.comparisons}
+        stopped = stops(self.comparisons, self._parameter, ended)
+        return {rung.place: stopped[rung.key] for rung in self.comparisons}
 
     def once_more(self, comparison: Comparison, slices: Sequence[SliceRecord]) -> Sequence[Row]:
         """A neighbour on the machine can make anybody late: who was gets one chance more, some time after."""
@@ -88,9 +91,9 @@ class Climb(Stage):
 
     def _too_slow(self, slices: Sequence[SliceRecord]) -> dict[Row, Outcome]:
         loaded: dict[Row, list[SliceRecord]] = {}
-        for one in slices:
-            if one.phase == str(PlainPhase.LOAD):
-                loaded.setdefault(row_of(one), []).append(one)
+        for slice_ in slices:
+            if slice_.phase == str(PlainPhase.LOAD):
+                loaded.setdefault(row_of(slice_), []).append(slice_)
         slow = {
             row: too_slow(judged(latencies(taken), self.objective_p99_ms)) for row, taken in loaded.items()
         }
@@ -99,16 +102,16 @@ class Climb(Stage):
 
 def latencies(slices: Sequence[SliceRecord]) -> list[Latency]:
     """Percentiles of each slice that holds a sample."""
-    return [found for one in slices if (found := latency_of([one.latency])) is not None]
+    return [percentiles for slice_ in slices if (percentiles := latency_of([slice_.latency])) is not None]
 
 
 def ladders(comparisons: Sequence[Comparison], ladder: str) -> list[list[Comparison]]:
     """Comparisons that differ in the parameter *ladder* alone, each group from its lowest rung up."""
     groups: dict[str, list[Comparison]] = {}
-    for one in comparisons:
-        others = {name: value for name, value in one.parameters.items() if name != ladder}
-        groups.setdefault(parameters_key(others), []).append(one)
-    return [sorted(group, key=lambda one: float(one.parameters[ladder])) for group in groups.values()]
+    for comparison in comparisons:
+        others = {name: value for name, value in comparison.parameters.items() if name != ladder}
+        groups.setdefault(parameters_key(others), []).append(comparison)
+    return [sorted(group, key=lambda rung: float(rung.parameters[ladder])) for group in groups.values()]
 
 
 def judged(latencies: Sequence[Latency], objective_p99_ms: float) -> Objective | None:
@@ -119,7 +122,7 @@ def judged(latencies: Sequence[Latency], objective_p99_ms: float) -> Objective |
     """
     if not latencies or not objective_p99_ms:
         return None
-    p99_us = median_low(one.p99 for one in latencies)
+    p99_us = median_low(latency.p99 for latency in latencies)
     allowed_us = objective_p99_ms * 1000
     return Objective(allowed_p99_us=allowed_us, p99_us=p99_us, met=p99_us <= allowed_us)
 
@@ -144,7 +147,7 @@ def beyond_memory(
     """
     if not below:
         return None
-    highest = max(below, key=lambda one: one.operations)
+    highest = max(below, key=lambda slice_: slice_.operations)
     before = highest.counters["rss_before_bytes"]
     each = ((highest.rss_bytes or 0) - before) / highest.operations
     wanted = rung.parameters[ladder]
@@ -165,16 +168,16 @@ def stops(
     *ended*, by comparison, are the rows whose climb ended on it. A rung above that is not tried any more; its
     outcome is of the kind that ended the climb, and names the rung.
     """
-    found: dict[str, dict[Row, Outcome]] = {one.key: {} for one in comparisons}
+    stopped: dict[str, dict[Row, Outcome]] = {rung.key: {} for rung in comparisons}
     for rungs in ladders(comparisons, ladder):
         last: dict[Row, Outcome] = {}
         for rung in rungs:
             for row in rung.measured:
                 if row in last:
-                    found[rung.key][row] = last[row]
+                    stopped[rung.key][row] = last[row]
                 elif row in ended.get(rung.key, {}):
                     last[row] = _beyond(ended[rung.key][row], ladder, rung.parameters[ladder])
-    return found
+    return stopped
 
 
 def _beyond(outcome: Outcome, ladder: str, value: Any) -> Outcome:

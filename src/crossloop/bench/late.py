@@ -38,18 +38,18 @@ def late_rows(comparison: Comparison, slices: Sequence[SliceRecord]) -> list[War
 
 
 def _run_ins(row: Row, slices: Sequence[SliceRecord]) -> list[SliceRecord]:
-    return [one for one in slices if row_of(one) == row and one.run_in_wait_ns is not None]
+    return [slice_ for slice_ in slices if row_of(slice_) == row and slice_.run_in_wait_ns is not None]
 
 
 def _late(comparison: Comparison, row: Row, slices: Sequence[SliceRecord]) -> list[int]:
     """Longest waits in ns of the run-ins that were late, by more than the slice after them has to show."""
     new = comparison.connections * LATE_NS_PER_CONNECTION
-    found = []
-    for one in _run_ins(row, slices):
-        usual = percentile(one.latency, 90) if one.latency else 0
-        if (one.run_in_wait_ns or 0) - usual >= LATE_NS + new:
-            found.append(one.run_in_wait_ns or 0)
-    return found
+    waits_ns = []
+    for slice_ in _run_ins(row, slices):
+        usual = percentile(slice_.latency, 90) if slice_.latency else 0
+        if (slice_.run_in_wait_ns or 0) - usual >= LATE_NS + new:
+            waits_ns.append(slice_.run_in_wait_ns or 0)
+    return waits_ns
 
 
 def _warning(comparison: Comparison, row: Row, late: Sequence[int], visits: int) -> WarningRecord:

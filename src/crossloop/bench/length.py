@@ -94,5 +94,5 @@ def described(length: Length) -> str:
 
 def settings_of(budget_min: float | None, precision_percent: float | None) -> dict[str, float]:
     """What the head of a journal says of the length that was asked for; nothing for the profile's own."""
-    asked = {"budget-minutes": budget_min, "precision-percent": precision_percent}
-    return {name: value for name, value in asked.items() if value is not None}
+    settings = {"budget-minutes": budget_min, "precision-percent": precision_percent}
+    return {name: value for name, value in settings.items() if value is not None}

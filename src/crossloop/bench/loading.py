@@ -67,6 +67,6 @@ def ask_exchanges(
         except ChildError as error:
             return error.outcome
 
-    driven = [one for one in scenarios if one.about.drive != "work"]
+    driven = [scenario for scenario in scenarios if scenario.about.drive != "work"]
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip((one.id for one in driven), pool.map(ask, driven), strict=True))
+        return dict(zip((scenario.id for scenario in driven), pool.map(ask, driven), strict=True))

@@ -66,7 +66,7 @@ class Measuring:
         if is_precise is None or not self._stage.narrows:
             return
         took_s = 0.0
-        while unknown := [one for one in self._stage.comparisons if not is_precise(one)]:
+        while unknown := [comparison for comparison in self._stage.comparisons if not is_precise(comparison)]:
             start = time.monotonic()
             if deadline - start <= WORTH_STARTING * took_s:
                 return
@@ -77,29 +77,29 @@ class Measuring:
         self, generation: int, comparisons: Sequence[Comparison], deadline: float
     ) -> Iterator[SliceRecord]:
         due = self._stage.due(generation, self._results.done, self._seed)
-        due = [one for one in due if one.comparison in comparisons]
+        due = [due_round for due_round in due if due_round.comparison in comparisons]
         if not due:  # an interrupted run has taken them
             return
         number = self._results.first_generation + generation
         order = random.Random(row_seed(self._seed, self._stage.name, "rows", str(number)))  # noqa: S311
         with self._opened(self._site, self._stage) as room:
             self._start(room, due)
-            for one in due:
-                if one.round and time.monotonic() > deadline:
+            for due_round in due:
+                if due_round.round and time.monotonic() > deadline:
                     return
-                rows = self._results.visitable(one.comparison)
-                yield from self._round(room, one.comparison, rows, number, one.round, order)
-                slices = self._results.slices[one.comparison.place]
-                again = [row for row in self._stage.once_more(one.comparison, slices) if row in rows]
-                later = one.round + one.comparison.rounds
-                yield from self._round(room, one.comparison, again, number, later, order)
+                rows = self._results.visitable(due_round.comparison)
+                yield from self._round(room, due_round.comparison, rows, number, due_round.round, order)
+                slices = self._results.slices[due_round.comparison.place]
+                again = [row for row in self._stage.once_more(due_round.comparison, slices) if row in rows]
+                later = due_round.round + due_round.comparison.rounds
+                yield from self._round(room, due_round.comparison, again, number, later, order)
 
     def _start(self, room: SliceRoom, due: Sequence[Due]) -> None:
         """Start and warm every row that is due, so that no first slice pays for what happens once."""
         first: dict[Row, Comparison] = {}
-        for one in due:
-            for row in self._results.visitable(one.comparison):
-                first.setdefault(row, one.comparison)
+        for due_round in due:
+            for row in self._results.visitable(due_round.comparison):
+                first.setdefault(row, due_round.comparison)
         self._watch.tell(f"{self._stage.name}: starting {len(first)} processes")
         failed = room.start(first)
         for row, comparison in first.items() if self._stage.lasting else ():
@@ -125,14 +125,14 @@ class Measuring:
             room, self._stage, comparison, rows, self._results, order, self._site, self._watch
         ):
             numbers: dict[object, int] = {}
-            for one in taken:
-                number = numbers.get(one.phase, 0)
-                numbers[one.phase] = number + 1
-                record = one.record(row, comparison, generation, turn + number)
+            for slice_ in taken:
+                number = numbers.get(slice_.phase, 0)
+                numbers[slice_.phase] = number + 1
+                record = slice_.record(row, comparison, generation, turn + number)
                 self._results.add(record)
                 yield record
-            asked = sum(one.phase is not PlainPhase.CONNECT for one in taken)
-            self._watch.done(self._stage.visit_s(row, comparison), slices=asked)
+            slices = sum(slice_.phase is not PlainPhase.CONNECT for slice_ in taken)
+            self._watch.done(self._stage.visit_s(row, comparison), slices=slices)
 
 
 def visits(
@@ -158,8 +158,8 @@ def visits(
             continue
         steps = stage.steps(row, comparison, results.slices[comparison.place])
         try:
-            found = room.visit(row, comparison, steps, seed)
+            findings = room.visit(row, comparison, steps, seed)
         except ChildError as error:
             results.note(row, comparison, error)
         else:
-            yield row, found
+            yield row, findings

@@ -36,10 +36,10 @@ class Past:
     def of(cls, records: Sequence[Record]) -> "Past":
         """The slices, cells and evidence among *records*. Of slices that are there twice the last counts."""
         slices = {
-            (set_key(one), row_key(one), one.phase, one.generation, one.round): one
-            for one in _of_kind(records, SliceRecord)
+            (set_key(slice_), row_key(slice_), slice_.phase, slice_.generation, slice_.round): slice_
+            for slice_ in _of_kind(records, SliceRecord)
         }
-        ends = [one for one in records if isinstance(one, CellRecord | EndRecord)][-1:]
+        ends = [record for record in records if isinstance(record, CellRecord | EndRecord)][-1:]
         return cls(
             tuple(slices.values()),
             _of_kind(records, CellRecord),
@@ -50,14 +50,14 @@ class Past:
 
     def has(self, comparison: Comparison) -> bool:
         """Whether every cell of a comparison is there."""
-        done = {row_key(one) for one in self.cells if set_key(one) == comparison.place}
+        done = {row_key(cell) for cell in self.cells if set_key(cell) == comparison.place}
         return done.issuperset((*comparison.rows, *comparison.references))
 
-    def has_excluded(self, one: Excluded) -> bool:
-        """Whether the cell of *one* is there."""
-        key = (one.scenario, parameters_key(one.parameters)), one.row
+    def has_excluded(self, excluded: Excluded) -> bool:
+        """Whether the cell of *excluded* is there."""
+        key = (excluded.scenario, parameters_key(excluded.parameters)), excluded.row
         return any(key == (set_key(cell), row_key(cell)) for cell in self.cells)
 
 
 def _of_kind(records: Sequence[Record], kind: type[_Kind]) -> tuple[_Kind, ...]:
-    return tuple(one for one in records if isinstance(one, kind))
+    return tuple(record for record in records if isinstance(record, kind))

@@ -49,7 +49,7 @@ class Plan:
     @property
     def comparisons(self) -> list[Comparison]:
         """Of all stages."""
-        return [one for stage in self.stages for one in stage.comparisons]
+        return [comparison for stage in self.stages for comparison in stage.comparisons]
 
     @property
     def slices(self) -> int:
@@ -76,7 +76,7 @@ def takes_references(scenario: ScenarioEntry, reference: str = "") -> bool:
     if about.drive not in ("exchange", "connect") or climbs(scenario):
         return False
     known = [REFERENCES[reference]] if reference else REFERENCES.values()
-    return any(one.serves(about) for one in known)
+    return any(candidate.serves(about) for candidate in known)
 
 
 def make_plan(
@@ -103,21 +103,23 @@ def make_plan(
     for scenario in scenarios:
         comparisons, without = planner.of(scenario)
         excluded += without
-        for one in comparisons:
-            shared.setdefault(_processes(one), []).append(one)
+        for comparison in comparisons:
+            shared.setdefault(_processes(comparison), []).append(comparison)
     stages = [planner.stage(group, objective_p99_ms) for group in shared.values()]
     return Plan(profile, tuple(stages), tuple(excluded))
 
 
-def _processes(one: Comparison) -> str:
+def _processes(comparison: Comparison) -> str:
     """What comparisons of which the same processes serve have in common."""
-    about = one.scenario.about
-    if climbs(one.scenario) or about.drive == "work":
-        return one.scenario.id
+    about = comparison.scenario.about
+    if climbs(comparison.scenario) or about.drive == "work":
+        return comparison.scenario.id
     if about.serves == "echo":
         return f"echo {' '.join(about.levels)} {about.transport}"
-    known = {name: one.parameters[name] for name in about.server_parameters if name in one.parameters}
-    return one.scenario.id + parameters_key(known)
+    known = {
+        name: comparison.parameters[name] for name in about.server_parameters if name in comparison.parameters
+    }
+    return comparison.scenario.id + parameters_key(known)
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ class _Planner:
         sets = parameter_sets(scenario.about, self.profile.name)
         given = self.exchanges[scenario.id] if scenario.about.drive != "work" else [None] * len(sets)
         excluded = [
-            Excluded(Row(one.name, ""), scenario.id, parameters, styles)
-            for one in self.probed
-            if not isinstance(styles := _styles(one, scenario), tuple)
+            Excluded(Row(adapter.name, ""), scenario.id, parameters, styles)
+            for adapter in self.probed
+            if not isinstance(styles := _styles(adapter, scenario), tuple)
             for parameters in sets
         ]
         comparisons = []
@@ -159,21 +161,22 @@ class _Planner:
     def stage(self, group: Sequence[Comparison], objective_p99_ms: float | None) -> Stage:
         """The stage of comparisons that share processes."""
         profile, first = self.profile, group[0].scenario
-        present = {row.adapter for one in group for row in one.rows}
+        present = {row.adapter for comparison in group for row in comparison.rows}
         variants: dict[str, Variant] = {name: build for name, build in self.builds.items() if name in present}
-        variants |= {one.twin.adapter: Twin() for one in group if one.twin is not None}
-        libraries = _libraries([one for one in self.probed if one.name in present])
+        variants |= {comparison.twin.adapter: Twin() for comparison in group if comparison.twin is not None}
+        libraries = _libraries([adapter for adapter in self.probed if adapter.name in present])
         if climbs(first):
-            rungs = sorted(group, key=lambda one: float(one.parameters[first.about.ladder]))
+            rungs = sorted(group, key=lambda rung: float(rung.parameters[first.about.ladder]))
             declared = first.about.objective_p99_ms
             objective = objective_p99_ms if declared and objective_p99_ms is not None else declared
             return Climb(tuple(rungs), profile.climb, variants, libraries, objective)
         pace = profile.pace
-        if profile.brief_generations and all(one.scenario.about.brief for one in group):
+        if profile.brief_generations and all(comparison.scenario.about.brief for comparison in group):
             pace = replace(pace, generations=profile.brief_generations)
         brief = math.ceil(profile.brief_rounds / pace.generations)
         comparisons = [
-            replace(one, rounds=brief, rates=()) if self._briefly(one.scenario) else one for one in group
+            replace(comparison, rounds=brief, rates=()) if self._briefly(comparison.scenario) else comparison
+            for comparison in group
         ]
         return Rounds(tuple(comparisons), pace, variants, libraries)
 
@@ -192,10 +195,10 @@ class _Planner:
         most = 1 if beyond is not None and position >= beyond else None
         left_out = scenario.about.brief_first_styles if self._briefly(scenario) else ()
         return tuple(
-            Row(one.name, style)
-            for one in self.probed
-            if isinstance(styles := _styles(one, scenario), tuple)
-            for style in _without_later(styles, [one.levels.get(level, ()) for level in left_out])[:most]
+            Row(adapter.name, style)
+            for adapter in self.probed
+            if isinstance(styles := _styles(adapter, scenario), tuple)
+            for style in _without_later(styles, [adapter.levels.get(level, ()) for level in left_out])[:most]
         )
 
     def _comparison(
@@ -236,9 +239,9 @@ class _Planner:
         return first[names[0]] if wanted and names else None
 
     def _references(self, scenario: ScenarioEntry, position: int) -> tuple[Row, ...]:
-        able = [one for one in self.references if takes_references(scenario, one)]
+        able = [reference for reference in self.references if takes_references(scenario, reference)]
         every = self.profile.references_everywhere or not (position or self._briefly(scenario))
-        return tuple(Row(one, STYLE) for one in (able if every else able[:1]))
+        return tuple(Row(reference, STYLE) for reference in (able if every else able[:1]))
 
 
 def _takes_rates(scenario: ScenarioEntry, parameters: Mapping[str, Any], exchange: Exchange | None) -> bool:
@@ -250,12 +253,12 @@ def _takes_rates(scenario: ScenarioEntry, parameters: Mapping[str, Any], exchang
 
 def _libraries(probed: Sequence[Probed]) -> dict[str, str]:
     """By adapter, as each said itself: its library, or `none` where the kernel's epoll is asked without one."""
-    found = {}
-    for one in probed:
-        library, mechanism = str(one.facts.get("library", "")), one.facts.get("mechanism")
+    libraries = {}
+    for adapter in probed:
+        library, mechanism = str(adapter.facts.get("library", "")), adapter.facts.get("mechanism")
         if mechanism == "epoll" or library not in ("", "none"):
-            found[one.name] = library
-    return found
+            libraries[adapter.name] = library
+    return libraries
 
 
 def _without_later(styles: Sequence[str], levels: Sequence[Sequence[str]]) -> Sequence[str]:
@@ -264,18 +267,18 @@ def _without_later(styles: Sequence[str], levels: Sequence[Sequence[str]]) -> Se
     return [style for style in styles if style not in later]
 
 
-def _styles(one: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:
+def _styles(adapter: Probed, scenario: ScenarioEntry) -> tuple[str, ...] | Outcome:
     """Styles in which an adapter takes part in a scenario, or why it does not."""
-    if not isinstance(one.outcome, Measured):
-        return one.outcome
-    styles = one.rows.get(scenario.id, ())
+    if not isinstance(adapter.outcome, Measured):
+        return adapter.outcome
+    styles = adapter.rows.get(scenario.id, ())
     if not isinstance(styles, tuple):
         return styles
     levels = scenario.about.levels
-    if styles and set(levels) & set(one.levels):
+    if styles and set(levels) & set(adapter.levels):
         return styles
-    if why := next((one.lacks[level] for level in levels if level in one.lacks), ""):
+    if why := next((adapter.lacks[level] for level in levels if level in adapter.lacks), ""):
         return Unsupported(why)
     return Unsupported(
-        f"{one.entry.id} offers {', '.join(one.levels) or 'no level'}; this needs {' or '.join(levels)}"
+        f"{adapter.entry.id} offers {', '.join(adapter.levels) or 'no level'}; this needs {' or '.join(levels)}"
     )

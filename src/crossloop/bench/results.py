@@ -17,7 +17,7 @@ class Results:
     def __init__(self, stage: Stage, past: Sequence[SliceRecord] = (), *, strict: bool = False):
         self._stage = stage
         self._strict = strict
-        places = [one.place for one in stage.comparisons]
+        places = [comparison.place for comparison in stage.comparisons]
         self.slices: dict[SetKey, list[SliceRecord]] = {place: [] for place in places}
         for record in past:
             if (place := set_key(record)) in self.slices:
@@ -27,16 +27,16 @@ class Results:
         """Rows of which a visit was lost to a process beside theirs; that is what became of those without slices."""
         self._lost_running = 0
         # Generations are numbered on from those of an interrupted run: fresh processes are a new one.
-        before = [one.generation for taken in self.slices.values() for one in taken]
+        before = [slice_.generation for taken in self.slices.values() for slice_ in taken]
         self.first_generation = max(before, default=-1) + 1
-        self.done = {one.place: self._rounds_done(one) for one in stage.comparisons}
+        self.done = {comparison.place: self._rounds_done(comparison) for comparison in stage.comparisons}
         """Rounds that an interrupted run completed for every row."""
 
     def _rounds_done(self, comparison: Comparison) -> int:
         rows = set(comparison.measured)
         seen: dict[tuple[int, int], set[Row]] = {}
-        for one in self.slices[comparison.place]:
-            seen.setdefault((one.generation, one.round), set()).add(row_of(one))
+        for slice_ in self.slices[comparison.place]:
+            seen.setdefault((slice_.generation, slice_.round), set()).add(row_of(slice_))
         return sum(taken >= rows for taken in seen.values())
 
     def add(self, record: SliceRecord) -> None:
@@ -81,7 +81,7 @@ class Results:
     def of(self, comparison: Comparison) -> tuple[list[SliceRecord], dict[Row, Outcome]]:
         """Slices, and the rows that have no figure."""
         place = comparison.place
-        measured = {row_of(one) for one in self.slices[place]}
+        measured = {row_of(slice_) for slice_ in self.slices[place]}
         lost = {row: outcome for row, outcome in self._lost[place].items() if row not in measured}
         stops = self._stage.stops(self.slices, self.failures).get(place, {})
         return self.slices[place], {**lost, **self.failures[place], **stops}

@@ -82,7 +82,7 @@ class Room(Generic[Said, Found]):
         try:
             subject = self._subjects.of(row)
             subject.child.resume()
-            found = self._visit(row, subject, comparison, steps, seed)
+            findings = self._visit(row, subject, comparison, steps, seed)
         except BeyondError:
             self._leave(row)
             raise
@@ -92,7 +92,7 @@ class Room(Generic[Said, Found]):
                 self._look_beside()
             raise
         self._leave(row)
-        return found
+        return findings
 
     def _leave(self, row: Row) -> None:
         if self._lasting:

@@ -52,7 +52,9 @@ class Trial:
     @property
     def seconds(self) -> float:
         """Estimated time of one comparison."""
-        return self.stage((BASE, TWIN, *(Slowed(f"slow-{one}", 1) for one in self.slowdowns))).seconds
+        return self.stage(
+            (BASE, TWIN, *(Slowed(f"slow-{slowdown}", 1) for slowdown in self.slowdowns))
+        ).seconds
 
     @property
     def calibration_s(self) -> float:
@@ -61,7 +63,7 @@ class Trial:
 
     def stage(self, variants: Sequence[Slowed], rounds: int | None = None) -> Stage:
         """All *variants*, compared in the same rounds."""
-        named: dict[str, Variant] = {variant_name(self.row.adapter, one): one for one in variants}
+        named: dict[str, Variant] = {variant_name(self.row.adapter, variant): variant for variant in variants}
         rows = tuple(Row(name, self.row.style) for name in named)
         comparison = Comparison(
             self.scenario, self.parameters, rows, rounds or self.rounds, exchange=self.exchange
@@ -80,7 +82,7 @@ class SelfTest:
     site: Site
     trial: Trial
     seed: int
-    record: Callable[[SliceRecord], object] = lambda _one: None
+    record: Callable[[SliceRecord], object] = lambda _slice: None
     watch: Watch = UNWATCHED
     _generation: int = field(default=0, init=False)
 
@@ -90,8 +92,8 @@ class SelfTest:
         Raises ValueError when the loop cannot be told from nothing.
         """
         stage = self.trial.stage((BASE, CALIBRATION), CALIBRATION_ROUNDS)
-        found = self._measure(stage)
-        base, loaded = (found[self.trial.row_of(one)] for one in (BASE, CALIBRATION))
+        costs = self._measure(stage)
+        base, loaded = (costs[self.trial.row_of(variant)] for variant in (BASE, CALIBRATION))
         base_ns = statistics.estimate(base, self.seed).value
         ratio = statistics.paired_ratio(loaded, base, self.seed)
         turn_ns = base_ns * (ratio.value - 1) / CALIBRATION.iterations
@@ -99,15 +101,15 @@ class SelfTest:
 
     def compare(self, number: int, injected: Sequence[Injection]) -> list[DetectionRecord]:
         """One comparison of all slowdowns with the base, in processes of its own."""
-        stage = self.trial.stage((BASE, TWIN, *(one.variant for one in injected)))
-        found = self._measure(stage)
-        base = found[self.trial.row_of(BASE)]
+        stage = self.trial.stage((BASE, TWIN, *(injection.variant for injection in injected)))
+        costs = self._measure(stage)
+        base = costs[self.trial.row_of(BASE)]
         seed = row_seed(self.seed, str(number))
-        twins = statistics.paired_ratio(found[self.trial.row_of(TWIN)], base, seed)
+        twins = statistics.paired_ratio(costs[self.trial.row_of(TWIN)], base, seed)
         records = []
-        for one in injected:
-            row = self.trial.row_of(one.variant)
-            ratio = statistics.paired_ratio(found[row], base, row_seed(seed, str(row)))
+        for injection in injected:
+            row = self.trial.row_of(injection.variant)
+            ratio = statistics.paired_ratio(costs[row], base, row_seed(seed, str(row)))
             records.append(detected(row, number, ratio, twins))
         return records
 

@@ -49,9 +49,9 @@ CONNECT_S = 0.0001
 """Time to make and close one of many connections."""
 
 
-def row_seed(seed: int, *words: str) -> int:
+def row_seed(seed: int, *parts: str) -> int:
     """A seed of its own for each order and each estimate, the same in every run of the same seed."""
-    return zlib.crc32("\0".join((str(seed), *words)).encode())
+    return zlib.crc32("\0".join((str(seed), *parts)).encode())
 
 
 class Row(NamedTuple):
@@ -156,8 +156,8 @@ class Comparison:
         return min(COMMON_RATE_PER_S, COMMON_BYTES_PER_S / exchange_bytes(self.exchange))
 
     def __str__(self) -> str:
-        words = (f"{name}={value}" for name, value in self.parameters.items())
-        return " ".join((self.scenario.id, *words))
+        pairs = (f"{name}={value}" for name, value in self.parameters.items())
+        return " ".join((self.scenario.id, *pairs))
 
 
 def exchange_bytes(exchange: Exchange | None) -> int:
@@ -166,7 +166,7 @@ def exchange_bytes(exchange: Exchange | None) -> int:
         return 1
     parts = (exchange.request, exchange.answer)
     return max(
-        1, *(len(one.before) + one.own_filler + one.fixed_filler + len(one.after) + 16 for one in parts)
+        1, *(len(part.before) + part.own_filler + part.fixed_filler + len(part.after) + 16 for part in parts)
     )
 
 
@@ -208,7 +208,7 @@ class Stage(ABC):
     @property
     def name(self) -> str:
         """Its scenarios."""
-        return "+".join(dict.fromkeys(one.scenario.id for one in self.comparisons))
+        return "+".join(dict.fromkeys(comparison.scenario.id for comparison in self.comparisons))
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -218,7 +218,9 @@ class Stage(ABC):
     @property
     def slices(self) -> int:
         """Slices in all generations."""
-        return self.pace.generations * sum(one.slices_per_round * one.rounds for one in self.comparisons)
+        return self.pace.generations * sum(
+            comparison.slices_per_round * comparison.rounds for comparison in self.comparisons
+        )
 
     @property
     @abstractmethod
@@ -277,7 +279,8 @@ class Rounds(Stage):
     def seconds(self) -> float:
         """Processes, each with the slice that warms it, and visits."""
         visits = sum(
-            one.rounds * sum(self.visit_s(row, one) for row in one.measured) for one in self.comparisons
+            comparison.rounds * sum(self.visit_s(row, comparison) for row in comparison.measured)
+            for comparison in self.comparisons
         )
         return self.pace.generations * (len(self.rows) * self.start_s() + visits)
 
@@ -290,13 +293,17 @@ class Rounds(Stage):
     def due(self, generation: int, done: Mapping[SetKey, int], seed: int) -> list[Due]:
         """In random order within each round."""
         order = random.Random(row_seed(seed, self.name, str(generation)))  # noqa: S311
-        found = []
-        for number in range(max(one.rounds for one in self.comparisons)):
-            due = [one for one in self.comparisons if number < one.rounds]
-            due = [one for one in due if generation * one.rounds + number >= done.get(one.place, 0)]
+        schedule = []
+        for number in range(max(comparison.rounds for comparison in self.comparisons)):
+            due = [comparison for comparison in self.comparisons if number < comparison.rounds]
+            due = [
+                comparison
+                for comparison in due
+                if generation * comparison.rounds + number >= done.get(comparison.place, 0)
+            ]
             order.shuffle(due)
-            found += [Due(number, one) for one in due]
-        return found
+            schedule += [Due(number, comparison) for comparison in due]
+        return schedule
 
     def steps(self, row: Row, comparison: Comparison, slices: Sequence[SliceRecord]) -> list[Step]:
         """Capacity first, then the offered loads that are known: shares need a capacity to be shares of."""
@@ -314,20 +321,20 @@ class Rounds(Stage):
         """With fewer rounds in each comparison, but not fewer than it takes to tell rows apart."""
         fewest = math.ceil(ROUNDS_TO_SEPARATE / self.pace.generations)
         comparisons = [
-            replace(one, rounds=max(min(fewest, one.rounds), int(one.rounds * part)))
-            for one in self.comparisons
+            replace(comparison, rounds=max(min(fewest, comparison.rounds), int(comparison.rounds * part)))
+            for comparison in self.comparisons
         ]
         return replace(self, comparisons=tuple(comparisons))
 
 
-def cost(one: SliceRecord) -> float:
+def cost(slice_: SliceRecord) -> float:
     """CPU nanoseconds an operation."""
-    return max(one.cpu_ns, 1) / one.operations
+    return max(slice_.cpu_ns, 1) / slice_.operations
 
 
-def speed(one: SliceRecord) -> float:
+def speed(slice_: SliceRecord) -> float:
     """Operations a second."""
-    return one.operations * 1e9 / one.elapsed_ns
+    return slice_.operations * 1e9 / slice_.elapsed_ns
 
 
 def values_of(
@@ -338,9 +345,9 @@ def values_of(
 ) -> list[tuple[int, int, float]]:
     """(generation, round, value) of each slice in which anything was done; of one row and some phases where given."""
     return [
-        (one.generation, one.round, value(one))
-        for one in slices
-        if one.operations
-        and (row is None or row_of(one) == row)
-        and (phases is None or phase_of(one.phase) in phases)
+        (slice_.generation, slice_.round, value(slice_))
+        for slice_ in slices
+        if slice_.operations
+        and (row is None or row_of(slice_) == row)
+        and (phases is None or phase_of(slice_.phase) in phases)
     ]

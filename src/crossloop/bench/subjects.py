@@ -94,7 +94,7 @@ class Subjects(Generic[Said]):
 
     def dismiss(self) -> None:
         """Have every process end, without waiting for it."""
-        self._site.dismiss(one.child for one in self._subjects.values())
+        self._site.dismiss(subject.child for subject in self._subjects.values())
         self._subjects.clear()
 
     def _begun(self, row: Row, cpu: int | None) -> Child:
@@ -130,7 +130,9 @@ class ServerLaunch:
         first = self.stage.comparisons[0]
         about = first.scenario.about
         path = self.site.socket_path() if about.transport == "unix" else ""
-        if row.adapter in REFERENCES and any(row in one.references for one in self.stage.comparisons):
+        if row.adapter in REFERENCES and any(
+            row in comparison.references for comparison in self.stage.comparisons
+        ):
             limit_bytes = self.site.conditions.limit_bytes
             return reference_server(REFERENCES[row.adapter], cpu, limit_bytes, about.transport, path), {}
         more: dict[str, Any] = {"path": path} if path else {}

@@ -48,25 +48,25 @@ def tax_records(
     *libraries*: adapter → library. Empty without `c-epoll`, or where the kernel does not split enough of its time.
     """
     costs = _costs(rows, slices)
-    base = [one for one in slices if row_of(one) == BASE]
+    base = [slice_ for slice_ in slices if row_of(slice_) == BASE]
     split = (
-        sum(one.system_ns or 0 for one in base) / TICK_NS,
-        sum(one.user_ns or 0 for one in base) / TICK_NS,
+        sum(slice_.system_ns or 0 for slice_ in base) / TICK_NS,
+        sum(slice_.user_ns or 0 for slice_ in base) / TICK_NS,
     )
     if BASE not in costs or BASE not in comparison.references or sum(split) < LEAST_TICKS:
         return []
     records = []
     for reference in REFERENCES.values():
         native = Row(reference.id, STYLE)
-        own = [row for row in comparison.rows if libraries.get(row.adapter) == reference.library]
-        members = [native, *(row for row in own if row in costs)]
+        on_library = [row for row in comparison.rows if libraries.get(row.adapter) == reference.library]
+        members = [native, *(row for row in on_library if row in costs)]
         if native in costs and len(members) > 1:
             own_seed = row_seed(seed, comparison.scenario.id, comparison.key, "tax", reference.library)
             parts = _parts(native, members, costs, split, own_seed)
             records.append(
                 TaxRecord(comparison.scenario.id, dict(comparison.parameters), reference.library, parts)
             )
-    return [one for one in records if one.parts]
+    return [record for record in records if record.parts]
 
 
 def _costs(rows: Sequence[Row], slices: Sequence[SliceRecord]) -> Costs:
