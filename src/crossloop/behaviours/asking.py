@@ -28,11 +28,11 @@ class Asked(Child):
 def questions(entry: AdapterEntry, wanted: Collection[str] | None = None) -> list[Entry]:
     """The behaviours that there is a program for in the words of this adapter; *wanted*: ids, None: all."""
     return [
-        one
-        for one in catalogue().values()
-        if entry.about.asked_as in one.families
-        and (wanted is None or one.id in wanted)
-        and is_on(one.about.platforms)
+        behaviour
+        for behaviour in catalogue().values()
+        if entry.about.asked_as in behaviour.families
+        and (wanted is None or behaviour.id in wanted)
+        and is_on(behaviour.about.platforms)
     ]
 
 

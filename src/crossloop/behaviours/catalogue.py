@@ -56,14 +56,14 @@ class Entry:
 @functools.cache
 def catalogue() -> Mapping[str, Entry]:
     """Id → behaviour, in the order of groups and then of names. Raises ValueError for an id that is there twice."""
-    found: dict[str, Entry] = {}
+    by_id: dict[str, Entry] = {}
     for group in GROUPS:
         for path in sorted((Path(__file__).parent / group).glob("[a-z]*.py")):
             entry = _entry(group, path.stem)
-            if entry.id in found:
-                raise ValueError(f"behaviour {entry.id!r} is in {found[entry.id].group} and in {group}")
-            found[entry.id] = entry
-    return found
+            if entry.id in by_id:
+                raise ValueError(f"behaviour {entry.id!r} is in {by_id[entry.id].group} and in {group}")
+            by_id[entry.id] = entry
+    return by_id
 
 
 def _entry(group: str, stem: str) -> Entry:

@@ -38,9 +38,9 @@ OpenAdapter: TypeAlias = Callable[[], Adapter]
 
 def program_of(module: ModuleType, family: AskedAs) -> Program | None:
     """The function of a behaviour's module that asks *family*; None: the question is not one for it."""
-    own: Program | None = getattr(module, f"on_{family}", None)
+    specific: Program | None = getattr(module, f"on_{family}", None)
     common: Program | None = getattr(module, "on_loop", None) if family in PLAIN_LOOPS else None
-    return own or common
+    return specific or common
 
 
 def given_to(program: Program, family: AskedAs, loop: str, open_adapter: OpenAdapter) -> tuple[Any, ...]:

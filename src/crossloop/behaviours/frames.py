@@ -40,11 +40,11 @@ async def turns(number: int = 10) -> None:
 @contextlib.contextmanager
 def pair(*, blocking: bool = False) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two connected sockets, closed at the end."""
-    one, other = socket.socketpair()
-    with one, other:
-        one.setblocking(blocking)
-        other.setblocking(blocking)
-        yield one, other
+    first, second = socket.socketpair()
+    with first, second:
+        first.setblocking(blocking)
+        second.setblocking(blocking)
+        yield first, second
 
 
 def tcp_pair() -> tuple[socket.socket, socket.socket]:

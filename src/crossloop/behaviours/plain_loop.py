@@ -255,14 +255,14 @@ class _Eventlet(PlainLoop):
         return cancel
 
     def waker(self, callback: Call) -> Call:
-        heard, told = socket.socketpair()
+        readable, writing = socket.socketpair()
 
         def call_each() -> None:
-            for _ in heard.recv(4096):
+            for _ in readable.recv(4096):
                 callback()
 
-        self.watch(heard.fileno(), call_each)
-        return partial(told.send, b"x")
+        self.watch(readable.fileno(), call_each)
+        return partial(writing.send, b"x")
 
 
 def _until(stopped: Any) -> None:

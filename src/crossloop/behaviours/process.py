@@ -52,14 +52,14 @@ def ask(request: dict[str, Any]) -> Answer:
     except UnsupportedError as error:
         return not_there(str(error))
     except NotImplementedError as error:
-        return not_there(_words(error))
+        return not_there(_message_of(error))
     except BaseException as error:  # a library may raise anything, SystemExit included
         where = traceback.extract_tb(error.__traceback__)[-1:]
         place = f"{where[0].filename.rpartition('/')[2]}:{where[0].lineno} {where[0].name}" if where else ""
-        return differs(f"raises {type(error).__name__}", f"{_words(error)} ({place})")
+        return differs(f"raises {type(error).__name__}", f"{_message_of(error)} ({place})")
 
 
-def _words(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(error)).strip()
 
 

@@ -17,7 +17,7 @@ def served(
 
     Raises what either of the two raises.
     """
-    stop, told = socket.socketpair()
+    stop, stopper = socket.socketpair()
     stop.setblocking(False)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
@@ -27,7 +27,7 @@ def served(
         try:
             return client(address)
         finally:
-            told.close()
+            stopper.close()
 
     with stop, listener:
         result = aside(body)

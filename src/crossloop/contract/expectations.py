@@ -148,11 +148,18 @@ def judge(record: CheckRecord, expectations: Iterable[Expectation], here: Surrou
     """
     if record.outcome == "not-installed":
         return record
-    applying = [one for one in expectations if one.applies(record.adapter, record.behaviour, here)]
+    applying = [
+        expectation
+        for expectation in expectations
+        if expectation.applies(record.adapter, record.behaviour, here)
+    ]
     passed = record.outcome == "measured"
-    if not applying or (passed and all(one.sometimes for one in applying)):
+    if not applying or (passed and all(expectation.sometimes for expectation in applying)):
         return msgspec.structs.replace(record, as_expected=passed)
-    note = "; ".join(f"expected to fail ({one.when}): {one.reason}, {one.link}" for one in applying)
+    note = "; ".join(
+        f"expected to fail ({expectation.when}): {expectation.reason}, {expectation.link}"
+        for expectation in applying
+    )
     reason = f"{record.reason}; {note}" if record.reason else note
     if passed:
         reason = f"works although {note}"

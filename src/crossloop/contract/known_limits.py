@@ -30,7 +30,9 @@ _CALLS: Mapping[str, Callable[..., Any]] = {
 
 def known_limits(suite: Suite, further: Iterable[Path] = ()) -> tuple[Expectation, ...]:
     """Expectations of the suite's files, then of *further* ones. Raises SuiteError."""
-    return tuple(one for path in (*suite.expectations, *further) for one in read_expectations(path))
+    return tuple(
+        expectation for path in (*suite.expectations, *further) for expectation in read_expectations(path)
+    )
 
 
 def read_expectations(path: Path) -> tuple[Expectation, ...]:
@@ -49,13 +51,13 @@ def read_expectations(path: Path) -> tuple[Expectation, ...]:
                 raise _refused(path, node, ast.unparse(node))
     if NAME not in names:
         raise SuiteError(f"{path}: expected `{NAME} = (Expectation(…), …)` at the top level")
-    found = names[NAME]
-    if not isinstance(found, tuple):
-        raise SuiteError(f"{path}: {NAME} is {found!r}, expected a tuple of Expectation(…)")
-    for one in found:
-        if not isinstance(one, Expectation):
-            raise SuiteError(f"{path}: {one!r} is no Expectation")
-    return found
+    expectations = names[NAME]
+    if not isinstance(expectations, tuple):
+        raise SuiteError(f"{path}: {NAME} is {expectations!r}, expected a tuple of Expectation(…)")
+    for expectation in expectations:
+        if not isinstance(expectation, Expectation):
+            raise SuiteError(f"{path}: {expectation!r} is no Expectation")
+    return expectations
 
 
 def _value(path: Path, node: ast.expr, names: Mapping[str, Any]) -> Any:
@@ -68,13 +70,13 @@ def _value(path: Path, node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Tuple(elts=parts):
             return tuple(_value(path, part, names) for part in parts)
         case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr() as operator, right=right):
-            one, other = (_condition(path, side, names) for side in (left, right))
-            return one & other if isinstance(operator, ast.BitAnd) else one | other
+            first, second = (_condition(path, side, names) for side in (left, right))
+            return first & second if isinstance(operator, ast.BitAnd) else first | second
         case ast.UnaryOp(op=ast.Invert(), operand=operand):
             return ~_condition(path, operand, names)
-        case ast.Call(func=ast.Name(id=name), args=given, keywords=words) if name in _CALLS:
+        case ast.Call(func=ast.Name(id=name), args=given, keywords=keywords) if name in _CALLS:
             positional = [_value(path, part, names) for part in given]
-            named = {word.arg or "**": _value(path, word.value, names) for word in words}
+            named = {keyword.arg or "**": _value(path, keyword.value, names) for keyword in keywords}
             try:
                 return _CALLS[name](*positional, **named)
             except (TypeError, ValueError) as error:

@@ -76,12 +76,12 @@ class BusyTime:
 
 def family() -> list[int]:
     """This process and its descendants, itself first; on other systems than Linux itself alone."""
-    found = [os.getpid()]
-    for pid in found:  # grows meanwhile
+    pids = [os.getpid()]
+    for pid in pids:  # grows meanwhile
         for task in _listed(Path(f"/proc/{pid}/task")):
             with contextlib.suppress(OSError):
-                found += map(int, (task / "children").read_text().split())
-    return found
+                pids += map(int, (task / "children").read_text().split())
+    return pids
 
 
 def _listed(folder: Path) -> Iterator[Path]:

@@ -25,14 +25,14 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         raise NotImplementedError("Windows has none of this")
 
     async def main() -> Answer:
-        loop, told, over = asyncio.get_running_loop(), list[str](), asyncio.Event()
+        loop, calls, over = asyncio.get_running_loop(), list[str](), asyncio.Event()
 
         class Told(asyncio.SubprocessProtocol):
             def process_exited(self) -> None:
-                told.append("process_exited")
+                calls.append("process_exited")
 
             def connection_lost(self, exc: Exception | None) -> None:
-                told.append("connection_lost")
+                calls.append("connection_lost")
                 over.set()
 
         transport, _protocol = await loop.subprocess_exec(Told, "/bin/sh", "-c", "read line")
@@ -40,11 +40,11 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         try:
             await asyncio.wait_for(over.wait(), WAIT_S)
         except TimeoutError:
-            return answered(False, "connection_lost is not called", f"{told}")
+            return answered(False, "connection_lost is not called", f"{calls}")
         try:
             ended, _status = os.waitpid(transport.get_pid(), os.WNOHANG)
         except ChildProcessError:
-            return answered("process_exited" in told, "process_exited is not called", f"{told}")
+            return answered("process_exited" in calls, "process_exited is not called", f"{calls}")
         return answered(False, "it is left as a zombie" if ended else "it goes on")
 
     return run(new_loop, main)

@@ -49,7 +49,7 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
         exits = Subprocess(EXITS)
         waits = Subprocess(WAITS, stdin=subprocess.PIPE)
         waits.proc.terminate()
-        return verdict([await one.wait_for_exit(raise_error=False) for one in (exits, waits)])
+        return verdict([await child.wait_for_exit(raise_error=False) for child in (exits, waits)])
 
     answer: Answer = io_loop.run_sync(main)
     return answer

@@ -106,11 +106,11 @@ def on_readiness(adapter: Readiness) -> Answer:
     status = list[int | None]()
 
     def in_child() -> None:
-        own = type(adapter)()
+        child_adapter = type(adapter)()
         with pair() as (mine, peers):
-            own.watch(mine.fileno(), lambda *_: own.stop())
-            own.call_later(0.001, lambda *_: peers.send(b"x"))
-            own.run()
+            child_adapter.watch(mine.fileno(), lambda *_: child_adapter.stop())
+            child_adapter.call_later(0.001, lambda *_: peers.send(b"x"))
+            child_adapter.run()
 
     def fork(*_: object) -> None:
         status.append(status_of_child(in_child))

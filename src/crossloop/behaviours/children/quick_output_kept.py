@@ -33,13 +33,13 @@ def verdict(outputs: list[tuple[bytes, bytes]]) -> Answer:
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
-    async def one() -> tuple[bytes, bytes]:
+    async def run_child() -> tuple[bytes, bytes]:
         child = await asyncio.create_subprocess_exec(*WRITES, stdout=PIPE, stderr=PIPE)
         return await child.communicate()
 
     async def main() -> list[tuple[bytes, bytes]]:
-        together = await asyncio.gather(*(one() for _ in range(CHILDREN // 2)))
-        return together + [await one() for _ in range(CHILDREN // 2)]
+        together = await asyncio.gather(*(run_child() for _ in range(CHILDREN // 2)))
+        return together + [await run_child() for _ in range(CHILDREN // 2)]
 
     return verdict(run(new_loop, main))
 
@@ -74,14 +74,14 @@ def on_trio() -> Answer:
 
     outputs = list[tuple[bytes, bytes]]()
 
-    async def one() -> None:
+    async def run_child() -> None:
         done = await trio.run_process(WRITES, capture_stdout=True, capture_stderr=True)
         outputs.append((done.stdout or b"", done.stderr or b""))
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(CHILDREN):
-                nursery.start_soon(one)
+                nursery.start_soon(run_child)
 
     trio.run(main)
     return verdict(outputs)

@@ -19,13 +19,13 @@ ABOUT = Behaviour(
 def on_asyncio(new_loop: NewLoop) -> Answer:
     async def main() -> Answer:
         loop = asyncio.get_running_loop()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own, plain_peer() as peer:
-            own.setblocking(False)
-            own.bind(("127.0.0.1", 0))
-            await loop.sock_sendto(own, b"question", peer.getsockname())
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, plain_peer() as peer:
+            sock.setblocking(False)
+            sock.bind(("127.0.0.1", 0))
+            await loop.sock_sendto(sock, b"question", peer.getsockname())
             _data, address = peer.recvfrom(100)
             peer.sendto(b"answer", address)
-            data, _address = await asyncio.wait_for(loop.sock_recvfrom(own, 100), WAIT_S)
+            data, _address = await asyncio.wait_for(loop.sock_recvfrom(sock, 100), WAIT_S)
         return answered(data == b"answer", "another datagram arrives")
 
     return run(new_loop, main)
@@ -35,14 +35,14 @@ def on_trio() -> Answer:
     import trio
 
     async def main() -> Answer:
-        with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own, plain_peer() as peer:
-            await own.bind(("127.0.0.1", 0))
-            await own.sendto(b"question", peer.getsockname())
+        with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, plain_peer() as peer:
+            await sock.bind(("127.0.0.1", 0))
+            await sock.sendto(b"question", peer.getsockname())
             _data, address = peer.recvfrom(100)
             peer.sendto(b"answer", address)
             data = b""
             with trio.move_on_after(WAIT_S):
-                data, _address = await own.recvfrom(100)
+                data, _address = await sock.recvfrom(100)
         return answered(data == b"answer", "another datagram arrives")
 
     return trio.run(main)
@@ -53,13 +53,13 @@ def on_curio() -> Answer:
     from curio import socket as of_curio
 
     async def main() -> Answer:
-        async with of_curio.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        async with of_curio.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             with plain_peer() as peer:
-                own.bind(("127.0.0.1", 0))
-                await own.sendto(b"question", peer.getsockname())
+                sock.bind(("127.0.0.1", 0))
+                await sock.sendto(b"question", peer.getsockname())
                 _data, address = peer.recvfrom(100)
                 peer.sendto(b"answer", address)
-                data, _address = await curio.timeout_after(WAIT_S, own.recvfrom, 100)
+                data, _address = await curio.timeout_after(WAIT_S, sock.recvfrom, 100)
         return answered(data == b"answer", "another datagram arrives")
 
     answer: Answer = curio.run(main)

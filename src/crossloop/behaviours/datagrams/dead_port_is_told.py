@@ -34,8 +34,10 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         await asyncio.sleep(0.02)
         if protocol.lost or transport.is_closing():
             return answered(False, "the endpoint is closed")
-        refused = any(isinstance(one, ConnectionRefusedError) for one in protocol.errors)
-        return answered(refused, "nobody is told", f"told {[type(one).__name__ for one in protocol.errors]}")
+        refused = any(isinstance(error, ConnectionRefusedError) for error in protocol.errors)
+        return answered(
+            refused, "nobody is told", f"told {[type(error).__name__ for error in protocol.errors]}"
+        )
 
     return run(new_loop, main)
 

@@ -36,9 +36,9 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
                 return answered(False, "the endpoint is closed")
             transport.sendto(b"alive", peer.getsockname())
             arrived = await asyncio.to_thread(peer.recv, 100)
-        told = [type(one).__name__ for one in protocol.errors]
+        errors = [type(error).__name__ for error in protocol.errors]
         return answered(
-            arrived == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}, told {told}"
+            arrived == b"alive", "the next datagram is lost", f"raised {raised or 'nothing'}, told {errors}"
         )
 
     return run(new_loop, main)

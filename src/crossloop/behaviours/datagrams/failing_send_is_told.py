@@ -25,8 +25,8 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         except OSError as error:
             return answered(True, "", f"raised {type(error).__name__}")
         await asyncio.sleep(0.05)
-        told = [type(one).__name__ for one in protocol.errors]
-        return answered(bool(told), "nobody is told", f"told {told}")
+        errors = [type(error).__name__ for error in protocol.errors]
+        return answered(bool(errors), "nobody is told", f"told {errors}")
 
     return run(new_loop, main)
 

@@ -21,19 +21,19 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
     async def main() -> Answer:
         transport, protocol = await endpoint()
         with plain_peer() as peer:
-            told = ""
+            refusal = ""
             try:
                 transport.sendto(TOO_LARGE, peer.getsockname())
             except (OSError, ValueError) as error:
-                told = type(error).__name__
+                refusal = type(error).__name__
             await asyncio.sleep(0.02)
-            told = told or ", ".join(type(one).__name__ for one in protocol.errors)
+            refusal = refusal or ", ".join(type(error).__name__ for error in protocol.errors)
             if protocol.lost or transport.is_closing():
                 return answered(False, "the endpoint is closed")
             transport.sendto(b"alive", peer.getsockname())
             alive = await asyncio.to_thread(peer.recv, 100) == b"alive"
         return answered(
-            bool(told) and alive, "nobody is told" if alive else "the next datagram is lost", told
+            bool(refusal) and alive, "nobody is told" if alive else "the next datagram is lost", refusal
         )
 
     return run(new_loop, main)
@@ -46,11 +46,11 @@ def on_gevent() -> Answer:
         try:
             sender.sendto(TOO_LARGE, peer.getsockname())
         except OSError as error:
-            told = type(error).__name__
+            refusal = type(error).__name__
         else:
             return answered(False, "nobody is told")
         sender.sendto(b"alive", peer.getsockname())
-        return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
+        return answered(peer.recv(100) == b"alive", "the next datagram is lost", refusal)
 
 
 def on_trio() -> Answer:
@@ -61,11 +61,11 @@ def on_trio() -> Answer:
             try:
                 await sender.sendto(TOO_LARGE, peer.getsockname())
             except OSError as error:
-                told = type(error).__name__
+                refusal = type(error).__name__
             else:
                 return answered(False, "nobody is told")
             await sender.sendto(b"alive", peer.getsockname())
-            return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
+            return answered(peer.recv(100) == b"alive", "the next datagram is lost", refusal)
 
     return trio.run(main)
 
@@ -80,11 +80,11 @@ def on_curio() -> Answer:
                 try:
                     await sender.sendto(TOO_LARGE, peer.getsockname())
                 except OSError as error:
-                    told = type(error).__name__
+                    refusal = type(error).__name__
                 else:
                     return answered(False, "nobody is told")
                 await sender.sendto(b"alive", peer.getsockname())
-                return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
+                return answered(peer.recv(100) == b"alive", "the next datagram is lost", refusal)
 
     answer: Answer = curio.run(main)
     return answer
@@ -97,12 +97,12 @@ def on_twisted(reactor: Any) -> Answer:
             try:
                 kept.transport.write(TOO_LARGE, peer.getsockname())
             except Exception as error:  # Twisted's MessageLengthError
-                told = type(error).__name__
+                refusal = type(error).__name__
             else:
                 return answered(False, "nobody is told")
             kept.transport.write(b"alive", peer.getsockname())
             alive = await beside_reactor(lambda: peer.recv(100)) == b"alive"
-        return answered(alive, "the next datagram is lost", told)
+        return answered(alive, "the next datagram is lost", refusal)
 
     return react(reactor, main)
 
@@ -114,8 +114,8 @@ def on_eventlet() -> Answer:
         try:
             sender.sendto(TOO_LARGE, peer.getsockname())
         except OSError as error:
-            told = type(error).__name__
+            refusal = type(error).__name__
         else:
             return answered(False, "nobody is told")
         sender.sendto(b"alive", peer.getsockname())
-        return answered(peer.recv(100) == b"alive", "the next datagram is lost", told)
+        return answered(peer.recv(100) == b"alive", "the next datagram is lost", refusal)

@@ -40,13 +40,13 @@ def verdict(reports: int, others: list[str]) -> Answer:
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
-    loop, told, others = new_loop(), list[dict[str, Any]](), list[str]()
-    loop.set_exception_handler(lambda _loop, context: told.append(context))
+    loop, contexts, others = new_loop(), list[dict[str, Any]](), list[str]()
+    loop.set_exception_handler(lambda _loop, context: contexts.append(context))
     loop.call_soon(fail)
     loop.call_soon(others.append, "ran")
     loop.call_later(0.001, loop.stop)
     loop.run_forever()
-    return verdict(sum(isinstance(one.get("exception"), ProgramError) for one in told), others)
+    return verdict(sum(isinstance(context.get("exception"), ProgramError) for context in contexts), others)
 
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
@@ -86,15 +86,15 @@ def on_pyev() -> Answer:
 def on_twisted(reactor: Any) -> Answer:
     from twisted.logger import globalLogPublisher
 
-    others, told = list[str](), list[dict[str, Any]]()
-    observe: Any = told.append
+    others, events = list[str](), list[dict[str, Any]]()
+    observe: Any = events.append
     globalLogPublisher.addObserver(observe)
     reactor.callLater(0, fail)
     reactor.callLater(0, others.append, "ran")
     reactor.callLater(0.001, reactor.stop)
     with contextlib.redirect_stderr(io.StringIO()):
         reactor.run()
-    return verdict(sum("log_failure" in event for event in told), others)
+    return verdict(sum("log_failure" in event for event in events), others)
 
 
 def on_eventlet() -> Answer:

@@ -32,8 +32,8 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
     loop, other, answers = new_loop(), new_loop(), list[Answer]()
 
     def within() -> None:
-        for one in (loop, other):
-            one.call_later(0.001, one.stop)
+        for event_loop in (loop, other):
+            event_loop.call_later(0.001, event_loop.stop)
         answers.append(verdict({"the same loop": loop.run_forever, "another loop": other.run_forever}))
         loop.call_later(0.002, loop.stop)
 
@@ -88,7 +88,7 @@ def on_pyev() -> Answer:
     loop, other, answers = pyev.Loop(), pyev.Loop(), list[Answer]()
 
     def within(*_: object) -> None:
-        timers = [pyev.Timer(0.001, 0.0, one, lambda *_: None) for one in (loop, other)]
+        timers = [pyev.Timer(0.001, 0.0, event_loop, lambda *_: None) for event_loop in (loop, other)]
         for each in timers:
             each.start()
         answers.append(verdict({"the same loop": loop.start, "another loop": other.start}))
@@ -106,8 +106,8 @@ def on_libevent() -> Answer:
     with EventBase() as base, EventBase() as other:
 
         def within(*_: object) -> None:
-            for one in (base, other):
-                Timer(one, lambda *_: None).add(0.001)
+            for event_base in (base, other):
+                Timer(event_base, lambda *_: None).add(0.001)
             answers.append(verdict({"the same loop": base.loop, "another loop": other.loop}))
 
         Timer(base, within).add(0)

@@ -52,10 +52,10 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
     def use() -> None:
-        one = type(io_loop)(asyncio_loop=type(io_loop.asyncio_loop)(), make_current=False)  # type: ignore[attr-defined]  # (of AsyncIOLoop)
-        one.add_callback(one.stop)
-        one.start()
-        one.close()
+        loop = type(io_loop)(asyncio_loop=type(io_loop.asyncio_loop)(), make_current=False)  # type: ignore[attr-defined]  # (of AsyncIOLoop)
+        loop.add_callback(loop.stop)
+        loop.start()
+        loop.close()
 
     return verdict(use)
 
@@ -100,9 +100,9 @@ def on_libevent() -> Answer:
 
 def on_readiness(adapter: Readiness) -> Answer:
     def use() -> None:
-        one = type(adapter)()
-        one.call_later(0, lambda *_: one.stop())
-        one.run()
-        one.close()
+        loop = type(adapter)()
+        loop.call_later(0, lambda *_: loop.stop())
+        loop.run()
+        loop.close()
 
     return verdict(use)

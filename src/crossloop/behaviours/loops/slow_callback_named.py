@@ -45,7 +45,7 @@ def verdict(log: io.StringIO) -> Answer:
     said = log.getvalue()
     if "took" not in said:
         return answered(False, "nothing is logged")
-    unnamed = [one for one in ("slow_callback", "slow_task") if one not in said]
+    unnamed = [name for name in ("slow_callback", "slow_task") if name not in said]
     return answered(not unnamed, f"{' and '.join(unnamed)} is not named", said)
 
 

@@ -14,8 +14,8 @@ def plainly(*question: Any, **options: Any) -> Found | int | None:
         return error.errno
 
 
-def known(found: Any) -> Found:
-    """*found* with plain numbers for enumerations, in the order of `plainly`."""
+def known(infos: Any) -> Found:
+    """*infos* with plain numbers for enumerations, in the order of `plainly`."""
     return sorted(
-        (int(family), int(kind), proto, name, address) for family, kind, proto, name, address in found
+        (int(family), int(kind), proto, name, address) for family, kind, proto, name, address in infos
     )

@@ -23,12 +23,12 @@ FLAGS = socket.AI_NUMERICHOST
 def verdict(lookup: Callable[[], object]) -> Answer:
     wanted = plainly(*QUESTION, flags=FLAGS)
     try:
-        found = lookup()
+        infos = lookup()
     except socket.gaierror as error:
         return answered(error.errno == wanted, "another number", f"{error.errno}, Python's is {wanted}")
     except Exception as error:
         return answered(False, f"raises {type(error).__name__}", str(error))
-    return answered(False, "it is found") if found else yes()
+    return answered(False, "it is found") if infos else yes()
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:

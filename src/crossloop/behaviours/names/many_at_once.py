@@ -20,8 +20,8 @@ MIXED = "some are lost or mixed up"
 def on_asyncio(new_loop: NewLoop) -> Answer:
     async def main() -> Answer:
         loop = asyncio.get_running_loop()
-        found = await asyncio.gather(*(loop.getaddrinfo(host, 80) for host in HOSTS))
-        right = sum(one[0][4][0] == host for one, host in zip(found, HOSTS, strict=True))
+        answers = await asyncio.gather(*(loop.getaddrinfo(host, 80) for host in HOSTS))
+        right = sum(infos[0][4][0] == host for infos, host in zip(answers, HOSTS, strict=True))
         return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
 
     return run(new_loop, main)
@@ -33,7 +33,7 @@ def on_gevent() -> Answer:
 
     looking = [gevent.spawn(green.getaddrinfo, host, 80) for host in HOSTS]
     gevent.joinall(looking)
-    right = sum(one.value[0][4][0] == host for one, host in zip(looking, HOSTS, strict=True))
+    right = sum(greenlet.value[0][4][0] == host for greenlet, host in zip(looking, HOSTS, strict=True))
     return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
 
 
@@ -41,15 +41,15 @@ def on_trio() -> Answer:
     import trio
 
     async def main() -> Answer:
-        found = dict[str, str]()
+        addresses = dict[str, str]()
 
         async def look_up(host: str) -> None:
-            found[host] = str((await trio.socket.getaddrinfo(host, 80))[0][4][0])
+            addresses[host] = str((await trio.socket.getaddrinfo(host, 80))[0][4][0])
 
         async with trio.open_nursery() as nursery:
             for host in HOSTS:
                 nursery.start_soon(look_up, host)
-        right = sum(address == host for host, address in found.items())
+        right = sum(address == host for host, address in addresses.items())
         return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
 
     return trio.run(main)
@@ -59,8 +59,8 @@ def on_twisted(reactor: Any) -> Answer:
     from twisted.internet.defer import gatherResults
 
     async def main() -> Answer:
-        found = await gatherResults([reactor.resolve(host) for host in HOSTS])
-        right = sum(one == host for one, host in zip(found, HOSTS, strict=True))
+        addresses = await gatherResults([reactor.resolve(host) for host in HOSTS])
+        right = sum(address == host for address, host in zip(addresses, HOSTS, strict=True))
         return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")
 
     return react(reactor, main)
@@ -71,5 +71,5 @@ def on_eventlet() -> Answer:
     from eventlet.green import socket as green
 
     looking = [eventlet.spawn(green.getaddrinfo, host, 80) for host in HOSTS]
-    right = sum(one.wait()[0][4][0] == host for one, host in zip(looking, HOSTS, strict=True))
+    right = sum(greenlet.wait()[0][4][0] == host for greenlet, host in zip(looking, HOSTS, strict=True))
     return answered(right == len(HOSTS), MIXED, f"{right} of {len(HOSTS)}")

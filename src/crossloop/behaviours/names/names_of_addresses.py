@@ -16,9 +16,9 @@ FLAGS = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 ADDRESSES: tuple[tuple[str, int] | tuple[str, int, int, int], ...] = (("127.0.0.1", 80), ("::1", 443, 0, 0))
 
 
-def verdict(found: list[tuple[str, str]]) -> Answer:
+def verdict(names: list[tuple[str, str]]) -> Answer:
     wanted = [socket.getnameinfo(address, FLAGS) for address in ADDRESSES]
-    return answered(found == wanted, "something else", f"{found}")
+    return answered(names == wanted, "something else", f"{names}")
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:

@@ -29,8 +29,8 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
     async def main() -> Answer:
         loop, unlike = asyncio.get_running_loop(), list[object]()
         for host, port in QUESTIONS:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            if known(found) != plainly(host, port, type=socket.SOCK_STREAM):
+            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            if known(infos) != plainly(host, port, type=socket.SOCK_STREAM):
                 unlike.append((host, port))
         return verdict(unlike)
 
@@ -43,8 +43,8 @@ def on_tornado(io_loop: "IOLoop") -> Answer:
     async def main() -> Answer:
         unlike = list[object]()
         for host, port in (("127.0.0.1", 80), ("::1", 80)):
-            found = await Resolver().resolve(host, port)
-            if sorted(address for _family, address in found) != sorted(
+            addresses = await Resolver().resolve(host, port)
+            if sorted(address for _family, address in addresses) != sorted(
                 address for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             ):
                 unlike.append((host, port))
@@ -73,8 +73,8 @@ def on_trio() -> Answer:
     async def main() -> Answer:
         unlike = list[object]()
         for host, port in QUESTIONS:
-            found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            if known(found) != plainly(host, port, type=socket.SOCK_STREAM):
+            infos = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            if known(infos) != plainly(host, port, type=socket.SOCK_STREAM):
                 unlike.append((host, port))
         return verdict(unlike)
 

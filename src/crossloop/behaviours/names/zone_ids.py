@@ -29,14 +29,14 @@ def question() -> tuple[str, int] | None:
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
-    asked = question()
-    if asked is None:
+    host_and_scope = question()
+    if host_and_scope is None:
         return not_there("no IPv6 here")
-    host, scope = asked
+    host, scope = host_and_scope
 
     async def main() -> Answer:
-        found = await asyncio.get_running_loop().getaddrinfo(host, 80, type=socket.SOCK_STREAM)
-        return answered({address[3:] for *_, address in found} == {(scope,)}, LOST, f"{found[0][-1]}")
+        infos = await asyncio.get_running_loop().getaddrinfo(host, 80, type=socket.SOCK_STREAM)
+        return answered({address[3:] for *_, address in infos} == {(scope,)}, LOST, f"{infos[0][-1]}")
 
     return run(new_loop, main)
 
@@ -44,24 +44,24 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
 def on_gevent() -> Answer:
     from gevent import socket as green
 
-    asked = question()
-    if asked is None:
+    host_and_scope = question()
+    if host_and_scope is None:
         return not_there("no IPv6 here")
-    host, scope = asked
-    found = green.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
-    return answered({address[3:] for *_, address in found} == {(scope,)}, LOST, f"{found[0][-1]}")
+    host, scope = host_and_scope
+    infos = green.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
+    return answered({address[3:] for *_, address in infos} == {(scope,)}, LOST, f"{infos[0][-1]}")
 
 
 def on_trio() -> Answer:
     import trio
 
-    asked = question()
-    if asked is None:
+    host_and_scope = question()
+    if host_and_scope is None:
         return not_there("no IPv6 here")
-    host, scope = asked
+    host, scope = host_and_scope
 
     async def main() -> Answer:
-        found = await trio.socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
-        return answered({address[3:] for *_, address in found} == {(scope,)}, LOST, f"{found[0][-1]}")
+        infos = await trio.socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
+        return answered({address[3:] for *_, address in infos} == {(scope,)}, LOST, f"{infos[0][-1]}")
 
     return trio.run(main)

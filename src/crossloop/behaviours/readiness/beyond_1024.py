@@ -21,10 +21,10 @@ ABOUT = Behaviour(
 
 def on_loop(loop: PlainLoop) -> Answer:
     heard = list[str]()
-    one, other = socket.socketpair()
-    os.dup2(one.fileno(), 1500)
+    watched, peer = socket.socketpair()
+    os.dup2(watched.fileno(), 1500)
     loop.watch(1500, loop.then_stop(heard.append, "readable"))
-    other.send(b"x")
+    peer.send(b"x")
     loop.run_for(QUIET_S)
     return answered(bool(heard), "it is taken and never reported")
 
@@ -33,9 +33,9 @@ def on_trio() -> Answer:
     import trio
 
     async def main() -> Answer:
-        one, other = socket.socketpair()
-        os.dup2(one.fileno(), 1500)
-        other.send(b"x")
+        watched, peer = socket.socketpair()
+        os.dup2(watched.fileno(), 1500)
+        peer.send(b"x")
         with trio.move_on_after(QUIET_S) as limit:
             await trio.lowlevel.wait_readable(1500)
         return answered(not limit.cancelled_caught, "it is taken and never reported")

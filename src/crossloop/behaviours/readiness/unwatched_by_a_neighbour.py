@@ -22,10 +22,10 @@ def on_loop(loop: PlainLoop) -> Answer:
         for end in unwatch:
             end()
 
-    with pair() as (one, peer_of_one), pair() as (two, peer_of_two):
-        unwatch.append(loop.watch(one.fileno(), lambda: ready("one")))
-        unwatch.append(loop.watch(two.fileno(), lambda: ready("two")))
-        peer_of_one.send(b"x")
-        peer_of_two.send(b"x")
+    with pair() as (first, peer_of_first), pair() as (second, peer_of_second):
+        unwatch.append(loop.watch(first.fileno(), lambda: ready("one")))
+        unwatch.append(loop.watch(second.fileno(), lambda: ready("two")))
+        peer_of_first.send(b"x")
+        peer_of_second.send(b"x")
         loop.run_for(0.03)
     return answered(len(called) == 1, "it is called all the same", f"called: {called}")

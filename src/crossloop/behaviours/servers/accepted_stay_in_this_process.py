@@ -75,8 +75,8 @@ def on_gevent() -> Answer:
     server = StreamServer(("127.0.0.1", 0), handle)
     server.start()
     _client = connected(server.address)
-    found: Answer = answer.get()
-    return found
+    received: Answer = answer.get()
+    return received
 
 
 def on_trio() -> Answer:
@@ -126,5 +126,5 @@ def on_eventlet() -> Answer:
 
     _server, listener, address = eventlet_listening(handle)
     _client = connected(address)
-    found: Answer = answer.wait()
-    return found
+    received: Answer = answer.wait()
+    return received

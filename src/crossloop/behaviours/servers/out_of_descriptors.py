@@ -161,8 +161,8 @@ def on_curio() -> Answer:
         listener.close()
         await curio.spawn(curio.tcp_server, *address, echo, daemon=True)
         await curio.sleep(0)
-        found: Answer = await curio.run_in_thread(starve, address, lambda: reports.count)
-        return found
+        starved: Answer = await curio.run_in_thread(starve, address, lambda: reports.count)
+        return starved
 
     answer: Answer = curio.run(main)
     return answer

@@ -34,7 +34,7 @@ def on_trio() -> Answer:
         trio.run(trio.sleep, 0.01)
         left = signal.set_wakeup_fd(-1)
         how = "it is replaced" if left != -1 else "it is taken out"
-        return answered(left == ours.fileno(), how, "; ".join(str(one.message) for one in warned))
+        return answered(left == ours.fileno(), how, "; ".join(str(warning.message) for warning in warned))
 
 
 def on_twisted(reactor: Any) -> Answer:

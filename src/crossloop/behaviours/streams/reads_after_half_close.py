@@ -66,13 +66,13 @@ def on_gevent() -> Answer:
     import gevent.socket
 
     ours, peer = tcp_pair()
-    asked = aside(lambda: answer_after_the_end(peer))
+    question = aside(lambda: answer_after_the_end(peer))
     stream = gevent.socket.socket(fileno=ours.detach())
     stream.sendall(b"question")
     stream.shutdown(socket.SHUT_WR)
     with stream.makefile("rb") as file:
         answer = file.read()
-    return verdict(asked.result(), answer)
+    return verdict(question.result(), answer)
 
 
 def on_trio() -> Answer:
@@ -80,11 +80,11 @@ def on_trio() -> Answer:
 
     async def main() -> Answer:
         ours, peer = tcp_pair()
-        asked, stream = aside(lambda: answer_after_the_end(peer)), stream_of(ours)
+        question, stream = aside(lambda: answer_after_the_end(peer)), stream_of(ours)
         await stream.send_all(b"question")
         await stream.send_eof()
         answer = b"".join([piece async for piece in stream])
-        return verdict(asked.result(), answer)
+        return verdict(question.result(), answer)
 
     return trio.run(main)
 
@@ -95,12 +95,12 @@ def on_curio() -> Answer:
 
     async def main() -> Answer:
         ours, peer = tcp_pair()
-        asked, stream, answer = aside(lambda: answer_after_the_end(peer)), Socket(ours), b""
+        question, stream, answer = aside(lambda: answer_after_the_end(peer)), Socket(ours), b""
         await stream.sendall(b"question")
         await stream.shutdown(socket.SHUT_WR)
         while piece := await stream.recv(65536):
             answer += piece
-        return verdict(asked.result(), answer)
+        return verdict(question.result(), answer)
 
     answer: Answer = curio.run(main)
     return answer
@@ -123,10 +123,10 @@ def on_eventlet() -> Answer:
     from eventlet.greenio import GreenSocket
 
     ours, peer = tcp_pair()
-    asked, answer = aside(lambda: answer_after_the_end(peer)), bytearray()
+    question, answer = aside(lambda: answer_after_the_end(peer)), bytearray()
     with GreenSocket(ours) as stream:
         stream.sendall(b"question")
         stream.shutdown(socket.SHUT_WR)
         while piece := stream.recv(65536):
             answer += piece
-    return verdict(asked.result(), bytes(answer))
+    return verdict(question.result(), bytes(answer))

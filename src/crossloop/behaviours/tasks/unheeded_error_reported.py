@@ -31,18 +31,20 @@ async def fail() -> None:
 
 
 def on_asyncio(new_loop: NewLoop) -> Answer:
-    told = list[dict[str, Any]]()
+    contexts = list[dict[str, Any]]()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _loop, context: told.append(context))
+        loop.set_exception_handler(lambda _loop, context: contexts.append(context))
         forgotten = loop.create_task(fail())
         await turns()
         del forgotten
         gc.collect()
 
     run(new_loop, main)
-    return answered(any(isinstance(one.get("exception"), ProgramError) for one in told), "nobody is told")
+    return answered(
+        any(isinstance(context.get("exception"), ProgramError) for context in contexts), "nobody is told"
+    )
 
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
@@ -105,8 +107,8 @@ def on_twisted(reactor: Any) -> Answer:
     from twisted.internet.defer import Deferred
     from twisted.logger import globalLogPublisher
 
-    told = list[Any]()
-    observe: Any = told.append
+    events = list[Any]()
+    observe: Any = events.append
     globalLogPublisher.addObserver(observe)
 
     async def main() -> None:
@@ -116,8 +118,8 @@ def on_twisted(reactor: Any) -> Answer:
 
     with contextlib.redirect_stderr(io.StringIO()):
         react(reactor, main)
-    failures = [event["log_failure"].value for event in told if "log_failure" in event]
-    return answered(any(isinstance(one, ProgramError) for one in failures), "nobody is told")
+    failures = [event["log_failure"].value for event in events if "log_failure" in event]
+    return answered(any(isinstance(failure, ProgramError) for failure in failures), "nobody is told")
 
 
 def on_eventlet() -> Answer:

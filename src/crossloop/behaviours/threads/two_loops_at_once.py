@@ -88,9 +88,9 @@ def on_gevent() -> Answer:
     from gevent import socket as cooperative
 
     def player(sock: socket.socket) -> int:
-        own = cooperative.socket(fileno=sock.dup().detach())
+        green_sock = cooperative.socket(fileno=sock.dup().detach())
         for _ in range(ROUNDS):
-            own.sendall(own.recv(1))
+            green_sock.sendall(green_sock.recv(1))
         return ROUNDS
 
     return play(player, player)
@@ -101,9 +101,9 @@ def on_trio() -> Answer:
 
     def player(sock: socket.socket) -> int:
         async def main() -> int:
-            own = trio.socket.from_stdlib_socket(sock)
+            trio_sock = trio.socket.from_stdlib_socket(sock)
             for _ in range(ROUNDS):
-                await own.send(await own.recv(1))
+                await trio_sock.send(await trio_sock.recv(1))
             return ROUNDS
 
         return trio.run(main)
@@ -117,9 +117,9 @@ def on_curio() -> Answer:
 
     def player(sock: socket.socket) -> int:
         async def main() -> int:
-            own = Socket(sock)
+            curio_sock = Socket(sock)
             for _ in range(ROUNDS):
-                await own.send(await own.recv(1))
+                await curio_sock.send(await curio_sock.recv(1))
             return ROUNDS
 
         rounds: int = curio.run(main)
@@ -159,8 +159,8 @@ def on_libevent() -> Answer:
 
 def on_readiness(adapter: Readiness) -> Answer:
     def player(sock: socket.socket) -> int:
-        own = type(adapter)()
-        return watching(sock, own.watch, own.run, own.stop)
+        loop = type(adapter)()
+        return watching(sock, loop.watch, loop.run, loop.stop)
 
     return play(player, player)
 
@@ -169,10 +169,10 @@ def on_eventlet() -> Answer:
     from eventlet.greenio import GreenSocket
 
     def player(sock: socket.socket) -> int:
-        own = GreenSocket(sock.dup())
-        own.settimeout(None)
+        green_sock = GreenSocket(sock.dup())
+        green_sock.settimeout(None)
         for _ in range(ROUNDS):
-            own.sendall(own.recv(1))
+            green_sock.sendall(green_sock.recv(1))
         return ROUNDS
 
     return play(player, player)

@@ -17,8 +17,8 @@ def on_loop(loop: PlainLoop) -> Answer:
 
     def fire(name: str) -> None:
         fired.append(name)
-        for one in cancel:
-            one()
+        for cancel_timer in cancel:
+            cancel_timer()
 
     cancel.append(loop.after(0.01, lambda: fire("the first")))
     cancel.append(loop.after(0.01, lambda: fire("the second")))

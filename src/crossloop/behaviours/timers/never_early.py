@@ -29,7 +29,7 @@ STEP_S = time.get_clock_info("monotonic").resolution
 
 def verdict(early_s: list[float]) -> Answer:
     """From how much each timer was early, late ones below zero."""
-    early = [one for one in early_s if one > STEP_S]
+    early = [lead_s for lead_s in early_s if lead_s > STEP_S]
     worst = f", the earliest by {1000 * max(early):.2f} ms" if early else ""
     seen = f"{len(early)} of {len(early_s)} early{worst}"
     return answered(not early, SLIGHTLY if max(early_s) < 0.002 else GREATLY, seen)

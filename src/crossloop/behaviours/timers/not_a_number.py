@@ -80,10 +80,10 @@ def on_eventlet() -> Answer:
     from eventlet import hubs
 
     hub, fired = hubs.get_hub(), list[str]()
-    with pair() as (heard, told):
+    with pair() as (readable, writing):
         for delay_s in (10.0, math.nan, 11.0):
             hub.schedule_call_global(delay_s, int)
         hub.schedule_call_global(0.02, fired.append, "the near one")
-        threading.Timer(QUIET_S, told.send, (b"x",)).start()
-        hubs.trampoline(heard, read=True)
+        threading.Timer(QUIET_S, writing.send, (b"x",)).start()
+        hubs.trampoline(readable, read=True)
     return answered(bool(fired), "a timer that is due does not fire")

@@ -30,10 +30,10 @@ CUT = "the stream ends without close_notify"
 
 
 def client(address: object) -> Answer:
-    with connected(address) as one:
+    with connected(address) as sock:
         data = b""
         try:
-            while piece := one.recv(100):
+            while piece := sock.recv(100):
                 data += piece
         except (ssl.SSLError, ConnectionError) as error:
             return answered(False, CUT, f"{type(error).__name__} after {data!r}")

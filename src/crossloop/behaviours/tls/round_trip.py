@@ -32,9 +32,9 @@ CONTENT = bytes(range(256)) * 8192
 
 
 def client(address: object) -> bytes:
-    with connected(address) as one:
-        sending = aside(lambda: one.sendall(CONTENT))
-        data = received(one, len(CONTENT))
+    with connected(address) as sock:
+        sending = aside(lambda: sock.sendall(CONTENT))
+        data = received(sock, len(CONTENT))
         sending.result()
         return data
 

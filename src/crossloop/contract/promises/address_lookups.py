@@ -13,8 +13,8 @@ _ADDRESSES = "the addresses that a socket takes, for streams"
 @ADDRESS_LOOKUPS.promise("addresses-numeric", "numeric hosts of IPv4 and IPv6, three times each", _ADDRESSES)
 def numeric(lookups: AddressLookups) -> None:
     for host, address in (("127.0.0.1", ("127.0.0.1", 4711)), ("::1", ("::1", 4711, 0, 0))):
-        found = lookups.look_up(host, 4711, 3)
-        require_equal([list(map(tuple, one)) for one in found], [[address]] * 3, f"addresses of {host}")
+        answers = lookups.look_up(host, 4711, 3)
+        require_equal([list(map(tuple, infos)) for infos in answers], [[address]] * 3, f"addresses of {host}")
 
 
 @ADDRESS_LOOKUPS.promise(
@@ -24,9 +24,9 @@ def numeric(lookups: AddressLookups) -> None:
 )
 def none_there(lookups: AddressLookups) -> None:
     try:
-        found = lookups.look_up("crossloop.invalid", 4711, 1)
+        infos = lookups.look_up("crossloop.invalid", 4711, 1)
     except socket.gaierror:
         pass
     else:
-        raise ViolationError("look_up raises socket.gaierror", f"it returned {found}")
+        raise ViolationError("look_up raises socket.gaierror", f"it returned {infos}")
     numeric(lookups)

@@ -29,16 +29,16 @@ def _shell(text: str) -> Sequence[str]:
 @CHILD_PROCESSES.promise("children-statuses", "12 children with different statuses, four at a time", _STATUS)
 def statuses(children: ChildProcesses) -> None:
     expected = [number * 7 for number in range(12)]
-    found = children.run_children([_shell(f"exit {status}") for status in expected], 4)
-    require_equal(list(found), expected, "statuses")
+    ended = children.run_children([_shell(f"exit {status}") for status in expected], 4)
+    require_equal(list(ended), expected, "statuses")
 
 
 @CHILD_PROCESSES.promise("children-signal", "a child that a signal ends", _STATUS)
 def ended_by_a_signal(children: ChildProcesses) -> None:
     if sys.platform == "win32":
         return  # no process there is ended by a signal
-    found = children.run_children([_shell("kill -TERM $$")], 1)
-    require_equal(list(found), [-15], "statuses")
+    ended = children.run_children([_shell("kill -TERM $$")], 1)
+    require_equal(list(ended), [-15], "statuses")
 
 
 @CHILD_PROCESSES.promise(

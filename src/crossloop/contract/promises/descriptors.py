@@ -242,8 +242,8 @@ def reused_in_callback(loop: Readiness) -> None:
     first[1].send(b"first")
     turn(loop)
     loop.unwatch(kept[0].fileno())
-    for one in (*kept, first[1]):
-        one.close()
+    for sock in (*kept, first[1]):
+        sock.close()
     require_equal(seen, [b"first", b"second"], "data by callback")
 
 

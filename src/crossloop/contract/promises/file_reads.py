@@ -21,9 +21,9 @@ def whole(files: FileReads) -> None:
         paths = [Path(folder, str(size)) for size in SIZES]
         for path, size in zip(paths, SIZES, strict=True):
             path.write_bytes(pattern(size))
-        found = files.read_files([str(path) for path in paths], 3)
-    require_equal([len(content) for content in found], list(SIZES), "sizes")
-    wrong = [size for content, size in zip(found, SIZES, strict=True) if content != pattern(size)]
+        contents = files.read_files([str(path) for path in paths], 3)
+    require_equal([len(content) for content in contents], list(SIZES), "sizes")
+    wrong = [size for content, size in zip(contents, SIZES, strict=True) if content != pattern(size)]
     require_equal(wrong, [], "sizes of the files whose content is another")
 
 
@@ -47,9 +47,9 @@ def at_once(files: FileReads) -> None:
 
         aside = Aside(write, "writer")
         aside.start()
-        found = files.read_files([str(path) for path in paths], 2)
+        contents = files.read_files([str(path) for path in paths], 2)
         aside.join()
-    require_equal(list(found), [b"first", b"second"], "what was read")
+    require_equal(list(contents), [b"first", b"second"], "what was read")
 
 
 @FILE_READS.promise("files-none", "a file that is not there", "OSError for one that cannot be read")

@@ -97,10 +97,10 @@ class HttpPeer:
 
     def expect_page(self, name: str, id_: str = "0" * 24) -> None:
         """Read the answer to a GET of a page, and compare all of it."""
-        found = self.answer()
-        require_equal(found.status, 200, f"status of /{name}")
-        compare(found.body, b"".join(SITE.pieces(name, id_.encode())))
-        require_equal(found.chunked, len(SITE.pages[name]) > 1, f"whether /{name} comes in chunks")
+        answer = self.answer()
+        require_equal(answer.status, 200, f"status of /{name}")
+        compare(answer.body, b"".join(SITE.pieces(name, id_.encode())))
+        require_equal(answer.chunked, len(SITE.pages[name]) > 1, f"whether /{name} comes in chunks")
 
     def get(self, name: str, number: int) -> None:
         """Ask for a page once, and compare."""
@@ -197,8 +197,8 @@ def other_requests(peers: HttpPeers) -> None:
         peer.get("small", 3)
     for name in SITE.pages:
         peer.ask(request(f"/{name}", "HEAD"), request(f"/small/{id_of(4)}"))
-        found = peer.answer("HEAD")
-        require(found.status in (200, 405), f"status of HEAD /{name}: 200 or 405", found.status)
+        answer = peer.answer("HEAD")
+        require(answer.status in (200, 405), f"status of HEAD /{name}: 200 or 405", answer.status)
         peer.expect_page("small", id_of(4))
 
 
@@ -252,11 +252,11 @@ def slow_reader(peers: HttpPeers) -> None:
 
 def _fill(peer: socket.socket) -> None:
     """Send requests for a large page until nothing more is taken. Raises ViolationError after `MOST_REQUESTED`."""
-    asked = request("/large", padding=4 * KIB) * 16
+    requests = request("/large", padding=4 * KIB) * 16
     peer.settimeout(0.3)
     with contextlib.suppress(TimeoutError):
-        for _ in range(MOST_REQUESTED // len(asked)):
-            peer.sendall(asked)
+        for _ in range(MOST_REQUESTED // len(requests)):
+            peer.sendall(requests)
         raise ViolationError(
             f"the sender blocked before {MOST_REQUESTED >> 20} MiB of requests, since nobody reads the answers",
             f"{MOST_REQUESTED >> 20} MiB taken in",
@@ -331,7 +331,7 @@ def facts(peers: HttpPeers) -> None:
 
 def _alive(objects: Iterable[object]) -> set[str]:
     """Names of the types of *objects*, and of those that these derive from."""
-    kinds = {kind for one in set(map(type, objects)) for kind in one.__mro__}
+    kinds = {kind for type_ in set(map(type, objects)) for kind in type_.__mro__}
     return {f"{kind.__module__}.{kind.__qualname__}" for kind in kinds}
 
 

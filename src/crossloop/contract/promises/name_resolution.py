@@ -99,12 +99,12 @@ def serving(names: Names) -> Iterator[Names]:
 
 
 def resolve(
-    subject: Subject, names: Names, asked: Sequence[str], in_flight: int = IN_FLIGHT
+    subject: Subject, names: Names, wanted: Sequence[str], in_flight: int = IN_FLIGHT
 ) -> dict[str, Sequence[str] | int]:
-    """What the adapter makes of *asked*. Raises ViolationError unless each name has an answer."""
+    """What the adapter makes of *wanted*. Raises ViolationError unless each name has an answer."""
     assert isinstance(subject.adapter, NameResolution)
-    answers = dict(subject.adapter.resolve(subject.style, names.address, asked, in_flight))
-    require_equal(sorted(answers), sorted(asked), "names that have an answer")
+    answers = dict(subject.adapter.resolve(subject.style, names.address, wanted, in_flight))
+    require_equal(sorted(answers), sorted(wanted), "names that have an answer")
     return answers
 
 
@@ -133,9 +133,9 @@ def promise_addresses(
 
     @NAME_RESOLUTION.promise(promise, description, _RESOLVED)
     def check(subject: Subject) -> None:
-        asked = labelled(label, count)
+        wanted = labelled(label, count)
         with serving(Names(held)) as names:
-            require_addresses(resolve(subject, names, asked, in_flight), asked)
+            require_addresses(resolve(subject, names, wanted, in_flight), wanted)
 
 
 promise_addresses("names-addresses", "ten names, one after the other", "one", 10, in_flight=1)
@@ -175,8 +175,8 @@ def failures(subject: Subject) -> None:
 def bound_in_flight(subject: Subject) -> None:
     """The server holds each answer back until one more than allowed is there, or no further one comes."""
     with serving(Names(held=IN_FLIGHT + 1)) as names:
-        asked = labelled("flight", 2 * IN_FLIGHT)
-        require_addresses(resolve(subject, names, asked), asked)
+        wanted = labelled("flight", 2 * IN_FLIGHT)
+        require_addresses(resolve(subject, names, wanted), wanted)
         require_equal(names.most_in_flight, IN_FLIGHT, "most questions in flight at a time")
 
 
@@ -187,5 +187,5 @@ def no_server(subject: Subject) -> None:
     with readable, writing:
         tell(writing)
         names.serve(readable)  # which closes the port at once
-    asked = labelled("nobody", 2)
-    require_failures(resolve(subject, names, asked), asked)
+    wanted = labelled("nobody", 2)
+    require_failures(resolve(subject, names, wanted), wanted)

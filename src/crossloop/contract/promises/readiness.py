@@ -83,10 +83,10 @@ def woken_by_thread(loop: Readiness, callback: Callback, after_s: float = 0.0) -
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """Two connected sockets, non-blocking."""
-    one, other = socket.socketpair()
-    one.setblocking(False)
-    other.setblocking(False)
-    return one, other
+    first, second = socket.socketpair()
+    first.setblocking(False)
+    second.setblocking(False)
+    return first, second
 
 
 def on_pair(check: Callable[[Readiness, socket.socket, socket.socket], None]) -> Check[Readiness]:

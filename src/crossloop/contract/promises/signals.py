@@ -106,6 +106,6 @@ def default_again(signals: Signals) -> None:
     require_equal(signal.getsignal(_number()), signal.SIG_DFL, "Python's handler of the signal")
     status = Path("/proc/self/status")
     if status.is_file():
-        line = next(one for one in status.read_text().splitlines() if one.startswith("SigCgt:"))
+        line = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
         caught = int(line.split()[1], 16) >> (_number() - 1) & 1  # proc_pid_status(5)
         require_equal(caught, 0, "whether the process catches the signal")

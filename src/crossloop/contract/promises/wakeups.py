@@ -43,11 +43,11 @@ def exact(loop: Readiness) -> None:
             loop.wake(woken)
 
     wakers = [Aside(functools.partial(wake, thread), f"waker-{thread}") for thread in range(THREADS)]
-    for one in wakers:
-        one.start()
+    for waker in wakers:
+        waker.start()
     turn(loop)
-    for one in wakers:
-        one.join()
+    for waker in wakers:
+        waker.join()
     rest(loop)
     require_equal(len(seen), THREADS * EACH, "callbacks run")
     for thread in range(THREADS):
