@@ -117,25 +117,25 @@ class Ring:
 
     def __init__(self, entries: int, completions: int, setups: tuple[tuple[str, int], ...] = SETUPS) -> None:
         self._libc = _libc()
-        self.fd, self.setup, words = self._open(entries, completions, setups)
-        self.entries, self.completions = words[0], words[1]
-        sq_head, sq_tail, sq_array = words[10], words[11], words[16]
-        cq_head, cq_tail, cqes = words[20], words[21], words[25]
+        self.fd, self.setup, params = self._open(entries, completions, setups)
+        self.entries, self.completions = params[0], params[1]
+        sq_head, sq_tail, sq_array = params[10], params[11], params[16]
+        cq_head, cq_tail, cqes = params[20], params[21], params[25]
         size = max(sq_array + 4 * self.entries, cqes + _CQE.size * self.completions)
         self._rings = _map(self.fd, size, 0)
         self._sqes = _map(self.fd, _SQE.size * self.entries, _OFFSET_SQES)
         self._times = mmap.mmap(-1, _TIMESPEC.size * self.entries)
         self._times_address = address_of(self._times)
         bytes_view = memoryview(self._rings)
-        self._words = bytes_view.cast("I")
+        self._ring_words = bytes_view.cast("I")
         self._sq_head, self._sq_tail = sq_head // 4, sq_tail // 4
         self._cq_head, self._cq_tail = cq_head // 4, cq_tail // 4
         self._cqes = bytes_view[cqes : cqes + _CQE.size * self.completions]
         bytes_view.release()
         for index in range(self.entries):  # slot n of the submission ring is always structure n
-            self._words[sq_array // 4 + index] = index
-        self._tail = self._words[self._sq_tail]
-        self._head = self._words[self._cq_head]
+            self._ring_words[sq_array // 4 + index] = index
+        self._tail = self._ring_words[self._sq_tail]
+        self._head = self._ring_words[self._cq_head]
         self._free = self.entries
         self._mask = self.entries - 1
         self._header_bytes = _header_bytes()
@@ -165,7 +165,7 @@ class Ring:
 
     def close(self) -> None:
         """Unmap the rings and close the descriptor. Requests still under way are cancelled by the kernel, some time."""
-        self._words.release()
+        self._ring_words.release()
         self._cqes.release()
         self._rings.close()
         self._sqes.close()
@@ -185,27 +185,27 @@ class Ring:
         and come with the next call (`IORING_FEAT_NODROP`). Raises OSError.
         """
         self._flush(self._wait)
-        head, words = self._head, self._words
-        tail = words[self._cq_tail]
+        head, ring_words = self._head, self._ring_words
+        tail = ring_words[self._cq_tail]
         count = (tail - head) & _WRAP
         first = head & (self.completions - 1)
         cqes, size = self._cqes, _CQE.size
-        found = list(_CQE.iter_unpack(cqes[first * size : (first + count) * size]))
-        if len(found) < count:  # the rest lies at the ring's beginning
-            found += _CQE.iter_unpack(cqes[: (count - len(found)) * size])
-        self._head = words[self._cq_head] = tail
-        return found
+        completions = list(_CQE.iter_unpack(cqes[first * size : (first + count) * size]))
+        if len(completions) < count:  # the rest lies at the ring's beginning
+            completions += _CQE.iter_unpack(cqes[: (count - len(completions)) * size])
+        self._head = ring_words[self._cq_head] = tail
+        return completions
 
     def _flush(self, how: tuple[ctypes.c_long, ...]) -> None:
-        words = self._words
-        tail = words[self._sq_tail] = self._tail
-        prepared = (tail - words[self._sq_head]) & _WRAP
+        ring_words = self._ring_words
+        tail = ring_words[self._sq_tail] = self._tail
+        prepared = (tail - ring_words[self._sq_head]) & _WRAP
         if self._enter(*self._call, prepared, *how) < 0:
             trouble = ctypes.get_errno()
             # EBUSY: completions that did not fit have to be taken first, which the caller does next.
             if trouble not in {errno.EINTR, errno.EBUSY}:
                 raise OSError(trouble, os.strerror(trouble))
-        self._free = self.entries - ((tail - words[self._sq_head]) & _WRAP)
+        self._free = self.entries - ((tail - ring_words[self._sq_head]) & _WRAP)
 
     # Requests, prepared now and handed over by the next call above
 

@@ -202,7 +202,7 @@ class AsyncioLoop(
         return self._all_of(self.run_child, commands, at_a_time)
 
     def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
-        return self._all_of(lambda one: self.read_from_child(one, take), [command], 1)[0]
+        return self._all_of(lambda child_command: self.read_from_child(child_command, take), [command], 1)[0]
 
     def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
         """`run_in_executor`, whose documentation has reading a file as its example; the loop's default executor."""
@@ -221,8 +221,8 @@ class AsyncioLoop(
 
     async def socket_addresses(self, host: str, port: int) -> Sequence[tuple[Any, ...]]:
         """`loop.getaddrinfo`."""
-        found = await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [address for *_, address in found]
+        infos = await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [address for *_, address in infos]
 
     def _all_of(
         self, do: Callable[[Given], Awaitable[Done]], given: Sequence[Given], at_a_time: int
@@ -258,8 +258,8 @@ class AsyncioLoop(
 
     async def addresses(self, name: str) -> Sequence[str]:
         """Look one name's A records up in the default executor; raises `socket.gaierror`."""
-        found = await self.loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
-        return [str(address[0]) for *_, address in found]
+        infos = await self.loop.getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+        return [str(address[0]) for *_, address in infos]
 
     def network_trouble(self, error: OSError) -> None:
         """An accept or a transport reported *error* while serving; asyncio has dealt with it already."""

@@ -46,8 +46,8 @@ class ForeignLoop(AsyncioLoop):
         except NotImplementedError as error:
             raise UnsupportedError(f"{lacks}: {error or 'not implemented'}") from error
         except (TypeError, AttributeError) as error:
-            own = "unexpected keyword argument", f"'{type(self.loop).__name__}' object"
-            if not any(words in str(error) for words in own):
+            signs = "unexpected keyword argument", f"'{type(self.loop).__name__}' object"
+            if not any(sign in str(error) for sign in signs):
                 raise
             raise UnsupportedError(f"{lacks}: {error}") from error
 
@@ -75,8 +75,8 @@ def mechanism() -> str:
 def compiled_part(package: str) -> ModuleType | None:
     """The first extension module of *package* that is loaded; None where all of it is Python."""
     ends = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-    own = (module for name, module in tuple(sys.modules.items()) if name.startswith(f"{package}."))
-    return next((one for one in own if str(getattr(one, "__file__", "")).endswith(ends)), None)
+    modules = (module for name, module in tuple(sys.modules.items()) if name.startswith(f"{package}."))
+    return next((module for module in modules if str(getattr(module, "__file__", "")).endswith(ends)), None)
 
 
 def version_of(package: str) -> str:

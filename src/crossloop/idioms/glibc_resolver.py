@@ -134,10 +134,10 @@ def answer_in_this_thread(server: tuple[str, int], name: str) -> Sequence[str] |
 def addresses_or_error(getaddrinfo: Callable[..., Any], name: str) -> Sequence[str] | int:
     """What *getaddrinfo*, called as that of `socket`, says of *name*: IPv4 addresses, or an error number."""
     try:
-        found = getaddrinfo(name, 0, socket.AF_INET, socket.SOCK_STREAM)
+        infos = getaddrinfo(name, 0, socket.AF_INET, socket.SOCK_STREAM)
     except socket.gaierror as error:
         return int(error.args[0])
-    return [str(address[0]) for *_, address in found]
+    return [str(address[0]) for *_, address in infos]
 
 
 def servers_of_this_thread() -> tuple[tuple[str, int], ...]:

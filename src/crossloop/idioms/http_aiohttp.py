@@ -71,7 +71,7 @@ async def serve(listener: socket.socket, site: HttpSite, stop: socket.socket) ->
             for started in tuple(runner.sites):
                 await started.stop()
             while runner.server is not None and (connections := runner.server.connections):
-                await end_connections(one.transport for one in connections)
+                await end_connections(connection.transport for connection in connections)
             await runner.cleanup()
             await asyncio.sleep(0)
 

@@ -37,8 +37,8 @@ class Client:
         try:
             await asyncio.gather(*getting)
         finally:
-            for one in getting:
-                one.cancel()
+            for task in getting:
+                task.cancel()
             await asyncio.gather(*getting, return_exceptions=True)
 
     async def close(self) -> None:

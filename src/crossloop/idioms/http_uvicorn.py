@@ -52,10 +52,10 @@ async def serve(listener: socket.socket, site: HttpSite, stop: socket.socket) ->
             await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             server.should_exit = True
-            for one in server.servers:
-                one.close()
+            for listening in server.servers:
+                listening.close()
             while connections := list(server.server_state.connections):
-                await end_connections(one.transport for one in connections)
+                await end_connections(connection.transport for connection in connections)
             await serving
             stopping.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -53,10 +53,10 @@ class LibuvLoop(AsyncioLoop):
         return super().resolve(style, server, names, in_flight)
 
     async def addresses(self, name: str) -> Sequence[str]:
-        found = await self.loop.run_in_executor(
+        infos = await self.loop.run_in_executor(
             None, socket.getaddrinfo, name, None, socket.AF_INET, socket.SOCK_STREAM
         )
-        return [str(address[0]) for *_, address in found]
+        return [str(address[0]) for *_, address in infos]
 
 
 def linked_version(binding: ModuleType) -> str:

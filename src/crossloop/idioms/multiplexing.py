@@ -213,30 +213,30 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
     def _waking(self) -> Callable[[Callback], None]:
         calls: deque[Callback] = deque()
         append, popleft, send, recv = calls.append, calls.popleft, self._teller.send, self._hearer.recv
-        told = False
+        byte_sent = False
 
         def tell() -> None:
-            nonlocal told
-            told = True
+            nonlocal byte_sent
+            byte_sent = True
             with contextlib.suppress(BlockingIOError):  # full of signals' bytes: they wake the loop as well
                 send(b"w")
 
         def hear() -> None:
-            nonlocal told
+            nonlocal byte_sent
             recv(4096)
-            # From here on a new call tells again. One that came before saw `told` and kept silent, but it
+            # From here on a new call tells again. One that came before saw `byte_sent` and kept silent, but it
             # is in the deque already, for it was put there first.
-            told = False
+            byte_sent = False
             try:
                 for _ in range(len(calls)):  # not what they add: descriptors have their turn in between
                     popleft()()
             finally:
-                if calls and not told:
+                if calls and not byte_sent:
                     tell()
 
         def wake(callback: Callback) -> None:
             append(callback)
-            if not told:
+            if not byte_sent:
                 tell()
 
         self.watch(self._hearer.fileno(), hear)

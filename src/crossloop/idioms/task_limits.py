@@ -75,13 +75,13 @@ def _machine_bounds() -> list[tuple[int, str]]:
     """Limits that count tasks of any user: of the machine, and of the control group."""
     bounds = []
     in_all = _number(_text("/proc/loadavg").partition("/")[2].partition(" ")[0]) or 0
-    for name, words in (
+    for name, what in (
         ("threads-max", "the machine's threads"),
         ("pid_max", "the machine's process numbers"),
     ):
         limit = _number(_text(f"/proc/sys/kernel/{name}"))
         if limit is not None:
-            bounds.append((limit - in_all, f"{words}, {limit} (kernel.{name})"))
+            bounds.append((limit - in_all, f"{what}, {limit} (kernel.{name})"))
     for line in _text("/proc/self/cgroup").splitlines():
         _hierarchy, controllers, path = line.split(":", 2)
         folder = {"": "/sys/fs/cgroup", "pids": "/sys/fs/cgroup/pids"}.get(
@@ -100,13 +100,13 @@ def _address_bounds(need: Need, space_bytes: int) -> list[tuple[int, str]]:
     limit = _number(_text("/proc/sys/vm/max_map_count"))
     if need.mappings and limit is not None:
         held = len(_text("/proc/self/maps").splitlines())
-        words = f"{need.mappings} mappings each of the process's {limit} (vm.max_map_count)"
-        bounds.append(((limit - held) // need.mappings, words))
+        why = f"{need.mappings} mappings each of the process's {limit} (vm.max_map_count)"
+        bounds.append(((limit - held) // need.mappings, why))
     pages = _number(_text("/proc/self/statm").partition(" ")[0])
     if need.address_bytes and space_bytes >= 0 and pages is not None:
         left = space_bytes - pages * PAGESIZE
-        words = f"{need.address_bytes >> 10} KiB of addresses each of the process's {space_bytes >> 20} MiB (RLIMIT_AS)"
-        bounds.append((left // need.address_bytes, words))
+        why = f"{need.address_bytes >> 10} KiB of addresses each of the process's {space_bytes >> 20} MiB (RLIMIT_AS)"
+        bounds.append((left // need.address_bytes, why))
     return bounds
 
 

@@ -141,8 +141,8 @@ class TornadoLoop(AsyncioLoop):
         return most, f"tornado watches sockets by a thread beside the Proactor, and {why}"
 
     async def addresses(self, name: str) -> Sequence[str]:
-        found = await self._resolver.resolve(name, 0, socket.AF_INET)
-        return [str(address[0]) for _family, address in found]
+        resolved = await self._resolver.resolve(name, 0, socket.AF_INET)
+        return [str(address[0]) for _family, address in resolved]
 
     def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
         with _hearing_of_children():

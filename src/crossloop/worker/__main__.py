@@ -115,7 +115,7 @@ def _work(channel: Channel, request: dict[str, Any]) -> None:
 def _exchanges(channel: Channel, request: dict[str, Any]) -> None:
     """What the load is to exchange, for each set of parameters."""
     kind = importlib.import_module(request["scenario"]).Scenario
-    channel.answer({"exchanges": [kind(one).exchange().as_dict() for one in request["sets"]]})
+    channel.answer({"exchanges": [kind(parameters).exchange().as_dict() for parameters in request["sets"]]})
 
 
 def _versions(channel: Channel, request: dict[str, Any]) -> None:

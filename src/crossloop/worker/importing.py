@@ -65,7 +65,7 @@ def _parts(bare: set[str], library: str) -> dict[str, int]:
         for name, module in list(sys.modules.items())
         if name not in bare and (file := getattr(module, "__file__", None))
     }
-    tops = tuple(sorted({one for name in set(sys.modules) - bare for one in _tops(name)}))
+    tops = tuple(sorted({top for name in set(sys.modules) - bare for top in _tops(name)}))
     parts: dict[str, int] = {}
     brought: set[str] = set()
     for distribution in distributions():
@@ -73,12 +73,14 @@ def _parts(bare: set[str], library: str) -> dict[str, int]:
         record = "\n" + (distribution.read_text("RECORD") or distribution.read_text("SOURCES.txt") or "")
         if not any(top in record for top in tops):
             continue
-        own = {os.path.realpath(str(distribution.locate_file(one))) for one in distribution.files or ()}
+        recorded = {
+            os.path.realpath(str(distribution.locate_file(path))) for path in distribution.files or ()
+        }
         name = distribution.metadata["Name"] or ""
-        if name.lower() != "crossloop" and not files.isdisjoint(own):
-            brought |= own
-            parts[f"{name} {distribution.version}"] = sum(map(_bytes, own))
-    parts.update((one.rpartition("/")[2], _bytes(one)) for one in _mapped(library) - brought)
+        if name.lower() != "crossloop" and not files.isdisjoint(recorded):
+            brought |= recorded
+            parts[f"{name} {distribution.version}"] = sum(map(_bytes, recorded))
+    parts.update((path.rpartition("/")[2], _bytes(path)) for path in _mapped(library) - brought)
     return parts
 
 
@@ -103,7 +105,7 @@ def _mapped(library: str) -> set[str]:
         return set()
     paths = {line.split(maxsplit=5)[-1] for line in maps.read_text().splitlines() if "/" in line}
     ends = tuple(library + end for end in ("_", ".", "-"))
-    return {os.path.realpath(one) for one in paths if one.rpartition("/")[2].startswith(ends)}
+    return {os.path.realpath(path) for path in paths if path.rpartition("/")[2].startswith(ends)}
 
 
 if __name__ == "__main__":

@@ -28,18 +28,18 @@ def refusal_of(error: BaseException) -> Refusal:
     """The typed outcome that an exception stands for; also one that content raises to end its process."""
     match error:
         case UnsupportedError():
-            return Refusal("unsupported", _words(error))
+            return Refusal("unsupported", _message_of(error))
         case ImportError():
-            return Refusal("not-installed", f"{type(error).__name__}: {_words(error)}")
+            return Refusal("not-installed", f"{type(error).__name__}: {_message_of(error)}")
         case CheckFailedError():
-            return Refusal("failed", f"wrong result: {_words(error)}")
+            return Refusal("failed", f"wrong result: {_message_of(error)}")
         case _:
             last = traceback.extract_tb(error.__traceback__)[-1:]
             where = f" ({last[0].filename.rpartition('/')[2]}, line {last[0].lineno})" if last else ""
-            return Refusal("failed", f"{type(error).__name__}: {_words(error)}{where}")
+            return Refusal("failed", f"{type(error).__name__}: {_message_of(error)}{where}")
 
 
-def _words(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     """The message of an exception, which is a stranger's: it may be long, or raise itself."""
     try:
         return str(error)[:MAX_REASON]

@@ -62,7 +62,7 @@ class Place:
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "Place":
         """The place that a request names; what it leaves out is as above."""
-        return cls(**{one.name: request[one.name] for one in fields(cls) if one.name in request})
+        return cls(**{field.name: request[field.name] for field in fields(cls) if field.name in request})
 
 
 @contextlib.contextmanager

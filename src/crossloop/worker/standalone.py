@@ -88,13 +88,11 @@ def _served(request: Mapping[str, Any], place: Place, endpoint: socket.socket) -
 
 
 def _cannot_listen(place: Place, error: Exception) -> str:
-    words = getattr(error, "strerror", None) or error
+    reason = getattr(error, "strerror", None) or error
     if place.transport == "unix":
-        return (
-            f"cannot listen on {place.path!r}: {words}; choose a path that is free, in a folder that is there"
-        )
+        return f"cannot listen on {place.path!r}: {reason}; choose a path that is free, in a folder that is there"
     return (
-        f"cannot listen on {place.host!r} port {place.port}: {words}; "
+        f"cannot listen on {place.host!r} port {place.port}: {reason}; "
         "choose another --host or --port (0 takes a free one)"
     )
 
@@ -115,7 +113,10 @@ def reachable_warning(address: str) -> str:
 
 def _refuse(status: int, text: str) -> int:
     # One line, and nothing that a terminal would obey: what a library says may hold anything.
-    line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in " ".join(text.split()))
+    line = "".join(
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in " ".join(text.split())
+    )
     print(f"crossloop: {line}", file=sys.stderr)
     return status
 

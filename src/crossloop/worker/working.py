@@ -46,18 +46,18 @@ def _usage_reader() -> Callable[[], Usage | None]:
     return read
 
 
-def with_children(own: Callable[[], int]) -> Callable[[], int]:
+def with_children(clock: Callable[[], int]) -> Callable[[], int]:
     """A clock that adds the CPU time of children which were waited for, in ns (getrusage(2), RUSAGE_CHILDREN).
 
-    On Windows a process does not know that of its children; the clock is *own* there.
+    On Windows a process does not know that of its children; what is returned there is *clock* itself.
     """
     if sys.platform == "win32":
-        return own
+        return clock
     import resource  # (POSIX only)
 
     def read() -> int:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return own() + int((used.ru_utime + used.ru_stime) * 1e9)
+        return clock() + int((used.ru_utime + used.ru_stime) * 1e9)
 
     return read
 
@@ -83,8 +83,8 @@ def refuse_levels(adapter: type[Adapter], wanted: Sequence[str]) -> None:
     if not usable:
         whys = lacks_of(adapter)
         lacked = [f"{level}: {whys[level]}" for level in wanted if level in whys]
-        words = "; ".join(lacked) or f"the adapter offers {', '.join(offered)}"
-        raise UnsupportedError(f"this needs {' or '.join(wanted)}; {words}")
+        reason = "; ".join(lacked) or f"the adapter offers {', '.join(offered)}"
+        raise UnsupportedError(f"this needs {' or '.join(wanted)}; {reason}")
     once = [adapter.entered_once[level] for level in usable if level in adapter.entered_once]
     if len(once) == len(usable):
         raise UnsupportedError(

@@ -660,13 +660,13 @@ def _to_avoid(flags: str | Iterable[str] | None) -> tuple[str, ...]:
         return ()
     if isinstance(flags, bytes | int):
         raise TypeError(f"expected names of mechanisms, not {flags!r}")
-    asked = flags.split(",") if isinstance(flags, str) else list(flags)
-    names = [name.strip().lower() for name in asked]
+    given = flags.split(",") if isinstance(flags, str) else list(flags)
+    names = [name.strip().lower() for name in given]
     known = supported_backends()
     for name in names:
         if name not in known:
             raise ValueError(f"libevent has no mechanism {name!r} here; expected one of {', '.join(known)}")
-    return tuple(one for one in known if one not in names)
+    return tuple(name for name in known if name not in names)
 
 
 def _print_exception(what: str) -> None:

@@ -155,7 +155,7 @@ class IoWatcher(Watcher):
         self.detach()
         self._memory = None
 
-    def _words(self) -> tuple[str, ...]:
+    def _details(self) -> tuple[str, ...]:
         return (f"fd={self._fd}", f"events={events_to_str(self._events, _NAMES)}")
 
 

@@ -75,7 +75,7 @@ class SignalWatcher(Watcher):
     def _release(self) -> None:
         self._memory = None
 
-    def _words(self) -> tuple[str, ...]:
+    def _details(self) -> tuple[str, ...]:
         return (f"signalnum={self.signalnum}",)
 
 
@@ -102,7 +102,7 @@ class ChildWatcher(Watcher):
         """Its status, as `os.waitpid` gives it."""
         self._trace = trace
 
-    def found(self, pid: int, status: int) -> bool:
+    def takes(self, pid: int, status: int) -> bool:
         """*pid* has changed; whether that is what is waited for."""
         if sys.platform != "win32" and (self._trace or os.WIFEXITED(status) or os.WIFSIGNALED(status)):
             self.rpid, self.rstatus = pid, status
@@ -124,7 +124,7 @@ class ChildWatcher(Watcher):
     def _end(self) -> None:
         self._open_loop().children.pop(self, None)
 
-    def _words(self) -> tuple[str, ...]:
+    def _details(self) -> tuple[str, ...]:
         return (f"pid={self.pid}", f"rstatus={self.rstatus}")
 
 
@@ -138,18 +138,18 @@ def changed_children(watchers: Iterable[ChildWatcher]) -> tuple[list[ChildWatche
     for watcher in watchers:
         by_pid.setdefault(watcher.pid, []).append(watcher)
     for_any = by_pid.pop(0, [])
-    told: list[ChildWatcher] = []
-    any_told = not for_any
+    notified: list[ChildWatcher] = []
+    any_notified = not for_any
     for pid, of_pid in (*by_pid.items(), (-1, for_any)):
-        if pid == -1 and any_told:
+        if pid == -1 and any_notified:
             continue
         changed = _waitpid(pid, of_pid)
         if changed is not None:
-            told += [watcher for watcher in of_pid if watcher.found(*changed)]
-            if not any_told and pid != -1:
-                told += [watcher for watcher in for_any if watcher.found(*changed)]
-            any_told = True
-    return told, bool(for_any and told)
+            notified += [watcher for watcher in of_pid if watcher.takes(*changed)]
+            if not any_notified and pid != -1:
+                notified += [watcher for watcher in for_any if watcher.takes(*changed)]
+            any_notified = True
+    return notified, bool(for_any and notified)
 
 
 def _waitpid(pid: int, watchers: Iterable[ChildWatcher]) -> tuple[int, int] | None:
@@ -209,9 +209,9 @@ class StatWatcher(Watcher):
             timer.close()
 
     def _compare(self) -> None:
-        found = self._look()
-        if _identity(found) != _identity(self.attr):
-            self.prev, self.attr = self.attr, found
+        state = self._look()
+        if _identity(state) != _identity(self.attr):
+            self.prev, self.attr = self.attr, state
             self._open_loop().queue(self, STAT)
 
     def _look(self) -> os.stat_result | None:
@@ -220,12 +220,12 @@ class StatWatcher(Watcher):
         except OSError:
             return None
 
-    def _words(self) -> tuple[str, ...]:
+    def _details(self) -> tuple[str, ...]:
         return (f"path={self.path!r}",)
 
 
-def _identity(found: os.stat_result | None) -> tuple[float, ...] | None:
+def _identity(state: os.stat_result | None) -> tuple[float, ...] | None:
     """All that tells two states of a file apart, the time of access left out."""
-    if found is None:
+    if state is None:
         return None
-    return (*found[: stat.ST_SIZE + 1], found.st_mtime_ns, found.st_ctime_ns)
+    return (*state[: stat.ST_SIZE + 1], state.st_mtime_ns, state.st_ctime_ns)

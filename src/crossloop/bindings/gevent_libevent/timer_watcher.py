@@ -103,5 +103,5 @@ class TimerWatcher(Watcher):
     def _release(self) -> None:
         self._memory = None
 
-    def _words(self) -> tuple[str, ...]:
+    def _details(self) -> tuple[str, ...]:
         return (f"after={self._after_s}", *((f"repeat={self._repeat_s}",) if self._repeat_s else ()))

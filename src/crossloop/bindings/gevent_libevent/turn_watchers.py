@@ -37,7 +37,7 @@ class TurnWatcher(Watcher):
     def _end(self) -> None:
         self._open_loop().turns[self.kind].pop(self, None)
 
-    def _words(self) -> tuple[str, ...]:
+    def _details(self) -> tuple[str, ...]:
         return (self.kind,)
 
 

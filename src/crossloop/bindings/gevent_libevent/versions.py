@@ -22,9 +22,9 @@ class UnsupportedGeventError(ImportError):
 
 def check_version(version: str) -> None:
     """Raise `UnsupportedGeventError` unless *version* belongs to a series in `TESTED`."""
-    found = _SERIES.match(version)
-    if found is None or found[0] not in TESTED:
-        series = ", ".join(f"{one}.*" for one in TESTED)
+    match = _SERIES.match(version)
+    if match is None or match[0] not in TESTED:
+        series = ", ".join(f"{tested}.*" for tested in TESTED)
         raise UnsupportedGeventError(
             f"crossloop's libevent loop for gevent was tested with gevent {series}; this is gevent {version}. "
             f"Next: python -m pip install 'gevent=={TESTED[-1]}.*', or another GEVENT_LOOP"

@@ -127,14 +127,14 @@ class Watcher:
 
     def __repr__(self) -> str:
         state = "closed" if self.loop is None else "active" if self.active else "stopped"
-        words = [type(self).__name__, f"at {id(self):#x}", state, *self._words()]
+        parts = [type(self).__name__, f"at {id(self):#x}", state, *self._details()]
         if self.revents:
-            words.append("pending")
+            parts.append("pending")
         if not self._ref:
-            words.append("ref=False")
+            parts.append("ref=False")
         if self._callback is not None:
-            words.append(f"callback={_name_of(self._callback, self)}")
-        return f"<{' '.join(words)}>"
+            parts.append(f"callback={_name_of(self._callback, self)}")
+        return f"<{' '.join(parts)}>"
 
     # For the loop
 
@@ -155,7 +155,7 @@ class Watcher:
     def _release(self) -> None:
         """Let go of what the C library knows of it; it is not active."""
 
-    def _words(self) -> tuple[str, ...]:
+    def _details(self) -> tuple[str, ...]:
         """What `repr` says of this kind."""
         return ()
 

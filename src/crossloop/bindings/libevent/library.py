@@ -80,14 +80,14 @@ def _load() -> Library:
     lib, name = _open(ffi)
     last_log: list[str] = []
     _route_log(ffi, lib, last_log)
-    words = -(-lib.event_get_struct_event_size() // ffi.sizeof("long long"))
+    longs = -(-lib.event_get_struct_event_size() // ffi.sizeof("long long"))
     return Library(
         ffi=ffi,
         lib=lib,
         version=_text(ffi, lib.event_get_version()),
         path=native_file("event_core") or name,
         methods=_supported_methods(ffi, lib),
-        event_memory=ffi.typeof(f"long long[{words}]"),
+        event_memory=ffi.typeof(f"long long[{longs}]"),
         last_log=last_log,
     )
 
@@ -135,10 +135,10 @@ def _route_log(ffi: Any, lib: Any, last_log: list[str]) -> None:
 
 def _supported_methods(ffi: Any, lib: Any) -> tuple[str, ...]:
     array = lib.event_get_supported_methods()
-    found: list[str] = []
-    while array[len(found)] != ffi.NULL:
-        found.append(_text(ffi, array[len(found)]))
-    return tuple(found)
+    methods: list[str] = []
+    while array[len(methods)] != ffi.NULL:
+        methods.append(_text(ffi, array[len(methods)]))
+    return tuple(methods)
 
 
 def _text(ffi: Any, chars: Any) -> str:
