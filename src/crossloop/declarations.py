@@ -168,17 +168,17 @@ def _refuse_sets(about: ScenarioAbout) -> None:
         seen.add(key)
 
 
-def parameters_with(about: ScenarioAbout, words: Mapping[str, str]) -> dict[str, object]:
-    """The first set of a scenario, with *words* for some of its values. Raises ValueError, which says what fits."""
+def parameters_with(about: ScenarioAbout, texts: Mapping[str, str]) -> dict[str, object]:
+    """The first set of a scenario, with *texts* for some of its values. Raises ValueError, which says what fits."""
     parameters = dict(about.sets[0][1])
-    for name, word in words.items():
+    for name, text in texts.items():
         if name not in parameters:
             raise ValueError(f"{shown(name)} is no parameter, expected one of {', '.join(parameters)}")
         kind = float if name == "rate" else type(parameters[name])
         try:
-            parameters[name] = msgspec.convert(word, kind, strict=False)
+            parameters[name] = msgspec.convert(text, kind, strict=False)
         except msgspec.ValidationError as error:
-            raise ValueError(f"{name} is {shown(word)}: {error}") from error
+            raise ValueError(f"{name} is {shown(text)}: {error}") from error
     _refuse_set(about, parameters)
     return parameters
 

@@ -38,11 +38,11 @@ class NativePart:
     @property
     def digest(self) -> str:
         """Of the sources, and of the kind of machine that the build is for."""
-        found = hashlib.sha256(f"{self.kind} {sys.platform} {platform.machine()}".encode())
+        hashed = hashlib.sha256(f"{self.kind} {sys.platform} {platform.machine()}".encode())
         for name in self.files:
             content = (self.folder / name).read_bytes()
-            found.update(f"\n{name} {len(content)}\n".encode() + content)
-        return found.hexdigest()[:DIGEST_DIGITS]
+            hashed.update(f"\n{name} {len(content)}\n".encode() + content)
+        return hashed.hexdigest()[:DIGEST_DIGITS]
 
     @property
     def path(self) -> Path:

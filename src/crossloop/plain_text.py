@@ -19,7 +19,7 @@ def printable(text: str, *, kept: str = "") -> str:
     """Show control, direction-changing and unassigned characters as escapes, such as `\\x1b`; but those in *kept*."""
     if text.isprintable():
         return text
-    return "".join(one if one in kept else _visible(one) for one in text)
+    return "".join(character if character in kept else _visible(character) for character in text)
 
 
 def without_folders(text: str) -> str:

@@ -113,8 +113,8 @@ def load_suite(extra: Sequence[Path] = ()) -> Suite:
             raise SuiteError(f"--suite {str(folder)!r}: expected a folder that holds adapters/ or scenarios/")
     paths = tuple(dict.fromkeys((own_folder(), *(folder.resolve() for folder in extra))))
     problems: list[str] = []
-    adapters = {one.id: one for one in _declared("adapters", paths, AdapterAbout, problems)}
-    scenarios = {one.id: one for one in _declared("scenarios", paths, ScenarioAbout, problems)}
+    adapters = {entry.id: entry for entry in _declared("adapters", paths, AdapterAbout, problems)}
+    scenarios = {entry.id: entry for entry in _declared("scenarios", paths, ScenarioAbout, problems)}
     return Suite(paths, adapters, scenarios, tuple(problems), tuple(_expectations(paths, problems)))
 
 
@@ -193,9 +193,9 @@ def read_declaration(path: Path, about: type[About]) -> About:
         match node:
             case ast.Assign(
                 targets=[ast.Name(id="ABOUT")],
-                value=ast.Call(func=ast.Name(id=name), args=[], keywords=words),
+                value=ast.Call(func=ast.Name(id=name), args=[], keywords=keywords),
             ) if name == wanted:
-                declared = _literal(path, words, about)
+                declared = _literal(path, keywords, about)
                 try:
                     refuse_odd(declared)
                 except ValueError as error:
@@ -222,18 +222,18 @@ def parsed_file(path: Path) -> ast.Module:
         raise SuiteError(f"{path}: cannot be read as Python: {why}") from error
 
 
-def _literal(path: Path, words: Iterable[ast.keyword], about: type[About]) -> About:
-    known = [one.name for one in fields(about)]
+def _literal(path: Path, arguments: Iterable[ast.keyword], about: type[About]) -> About:
+    known = [field.name for field in fields(about)]
     values = {}
-    for word in words:
-        where = f"{path}: line {word.value.lineno}"
-        if word.arg not in known:
-            raise SuiteError(f"{where}: {word.arg or '**'!r} of ABOUT is not one of {', '.join(known)}")
+    for argument in arguments:
+        where = f"{path}: line {argument.value.lineno}"
+        if argument.arg not in known:
+            raise SuiteError(f"{where}: {argument.arg or '**'!r} of ABOUT is not one of {', '.join(known)}")
         try:
-            values[word.arg] = ast.literal_eval(word.value)
+            values[argument.arg] = ast.literal_eval(argument.value)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
             raise SuiteError(
-                f"{where}: {word.arg} of ABOUT must be a literal (it is read, not run)"
+                f"{where}: {argument.arg} of ABOUT must be a literal (it is read, not run)"
             ) from error
     kinds = get_type_hints(about)
     try:
@@ -249,8 +249,8 @@ def _refuse_type(path: Path, name: str, value: object, kind: Any) -> None:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         literal = get_origin(kind) is Literal
-        words = f"expected one of {', '.join(map(repr, get_args(kind)))}" if literal else str(error)
-        raise SuiteError(f"{path}: ABOUT: {name} is {shown(value)}: {words}") from error
+        expected = f"expected one of {', '.join(map(repr, get_args(kind)))}" if literal else str(error)
+        raise SuiteError(f"{path}: ABOUT: {name} is {shown(value)}: {expected}") from error
 
 
 def select(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[str, Entry]:
@@ -262,10 +262,10 @@ def select(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[st
         return dict(known)
     chosen: dict[str, Entry] = {}
     for word in (part.strip() for part in wanted.split(",")):
-        found = [word] if word in known else [id_ for id_ in known if word and id_.startswith(word)]
-        if not found:
+        matching = [word] if word in known else [id_ for id_ in known if word and id_.startswith(word)]
+        if not matching:
             near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)};"
             raise SuiteError(f"unknown {kind} {word!r}; {hint} `crossloop list` shows them all")
-        chosen.update((id_, known[id_]) for id_ in found)
+        chosen.update((id_, known[id_]) for id_ in matching)
     return {id_: entry for id_, entry in known.items() if id_ in chosen}

@@ -72,11 +72,11 @@ class Exchange:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready form; bytes in base 64."""
-        found = asdict(self)
+        form = asdict(self)
         for part in ("request", "answer"):
             for name in ("before", "after"):
-                found[part][name] = b64encode(found[part][name]).decode()
-        return found
+                form[part][name] = b64encode(form[part][name]).decode()
+        return form
 
 
 def echo(size: int, in_flight: int = 1) -> Exchange:

@@ -92,9 +92,9 @@ PUBLIC_MARKERS = ("site-packages", "dist-packages", "crossloop")
 def _public(path: str) -> str:
     """Cut what names a machine's folders: a report says `site-packages/uvloop/…`, not where that is."""
     for marker in PUBLIC_MARKERS:
-        _head, found, tail = path.rpartition(f"{os.sep}{marker}{os.sep}")
-        if found:
+        _head, separator, tail = path.rpartition(f"{os.sep}{marker}{os.sep}")
+        if separator:
             return f"{marker}/{tail.replace(os.sep, '/')}"
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    _head, found, tail = path.rpartition(f"{os.sep}{version}{os.sep}")
-    return f"{version}/{tail}" if found else path.replace(os.sep, "/")
+    _head, separator, tail = path.rpartition(f"{os.sep}{version}{os.sep}")
+    return f"{version}/{tail}" if separator else path.replace(os.sep, "/")

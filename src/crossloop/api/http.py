@@ -36,8 +36,8 @@ class HttpSite:
 
     def at(self, path: str) -> tuple[bytes, ...] | None:
         """The body of the page at *path*, for a server without routes of its own; None: 404."""
-        found = self._route.fullmatch(path)
-        return self.pieces(found[1], found[2].encode() if found[2] else NO_ID) if found else None
+        match = self._route.fullmatch(path)
+        return self.pieces(match[1], match[2].encode() if match[2] else NO_ID) if match else None
 
     @cached_property
     def _route(self) -> re.Pattern[str]:

@@ -43,10 +43,10 @@ def behaviour_of(name: str) -> Behaviour | None:
     labels = name.lower().rstrip(".").split(".")
     if len(labels) != 3 or labels[2] != TOP:
         return None
-    found = _BEHAVIOUR.fullmatch(labels[1])
-    if found is None:
+    match = _BEHAVIOUR.fullmatch(labels[1])
+    if match is None:
         return None
-    simple, counted, amount = found.groups()
+    simple, counted, amount = match.groups()
     return Behaviour(cast(Kind, simple)) if simple else Behaviour(cast(Kind, counted), int(amount))
 
 

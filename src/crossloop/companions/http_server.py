@@ -34,8 +34,8 @@ class WebServer:
         """Answer until *stop* is readable, then close all."""
         with self._listener, contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
             stack.callback(self._close_all)
-            for one in (self._listener, stop):
-                selector.register(one, selectors.EVENT_READ)
+            for sock in (self._listener, stop):
+                selector.register(sock, selectors.EVENT_READ)
             while True:
                 for key, _events in selector.select():
                     if key.fileobj is stop:

@@ -58,13 +58,13 @@ futures and tasks, or about policies."""
 def test_ids() -> list[str]:
     """Every test that this Python has. Raises ImportError where it has no `test.test_asyncio`."""
     importlib.import_module(PACKAGE)
-    found: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for source in SOURCES:
         with contextlib.suppress(unittest.SkipTest):  # the whole module says that it is not for this machine
             if mixins := _mixins(source):
                 names = unittest.TestLoader().getTestCaseNames(_class(source, mixins, _no_loop))
-                found.update(dict.fromkeys(f"{source.module}.{name}" for name in names))
-    return list(found)
+                ids.update(dict.fromkeys(f"{source.module}.{name}" for name in names))
+    return list(ids)
 
 
 def bound_test(test: str, new_loop: NewLoop) -> unittest.TestCase:

@@ -50,8 +50,8 @@ SYMPTOMS: Sequence[Symptom] = (
         re.compile(r"is not an instance of <class 'asyncio\.transports\.Transport'>"),
     ),
 )
-FEATURE_TITLES: Mapping[str, str] = {one.id: one.title for one in FEATURES}
-SYMPTOM_TITLES: Mapping[str, str] = {one.id: one.title for one in SYMPTOMS}
+FEATURE_TITLES: Mapping[str, str] = {feature.id: feature.title for feature in FEATURES}
+SYMPTOM_TITLES: Mapping[str, str] = {symptom.id: symptom.title for symptom in SYMPTOMS}
 
 
 def feature_of(test: str, reason: str = "") -> str:

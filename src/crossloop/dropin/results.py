@@ -48,7 +48,7 @@ class Lack:
 
 def counts(records: Sequence[DropinRecord]) -> Counts:
     """Count the tests of one loop."""
-    by_outcome = Counter("private" if one.private else one.outcome for one in records)
+    by_outcome = Counter("private" if record.private else record.outcome for record in records)
     return Counts(
         passed=by_outcome["passed"],
         failed=by_outcome["failed"] + by_outcome["crashed"],
@@ -61,11 +61,11 @@ def counts(records: Sequence[DropinRecord]) -> Counts:
 
 def lacks(records: Sequence[DropinRecord]) -> list[Lack]:
     """What a user of one loop would miss, the most first; private tests and skipped ones count for nothing."""
-    counted = [one for one in records if not one.private and one.outcome != "skipped"]
+    counted = [record for record in records if not record.private and record.outcome != "skipped"]
     missing: dict[str, list[DropinRecord]] = {}
-    for one in counted:
-        if one.outcome in NOT_PASSED:
-            missing.setdefault(one.feature, []).append(one)
-    of = Counter(one.feature for one in counted)
-    found = [Lack(id_, tests, of[id_]) for id_, tests in missing.items()]
-    return sorted(found, key=lambda lack: (-len(lack.missing), lack.id))
+    for record in counted:
+        if record.outcome in NOT_PASSED:
+            missing.setdefault(record.feature, []).append(record)
+    of = Counter(record.feature for record in counted)
+    lacked = [Lack(id_, tests, of[id_]) for id_, tests in missing.items()]
+    return sorted(lacked, key=lambda lack: (-len(lack.missing), lack.id))

@@ -99,7 +99,7 @@ def run_all(
         site = _Site(Path(folder), suite_paths(paths), progress)
         control = site.run(control_loop(), tests, None)
         yield control
-        known = {one.test: one for one in control.records if one.outcome in ("passed", "skipped")}
+        known = {record.test: record for record in control.records if record.outcome in ("passed", "skipped")}
         for loop in loops:
             if loop.name != CONTROL:
                 yield site.run(loop, list(known), known)

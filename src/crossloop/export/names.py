@@ -16,7 +16,7 @@ class NothingToExportError(ValueError):
 
 def measured_cells(run: Run) -> Iterator[CellRecord]:
     """Cells with figures, in the order of the journal."""
-    return (one for one in run.cells if one.figures is not None)
+    return (cell for cell in run.cells if cell.figures is not None)
 
 
 def cell_name(cell: CellRecord) -> str:

@@ -35,8 +35,8 @@ def pyperf_document(records: Sequence[Record], units: Mapping[str, str]) -> dict
 
 def _benchmark(cell: CellRecord, slices: Mapping[Turn, SliceRecord], unit: str) -> dict[str, Any]:
     generations: dict[int, list[float]] = {}
-    for (generation, _round), one in sorted(slices.items(), key=itemgetter(0)):
-        generations.setdefault(generation, []).append(max(one.cpu_ns, 1) / one.operations / 1e9)
+    for (generation, _round), slice_ in sorted(slices.items(), key=itemgetter(0)):
+        generations.setdefault(generation, []).append(max(slice_.cpu_ns, 1) / slice_.operations / 1e9)
     return {
         "metadata": {
             "name": f"{cell_name(cell)}: CPU seconds per {unit}",

@@ -132,9 +132,14 @@ def _version_in(folder: Path, distribution: str) -> str | None:
     """Version of *distribution* as the metadata in *folder* have it; None where it is not there."""
     if not folder.is_dir():
         return None
-    found = importlib.metadata.distributions(path=[str(folder)])
+    distributions = importlib.metadata.distributions(path=[str(folder)])
     return next(
-        (one.version for one in found if canonicalize_name(one.metadata["Name"] or "") == distribution), None
+        (
+            candidate.version
+            for candidate in distributions
+            if canonicalize_name(candidate.metadata["Name"] or "") == distribution
+        ),
+        None,
     )
 
 

@@ -51,10 +51,10 @@ def bring_native(
         part.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".compiling-", dir=part.path.parent) as folder:
             made = Path(folder) / "made"
-            words = [*compiler, *FLAGS, *(("-shared", "-fPIC") if part.kind == "library" else ())]
-            words += [f"-I{place}" for place in include_folders]
-            words += [str(part.folder / name) for name in part.files if name.endswith(".c")]
-            run = run_command([*words, "-o", str(made), *libraries], limit_s=limit_s)
+            command = [*compiler, *FLAGS, *(("-shared", "-fPIC") if part.kind == "library" else ())]
+            command += [f"-I{place}" for place in include_folders]
+            command += [str(part.folder / name) for name in part.files if name.endswith(".c")]
+            run = run_command([*command, "-o", str(made), *libraries], limit_s=limit_s)
             if run.succeeded and part.kind == "library":
                 # A compiler for another kind of machine succeeds, too.
                 run = run_command(python_command("-c", LOADS, str(made)), limit_s=30)
@@ -78,9 +78,9 @@ def c_compiler() -> list[str]:
     except ValueError:  # an open quotation mark: as good as no name
         chosen = []
     pythons = str(sysconfig.get_config_var("CC") or "").split()
-    for words in (chosen, ["cc"], ["gcc"], ["clang"], pythons):
-        if words and shutil.which(words[0]):
-            return words
+    for command in (chosen, ["cc"], ["gcc"], ["clang"], pythons):
+        if command and shutil.which(command[0]):
+            return command
     return []
 
 

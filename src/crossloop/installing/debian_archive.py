@@ -74,11 +74,13 @@ def _unpacked(packages: Sequence[ArchivePackage], folder: Path) -> CommandRun | 
     if not update.succeeded:
         return update
     names = []
-    for one in packages:
-        command = ["apt-cache", *options, "pkgnames", one.prefix]
-        name = one.chosen(run_command(command, limit_s=60, folder=folder).output)
+    for wanted in packages:
+        command = ["apt-cache", *options, "pkgnames", wanted.prefix]
+        name = wanted.chosen(run_command(command, limit_s=60, folder=folder).output)
         if not name:
-            return CommandRun(1, f"E: no package {one.prefix} in the archives of this system", update.seconds)
+            return CommandRun(
+                1, f"E: no package {wanted.prefix} in the archives of this system", update.seconds
+            )
         names.append(name)
     command = ["apt-get", *options, "-q", "download", *names]
     download = run_command(command, limit_s=APT_LIMIT_S, folder=folder)

@@ -14,7 +14,7 @@ Bring: TypeAlias = Callable[[], InstallResult]
 
 PARTS: Mapping[str, Bring] = {
     LOAD_ENGINE.id: partial(bring_native, LOAD_ENGINE),
-    **{one.id: partial(bring_reference, one) for one in REFERENCES.values()},
+    **{reference.id: partial(bring_reference, reference) for reference in REFERENCES.values()},
 }
 """By the names that the command line knows, in the order in which they are brought."""
 GROUPS: Mapping[str, tuple[str, ...]] = {GROUP: tuple(REFERENCES)}

@@ -62,8 +62,8 @@ def run_pip(
     command, *rest = arguments
 
     def pip(*options: str) -> CommandRun:
-        words = python_command("-m", "pip", command, *PIP_OPTIONS, *options, *rest)
-        return run_command(words, limit_s=limit_s, environment=environment, folder=folder)
+        pip_command = python_command("-m", "pip", command, *PIP_OPTIONS, *options, *rest)
+        return run_command(pip_command, limit_s=limit_s, environment=environment, folder=folder)
 
     run = pip()
     if run.succeeded or NOTHING_FOUND not in run.output.lower():
@@ -94,14 +94,14 @@ def _fetched(report: Path) -> tuple[Fetched, ...]:
     if not report.is_file():
         return ()
     document = json.loads(report.read_text(encoding="utf-8"))
-    found = []
+    fetched = []
     for entry in document.get("install", []):
         metadata = entry.get("metadata", {})
         address = str(entry.get("download_info", {}).get("url", ""))
-        found.append(
+        fetched.append(
             Fetched(str(metadata.get("name", "")), str(metadata.get("version", "")), address.endswith(".whl"))
         )
-    return tuple(found)
+    return tuple(fetched)
 
 
 # An index that does not answer. pip goes on without it, and then says that it has found no distribution.

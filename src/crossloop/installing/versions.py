@@ -16,12 +16,12 @@ def installed_versions(requires: Sequence[str], first: Sequence[Path] = ()) -> d
     """
     path = [*map(str, first), *sys.path]
     versions: dict[str, str] = {}
-    waiting = [one.name for one in _applying(requires)]
+    waiting = [requirement.name for requirement in _applying(requires)]
     while waiting:
         name = canonicalize_name(waiting.pop(0))
-        if name not in versions and (found := _distribution(name, path)) is not None:
-            versions[name] = found.version
-            waiting += [one.name for one in _applying(found.requires or ())]
+        if name not in versions and (distribution := _distribution(name, path)) is not None:
+            versions[name] = distribution.version
+            waiting += [requirement.name for requirement in _applying(distribution.requires or ())]
     return versions
 
 
@@ -29,10 +29,11 @@ def outside_range(requires: Sequence[str], first: Sequence[Path] = ()) -> list[s
     """A sentence for each of *requires* of which another version is installed than is declared to work."""
     path = [*map(str, first), *sys.path]
     return [
-        f"{one.name} {found.version} is installed, and the declaration asks for {one.name}{one.specifier}"
-        for one in _applying(requires)
-        if (found := _distribution(one.name, path)) is not None
-        and not one.specifier.contains(found.version, prereleases=True)
+        f"{requirement.name} {distribution.version} is installed, "
+        f"and the declaration asks for {requirement.name}{requirement.specifier}"
+        for requirement in _applying(requires)
+        if (distribution := _distribution(requirement.name, path)) is not None
+        and not requirement.specifier.contains(distribution.version, prereleases=True)
     ]
 
 
@@ -40,11 +41,11 @@ def _applying(requires: Sequence[str]) -> Iterator[Requirement]:
     """Those that hold on this platform and Python, without extras."""
     for text in requires:
         try:
-            one = Requirement(text)
+            requirement = Requirement(text)
         except InvalidRequirement:  # (a stranger's metadata)
             continue
-        if one.marker is None or one.marker.evaluate({"extra": ""}):
-            yield one
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield requirement
 
 
 def _distribution(name: str, path: Sequence[str]) -> importlib.metadata.Distribution | None:

@@ -70,9 +70,9 @@ def connect_proven(
             proven = _connect(target, perf_counter_ns() + round(timeout_s * 1e9), timeout_s, spin)
         except LoadError as error:
             got = f"{target.proven:,} of {target.count:,} connections answered"
-            words = exhausted()
-            if words:
-                raise DescriptorsError(f"{got}; {words}") from error
+            exhaustion = exhausted()
+            if exhaustion:
+                raise DescriptorsError(f"{got}; {exhaustion}") from error
             raise type(error)(f"{got}; {error}") from error
         hooks.at_end()
         hooks.settle()

@@ -265,20 +265,20 @@ def open_loop(
 
 def _counters(target: Target, before: Counts, within: Counts, after: Counts) -> dict[str, float]:
     """`Stretch.counters`. Raises `SilentServerError` where datagrams were lost and none was ever answered."""
-    found: dict[str, float] = {}
+    counters: dict[str, float] = {}
     if target.datagrams:
-        found |= {"lost": after.lost - before.lost, "duplicates": after.duplicates - before.duplicates}
+        counters |= {"lost": after.lost - before.lost, "duplicates": after.duplicates - before.duplicates}
         if after.lost and not any(after.answers):
             raise SilentServerError(f"{target.where}: none of {after.lost} datagrams was answered")
     if target.script.exchange.resumed:
-        found["resumed"] = after.resumed - (before.resumed if target.drive == "connect" else 0)
+        counters["resumed"] = after.resumed - (before.resumed if target.drive == "connect" else 0)
     if target.count > 1 and target.drive != "connect":
         answers = [end - start for start, end in zip(before.answers, within.answers, strict=True)]
         greedy = target.script.exchange.greedy
-        found |= {"jain": jain(answers)} if any(answers) else {}
+        counters |= {"jain": jain(answers)} if any(answers) else {}
         polite = answers[: len(answers) - greedy]
-        found |= {"jain_polite": jain(polite)} if greedy and any(polite) else {}
-    return found
+        counters |= {"jain_polite": jain(polite)} if greedy and any(polite) else {}
+    return counters
 
 
 def jain(values: Sequence[float]) -> float:

@@ -56,7 +56,7 @@ class Composer:
     def of(self, connection: int) -> Compose:
         """What makes the content for one connection, in one place: each call writes over what the one before made."""
         content, pattern = self.content, memoryview(self.pattern)
-        place, own = len(content.before), content.own_filler
+        place, filler_bytes = len(content.before), content.own_filler
         made = bytearray(content.size)
         view = memoryview(made)
         view[:place] = content.before
@@ -68,8 +68,8 @@ class Composer:
             view[place : place + 8] = b"%08x" % connection
             digits = view[place + 8 : place + 24]
         place += STAMP_BYTES[content.stamp]
-        filler = view[place : place + own]
-        view[place + own :] = self.after
+        filler = view[place : place + filler_bytes]
+        view[place + filler_bytes :] = self.after
         first = connection * CONNECTION_STEP
 
         def compose(sequence: int) -> bytearray:
@@ -78,7 +78,7 @@ class Composer:
             elif digits is not None:
                 digits[:] = b"%016x" % sequence
             place = (first + sequence * SEQUENCE_STEP) % PLACES
-            filler[:] = pattern[place : place + own]
+            filler[:] = pattern[place : place + filler_bytes]
             return made
 
         return compose

@@ -140,8 +140,8 @@ class _Left:
 
 
 def _held(pids: Sequence[int]) -> dict[str, float]:
-    open_ones = [found[0] for pid in pids if (found := clocks.descriptors(pid)) is not None]
-    descriptors: dict[str, float] = {"descriptors_more": sum(open_ones)} if open_ones else {}
+    counts = [held[0] for pid in pids if (held := clocks.descriptors(pid)) is not None]
+    descriptors: dict[str, float] = {"descriptors_more": sum(counts)} if counts else {}
     return {**descriptors, "threads_more": clocks.threads(pids), "rss_more_bytes": clocks.rss_bytes(pids)}
 
 

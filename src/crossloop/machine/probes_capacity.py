@@ -51,10 +51,10 @@ def cpus() -> Diagnosis:
 
 def _quota_cpus() -> float | None:
     """The quota of our control group in CPUs; None without one."""
-    words = file_text("/sys/fs/cgroup/cpu.max").split()
-    if len(words) != 2 or words[0] == "max":
+    fields = file_text("/sys/fs/cgroup/cpu.max").split()
+    if len(fields) != 2 or fields[0] == "max":
         return None
-    return int(words[0]) / int(words[1])
+    return int(fields[0]) / int(fields[1])
 
 
 def pinning() -> Diagnosis:
@@ -150,14 +150,14 @@ def _stolen_s() -> tuple[float, float]:
 
 def governor() -> Diagnosis:
     """Frequency scaling, where the kernel shows it: a clock that follows the load makes figures drift."""
-    found = set()
+    governors = set()
     for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"):
         with contextlib.suppress(OSError):
-            found.add(path.read_text(encoding="ascii").strip())
-    if not found:
+            governors.add(path.read_text(encoding="ascii").strip())
+    if not governors:
         return Diagnosis("ok", "not shown here; the system or the hypervisor decides")
-    detail = ", ".join(sorted(found))
-    if found == {"performance"}:
+    detail = ", ".join(sorted(governors))
+    if governors == {"performance"}:
         return Diagnosis("ok", detail)
     return Diagnosis("warning", detail, "sudo cpupower frequency-set -g performance")
 

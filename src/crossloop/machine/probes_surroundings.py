@@ -156,10 +156,10 @@ def compiler() -> Diagnosis:
 
 def libevent() -> Diagnosis:
     """The C library that the libevent adapters load."""
-    found = first_loadable(locate.candidates())
-    if found is None:
+    library = first_loadable(locate.candidates())
+    if library is None:
         return Diagnosis("warning", "libevent_core 2.1 is not found", "crossloop setup libevent")
-    return Diagnosis("ok", f"{found.version}, {Path(found.file).name}")
+    return Diagnosis("ok", f"{library.version}, {Path(library.file).name}")
 
 
 def strace() -> Diagnosis:

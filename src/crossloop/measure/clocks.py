@@ -96,12 +96,12 @@ def cpu_step_ns() -> int:
 
 def tree(pid: int) -> list[int]:
     """*pid* and its descendants; *pid* alone when it has none or is gone."""
-    found = [pid]
+    pids = [pid]
     if _kernel_lists_children():
-        for parent in found:  # grows while it is walked
-            found.extend(_listed_children(_tasks(parent)))
-        return found
-    return found + _children_in_table(pid, recursive=True)
+        for parent in pids:  # grows while it is walked
+            pids.extend(_listed_children(_tasks(parent)))
+        return pids
+    return pids + _children_in_table(pid, recursive=True)
 
 
 def adopted() -> list[int]:
@@ -117,11 +117,11 @@ def adopted() -> list[int]:
 
 
 def _listed_children(tasks: Iterable[str]) -> list[int]:
-    found: list[int] = []
+    children: list[int] = []
     for task in tasks:
         with contextlib.suppress(OSError):
-            found.extend(int(child) for child in Path(task, "children").read_bytes().split())
-    return found
+            children.extend(int(child) for child in Path(task, "children").read_bytes().split())
+    return children
 
 
 @functools.cache
@@ -278,5 +278,5 @@ def _voluntary_switches(task: str) -> int:
 
 def _line(file: str, name: str) -> int | None:
     """The number behind `name:` in a file of /proc; None where it has no such line. Raises OSError."""
-    _head, found, tail = Path(file).read_bytes().partition(f"\n{name}:".encode())
-    return int(tail.split(None, 1)[0]) if found else None
+    _head, separator, tail = Path(file).read_bytes().partition(f"\n{name}:".encode())
+    return int(tail.split(None, 1)[0]) if separator else None

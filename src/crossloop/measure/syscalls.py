@@ -65,18 +65,18 @@ def parsed(text: str) -> dict[str, Count]:
     else:
         return {}
     next(lines, None)  # a rule
-    found: dict[str, Count] = {}
+    counts: dict[str, Count] = {}
     for line in lines:
-        words = line.split()
-        if not words or words[0].startswith("-"):
-            return found
+        columns = line.split()
+        if not columns or columns[0].startswith("-"):
+            return counts
         if not (
-            len(words) in (5, 6)
-            and all(word.isdigit() for word in words[3:-1])
-            and _CALL.fullmatch(words[-1])
+            len(columns) in (5, 6)
+            and all(column.isdigit() for column in columns[3:-1])
+            and _CALL.fullmatch(columns[-1])
         ):
             raise TracingError(f"strace printed {line[:80]!r}, expected a line of its table of calls")
-        found[words[-1]] = Count(int(words[3]), int(words[4]) if len(words) == 6 else 0)
+        counts[columns[-1]] = Count(int(columns[3]), int(columns[4]) if len(columns) == 6 else 0)
     raise TracingError("strace's table of calls has no end")
 
 

@@ -54,8 +54,8 @@ def _reference(id_: str, library: str, platforms: tuple[str, ...] = ("linux", "d
 
 
 REFERENCES: Mapping[str, Reference] = {
-    one.id: one
-    for one in (
+    reference.id: reference
+    for reference in (
         _reference("c-epoll", "none", ("linux",)),
         _reference("c-libevent", "libevent"),
         _reference("c-libev", "libev"),

@@ -300,9 +300,9 @@ def _mended(value: Any) -> Any:
         case str():
             return printable(value, kept="\n\t")
         case dict():
-            return {_mended(name): _mended(one) for name, one in value.items()}
+            return {_mended(name): _mended(part) for name, part in value.items()}
         case list():
-            return [_mended(one) for one in value]
+            return [_mended(part) for part in value]
         case _:
             return value
 
@@ -311,7 +311,7 @@ def _converted(document: dict[str, Any], kind: type[Kind]) -> Kind:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise AnswerError(_fault(document, kind, "") or _words(error)) from error
+        raise AnswerError(_fault(document, kind, "") or _text_of(error)) from error
 
 
 def _fault(document: dict[str, Any], kind: type[Struct], place: str) -> str:
@@ -325,7 +325,7 @@ def _fault(document: dict[str, Any], kind: type[Struct], place: str) -> str:
         except msgspec.ValidationError as error:
             where = f"{place}{field.name}"
             if isinstance(value, dict) and isinstance(field.type, type) and issubclass(field.type, Struct):
-                return _fault(value, field.type, f"{where}.") or f"answered {where}: {_words(error)}"
+                return _fault(value, field.type, f"{where}.") or f"answered {where}: {_text_of(error)}"
             return _narrowed(value, field.type, where, error)
     return ""
 
@@ -342,11 +342,11 @@ def _narrowed(value: Any, kind: Any, where: str, error: msgspec.ValidationError)
         try:
             msgspec.convert(alone, kind)
         except msgspec.ValidationError as narrower:
-            return f"answered {place} = {_said(item)}: {_words(narrower)}"
-    return f"answered {where} = {_said(value)}: {_words(error)}"
+            return f"answered {place} = {_said(item)}: {_text_of(narrower)}"
+    return f"answered {where} = {_said(value)}: {_text_of(error)}"
 
 
-def _words(error: msgspec.ValidationError) -> str:
+def _text_of(error: msgspec.ValidationError) -> str:
     """What was expected, without msgspec's own words for the place."""
     text = str(error).partition(" - at ")[0]
     return text[:1].lower() + text[1:]
@@ -361,7 +361,7 @@ def _said(value: object) -> str:
 
 def _once(name: str, styles: list[str]) -> None:
     """Raise ValueError for a style that is given twice: each is a row of its own."""
-    twice = next((one for one in styles if styles.count(one) > 1), None)
+    twice = next((style for style in styles if styles.count(style) > 1), None)
     if twice is not None:
         raise ValueError(
             f"answered {name} = {shown(styles)}: expected each style once, {twice!r} is there twice"

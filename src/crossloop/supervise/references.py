@@ -37,8 +37,8 @@ def probe_references(
     references: Mapping[str, Reference], recorded: Mapping[str, str]
 ) -> Iterator[ProbedReference]:
     """Ask each program what it is linked with; *recorded* is how `crossloop setup` brought it, by id."""
-    for one in references.values():
-        yield _probed(one, recorded.get(one.id, ""))
+    for reference in references.values():
+        yield _probed(reference, recorded.get(reference.id, ""))
 
 
 def _probed(reference: Reference, recorded: str) -> ProbedReference:

@@ -46,17 +46,17 @@ class FoundLibrary:
 
 def bring_libevent() -> InstallResult:
     """Make sure that the binding will find libevent_core. Never raises."""
-    found = first_loadable(locate.candidates())
-    if found is not None:
-        return AlreadyThere(f"libevent {found.version}, {Path(found.file).name}")
+    library = first_loadable(locate.candidates())
+    if library is not None:
+        return AlreadyThere(f"libevent {library.version}, {Path(library.file).name}")
     started = time.monotonic()
     failure = fetch_from_archive(locate.setup_folder() / "libevent")
     if failure is not None:
         return failure
-    found = first_loadable(locate.candidates())
-    if found is None:
+    library = first_loadable(locate.candidates())
+    if library is None:
         return InstallFailed("the package was unpacked, but its library does not load", _remedy())
-    return SystemPackage(f"libevent {found.version}, {Path(found.file).name}", time.monotonic() - started)
+    return SystemPackage(f"libevent {library.version}, {Path(library.file).name}", time.monotonic() - started)
 
 
 def first_loadable(candidates: Iterable[str]) -> FoundLibrary | None:
