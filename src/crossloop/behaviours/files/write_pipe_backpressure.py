@@ -20,14 +20,14 @@ class Writes(asyncio.BaseProtocol):
     """Notes when it is paused and resumed."""
 
     def __init__(self) -> None:
-        self.told = list[str]()
+        self.calls = list[str]()
         self.resumed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def pause_writing(self) -> None:
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resume_writing(self) -> None:
-        self.told.append("resume")
+        self.calls.append("resume")
         self.resumed.set_result(None)
 
 
@@ -44,8 +44,8 @@ def on_asyncio(new_loop: NewLoop) -> Answer:
         transport, protocol = await loop.connect_write_pipe(Writes, stream)
         transport.write(CONTENT)
         await asyncio.sleep(0.02)
-        if protocol.told != ["pause"]:
-            return answered(False, "it does not pause", f"{protocol.told}")
+        if protocol.calls != ["pause"]:
+            return answered(False, "it does not pause", f"{protocol.calls}")
         data = aside(lambda: read(reading))
         await asyncio.wait_for(protocol.resumed, WAIT_S)
         transport.close()
