@@ -68,7 +68,7 @@ class Verdict:
     def good(self) -> bool:
         return not self.unexpected and not self.missed
 
-    def words(self) -> str:
+    def text(self) -> str:
         """For the table."""
         parts = []
         if self.unexpected:
@@ -89,8 +89,8 @@ def folder() -> Path:
 
 def modules() -> tuple[str, ...]:
     """All that gevent brings, without those of `NOT_RUN`."""
-    found = sorted(path.stem for path in folder().glob("test__*.py"))
-    return tuple(name for name in found if name not in NOT_RUN)
+    stems = sorted(path.stem for path in folder().glob("test__*.py"))
+    return tuple(name for name in stems if name not in NOT_RUN)
 
 
 def run_module(module: str, loop: str, limit_s: float) -> ModuleRun:
@@ -135,9 +135,9 @@ def failures_in(log: str) -> frozenset[str]:
 
 def judge(run: ModuleRun, loop: str, known: Sequence[KnownFailure] = KNOWN_FAILURES) -> Verdict:
     """Compare *run* with what *known* says of its module on *loop* in the installed gevent."""
-    of_module = [one for one in known if one.holds(run.module, loop, version("gevent"))]
-    expected = {one.test for one in of_module}
-    must = {one.test for one in of_module if not one.sometimes}
+    of_module = [failure for failure in known if failure.holds(run.module, loop, version("gevent"))]
+    expected = {failure.test for failure in of_module}
+    must = {failure.test for failure in of_module if not failure.sometimes}
     if WHOLE_MODULE in expected:  # how it comes to no good end is not told apart
         return Verdict(
             run, frozenset(), frozenset() if run.failed else frozenset(must), run.failed & {WHOLE_MODULE}
@@ -148,7 +148,7 @@ def judge(run: ModuleRun, loop: str, known: Sequence[KnownFailure] = KNOWN_FAILU
 def row(verdict: Verdict, tries: int) -> str:
     again = " (second try)" if tries > 1 else ""
     run = verdict.run
-    return f"| {run.module} | {run.tests} | {run.elapsed_s:.1f} | {verdict.words()}{again} |"
+    return f"| {run.module} | {run.tests} | {run.elapsed_s:.1f} | {verdict.text()}{again} |"
 
 
 def run_all(names: Sequence[str], loop: str, limit_s: float) -> list[Verdict]:
@@ -167,7 +167,7 @@ def run_all(names: Sequence[str], loop: str, limit_s: float) -> list[Verdict]:
     return verdicts
 
 
-def parse(words: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -175,7 +175,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--modules", help="names, separated by commas; all without it")
     parser.add_argument("--times", type=int, default=1, help="go through them so often")
     parser.add_argument("--limit", type=float, default=LIMIT_S, help="seconds for one module")
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     known = modules()
     options.names = options.modules.split(",") if options.modules else list(known)
     for name in options.names:
@@ -184,9 +184,9 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run them; returns the exit status."""
-    options = parse(words)
+    options = parse(arguments)
     # A test interrupts its child; where this runs in the background, children would ignore that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     print(f"gevent {version('gevent')} on {options.loop}, Python {sys.version.split()[0]}\n")

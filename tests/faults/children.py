@@ -37,11 +37,11 @@ def exit_status_arrives() -> asyncio.AbstractEventLoop:
 
 def many_end_at_once() -> asyncio.AbstractEventLoop:
     class Forgets(Watches):
-        told = 0
+        calls = 0
 
         def _child_watcher_callback(self, pid: int, returncode: int, transport: Any) -> None:
-            self.told += 1
-            super()._child_watcher_callback(pid, 255 if self.told == 7 else returncode, transport)
+            self.calls += 1
+            super()._child_watcher_callback(pid, 255 if self.calls == 7 else returncode, transport)
 
     return Forgets()
 

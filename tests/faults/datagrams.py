@@ -12,9 +12,9 @@ class Endpoints(asyncio.SelectorEventLoop):
     async def create_datagram_endpoint(self, factory: Callable[[], Any], **options: Any) -> Any:
         def made() -> Any:
             protocol = factory()
-            received, told = protocol.datagram_received, protocol.error_received
+            received, report = protocol.datagram_received, protocol.error_received
             protocol.datagram_received = lambda data, addr: self.on_datagram(received, data, addr)
-            protocol.error_received = lambda error: self.on_error(told, error, transports[0])
+            protocol.error_received = lambda error: self.on_error(report, error, transports[0])
             return protocol
 
         transports = list[Any]()
@@ -27,8 +27,8 @@ class Endpoints(asyncio.SelectorEventLoop):
     def on_datagram(self, received: Any, data: bytes, addr: Any) -> None:
         received(data, addr)
 
-    def on_error(self, told: Any, error: Exception, transport: Any) -> None:
-        told(error)
+    def on_error(self, report: Any, error: Exception, transport: Any) -> None:
+        report(error)
 
     def on_send(self, send: Any, data: bytes, addr: Any) -> None:
         send(data, addr)
@@ -36,8 +36,8 @@ class Endpoints(asyncio.SelectorEventLoop):
 
 def failing_send_goes_on() -> asyncio.AbstractEventLoop:
     class Closes(Endpoints):
-        def on_error(self, told: Any, error: Exception, transport: Any) -> None:
-            told(error)
+        def on_error(self, report: Any, error: Exception, transport: Any) -> None:
+            report(error)
             transport.abort()
 
     return Closes()
@@ -49,7 +49,7 @@ def dead_port_is_told() -> asyncio.AbstractEventLoop:
 
 def failing_send_is_told() -> asyncio.AbstractEventLoop:
     class Silent(Endpoints):
-        def on_error(self, told: Any, error: Exception, transport: Any) -> None:
+        def on_error(self, report: Any, error: Exception, transport: Any) -> None:
             pass
 
     return Silent()

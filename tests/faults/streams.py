@@ -201,8 +201,8 @@ def addresses_as_sockets_have_them() -> asyncio.AbstractEventLoop:
 def zone_of_an_address() -> asyncio.AbstractEventLoop:
     class WithoutZone(asyncio.SelectorEventLoop):
         async def getaddrinfo(self, *args: Any, **keywords: Any) -> Any:
-            found = await super().getaddrinfo(*args, **keywords)
-            return [(*entry[:4], entry[4][:2]) for entry in found]
+            infos = await super().getaddrinfo(*args, **keywords)
+            return [(*entry[:4], entry[4][:2]) for entry in infos]
 
     return WithoutZone()
 

@@ -9,13 +9,15 @@ from typing import Any
 class Servers(asyncio.SelectorEventLoop):
     """asyncio's loop, whose TLS servers' protocols are changed by the method below."""
 
-    async def create_server(self, factory: Callable[[], Any], *words: Any, **options: Any) -> asyncio.Server:
+    async def create_server(
+        self, factory: Callable[[], Any], *arguments: Any, **options: Any
+    ) -> asyncio.Server:
         def made() -> Any:
             protocol = factory()
             self.change(protocol)
             return protocol
 
-        return await super().create_server(made, *words, **self.changed(options))
+        return await super().create_server(made, *arguments, **self.changed(options))
 
     def change(self, protocol: Any) -> None:
         pass
@@ -37,11 +39,11 @@ def goes_on_after_garbage() -> asyncio.AbstractEventLoop:
     class ServesOne(asyncio.SelectorEventLoop):
         served = 0
 
-        def _make_ssl_transport(self, *words: Any, **options: Any) -> Any:
+        def _make_ssl_transport(self, *arguments: Any, **options: Any) -> Any:
             self.served += 1
             if self.served > 1:
                 raise OSError("one is enough")
-            return super()._make_ssl_transport(*words, **options)  # type: ignore[misc]  # private
+            return super()._make_ssl_transport(*arguments, **options)  # type: ignore[misc]  # private
 
     return ServesOne()
 
@@ -82,8 +84,8 @@ def silent_client_is_dropped() -> asyncio.AbstractEventLoop:
 
 def untrusted_is_refused() -> asyncio.AbstractEventLoop:
     class TrustsAll(asyncio.SelectorEventLoop):
-        async def create_connection(self, *words: Any, ssl: Any = None, **options: Any) -> Any:
-            return await super().create_connection(*words, ssl=trusting(ssl), **options)
+        async def create_connection(self, *arguments: Any, ssl: Any = None, **options: Any) -> Any:
+            return await super().create_connection(*arguments, ssl=trusting(ssl), **options)
 
     def trusting(context: Any) -> Any:
         context.check_hostname = False

@@ -38,7 +38,7 @@ def test_a_module_that_does_not_end_is_ended() -> None:
 def test_a_known_failure_that_passes_is_an_error(run: gevent_suite.ModuleRun) -> None:
     known = KnownFailure(run.module, "Test.test", ("libevent",), "it does not fail at all")
     verdict = gevent_suite.judge(run, "libevent", [known])
-    assert verdict.words() == "PASSED, known to fail: Test.test"
+    assert verdict.text() == "PASSED, known to fail: Test.test"
     assert gevent_suite.judge(run, "libev-cext", [known]).good
     assert gevent_suite.judge(run, "libevent", [replace(known, gevents=("1.0",))]).good
 
@@ -50,6 +50,6 @@ def test_failures_are_found_by_name() -> None:
 
 def test_what_is_known_names_modules_that_are_run() -> None:
     modules = gevent_suite.modules()
-    assert {one.module for one in KNOWN_FAILURES} <= set(modules)
+    assert {failure.module for failure in KNOWN_FAILURES} <= set(modules)
     assert not set(modules) & set(NOT_RUN)
-    assert all(one.reason and set(one.loops) <= set(gevent_suite.LOOPS) for one in KNOWN_FAILURES)
+    assert all(failure.reason and set(failure.loops) <= set(gevent_suite.LOOPS) for failure in KNOWN_FAILURES)

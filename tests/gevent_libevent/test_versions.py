@@ -22,7 +22,7 @@ def test_another_one_is_refused_by_name(version: str) -> None:
 
 
 def test_a_program_on_another_gevent_is_told(program: Callable[..., str]) -> None:
-    told = program(
+    printed = program(
         """
         import gevent
         gevent.__version__ = "21.1.0"
@@ -34,5 +34,5 @@ def test_a_program_on_another_gevent_is_told(program: Callable[..., str]) -> Non
         """,
         loop="",
     )
-    assert "this is gevent 21.1.0" in told
-    assert "Next: python -m pip install" in told
+    assert "this is gevent 21.1.0" in printed
+    assert "Next: python -m pip install" in printed

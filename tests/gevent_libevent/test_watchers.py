@@ -84,8 +84,8 @@ def test_a_number_that_comes_back_is_watched_anew(guarded: Any, how: str) -> Non
             left, right = socket.socketpair()
             number = right.fileno()
             old = guarded.io(number, READ)
-            told: list[int] = []
-            old.start(told.append, pass_events=True)
+            events: list[int] = []
+            old.start(events.append, pass_events=True)
             guarded.run(nowait=True)
             if how == "told":
                 assert guarded.closing_fd(number)
@@ -106,7 +106,7 @@ def test_a_number_that_comes_back_is_watched_anew(guarded: Any, how: str) -> Non
                 guarded.run(nowait=True)
             assert seen == [1], how
             if how != "under a started watcher":  # who does that may be called for the new file
-                assert told == ([READ] if how == "told" else [])
+                assert events == ([READ] if how == "told" else [])
             old.close()
             new.close()
             first.close()
@@ -168,7 +168,9 @@ def test_a_storm_of_timers(guarded: Any) -> None:
         earliest_s = time.monotonic() + delay_s
         timer.start(lambda: None)
         latest_s = time.monotonic() + delay_s
-        timer.callback = lambda one=earliest_s, other=latest_s: fired.append((one, other, time.monotonic()))
+        timer.callback = lambda earliest=earliest_s, latest=latest_s: fired.append(
+            (earliest, latest, time.monotonic())
+        )
         timers.append(timer)
     for timer in timers[::2]:
         timer.close()
@@ -176,7 +178,7 @@ def test_a_storm_of_timers(guarded: Any) -> None:
     guarded.run()
     assert len(fired) == 10_000
     assert all(at_s >= earliest_s for earliest_s, _, at_s in fired)
-    assert all(one[0] <= other[1] for one, other in itertools.pairwise(fired))
+    assert all(before[0] <= after[1] for before, after in itertools.pairwise(fired))
 
 
 def test_repeating_pushing_back_and_stopping(guarded: Any) -> None:
@@ -243,8 +245,8 @@ def test_a_watcher_that_is_stopped_in_the_same_turn_is_not_called(guarded: Any) 
     guarded.run()
     assert seen == [1]
     for pair in pairs:
-        for one in pair:
-            one.close()
+        for sock in pair:
+            sock.close()
 
 
 def test_what_was_seen_before_a_stop_is_not_told_after_a_new_start(guarded: Any) -> None:
@@ -393,7 +395,7 @@ def test_a_file_that_changes_is_noticed(guarded: Any, tmp_path: Any) -> None:
     states: list[tuple[int | None, int | None]] = []
 
     def changed() -> None:
-        states.append(tuple(one and one.st_size for one in (watcher.prev, watcher.attr)))
+        states.append(tuple(state and state.st_size for state in (watcher.prev, watcher.attr)))
         if len(states) == 1:
             path.unlink()
         else:
@@ -429,9 +431,9 @@ def test_mechanisms_can_be_chosen(guarded: Any) -> None:
 
     assert guarded.backend == supported_backends()[0]
     for name in supported_backends():
-        one = gevent_libevent.loop(flags=name, default=False)
-        assert (one.backend, one.backend_int) == (name, supported_backends().index(name) + 1)
-        one.destroy()
+        loop = gevent_libevent.loop(flags=name, default=False)
+        assert (loop.backend, loop.backend_int) == (name, supported_backends().index(name) + 1)
+        loop.destroy()
     with pytest.raises(ValueError, match="no mechanism 'pool'"):
         gevent_libevent.loop(flags=["pool"], default=False)
 
@@ -441,14 +443,14 @@ def test_a_second_loop_with_signals_is_refused(guarded: Any) -> None:
         pytest.skip("no signals between processes")
     from crossloop.bindings import gevent_libevent
 
-    one = guarded.signal(signal.SIGUSR2)
-    one.start(print)
+    watcher = guarded.signal(signal.SIGUSR2)
+    watcher.start(print)
     other_loop = gevent_libevent.loop(default=False)
     other = other_loop.signal(signal.SIGUSR2)
     with pytest.raises(RuntimeError, match="one loop of a process"):
         other.start(print)
     assert not other.active
-    one.close()
+    watcher.close()
     guarded.destroy()
     other.start(print)
     other_loop.destroy()

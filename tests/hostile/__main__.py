@@ -15,9 +15,9 @@ NO_PARTS = {"__main__", "campaign"}
 
 def parts() -> dict[str, Part]:
     """Every module of this package but the campaign itself has a `PART`."""
-    names = [one.name for one in pkgutil.iter_modules(hostile.__path__) if one.name not in NO_PARTS]
-    found = [importlib.import_module(f"tests.hostile.{name}").PART for name in names]
-    return {part.id: part for part in found}
+    names = [module.name for module in pkgutil.iter_modules(hostile.__path__) if module.name not in NO_PARTS]
+    loaded = [importlib.import_module(f"tests.hostile.{name}").PART for name in names]
+    return {part.id: part for part in loaded}
 
 
 def main() -> int:
@@ -27,26 +27,26 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(known)}; all without any")
     parser.add_argument("--count", type=int, help="trials of each part, in place of its own number")
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.parts if name not in known]:
+    options = parser.parse_args()
+    if unknown := [name for name in options.parts if name not in known]:
         parser.error(f"no such part: {', '.join(unknown)}; expected of {', '.join(known)}")
     tallies = []
-    for name in asked.parts or known:
+    for name in options.parts or known:
         with tempfile.TemporaryDirectory(prefix="crossloop-hostile-") as folder:
             part = known[name]
-            count = part.count if asked.count is None else asked.count
+            count = part.count if options.count is None else options.count
             print(f"{name}: {count} trials", file=sys.stderr, flush=True)
             tallies.append(
                 run_part(
                     part,
-                    asked.seed,
+                    options.seed,
                     count,
                     Path(folder),
                     lambda text: print(text, file=sys.stderr, flush=True),
                 )
             )
     print(table(tallies))
-    return 1 if any(one.faults for one in tallies) else 0
+    return 1 if any(tally.faults for tally in tallies) else 0
 
 
 if __name__ == "__main__":

@@ -47,11 +47,11 @@ def run_part(
     """Run *count* trials of a part, each in a folder of its own below *folder*. A trial that raises has failed."""
     tally = Tally(part)
     for trial in part.trials(random.Random(f"{part.id} {seed}"), count):
-        own = folder / f"{part.id}-{tally.tried}"
-        own.mkdir()
+        trial_folder = folder / f"{part.id}-{tally.tried}"
+        trial_folder.mkdir()
         tally.tried += 1
         try:
-            faults = list(trial.run(own))
+            faults = list(trial.run(trial_folder))
         except Exception as error:
             faults = ["".join(traceback.format_exception(error))]
         tally.faults += [(trial.name, fault) for fault in faults]
@@ -62,11 +62,15 @@ def run_part(
 
 def left_running(mark: str) -> list[str]:
     """Processes that carry *mark* and do not end by themselves, as faults; each is ended."""
-    left = [one for one in psutil.process_iter(["environ"]) if (one.info["environ"] or {}).get(MARK) == mark]
+    left = [
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get(MARK) == mark
+    ]
     _gone, alive = psutil.wait_procs(left, timeout=10)
-    faults = [f"a process was left running: {one.pid} {one.name()}" for one in alive]
-    for one in alive:
-        one.kill()
+    faults = [f"a process was left running: {process.pid} {process.name()}" for process in alive]
+    for process in alive:
+        process.kill()
     return faults
 
 
@@ -74,6 +78,7 @@ def table(tallies: Sequence[Tally]) -> str:
     """The counts in markdown."""
     head = "| Part | What is tried | Trials | With a fault |\n| :--- | :--- | ---: | ---: |\n"
     return head + "".join(
-        f"| `{one.part.id}` | {one.part.summary} | {one.tried:,} | {len({name for name, _ in one.faults}):,} |\n"
-        for one in tallies
+        f"| `{tally.part.id}` | {tally.part.summary} | {tally.tried:,} | "
+        f"{len({name for name, _ in tally.faults}):,} |\n"
+        for tally in tallies
     )

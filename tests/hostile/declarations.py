@@ -157,18 +157,18 @@ def _about(fields: Mapping[str, str], **changed: str) -> Mapping[str, str]:
     return {**fields, **changed}
 
 
-def _words(about: Mapping[str, str]) -> str:
+def _arguments(about: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in about.items())
 
 
 def adapter(about: Mapping[str, str] = ADAPTER_ABOUT, tail: str = "") -> str:
     """Source of an adapter; *about* holds expressions, *tail* is what makes it odd."""
-    return ADAPTER.format(about=_words(about), tail=tail)
+    return ADAPTER.format(about=_arguments(about), tail=tail)
 
 
 def scenario(about: Mapping[str, str] = SCENARIO_ABOUT, tail: str = "") -> str:
     """Source of a scenario, likewise."""
-    return SCENARIO.format(about=_words(about), tail=tail)
+    return SCENARIO.format(about=_arguments(about), tail=tail)
 
 
 def _odd_adapter(name: str, text: str) -> Odd:
@@ -311,8 +311,8 @@ def all_odd() -> list[Odd]:
 def trials(chance: random.Random, count: int) -> Iterator[Trial]:
     """*count* of them, drawn without one twice."""
     odd = all_odd()
-    for one in chance.sample(odd, min(count, len(odd))):
-        yield Trial(one.name, functools.partial(run_odd, one))
+    for drawn in chance.sample(odd, min(count, len(odd))):
+        yield Trial(drawn.name, functools.partial(run_odd, drawn))
 
 
 PART = Part(
@@ -377,11 +377,11 @@ def _list(folder: Path, mark: str) -> Iterator[str]:
     if done.returncode:
         yield f"list: status {done.returncode}: {done.stderr[-500:]}"
         return
-    adapters = {one["id"]: one for one in json.loads(done.stdout)["adapters"]}
+    adapters = {adapter["id"]: adapter for adapter in json.loads(done.stdout)["adapters"]}
     if not adapters["trial-good"]["usable"]:
         yield f"list: the good adapter is not usable: {adapters['trial-good']['reason']}"
-    for id_, one in adapters.items():
-        if id_.startswith("trial") and not one["usable"] and not one["reason"]:
+    for id_, adapter in adapters.items():
+        if id_.startswith("trial") and not adapter["usable"] and not adapter["reason"]:
             yield f"list: {id_} is not usable, and no reason is given"
 
 
@@ -399,15 +399,15 @@ def _bench(odd: Odd, folder: Path, mark: str) -> Iterator[str]:
     except JournalError as error:
         yield f"bench: {error}"
         return
-    cells = [one for one in records if isinstance(one, CellRecord)]
-    good = [one for one in cells if (one.adapter, one.scenario) == ("trial-good", "trial-good")]
-    if not good or any(one.outcome != "measured" for one in good):
+    cells = [record for record in records if isinstance(record, CellRecord)]
+    good = [cell for cell in cells if (cell.adapter, cell.scenario) == ("trial-good", "trial-good")]
+    if not good or any(cell.outcome != "measured" for cell in good):
         yield f"bench: the good adapter has no figures in the good scenario: {good}"
     for cell in cells:
         if cell.outcome != "measured" and not cell.reason:
             yield f"bench: {cell.adapter} in {cell.scenario} is {cell.outcome}, and no reason is given"
-    seen = {one.adapter for one in records if isinstance(one, AdapterRecord)} | {
-        one.scenario for one in cells
+    seen = {record.adapter for record in records if isinstance(record, AdapterRecord)} | {
+        cell.scenario for cell in cells
     }
     if (
         "trial-odd" not in seen
@@ -415,7 +415,7 @@ def _bench(odd: Odd, folder: Path, mark: str) -> Iterator[str]:
         and "trial_odd.py" not in done.stderr
     ):
         yield f"bench: the odd file is neither in the journal nor named: {done.stderr[-500:]}"
-    if not any(isinstance(one, EndRecord) for one in records) or not (out / "README.md").is_file():
+    if not any(isinstance(record, EndRecord) for record in records) or not (out / "README.md").is_file():
         yield "bench: the journal has no end, or no page was rendered"
 
 
@@ -428,6 +428,8 @@ def _check(folder: Path, mark: str) -> Iterator[str]:
     except JournalError as error:
         yield f"check: {error}"
         return
-    good = [one for one in records if isinstance(one, CheckRecord) and one.adapter == "trial-good"]
-    if not good or not all(one.as_expected for one in good):
+    good = [
+        record for record in records if isinstance(record, CheckRecord) and record.adapter == "trial-good"
+    ]
+    if not good or not all(record.as_expected for record in good):
         yield f"check: the good adapter did not pass: {good}, status {done.returncode}"

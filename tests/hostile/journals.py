@@ -45,18 +45,18 @@ def _with_slices(records: Sequence[Record]) -> Lines:
     """The records, and before each measured cell slices that it could have been made of."""
     chance = random.Random(1)
     lines = []
-    for one in records:
-        if isinstance(one, CellRecord) and one.figures is not None:
-            phase = "load" if one.figures.offered_per_s else "capacity"
+    for record in records:
+        if isinstance(record, CellRecord) and record.figures is not None:
+            phase = "load" if record.figures.offered_per_s else "capacity"
             for generation in range(3):
                 for turn in range(3):
                     made = SliceRecord(
-                        one.adapter, one.style, one.scenario, one.parameters, phase, generation, turn,
+                        record.adapter, record.style, record.scenario, record.parameters, phase, generation, turn,
                         operations=1000, elapsed_ns=10**8, sleeps=12, latency=[(1000, 900), (2000, 100)],
-                        cpu_ns=int(1000 * one.figures.cpu_ns_per_operation.value * chance.uniform(0.9, 1.1)),
+                        cpu_ns=int(1000 * record.figures.cpu_ns_per_operation.value * chance.uniform(0.9, 1.1)),
                     )  # fmt: skip
                     lines.append(msgspec.json.encode(made))
-        lines.append(msgspec.json.encode(one))
+        lines.append(msgspec.json.encode(record))
     return lines
 
 
@@ -65,9 +65,15 @@ def _slimmed(path: Path) -> Lines:
     kept: dict[tuple[str, ...], int] = {}
     lines = []
     for line in path.read_bytes().splitlines():
-        one = json.loads(line)
-        if one["kind"] == "slice":
-            key = (one["adapter"], one["style"], one["scenario"], str(one["parameters"]), one["phase"])
+        record = json.loads(line)
+        if record["kind"] == "slice":
+            key = (
+                record["adapter"],
+                record["style"],
+                record["scenario"],
+                str(record["parameters"]),
+                record["phase"],
+            )
             kept[key] = kept.get(key, 0) + 1
             if kept[key] > 2:
                 continue
@@ -78,12 +84,12 @@ def _slimmed(path: Path) -> Lines:
 @cache
 def whole_journals() -> Mapping[str, Lines]:
     """What the trials begin with."""
-    found = {
+    made = {
         "built": _with_slices(journals.whole_run()),
         "ladder": _with_slices(journals.ladder_run()),
     }
     committed = ROOT / "reports" / "linux" / "run.jsonl"
-    return {**found, "committed": _slimmed(committed)} if committed.is_file() else found
+    return {**made, "committed": _slimmed(committed)} if committed.is_file() else made
 
 
 # How it is damaged --------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ def _values(lines: Lines, chance: random.Random) -> Lines:
             break
     several = alike if chance.random() < 0.15 else [line]
     return [
-        _changed(one, path, change, value) if index in several else one for index, one in enumerate(lines)
+        _changed(line, path, change, value) if index in several else line for index, line in enumerate(lines)
     ]
 
 
@@ -273,23 +279,23 @@ def damaged(lines: Lines, chance: random.Random) -> bytes:
 class Done:
     """How a command ended."""
 
-    words: Sequence[str]
+    arguments: Sequence[str]
     status: int
     output: str
     errors: str
 
     def faults(self) -> list[str]:
         """What must not be, in words."""
-        command, found = " ".join(self.words), []
+        command, faults = " ".join(self.arguments), []
         if "Traceback" in self.errors:
-            found.append(f"{command}: a traceback\n{self.errors[-3000:]}")
+            faults.append(f"{command}: a traceback\n{self.errors[-3000:]}")
         elif self.status not in STATUSES:
-            found.append(f"{command}: status {self.status}; {self.errors[-500:]}")
-        elif self.status == 1 and self.words[0] != "compare":
-            found.append(f"{command}: status 1; {self.errors[-500:]}")
+            faults.append(f"{command}: status {self.status}; {self.errors[-500:]}")
+        elif self.status == 1 and self.arguments[0] != "compare":
+            faults.append(f"{command}: status 1; {self.errors[-500:]}")
         elif self.status in {2, 3} and not self.errors.strip():
-            found.append(f"{command}: status {self.status} without a word")
-        return found
+            faults.append(f"{command}: status {self.status} without a word")
+        return faults
 
 
 class Commands:
@@ -308,14 +314,14 @@ class Commands:
     def __exit__(self, *_error: object) -> None:
         self._process.communicate(timeout=LIMIT_S)
 
-    def run(self, folder: Path, *words: str) -> Done:
+    def run(self, folder: Path, *arguments: str) -> Done:
         """One command with its output in *folder*."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps([str(folder), *words]), file=self._process.stdin, flush=True)
+        print(json.dumps([str(folder), *arguments]), file=self._process.stdin, flush=True)
         status = int(self._process.stdout.readline())
         output, errors = ((folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
-        return Done(words, status, output, errors)
+        return Done(arguments, status, output, errors)
 
 
 def _serve() -> None:
@@ -331,16 +337,16 @@ def _serve() -> None:
 
     render(journals.whole_run(), journals.ABOUT)  # the plotting library is imported when it first draws
     for line in sys.stdin:
-        folder, *words = json.loads(line)
+        folder, *arguments = json.loads(line)
         if sys.platform == "win32":
             raise OSError("no fork there")
         child = os.fork()
         if child == 0:
-            _become(folder, words)
+            _become(folder, arguments)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(folder: str, words: Sequence[str]) -> None:
+def _become(folder: str, arguments: Sequence[str]) -> None:
     """Be `python -m crossloop`, as far as its output and its end can tell; never returns."""
     if sys.platform == "win32":
         return
@@ -353,7 +359,7 @@ def _become(folder: str, words: Sequence[str]) -> None:
             os.dup2(file, number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
-        sys.argv = ["crossloop", *words]
+        sys.argv = ["crossloop", *arguments]
         from crossloop.cli import main
 
         status = main()
@@ -455,23 +461,23 @@ def _trials(chance: random.Random, count: int) -> Iterator[Trial]:
     if sys.platform == "win32":
         return  # no fork
     with Commands() as commands:
-        own: Lines = []
+        run_lines: Lines = []
         for number in range(count):
             name = chance.choice(list(whole_journals()))
             if number % RESUMES == RESUMES // 2:
-                yield Trial(f"{number} resume", partial(_resumed, commands, own, chance))
+                yield Trial(f"{number} resume", partial(_resumed, commands, run_lines, chance))
             else:
                 what = READERS[number % len(READERS)]
-                words = f"{number} {name} {what.__name__.strip('_')}"
-                yield Trial(words, partial(_read, commands, name, what, chance))
+                title = f"{number} {name} {what.__name__.strip('_')}"
+                yield Trial(title, partial(_read, commands, name, what, chance))
 
 
-def _resumed(commands: Commands, own: Lines, chance: random.Random, folder: Path) -> list[str]:
-    if not own:
+def _resumed(commands: Commands, run_lines: Lines, chance: random.Random, folder: Path) -> list[str]:
+    if not run_lines:
         done = commands.run(folder, *BENCH, "--out", str(folder))
         assert done.status == 0, done.errors
-        own += (folder / "run.jsonl").read_bytes().splitlines()
-    return _resume(commands, folder, own, chance)
+        run_lines += (folder / "run.jsonl").read_bytes().splitlines()
+    return _resume(commands, folder, run_lines, chance)
 
 
 def _read(

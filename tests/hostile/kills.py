@@ -115,27 +115,27 @@ def _kill(victim: Victim, supervisor: int, delay_s: float, seed: int) -> bool:
         while not _of_kind(victim, bench) and bench.status() != psutil.STATUS_ZOMBIE:
             psutil.wait_procs([bench], timeout=0.02)
     psutil.wait_procs([bench], timeout=delay_s if victim.name != "report" else delay_s / 10)
-    found = _of_kind(victim, bench)
-    if not found:
+    running = _of_kind(victim, bench)
+    if not running:
         return False
     try:
-        random.Random(seed).choice(found).kill()
+        random.Random(seed).choice(running).kill()
     except psutil.NoSuchProcess:
         return False
     return True
 
 
 def _of_kind(victim: Victim, bench: psutil.Process) -> list[psutil.Process]:
-    found = []
+    running = []
     try:
-        for one in [bench] if victim.known_by is None else bench.children():
-            if one.status() != psutil.STATUS_ZOMBIE and (
-                victim.known_by is None or victim.known_by(one.cmdline())
+        for process in [bench] if victim.known_by is None else bench.children():
+            if process.status() != psutil.STATUS_ZOMBIE and (
+                victim.known_by is None or victim.known_by(process.cmdline())
             ):
-                found.append(one)
+                running.append(process)
     except psutil.Error:  # it ended while it was looked at
         pass
-    return found
+    return running
 
 
 def _journal_faults(victim: Victim, out: Path) -> Iterator[str]:
@@ -144,7 +144,9 @@ def _journal_faults(victim: Victim, out: Path) -> Iterator[str]:
     except JournalError as error:
         yield str(error)
         return
-    if not isinstance(records[-1], EndRecord) and not any(isinstance(one, EndRecord) for one in records):
+    if not isinstance(records[-1], EndRecord) and not any(
+        isinstance(record, EndRecord) for record in records
+    ):
         yield "the journal has no end after --resume"
     if not (out / "README.md").is_file():
         yield "no page after --resume"

@@ -50,7 +50,10 @@ def _limit(letter: str, *values: int) -> list[Oddity]:
 
 
 def _variables(kind: str, *sets: Mapping[str, str | None]) -> list[Oddity]:
-    return [Oddity(kind, " ".join(f"{key}={value}" for key, value in one.items()), one) for one in sets]
+    return [
+        Oddity(kind, " ".join(f"{key}={value}" for key, value in variables.items()), variables)
+        for variables in sets
+    ]
 
 
 def _streams(number: int, name: str) -> list[Oddity]:
@@ -80,7 +83,7 @@ ODDITIES: tuple[Oddity, ...] = (
     *_limit("c", 0),
     *_variables(
         "encoding",
-        *({"PYTHONIOENCODING": one} for one in ("cp437", "cp1252", "cp932", "ascii:strict", "utf-16", "latin-1")),
+        *({"PYTHONIOENCODING": codec} for codec in ("cp437", "cp1252", "cp932", "ascii:strict", "utf-16", "latin-1")),
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
         {"LC_ALL": "POSIX"},
         {"LC_ALL": "xx_YY.no-such"},
@@ -132,9 +135,9 @@ OFTEN = {"list": 3, "doctor": 3, "report": 3, "compare": 4, "bench": 4, "check":
 @cache
 def mounts() -> bool:
     """Whether a file system of one's own can be had here."""
-    words = ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]
+    command = ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]
     try:
-        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 
@@ -146,18 +149,18 @@ def trials(chance: random.Random, count: int) -> Iterator[Trial]:
         name = chance.choice(names)
         chosen: dict[str, Oddity] = {}
         for _again in range(chance.choice([1, 1, 2, 3])):
-            one = chance.choice(ODDITIES)
-            chosen.setdefault(one.kind, one)
+            oddity = chance.choice(ODDITIES)
+            chosen.setdefault(oddity.kind, oddity)
         disk = chance.choice(DISK_KIB) if chance.random() < 0.2 and mounts() else None
-        words = [one.name for one in chosen.values()] + ([f"a disk of {disk} KiB"] if disk else [])
-        yield Trial(f"{name}: {', '.join(words)}", partial(_run, name, tuple(chosen.values()), disk))
+        titles = [oddity.name for oddity in chosen.values()] + ([f"a disk of {disk} KiB"] if disk else [])
+        yield Trial(f"{name}: {', '.join(titles)}", partial(_run, name, tuple(chosen.values()), disk))
 
 
 def _run(name: str, oddities: Sequence[Oddity], disk_kib: int | None, folder: Path) -> list[str]:
     """Run one command; what was wrong with it."""
     environment = {**os.environ, MARK: str(folder), "OPENBLAS_NUM_THREADS": "1"}
-    for one in oddities:
-        for key, value in one.variables.items():
+    for oddity in oddities:
+        for key, value in oddity.variables.items():
             environment.pop(key, None)
             if value is not None:
                 environment[key] = value
@@ -177,9 +180,9 @@ def _run(name: str, oddities: Sequence[Oddity], disk_kib: int | None, folder: Pa
 
 def _script(name: str, oddities: Sequence[Oddity], disk_kib: int | None) -> str:
     """The shell's words: the oddities, then the command in their midst; on a disk of its own, what stays is copied."""
-    words = [sys.executable, "-m", "crossloop", *COMMANDS[name]]
-    before, after = (" ".join(getattr(one, at) for one in oddities) for at in ("before", "after"))
-    script = f"{before} exec {shlex.join(words)} {after}"
+    command = [sys.executable, "-m", "crossloop", *COMMANDS[name]]
+    before, after = (" ".join(getattr(oddity, at) for oddity in oddities) for at in ("before", "after"))
+    script = f"{before} exec {shlex.join(command)} {after}"
     if disk_kib is None:
         return script
     mount = f"mount -t tmpfs -o size={disk_kib}k none out || exit 2; mkdir kept;"
@@ -197,47 +200,47 @@ def _left(folder: Path) -> list[str]:
         except (psutil.Error, OSError):
             continue
     _gone, alive = psutil.wait_procs(mine, LEFT_S)
-    found = []
+    faults = []
     for process in alive:
         try:
-            found.append(f"left running: {' '.join(process.cmdline())[:200]}")
+            faults.append(f"left running: {' '.join(process.cmdline())[:200]}")
             process.kill()
         except psutil.Error:
             continue
-    return found
+    return faults
 
 
 def _verdict(name: str, status: int, output: str, errors: str, oddities: Sequence[Oddity]) -> list[str]:
     said = f"status {status}; {errors[-600:]}"
     if "Traceback (most recent call last)" in errors:
         return [f"a traceback; {errors[-2000:]}"]
-    if any("PYTHONVERBOSE" in one.variables for one in oddities):
-        mute = any(one.kind == "stderr" for one in oddities)
+    if any("PYTHONVERBOSE" in oddity.variables for oddity in oddities):
+        mute = any(oddity.kind == "stderr" for oddity in oddities)
         if status in BEFORE_PYTHON or (status == 1 and mute):
             return []
     if status not in {0, 1, 2, 3}:
         return [said]
     if status == 1:
         fair = {"doctor": "problem", "doctor --json": '"problem"', "check": "actual:"}.get(name)
-        shown = not any(one.kind == "stdout" for one in oddities)
+        shown = not any(oddity.kind == "stdout" for oddity in oddities)
         if fair is None or (shown and fair not in output.replace("\x00", "")):
             return [f"a verdict that nothing supports; {said}"]
     if name.startswith("list") and "does not start" in output:
         return [f"what the machine lacks is said of an adapter; {output[:600]}"]
-    if status in {2, 3} and not errors.strip() and not any(one.kind == "stderr" for one in oddities):
+    if status in {2, 3} and not errors.strip() and not any(oddity.kind == "stderr" for oddity in oddities):
         return [f"status {status} without a word"]
     return []
 
 
 def _journals(folder: Path) -> list[str]:
     """Journals that are there and cannot be read."""
-    found = []
+    faults = []
     for path in (*folder.glob("out/*.jsonl"), *folder.glob("kept/*.jsonl")):
         try:
             read_journal(path)
         except JournalError as error:
-            found.append(f"a journal that cannot be read: {error}")
-    return found
+            faults.append(f"a journal that cannot be read: {error}")
+    return faults
 
 
 PART = Part(

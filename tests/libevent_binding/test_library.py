@@ -85,7 +85,7 @@ def test_search_goes_from_setup_to_system(monkeypatch: pytest.MonkeyPatch, tmp_p
     real.touch()
     (folder / "libevent_core-2.1.so.7").symlink_to(real)
     (folder / "libevent-2.1.so.7").touch()
-    found = list(locate.candidates())
-    assert found[0].startswith(str(folder / "libevent_core-2.1.so.7"))
-    assert [name for name in found if name.startswith(str(tmp_path))] == found[:1]
-    assert tuple(found[-len(locate.names()) :]) == locate.names()
+    candidates = list(locate.candidates())
+    assert candidates[0].startswith(str(folder / "libevent_core-2.1.so.7"))
+    assert [name for name in candidates if name.startswith(str(tmp_path))] == candidates[:1]
+    assert tuple(candidates[-len(locate.names()) :]) == locate.names()

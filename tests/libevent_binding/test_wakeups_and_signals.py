@@ -111,7 +111,7 @@ def test_python_handler_runs_while_idle_and_wakeup_descriptor_is_given_back(
 ) -> None:
     if sys.platform == "win32":
         pytest.skip(NO_SIGNALS)
-    own = signal.set_wakeup_fd(pair[0].fileno())
+    before = signal.set_wakeup_fd(pair[0].fileno())
     previous = signal.signal(signal.SIGUSR2, lambda *_: base.loopbreak())
     began = time.monotonic()
     killer = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR2))
@@ -120,9 +120,9 @@ def test_python_handler_runs_while_idle_and_wakeup_descriptor_is_given_back(
         base.run()
         killer.join()
         assert time.monotonic() - began < LIMIT_S / 2
-        assert signal.set_wakeup_fd(own) == pair[0].fileno()
+        assert signal.set_wakeup_fd(before) == pair[0].fileno()
     finally:
-        signal.set_wakeup_fd(own)
+        signal.set_wakeup_fd(before)
         signal.signal(signal.SIGUSR2, previous)
 
 

@@ -268,8 +268,8 @@ def losing(application: StreamApplication) -> StreamApplication:
 
 
 def shared(application: StreamApplication) -> StreamApplication:
-    one = application()
-    return lambda: one
+    instance = application()
+    return lambda: instance
 
 
 def ending_twice(application: PushApplication) -> PushApplication:
@@ -414,7 +414,7 @@ class Parent(Adapter):
         statuses = list(
             super().run_children(commands, at_a_time * 9 if self.mutation == "crowd" else at_a_time)
         )
-        return {"mixed-statuses": statuses[::-1], "unsigned": [abs(one) for one in statuses]}.get(
+        return {"mixed-statuses": statuses[::-1], "unsigned": [abs(status) for status in statuses]}.get(
             self.mutation, statuses
         )
 
@@ -462,16 +462,17 @@ class Reader(Adapter):
 
     def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
         try:
-            found = super().look_up(host, port, times)
+            answers = super().look_up(host, port, times)
         except socket.gaierror:
             if self.mutation == "quiet-lookups":
                 return []
             raise
         if self.mutation == "swapped-port":
             return [
-                [(name, port >> 8 | (port & 255) << 8, *rest) for name, port, *rest in one] for one in found
+                [(name, port >> 8 | (port & 255) << 8, *rest) for name, port, *rest in infos]
+                for infos in answers
             ]
-        return found
+        return answers
 
 
 def reader(mutation: str) -> Callable[[Adapter], None]:
