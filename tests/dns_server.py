@@ -20,7 +20,7 @@ class Server:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.asked: list[tuple[str, str]] = []
+        self.questions: list[tuple[str, str]] = []
         self.udp, self.tcp = _a_port_of_both_kinds()
         self.port: int = self.udp.getsockname()[1]
         self.threads = [threading.Thread(target=target) for target in (self._udp, self._tcp)]
@@ -31,7 +31,7 @@ class Server:
         query = dns.message.from_wire(wire)
         response = dns.message.make_response(query, recursion_available=True)
         name = query.question[0].name.to_text()
-        self.asked.append((transport, name))
+        self.questions.append((transport, name))
         if name.startswith("missing"):
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif name.startswith("large") and transport == "udp":

@@ -44,20 +44,20 @@ OUT_OF_DESCRIPTORS = {"EMFILE", "ENFILE", "WSAEMFILE"}
 
 def policy_in(source: str) -> list[str]:
     """What a file decides by itself that stands once: constants with a number, errors of having no descriptor."""
-    found = []
+    decided = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant | ast.BinOp):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [target.id for target in targets if isinstance(target, ast.Name)]
             computed = {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)}
-            found += [name for name in names if OF_POLICY.search(name) and not computed]
+            decided += [name for name in names if OF_POLICY.search(name) and not computed]
         elif isinstance(node, ast.Compare):
-            found += [
+            decided += [
                 each.attr
                 for each in ast.walk(node)
                 if isinstance(each, ast.Attribute) and each.attr in OUT_OF_DESCRIPTORS
             ]
-    return found
+    return decided
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -72,16 +72,18 @@ def test_an_adapters_members_stand_in_the_common_order(path: Path) -> None:
 
 def test_what_all_servers_do_alike_stands_once() -> None:
     idioms = ROOT / "src" / "crossloop" / "idioms"
-    own = {path.name: policy_in(path.read_text("utf-8")) for path in (*FILES, *sorted(idioms.glob("*.py")))}
-    assert {name: what for name, what in own.items() if what and name not in POLICY} == {}, (
+    by_file = {
+        path.name: policy_in(path.read_text("utf-8")) for path in (*FILES, *sorted(idioms.glob("*.py")))
+    }
+    assert {name: what for name, what in by_file.items() if what and name not in POLICY} == {}, (
         "expected from crossloop.idioms.accepting (ACCEPTS_PER_WAKE, ACCEPT_PAUSE_S, must_rest) and "
         "crossloop.idioms.sizes (READ_BYTES)"
     )
-    assert all(own[name] for name in POLICY)
+    assert all(by_file[name] for name in POLICY)
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "decided"),
     [
         ("READ_BYTES = 65536", ["READ_BYTES"]),
         ("CHUNK_BYTES: int = 64 * 1024", ["CHUNK_BYTES"]),
@@ -91,8 +93,8 @@ def test_what_all_servers_do_alike_stands_once() -> None:
         ("def f(error):\n    return error.errno == errno.EBADF", []),
     ],
 )
-def test_a_policy_of_a_files_own_is_seen(source: str, found: list[str]) -> None:
-    assert policy_in(source) == found
+def test_a_policy_of_a_files_own_is_seen(source: str, decided: list[str]) -> None:
+    assert policy_in(source) == decided
 
 
 def test_the_examples_members_stand_in_the_common_order() -> None:

@@ -50,13 +50,13 @@ def test_the_examples_are_listed_with_their_facts(suite: Path) -> None:
     done = crossloop(suite, "list", "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    adapters = {one["id"]: one for one in document["adapters"]}
+    adapters = {adapter["id"]: adapter for adapter in document["adapters"]}
     assert (adapters["selectors"]["levels"], adapters["selectors"]["styles"]) == (
         ["StreamServer", "TlsServer"],
         ["native"],
     )
     assert "never sleeping" in adapters["asyncio-busy"]["facts"]["mechanism"]
-    assert {one["id"]: one["unit"] for one in document["scenarios"]}["turns"] == "turn"
+    assert {scenario["id"]: scenario["unit"] for scenario in document["scenarios"]}["turns"] == "turn"
 
 
 @pytest.mark.campaign
@@ -79,7 +79,9 @@ def test_the_examples_are_measured_beside_asyncio(suite: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     lines = map(json.loads, (tmp_path / "run.jsonl").read_text("utf-8").splitlines())
     cells: dict[tuple[str, str, str], dict[str, Any]] = {
-        (one["adapter"], one["style"], one["scenario"]): one for one in lines if one["kind"] == "cell"
+        (record["adapter"], record["style"], record["scenario"]): record
+        for record in lines
+        if record["kind"] == "cell"
     }
     assert {key: cell["outcome"] for key, cell in cells.items()} == {
         **{

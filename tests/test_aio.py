@@ -245,13 +245,13 @@ tell(raised=raised, before=before, after=held(before))
 
 
 @pytest.mark.parametrize(
-    ("libc", "machine", "words"),
+    ("libc", "machine", "reason"),
     [("", "x86_64", "this is another C library on x86_64"), ("glibc", "mips64", "this is glibc on mips64")],
 )
 def test_unknown_layouts_are_refused(
-    libc: str, machine: str, words: str, monkeypatch: pytest.MonkeyPatch
+    libc: str, machine: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.libc_ver", lambda: (libc, "1"))
     monkeypatch.setattr("platform.machine", lambda: machine)
-    with pytest.raises(UnsupportedError, match=words):
+    with pytest.raises(UnsupportedError, match=reason):
         Library()

@@ -78,10 +78,12 @@ OF_TASKS: dict[str, dict[str, tuple[str, str]]] = {
 def here() -> Iterator[ParameterSet]:
     """The behaviours of this platform. All but the first of each group are for the campaign (tox -e campaign)."""
     groups = set[str]()
-    for one in catalogue().values():
-        if is_on(one.about.platforms):
-            yield pytest.param(one.id, marks=[pytest.mark.campaign] if one.group in groups else [])
-            groups.add(one.group)
+    for behaviour in catalogue().values():
+        if is_on(behaviour.about.platforms):
+            yield pytest.param(
+                behaviour.id, marks=[pytest.mark.campaign] if behaviour.group in groups else []
+            )
+            groups.add(behaviour.group)
 
 
 @pytest.mark.parametrize("behaviour", list(here()))
@@ -91,7 +93,7 @@ def test_a_provoked_fault_is_seen(behaviour: str) -> None:
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("behaviour", [one.id for one in questions(SUITE.adapters["asyncio"])])
+@pytest.mark.parametrize("behaviour", [behaviour.id for behaviour in questions(SUITE.adapters["asyncio"])])
 def test_the_standard_librarys_loop_keeps_the_rules(behaviour: str) -> None:
     answer = answer_of("asyncio", behaviour)
     assert (answer.answer, answer.how) == EXCEPTIONS.get(behaviour, ("yes", "")), answer
@@ -101,7 +103,7 @@ def test_the_standard_librarys_loop_keeps_the_rules(behaviour: str) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="what they answer is listed for Linux")
 @pytest.mark.parametrize(
     ("adapter", "behaviour"),
-    [(adapter, one.id) for adapter in OF_TASKS for one in questions(SUITE.adapters[adapter])],
+    [(adapter, behaviour.id) for adapter in OF_TASKS for behaviour in questions(SUITE.adapters[adapter])],
 )
 def test_libraries_of_tasks_keep_the_rules(adapter: str, behaviour: str) -> None:
     pytest.importorskip(adapter)

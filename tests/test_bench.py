@@ -31,25 +31,25 @@ def crossloop(*arguments: str, **options: Any) -> subprocess.CompletedProcess[st
 
 def records(folder: Path, kind: str) -> list[dict[str, Any]]:
     lines = (folder / "run.jsonl").read_text().splitlines()
-    return [one for one in map(json.loads, lines) if one["kind"] == kind]
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
 def cells(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """The first style's cell of each adapter and scenario."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    first_cells: dict[tuple[str, str], dict[str, Any]] = {}
     for cell in records(folder, "cell"):
-        found.setdefault((cell["adapter"], cell["scenario"]), cell)
-    return found
+        first_cells.setdefault((cell["adapter"], cell["scenario"]), cell)
+    return first_cells
 
 
 @pytest.fixture
 def none_left() -> Iterator[None]:
     """No process that was started in the test is there after it."""
-    before = {one.pid for one in psutil.Process().children(recursive=True)}
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
     yield
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        left = [one for one in _workers() if one.pid not in before]
+        left = [process for process in _workers() if process.pid not in before]
         if not left:
             return
         psutil.wait_procs(left, timeout=0.2)
@@ -57,15 +57,15 @@ def none_left() -> Iterator[None]:
 
 
 def _workers() -> list[psutil.Process]:
-    found = []
-    for one in psutil.process_iter(["cmdline", "environ"]):
-        words = one.info["cmdline"] or []
-        environment = one.info["environ"] or {}
+    workers = []
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        command = process.info["cmdline"] or []
+        environment = process.info["environ"] or {}
         if environment.get("CROSSLOOP_TEST") == str(os.getpid()) and any(
-            "crossloop" in word for word in words
+            "crossloop" in argument for argument in command
         ):
-            found.append(one)
-    return found
+            workers.append(process)
+    return workers
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ def test_faults_cost_only_their_own_cells(
 
 def _built() -> list[str]:
     """Native references that can run here, in their order."""
-    return [one.reference.id for one in probe_references(REFERENCES, {}) if one.usable]
+    return [probed.reference.id for probed in probe_references(REFERENCES, {}) if probed.usable]
 
 
 def test_references_run_beside_and_are_counted_with_nobody(
@@ -152,16 +152,18 @@ def test_references_run_beside_and_are_counted_with_nobody(
         pytest.skip("no native reference is built here: `crossloop setup references`")
     (run,) = records(out, "run")
     assert run["settings"]["references"] == ", ".join(built)
-    stated = {one["adapter"]: one for one in records(out, "adapter") if one["family"] == "reference"}
+    stated = {
+        record["adapter"]: record for record in records(out, "adapter") if record["family"] == "reference"
+    }
     assert set(stated) == set(REFERENCES)
     assert [name for name in stated if stated[name]["usable"]] == built
-    own = [cell for cell in records(out, "cell") if cell["adapter"] in REFERENCES]
-    assert [(cell["adapter"], cell["scenario"], cell["outcome"]) for cell in own] == [
+    reference_cells = [cell for cell in records(out, "cell") if cell["adapter"] in REFERENCES]
+    assert [(cell["adapter"], cell["scenario"], cell["outcome"]) for cell in reference_cells] == [
         (name, "tcp-echo", "measured") for name in built
     ]
     (end,) = records(out, "end")
-    assert sum(end["cells"].values()) == len(records(out, "cell")) - len(own)
-    phases = {one["phase"] for one in records(out, "slice") if one["adapter"] in built}
+    assert sum(end["cells"].values()) == len(records(out, "cell")) - len(reference_cells)
+    phases = {record["phase"] for record in records(out, "slice") if record["adapter"] in built}
     assert phases == {"capacity"}
     asyncio_cell = cells(out)["asyncio", "tcp-echo"]
     assert asyncio_cell["figures"]["of_native"]["value"] > 0
@@ -171,10 +173,10 @@ def test_references_run_beside_and_are_counted_with_nobody(
 
 
 def test_references_can_be_left_out() -> None:
-    words = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "tcp-echo", "--dry-run")
+    bench = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "tcp-echo", "--dry-run")
     beside = f" and {len(_built())} references" if _built() else ""
-    assert f"tcp-echo size=1024 connections=10: 3 rows{beside} × 2 rounds" in crossloop(*words).stdout
-    assert "connections=10: 3 rows × 2 rounds" in crossloop(*words, "--no-references").stdout
+    assert f"tcp-echo size=1024 connections=10: 3 rows{beside} × 2 rounds" in crossloop(*bench).stdout
+    assert "connections=10: 3 rows × 2 rounds" in crossloop(*bench, "--no-references").stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
@@ -210,15 +212,15 @@ def test_the_killed_supervisor_takes_its_workers_along_and_resumes(tmp_path: Pat
 
 def _assert_controlled(folder: Path, end: dict[str, Any]) -> None:
     """Each scenario's row ran twice, under two names, and its twin is neither a cell nor lost by resuming."""
-    assert {one["adapter"] for one in records(folder, "slice")} - set(REFERENCES) == {
+    assert {record["adapter"] for record in records(folder, "slice")} - set(REFERENCES) == {
         "asyncio",
         "asyncio@twin",
     }
-    assert {one["adapter"] for one in records(folder, "cell")} - set(REFERENCES) == {"asyncio"}
-    found = {one["scenario"]: one["control"] for one in records(folder, "comparison")}
-    assert set(found) == {"tcp-echo", "timers"}
-    assert all(control["ratio"]["slices"] >= 1 for control in found.values())
-    assert end["noise_floor"] in [control["ratio"] for control in found.values()]
+    assert {record["adapter"] for record in records(folder, "cell")} - set(REFERENCES) == {"asyncio"}
+    controls = {record["scenario"]: record["control"] for record in records(folder, "comparison")}
+    assert set(controls) == {"tcp-echo", "timers"}
+    assert all(control["ratio"]["slices"] >= 1 for control in controls.values())
+    assert end["noise_floor"] in [control["ratio"] for control in controls.values()]
 
 
 def _until_slices(folder: Path, wanted: int, process: subprocess.Popen[bytes]) -> None:
@@ -311,5 +313,5 @@ def test_what_becomes_of_stderr_costs_the_progress_alone(errors: str, tmp_path: 
 )
 def test_a_mac_with_two_kinds_of_cores_says_so(platform: str, architecture: str, said: bool) -> None:
     machine = msgspec.structs.replace(journals.LINUX, platform=platform, architecture=architecture)
-    names = [one.name for one in warnings_of(journals.run_record(machine), None, {})]
+    names = [warning.name for warning in warnings_of(journals.run_record(machine), None, {})]
     assert ("cores-differ" in names) == said

@@ -148,8 +148,8 @@ def styles(adapter: str, *costs: float) -> Costs:
     }
 
 
-def echo(one: tuple[str, str], cost: float, other: tuple[str, str], other_cost: float = 10) -> list[Record]:
-    return rows("tcp-echo", ECHO, {one: cost, other: other_cost})
+def echo(row: tuple[str, str], cost: float, other: tuple[str, str], other_cost: float = 10) -> list[Record]:
+    return rows("tcp-echo", ECHO, {row: cost, other: other_cost})
 
 
 def uvloop_styles(*asyncio: float) -> list[Record]:
@@ -214,8 +214,8 @@ def in_proportion(claim: Claim, factor: float) -> list[Record]:
     cost = 10.0 * factor * evidence.bounds[0]
     return [
         record
-        for one in evidence.ratios
-        for record in rows(one.scenario, one.parameters, {one.cheaper: 10.0, one.dearer: cost})
+        for ratio in evidence.ratios
+        for record in rows(ratio.scenario, ratio.parameters, {ratio.cheaper: 10.0, ratio.dearer: cost})
     ]
 
 
@@ -253,8 +253,8 @@ TRUTHS: Sequence[tuple[str, Verdict, list[Record], Mapping[str, Mapping[str, Any
     ("c10k-processes", HOLDS, [failed("processes", "fork: out of processes", "crashed")], {}),
     ("c10k-processes", DOES_NOT, [rung("processes", 10_000, 60)], {}),
     ("c10k-processes", UNDECIDED, [failed("processes", "held 3,233 MiB of memory", "over-limit")], {}),
-    ("c10k-one-loop", HOLDS, [rung(one, 10_000, 40) for one in LOOPS], {}),
-    ("c10k-one-loop", DOES_NOT, [failed("pyev", "x"), *(rung(one, 10_000, 40) for one in LOOPS if one != "pyev")], {}),
+    ("c10k-one-loop", HOLDS, [rung(id_, 10_000, 40) for id_ in LOOPS], {}),
+    ("c10k-one-loop", DOES_NOT, [failed("pyev", "x"), *(rung(id_, 10_000, 40) for id_ in LOOPS if id_ != "pyev")], {}),
     ("select-grows", HOLDS, ladder("select", 0.8), {}),
     ("select-grows", DOES_NOT, ladder("select", 0.0), {}),
     ("poll-grows", HOLDS, ladder("poll", 0.8), {}),
@@ -271,7 +271,7 @@ TRUTHS: Sequence[tuple[str, Verdict, list[Record], Mapping[str, Mapping[str, Any
 ]  # fmt: skip
 
 
-def found(id_: str, records: Sequence[Record], programs: Mapping[str, Mapping[str, Any]]) -> Judgement:
+def judged(id_: str, records: Sequence[Record], programs: Mapping[str, Mapping[str, Any]]) -> Judgement:
     sources = Sources.of([run_record(), *records, EndRecord(elapsed_s=1, cells={})], programs)
     ((_claim, judgement),) = evaluate([BY_ID[id_]], sources)
     return judgement
@@ -281,7 +281,7 @@ def found(id_: str, records: Sequence[Record], programs: Mapping[str, Mapping[st
 def test_a_claim_is_judged_by_what_is_so(
     id_: str, wanted: Verdict, records: list[Record], programs: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    assert found(id_, records, programs).verdict is wanted
+    assert judged(id_, records, programs).verdict is wanted
 
 
 def test_every_claim_that_can_be_tested_is_seen_to_hold_and_not_to() -> None:
@@ -292,7 +292,7 @@ def test_every_claim_that_can_be_tested_is_seen_to_hold_and_not_to() -> None:
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_what_a_claim_lacks_is_its_reason(claim: Claim) -> None:
-    judgement = found(claim.id, [], {})
+    judgement = judged(claim.id, [], {})
     assert judgement.verdict is Verdict.NOT_MEASURED
     assert judgement.measured
 
@@ -302,7 +302,7 @@ def test_a_row_that_failed_is_why_a_claim_is_not_measured() -> None:
     records.append(
         CellRecord("gevent-libev", "", "tcp-echo", dict(ECHO), "not-installed", "no wheel for this Python")
     )
-    assert found("uvloop-twice-gevent", records, {}).measured == (
+    assert judged("uvloop-twice-gevent", records, {}).measured == (
         "gevent-libev is not-installed: no wheel for this Python"
     )
 
@@ -313,11 +313,11 @@ def test_a_row_that_failed_is_why_a_claim_is_not_measured() -> None:
 def test_a_rung_that_is_no_number_is_left_out() -> None:
     """As a journal from elsewhere may have one."""
     cells = [
-        msgspec.structs.replace(one, parameters={**one.parameters, "connections": "many"})
-        for one in ladder("select", 0.8)
-        if isinstance(one, CellRecord)
+        msgspec.structs.replace(cell, parameters={**cell.parameters, "connections": "many"})
+        for cell in ladder("select", 0.8)
+        if isinstance(cell, CellRecord)
     ]
-    assert found("select-grows", cells, {}).verdict is Verdict.NOT_MEASURED
+    assert judged("select-grows", cells, {}).verdict is Verdict.NOT_MEASURED
 
 
 def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
@@ -336,7 +336,8 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     exchanges = partial(echoes, scenarios=scenarios)
     plan = claims_plan(needs, scenarios, probed, exchanges, budget_s=600, most_connections=None)
     rows_of = {
-        stage.name: {row.adapter for one in stage.comparisons for row in one.rows} for stage in plan.stages
+        stage.name: {row.adapter for comparison in stage.comparisons for row in comparison.rows}
+        for stage in plan.stages
     }
     assert rows_of["c10k"] == {
         "threads",
@@ -350,10 +351,10 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     }
     assert rows_of["dns"] == {"gevent-libev"}
     assert rows_of["wakeups"] == {"gevent-libev", "gevent-libuv"}
-    assert {one.parameters["connections"] for stage in plan.stages if stage.name == "tcp-echo"
-            for one in stage.comparisons} == {10}  # fmt: skip
+    assert {comparison.parameters["connections"] for stage in plan.stages if stage.name == "tcp-echo"
+            for comparison in stage.comparisons} == {10}  # fmt: skip
     assert rows_of["call-soon"] == {"asyncio", "uvloop", "rloop", "rsloop", "zuvloop"}
-    assert all(not one.rates for stage in plan.stages for one in stage.comparisons)
+    assert all(not comparison.rates for stage in plan.stages for comparison in stage.comparisons)
     for stage in plan.stages:
         assert all(row.adapter in stage.variants for row in stage.rows if "@" in row.adapter)
         assert isinstance(stage, Climb) == (stage.name == "c10k")
@@ -380,9 +381,13 @@ def test_the_page_is_this() -> None:
 # The programs
 
 
-def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
+def crossloop(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "crossloop", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -434,7 +439,7 @@ def test_an_earlier_run_is_tested(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "crossloop: 1 hold, 0 do not, 0 undecided, 1 not measured\n")
     assert done.stdout == (tmp_path / "out/claims.md").read_text("utf-8")
     assert "exponent over connections: 0.00" in done.stdout
-    assert [one.name for one in (tmp_path / "out").iterdir()] == ["claims.md"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["claims.md"]
 
 
 def test_a_program_says_nothing_about_another_machine(tmp_path: Path) -> None:
@@ -445,26 +450,26 @@ def test_a_program_says_nothing_about_another_machine(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_measured(tmp_path: Path) -> None:
-    words = ("--budget", "0.01", "--out", str(tmp_path), "poll-grows")
-    done = crossloop("claims", *words)
+    arguments = ("--budget", "0.01", "--out", str(tmp_path), "poll-grows")
+    done = crossloop("claims", *arguments)
     if sys.platform == "win32":
         assert done.returncode == 3, done.stderr
         return
     assert done.returncode == 0, done.stderr
     assert "profile smoke" in done.stderr
     kinds = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text("utf-8").splitlines()]
-    assert {one["adapter"] for one in kinds if one["kind"] == "cell"} == {"poll"}
+    assert {record["adapter"] for record in kinds if record["kind"] == "cell"} == {"poll"}
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
+    ("arguments", "wanted"),
     [
         ("pol-grows", "unknown claim 'pol-grows'; did you mean 'poll-grows'? known: uvloop-2-4, "),
         ("--from nowhere", "nowhere"),
         ("--budget 0", "0.0 is not in the range 0<x<=600"),
     ],
 )
-def test_bad_usage_is_one_line(words: str, wanted: str) -> None:
-    done = crossloop("claims", *words.split())
+def test_bad_usage_is_one_line(arguments: str, wanted: str) -> None:
+    done = crossloop("claims", *arguments.split())
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done
     assert wanted in done.stderr

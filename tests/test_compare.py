@@ -95,10 +95,10 @@ def compared(
 
 
 def verdicts(document: CompareDocument) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for one in (*document.cells, *document.rows):
-        found.setdefault(one.adapter, set()).add(one.verdict)
-    return found
+    by_adapter: dict[str, set[str]] = {}
+    for cell in (*document.cells, *document.rows):
+        by_adapter.setdefault(cell.adapter, set()).add(cell.verdict)
+    return by_adapter
 
 
 # Shifts
@@ -111,12 +111,12 @@ def test_a_shift_is_what_moved_beside_the_others_by_hand() -> None:
         row: {turn: value + 5 + (0.5 if row[0] == "a" else 0) for turn, value in values.items()}
         for row, values in base.items()
     }
-    found = shifts(base, new)
-    changes = {row[0]: one.change for row, one in found.items() if isinstance(one, Shift)}
+    by_row = shifts(base, new)
+    changes = {row[0]: shift.change for row, shift in by_row.items() if isinstance(shift, Shift)}
     assert changes == pytest.approx({"a": 0.5, "b": 0, "c": 0, "d": 0})
     anchored = shifts(base, new, ("a", ""))
     assert anchored["a", ""] == "it is the anchor"
-    changes = {row[0]: one.change for row, one in anchored.items() if isinstance(one, Shift)}
+    changes = {row[0]: shift.change for row, shift in anchored.items() if isinstance(shift, Shift)}
     assert changes == pytest.approx({"b": -0.5, "c": -0.5, "d": -0.5})
 
 
@@ -131,11 +131,11 @@ def test_a_third_that_became_cheaper_makes_nobody_else_dearer() -> None:
         }
         for moved in (0.0, 0.4)
     )
-    found = shifts(base, new)
+    by_row = shifts(base, new)
     for number, row in enumerate(names):
-        one = found[row]
-        assert isinstance(one, Shift)
-        assert one.change == pytest.approx(-0.4 if number < 4 else 0, abs=0.02)
+        shift = by_row[row]
+        assert isinstance(shift, Shift)
+        assert shift.change == pytest.approx(-0.4 if number < 4 else 0, abs=0.02)
 
 
 def test_the_reference_leaves_out_those_who_moved() -> None:
@@ -143,8 +143,8 @@ def test_the_reference_leaves_out_those_who_moved() -> None:
     turns = [(g, t) for g in (0, 1) for t in range(3)]
     base = {(name, ""): dict.fromkeys(turns, float(number)) for number, name in enumerate(moved)}
     new = {row: dict.fromkeys(turns, base[row][0, 0] + moved[row[0]]) for row in base}
-    found = shifts(base, new)
-    changes = {row[0]: one.change for row, one in found.items() if isinstance(one, Shift)}
+    by_row = shifts(base, new)
+    changes = {row[0]: shift.change for row, shift in by_row.items() if isinstance(shift, Shift)}
     assert changes == pytest.approx(moved), "the plain median of the others would make a of 0 one of -0.1"
 
 
@@ -154,24 +154,24 @@ def test_one_generation_is_never_surer_than_processes_are_alike() -> None:
         row: {turn: value + 0.06 * (row[0] == "a") for turn, value in values.items()}
         for row, values in base.items()
     }
-    found = [one for one in shifts(base, new).values() if isinstance(one, Shift)]
-    assert {one.repeated for one in found} == {"rounds"}
-    first, *others = judged({"all": found})["all"]
+    row_shifts = [shift for shift in shifts(base, new).values() if isinstance(shift, Shift)]
+    assert {shift.repeated for shift in row_shifts} == {"rounds"}
+    first, *others = judged({"all": row_shifts})["all"]
     assert first.ratio == pytest.approx(math.exp(0.06))
     assert first.chance > 0.05, "6 % are two deviations of what two processes differ by"
-    assert all(one.high > 1.05 for one in others)
+    assert all(other.high > 1.05 for other in others)
 
 
 def test_a_row_that_is_alone_on_one_of_its_sets_is_judged_over_all() -> None:
     """Where the others failed on a rung, there is no reference there: the machine's drift is in the row's change."""
     base, new = journal(1), journal(2, changed={"uvloop": 1.02})
     lone = [
-        msgspec.structs.replace(one, outcome="failed", reason="x", figures=None)
-        if isinstance(one, CellRecord) and one.adapter != "uvloop" and one.parameters == SETS[1]
-        else one
-        for one in new
+        msgspec.structs.replace(record, outcome="failed", reason="x", figures=None)
+        if isinstance(record, CellRecord) and record.adapter != "uvloop" and record.parameters == SETS[1]
+        else record
+        for record in new
     ]
-    rows = {one.adapter: one for one in compared(base, lone).rows}
+    rows = {row.adapter: row for row in compared(base, lone).rows}
     assert rows["uvloop"].verdict == "tie"
     assert rows["uvloop"].ratio is not None
     assert rows["uvloop"].ratio.high / rows["uvloop"].ratio.low > 1.5
@@ -182,9 +182,9 @@ def test_rows_that_miss_rounds_move_nobody() -> None:
             for name, value in (("a", 1.0), ("b", 2.0), ("c", 9.0))}  # fmt: skip
     new = {row: dict(values) for row, values in base.items()}
     new["c", ""] = {turn: value for turn, value in new["c", ""].items() if turn[1] < 2}
-    for one in shifts(base, new).values():
-        assert isinstance(one, Shift)
-        assert one.change == pytest.approx(0, abs=1e-9)
+    for shift in shifts(base, new).values():
+        assert isinstance(shift, Shift)
+        assert shift.change == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_rows_that_miss_rounds_move_nobody() -> None:
 )
 def test_what_has_no_spread_has_a_reason(turns: list[tuple[int, int]], reason: str) -> None:
     rows = {(name, ""): dict.fromkeys(turns or [(0, 0)], 1.0) for name in "ab"}
-    assert all(isinstance(one, str) for one in shifts(rows, rows).values())
+    assert all(isinstance(shift, str) for shift in shifts(rows, rows).values())
     if turns:
         assert reason in str(shifts(rows, rows)["a", ""])
 
@@ -202,7 +202,7 @@ def test_a_row_over_its_sets_keeps_what_its_processes_share() -> None:
     """Sets of one generation share a process: ten sets are no ten independent witnesses of its luck."""
     random = np.random.default_rng(2)
     turns = [(g, t) for g in range(3) for t in range(5)]
-    found = []
+    set_shifts = []
     luck = {("a", g): float(random.normal(0, 0.05)) for g in range(3)}
     for _set in range(10):
         base, new = (
@@ -214,24 +214,26 @@ def test_a_row_over_its_sets_keeps_what_its_processes_share() -> None:
             }
             for side in (0, 1)
         )
-        one = shifts(base, new)["a", ""]
-        assert isinstance(one, Shift)
-        found.append(one)
-    together = over_sets(found)
+        shift = shifts(base, new)["a", ""]
+        assert isinstance(shift, Shift)
+        set_shifts.append(shift)
+    together = over_sets(set_shifts)
     assert isinstance(together, Shift)
     assert together.repeats == (3, 3)
-    assert together.change == pytest.approx(np.mean([one.change for one in found]), abs=1e-6)
-    assert together.variance.value == pytest.approx(np.mean([one.variance.value for one in found]), rel=0.2)
-    assert over_sets(found[:1]) == "one set of parameters is one cell"
+    assert together.change == pytest.approx(np.mean([shift.change for shift in set_shifts]), abs=1e-6)
+    assert together.variance.value == pytest.approx(
+        np.mean([shift.variance.value for shift in set_shifts]), rel=0.2
+    )
+    assert over_sets(set_shifts[:1]) == "one set of parameters is one cell"
 
 
 def test_two_rows_of_one_run_are_compared_round_by_round() -> None:
     a = {(g, t): float(10 * t) for g in range(3) for t in range(4)}
     b = {turn: value + 0.1 for turn, value in a.items()}
-    one = paired_shift(a, b)
-    assert isinstance(one, Shift)
-    assert one.change == pytest.approx(0.1)
-    assert (one.repeats, one.repeated) == ((3, 3), "generations")
+    shift = paired_shift(a, b)
+    assert isinstance(shift, Shift)
+    assert shift.change == pytest.approx(0.1)
+    assert (shift.repeats, shift.repeated) == ((3, 3), "generations")
     assert paired_shift({(0, 0): 1.0}, {(0, 0): 1.0}) == "1 rounds that both have; a spread takes 2"
 
 
@@ -241,20 +243,20 @@ def test_two_rows_of_one_run_are_compared_round_by_round() -> None:
 def test_equal_runs_on_a_machine_that_drifted_are_ties() -> None:
     document = compared(journal(1), journal(2, drift=1.25))
     assert verdicts(document) == {name: {"tie"} for name in COSTS_NS}
-    for one in document.cells:
-        assert one.raw_ratio == pytest.approx(1.25, rel=0.15)
-        assert one.ratio is not None
-        assert one.ratio.value == pytest.approx(1, abs=0.03)
+    for cell in document.cells:
+        assert cell.raw_ratio == pytest.approx(1.25, rel=0.15)
+        assert cell.ratio is not None
+        assert cell.ratio.value == pytest.approx(1, abs=0.03)
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.2, "regression"), (1 / 1.2, "improvement")])
 def test_what_changed_is_found_and_nothing_else(factor: float, verdict: str) -> None:
     document = compared(journal(1), journal(2, drift=0.8, changed={"pyev": factor}))
     assert verdicts(document) == {name: {verdict if name == "pyev" else "tie"} for name in COSTS_NS}
-    for one in document.cells:
-        if one.adapter == "pyev":
-            assert one.ratio is not None
-            assert one.ratio.low < factor < one.ratio.high
+    for cell in document.cells:
+        if cell.adapter == "pyev":
+            assert cell.ratio is not None
+            assert cell.ratio.low < factor < cell.ratio.high
     assert document.regressed is (verdict == "regression")
 
 
@@ -271,33 +273,33 @@ def test_a_threshold_is_never_below_a_noise_floor() -> None:
         "3 % as asked for, and never below the noise floor that either run shows for the cell's parameters, "
         "2 % where it shows none; BASE had no A/A control that says anything"
     )
-    assert [one.threshold for one in document.cells] == pytest.approx([0.08] * 10)
-    assert [one.threshold for one in document.rows] == pytest.approx([0.08] * 5)
+    assert [cell.threshold for cell in document.cells] == pytest.approx([0.08] * 10)
+    assert [row.threshold for row in document.rows] == pytest.approx([0.08] * 5)
     assert verdicts(document)["pyev"] == {"tie"}
-    assert {one.threshold for one in compared(journal(1), journal(2), threshold=0.001).cells} == {0.02}
+    assert {cell.threshold for cell in compared(journal(1), journal(2), threshold=0.001).cells} == {0.02}
 
 
 def test_each_set_of_parameters_has_a_noise_floor_of_its_own() -> None:
     floors = [
-        ComparisonRecord("tcp-echo", dict(one), 30, 3, noise_floor=floor)
-        for one, floor in zip(SETS, (0.5, None), strict=True)
+        ComparisonRecord("tcp-echo", dict(parameters), 30, 3, noise_floor=floor)
+        for parameters, floor in zip(SETS, (0.5, None), strict=True)
     ]
     # That of the whole run is the highest of controls, however few pairs they had.
     new = [*journal(2, changed={"pyev": 1.2}, floor=Estimate(1.0, 0.2, 5.0, 2, 1)), *floors]
     document = compared(journal(1), new)
-    found = {
-        (one.parameters["connections"], one.threshold, one.verdict)
-        for one in document.cells
-        if one.adapter == "pyev"
+    outcomes = {
+        (cell.parameters["connections"], cell.threshold, cell.verdict)
+        for cell in document.cells
+        if cell.adapter == "pyev"
     }
-    assert found == {(10, 0.5, "tie"), (100, 0.03, "regression")}
+    assert outcomes == {(10, 0.5, "tie"), (100, 0.03, "regression")}
 
 
 def test_with_an_anchor_everything_is_measured_from_it() -> None:
     document = compared(journal(1), journal(2, changed={"pyev": 1.2}), anchor="pyev")
-    found = verdicts(document)
-    assert found.pop("pyev") == {"not comparable"}
-    assert set.union(*found.values()) == {"improvement"}
+    by_adapter = verdicts(document)
+    assert by_adapter.pop("pyev") == {"not comparable"}
+    assert set.union(*by_adapter.values()) == {"improvement"}
     assert document.anchor == "pyev"
     with pytest.raises(
         AnchorError, match="no row 'epoll' is measured in both runs; they have asyncio/native, "
@@ -319,73 +321,73 @@ def test_two_rows_alone_are_told_apart_from_nothing() -> None:
     assert compared(journal(1), journal(2)).warnings == []
 
 
-@pytest.mark.parametrize(("factor", "found"), [(1.0, "tie"), (1.25, "tie"), (2.0, "regression")])
-def test_a_row_alone_has_the_drift_of_the_machine_in_it(factor: float, found: str) -> None:
-    one = {"asyncio": 6800.0}
-    document = compared(journal(1, costs=one), journal(2, costs=one, drift=factor))
-    assert verdicts(document) == {"asyncio": {found}}
-    assert {one.reason for one in document.cells} == {
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "tie"), (1.25, "tie"), (2.0, "regression")])
+def test_a_row_alone_has_the_drift_of_the_machine_in_it(factor: float, verdict: str) -> None:
+    costs = {"asyncio": 6800.0}
+    document = compared(journal(1, costs=costs), journal(2, costs=costs, drift=factor))
+    assert verdicts(document) == {"asyncio": {verdict}}
+    assert {cell.reason for cell in document.cells} == {
         "no other row here in both runs: the machine's drift is in it"
     }
-    assert document.regressed is (found == "regression")
+    assert document.regressed is (verdict == "regression")
 
 
 def cell(document: CompareDocument, adapter: str) -> CellVerdict:
-    return next(one for one in document.cells if one.adapter == adapter)
+    return next(cell for cell in document.cells if cell.adapter == adapter)
 
 
 @pytest.mark.parametrize(("memory", "verdict"), [(2048, "regression"), (512, "not comparable")])
 def test_a_bound_says_something_against_a_row_only_where_both_runs_had_it(memory: int, verdict: str) -> None:
     def with_memory(records: list[Record], bound: int) -> list[Record]:
         return [
-            msgspec.structs.replace(one, options={**one.options, "memory": bound})
-            if isinstance(one, RunRecord)
-            else one
-            for one in records
+            msgspec.structs.replace(record, options={**record.options, "memory": bound})
+            if isinstance(record, RunRecord)
+            else record
+            for record in records
         ]
 
     ended = [
-        msgspec.structs.replace(one, outcome="over-limit", reason="held 600 MiB", figures=None)
-        if isinstance(one, CellRecord) and one.adapter == "uvloop" else one
-        for one in journal(2)
+        msgspec.structs.replace(record, outcome="over-limit", reason="held 600 MiB", figures=None)
+        if isinstance(record, CellRecord) and record.adapter == "uvloop" else record
+        for record in journal(2)
     ]  # fmt: skip
-    found = cell(compared(with_memory(journal(1), 2048), with_memory(ended, memory)), "uvloop")
-    assert found.verdict == verdict
-    assert "held 600 MiB" in found.reason
+    cell_ = cell(compared(with_memory(journal(1), 2048), with_memory(ended, memory)), "uvloop")
+    assert cell_.verdict == verdict
+    assert "held 600 MiB" in cell_.reason
 
 
 def test_the_failure_of_another_process_is_no_verdict_on_a_row() -> None:
     base = journal(1)
     lost = [
-        msgspec.structs.replace(one, outcome="failed", reason="it ended", beside="load generator", figures=None)
-        if isinstance(one, CellRecord) and one.adapter == "uvloop" else one
-        for one in journal(2)
+        msgspec.structs.replace(record, outcome="failed", reason="it ended", beside="load generator", figures=None)
+        if isinstance(record, CellRecord) and record.adapter == "uvloop" else record
+        for record in journal(2)
     ]  # fmt: skip
     for document in (compared(base, lost), compared(lost, base)):
-        found = cell(document, "uvloop")
-        assert found.verdict == "not comparable"
-        assert found.reason.startswith("the load generator failed, not the row: it was ")
+        cell_ = cell(document, "uvloop")
+        assert cell_.verdict == "not comparable"
+        assert cell_.reason.startswith("the load generator failed, not the row: it was ")
 
 
 def test_what_is_not_measured_any_more_is_a_regression_in_words() -> None:
     base, new = journal(1), journal(2)
     crashed = [
-        msgspec.structs.replace(one, outcome="crashed", reason="ended by SIGSEGV", figures=None)
-        if isinstance(one, CellRecord) and one.adapter == "uvloop" else one
-        for one in new
+        msgspec.structs.replace(record, outcome="crashed", reason="ended by SIGSEGV", figures=None)
+        if isinstance(record, CellRecord) and record.adapter == "uvloop" else record
+        for record in new
     ]  # fmt: skip
-    found = cell(compared(base, crashed), "uvloop")
-    assert (found.verdict, found.reason) == ("regression", "was measured; now crashed: ended by SIGSEGV")
+    cell_ = cell(compared(base, crashed), "uvloop")
+    assert (cell_.verdict, cell_.reason) == ("regression", "was measured; now crashed: ended by SIGSEGV")
     back = cell(compared(crashed, base), "uvloop")
     assert (back.verdict, back.reason) == ("improvement", "was crashed: ended by SIGSEGV; now measured")
-    lost = [one for one in new if not (isinstance(one, CellRecord) and one.adapter == "uvloop")]
-    found = cell(compared(base, lost), "uvloop")
-    assert (found.verdict, found.reason) == ("regression", "was measured; NEW has no such cell")
-    found = cell(compared(base, [one for one in lost if not isinstance(one, EndRecord)]), "uvloop")
-    assert found.reason == "was measured; NEW has no such cell; its run is incomplete"
+    lost = [record for record in new if not (isinstance(record, CellRecord) and record.adapter == "uvloop")]
+    cell_ = cell(compared(base, lost), "uvloop")
+    assert (cell_.verdict, cell_.reason) == ("regression", "was measured; NEW has no such cell")
+    cell_ = cell(compared(base, [record for record in lost if not isinstance(record, EndRecord)]), "uvloop")
+    assert cell_.reason == "was measured; NEW has no such cell; its run is incomplete"
     broken = [*lost, journals.adapter_record("uvloop", outcome="not-installed", reason="no libuv.so.9")]
-    found = cell(compared(base, broken), "uvloop")
-    assert (found.verdict, found.reason) == ("regression", "was measured; now not-installed: no libuv.so.9")
+    cell_ = cell(compared(base, broken), "uvloop")
+    assert (cell_.verdict, cell_.reason) == ("regression", "was measured; now not-installed: no libuv.so.9")
     assert cell(compared(lost, base), "uvloop").reason == "only NEW has it"
 
 
@@ -431,24 +433,24 @@ def test_equal_runs_seldom_cry_wolf() -> None:
             ]
             for _run in range(2)
         )
-        found = [
-            one
+        row_shifts = [
+            shift
             for pair in zip(base, new, strict=True)
-            for one in shifts(*pair).values()
-            if isinstance(one, Shift)
+            for shift in shifts(*pair).values()
+            if isinstance(shift, Shift)
         ]
-        wolves += any(change.chance <= 0.05 for change in judged({"all": found})["all"])
+        wolves += any(change.chance <= 0.05 for change in judged({"all": row_shifts})["all"])
     assert wolves <= 9
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.5, 2.0), st.integers(1, 3), st.integers(1, 4))
 def test_turned_around_it_says_the_reverse(seed: int, drift: float, generations: int, rounds: int) -> None:
-    one, other = (
+    base, new = (
         journal(seed + side, drift=factor, generations=generations, rounds=rounds)
         for side, factor in ((0, 1.0), (1, drift))
     )
-    forth, back = compared(one, other), compared(other, one)
+    forth, back = compared(base, new), compared(new, base)
     mirrored = {"regression": "improvement", "improvement": "regression"}
     for a, b in zip((*forth.rows, *forth.cells), (*back.rows, *back.cells), strict=True):
         assert mirrored.get(a.verdict, a.verdict) == b.verdict
@@ -471,7 +473,7 @@ def golden_document() -> CompareDocument:
         "threshold": 0.03, "repeats": [3, 3], "repeated": "generations", "slices": [10, 9],
     }  # fmt: skip
 
-    def one(adapter: str, verdict: Any, reason: str = "", style: str = "", **more: Any) -> CellVerdict:
+    def row(adapter: str, verdict: Any, reason: str = "", style: str = "", **more: Any) -> CellVerdict:
         parameters = more.pop("parameters", {"connections": 10})
         return CellVerdict(adapter, style, "tcp-echo", parameters, verdict, reason, **more)
 
@@ -482,16 +484,16 @@ def golden_document() -> CompareDocument:
         warnings=["NEW is incomplete"],
         threshold_reason="3 % as asked for",
         rows=[
-            one("uvloop", "regression", style="protocol", parameters={}, ratio=Interval(1.12, 1.08, 1.16),
+            row("uvloop", "regression", style="protocol", parameters={}, ratio=Interval(1.12, 1.08, 1.16),
                 chance=0.0001, **{**known, "slices": [20, 18]}),
         ],
         cells=[
-            one("tornado", "not comparable", "only NEW has it"),
-            one("uvloop", "tie", style="protocol", ratio=Interval(1.1, 0.98, 1.2), chance=0.0921,
+            row("tornado", "not comparable", "only NEW has it"),
+            row("uvloop", "tie", style="protocol", ratio=Interval(1.1, 0.98, 1.2), chance=0.0921,
                 **{**known, "repeated": "rounds"}),
-            one("uvloop", "tie", style="protocol", parameters={"connections": 100},
+            row("uvloop", "tie", style="protocol", parameters={"connections": 100},
                 ratio=Interval(1.02, 1.0, 1.04), chance=1.0, **known),
-            one("pyev", "regression", "was measured; now failed: *wrong*"),
+            row("pyev", "regression", "was measured; now failed: *wrong*"),
         ],
     )  # fmt: skip
 
@@ -526,9 +528,9 @@ def write(folder: Path, records: list[Record]) -> Path:
     return folder
 
 
-def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
+def crossloop(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", *words],
+        [sys.executable, "-m", "crossloop", *arguments],
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -545,7 +547,7 @@ def test_the_exit_status_says_whether_there_is_a_regression(tmp_path: Path) -> N
     assert done.returncode == 1, done.stderr
     assert done.stdout == (tmp_path / "out/compare.md").read_text("utf-8")
     document = decoded((tmp_path / "out/compare.json").read_bytes())
-    assert {one.adapter for one in document.cells if one.verdict == "regression"} == {"pyev"}
+    assert {cell.adapter for cell in document.cells if cell.verdict == "regression"} == {"pyev"}
     assert crossloop("compare", str(slow), str(base)).returncode == 0
 
 
@@ -566,7 +568,7 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     huge.write_text(
         (base / "run.jsonl").read_text("utf-8").replace('"operations":1000', f'"operations":{2**63}', 1)
     )
-    for words, wanted in (
+    for arguments, wanted in (
         (("nowhere", str(base)), "nowhere"),
         ((str(base), str(torn)), "torn.jsonl: line 2"),
         ((str(base), str(huge)), "huge.jsonl"),
@@ -576,8 +578,8 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
         ((str(base), str(base), "--threshold", "nan"), "'nan' is not a finite number"),
         ((str(base), str(base), "--out", str(torn)), "torn.jsonl"),
     ):
-        done = crossloop("compare", *words)
-        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), (words, done)
+        done = crossloop("compare", *arguments)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), (arguments, done)
         assert wanted in done.stderr
     done = crossloop("compare", str(base), str(wine), "--anyway")
     assert done.returncode == 0, done.stderr

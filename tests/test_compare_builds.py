@@ -23,9 +23,13 @@ UVLOOP = SUITE.adapters["uvloop"]
 NAMES = BuildNames("uvloop", "uvloop@1", "uvloop@2", "uvloop@1-twin")
 
 
-def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
+def crossloop(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "crossloop", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -160,13 +164,15 @@ def journal(change: float, *, twin: float = 1.0, crash: bool = False) -> list[Re
 @pytest.mark.parametrize(("change", "verdict"), [(1.0, "tie"), (1.1, "regression"), (0.9, "improvement")])
 def test_a_verdict_between_builds_needs_no_other_row(change: float, verdict: str) -> None:
     document = compare_builds(run_data("run", journal(change)), NAMES, threshold=0.03)
-    assert {(one.adapter, one.verdict) for one in (*document.cells, *document.rows)} == {("uvloop", verdict)}
+    assert {(cell.adapter, cell.verdict) for cell in (*document.cells, *document.rows)} == {
+        ("uvloop", verdict)
+    }
     assert (len(document.cells), len(document.rows)) == (2, 1)
     assert (document.base.name, document.new.name, document.paired) == ("uvloop@1", "uvloop@2", True)
-    for one in document.cells:
-        assert one.ratio is not None
-        assert one.ratio.value == pytest.approx(change, rel=0.02)
-        assert one.threshold == 0.03
+    for cell in document.cells:
+        assert cell.ratio is not None
+        assert cell.ratio.value == pytest.approx(change, rel=0.02)
+        assert cell.threshold == 0.03
     assert document.threshold_reason.startswith(
         "3 % as asked for, and never below what BASE shows beside its own twin: ± "
     )
@@ -174,14 +180,14 @@ def test_a_verdict_between_builds_needs_no_other_row(change: float, verdict: str
 
 def test_what_the_twin_shows_is_the_least_threshold() -> None:
     document = compare_builds(run_data("run", journal(1.1, twin=1.08)), NAMES, threshold=0.03)
-    assert [one.threshold for one in document.cells] == pytest.approx([0.25] * 2, abs=0.03)
-    assert {one.verdict for one in document.cells} == {"tie"}
+    assert [cell.threshold for cell in document.cells] == pytest.approx([0.25] * 2, abs=0.03)
+    assert {cell.verdict for cell in document.cells} == {"tie"}
     assert document.threshold_reason.endswith("from 2 cells")
 
 
 def test_a_build_that_crashes_is_a_regression() -> None:
     document = compare_builds(run_data("run", journal(1.0, crash=True)), NAMES, threshold=0.03)
-    assert [(one.verdict, one.reason) for one in document.cells] == [
+    assert [(cell.verdict, cell.reason) for cell in document.cells] == [
         ("regression", "was measured; now crashed: SIGSEGV")
     ] * 2
 
@@ -190,20 +196,22 @@ def test_a_build_that_crashes_is_a_regression() -> None:
 
 
 def test_two_folders_are_measured_side_by_side(copies: tuple[Path, Path], tmp_path: Path) -> None:
-    words = ("--profile", "smoke", "--out", str(tmp_path / "out"))
-    done = crossloop("compare", "--adapters", f"uvloop@{copies[0]},uvloop@{copies[1]}", *words)
+    arguments = ("--profile", "smoke", "--out", str(tmp_path / "out"))
+    done = crossloop("compare", "--adapters", f"uvloop@{copies[0]},uvloop@{copies[1]}", *arguments)
     # One and the same build, on a machine that may be busy: what the verdict is is noise, even that there is one.
     assert done.returncode in {0, 1, 3}, done.stderr
     document = decoded((tmp_path / "out/compare.json").read_bytes())
-    assert {one.style for one in document.cells} == {"protocol", "streams", "sockets"}
-    assert all((one.ratio is None) == bool(one.reason) for one in document.cells), document.cells
+    assert {cell.style for cell in document.cells} == {"protocol", "streams", "sockets"}
+    assert all((cell.ratio is None) == bool(cell.reason) for cell in document.cells), document.cells
     records: list[dict[str, Any]] = [
         json.loads(line) for line in (tmp_path / "out/run.jsonl").read_text("utf-8").splitlines()
     ]
-    loaded = {one["adapter"]: one["facts"]["loaded_from"] for one in records if one["kind"] == "adapter"}
+    loaded = {
+        record["adapter"]: record["facts"]["loaded_from"] for record in records if record["kind"] == "adapter"
+    }
     assert set(loaded) == {"uvloop@old", "uvloop@new"}
     assert loaded["uvloop@old"].startswith("old/uvloop/loop.")
-    measured = {one["adapter"] for one in records if one["kind"] == "slice"}
+    measured = {record["adapter"] for record in records if record["kind"] == "slice"}
     assert measured == {"uvloop@old", "uvloop@new", "uvloop@old-twin"}
 
 
@@ -227,7 +235,7 @@ def test_a_bench_takes_builds_beside_other_adapters(copies: tuple[Path, Path], t
     assert measured.record is not None
     assert measured.record.control is not None
     assert measured.record.control.adapter == "asyncio"
-    assert not run.warnings or all(one.name != "other-version" for one in run.warnings)
+    assert not run.warnings or all(warning.name != "other-version" for warning in run.warnings)
 
 
 @pytest.mark.network
@@ -242,7 +250,7 @@ def test_a_version_comes_from_the_index(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
+    ("arguments", "wanted"),
     [
         (
             "--adapters uvloop",
@@ -263,7 +271,7 @@ def test_a_version_comes_from_the_index(tmp_path: Path) -> None:
         ("a", "expected two runs"),
     ],
 )
-def test_bad_usage_is_one_line(words: str, wanted: str) -> None:
-    done = crossloop("compare", *words.split())
+def test_bad_usage_is_one_line(arguments: str, wanted: str) -> None:
+    done = crossloop("compare", *arguments.split())
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done
     assert wanted in done.stderr

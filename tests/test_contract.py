@@ -213,17 +213,18 @@ def test_a_style_that_fails_again_and_again_is_given_up_and_the_next_level_is_ch
             levels=["StreamServer", "Adapter"],
             limit_s=3.0,
             failing_s=5.0,
-            progress=lambda *words: seen.append(words),
+            progress=lambda *step: seen.append(step),
         )
     )[1:]
-    hung, *left = [one for one in records if one.behaviour.startswith("stream-")]
+    hung, *left = [record for record in records if record.behaviour.startswith("stream-")]
     assert (hung.behaviour, hung.outcome) == ("stream-one-byte@protocol", "timed-out")
-    assert {(one.outcome, one.as_expected) for one in left} == {("failed", False)}
-    assert {one.actual for one in left} == {left[0].reason}
+    assert {(record.outcome, record.as_expected) for record in left} == {("failed", False)}
+    assert {record.actual for record in left} == {left[0].reason}
     assert left[0].reason.startswith("not run: what failed before it (1) took ")
     assert left[0].reason.endswith("the last was stream-one-byte@protocol: no answer within 5 s")
-    assert [one.outcome for one in records if one.behaviour.startswith("adapter-")] == ["measured"] * 3
-    assert seen == [(one.behaviour, number, len(records)) for number, one in enumerate(records)]
+    outcomes = [record.outcome for record in records if record.behaviour.startswith("adapter-")]
+    assert outcomes == ["measured"] * 3
+    assert seen == [(record.behaviour, number, len(records)) for number, record in enumerate(records)]
 
 
 def test_an_unsupported_member_is_unsupported_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +235,7 @@ def test_an_unsupported_member_is_unsupported_with_its_reason(monkeypatch: pytes
 def test_a_level_that_is_entered_once_has_a_fresh_process_for_each_behaviour() -> None:
     wanted = ["readiness-readable", "timers-zero", "readiness-runs-again"]
     first, second, again = list(check_adapter("once", suite=BROKEN, promises=wanted))[1:]
-    assert {one.outcome for one in (first, second)} == {"measured"}, described(first) + described(second)
+    assert (first.outcome, second.outcome) == ("measured", "measured"), described(first) + described(second)
     assert (again.behaviour, again.outcome, again.as_expected) == (
         "readiness-runs-again",
         "unsupported",
@@ -359,12 +360,12 @@ def test_a_race_may_end_either_way(outcome: str, as_expected: bool) -> None:
 
 def test_the_suites_known_limits_name_what_exists() -> None:
     assert EXPECTATIONS
-    for one in EXPECTATIONS:
-        assert one.reason
-        assert one.link.startswith("https://")
-        assert fnmatch.filter(SUITE.adapters, one.adapter), one.adapter
-        prefix = one.behaviour.split("*")[0].split("@")[0]
-        assert any(promise.id.startswith(prefix) for promise in PROMISES), one.behaviour
+    for expectation in EXPECTATIONS:
+        assert expectation.reason
+        assert expectation.link.startswith("https://")
+        assert fnmatch.filter(SUITE.adapters, expectation.adapter), expectation.adapter
+        prefix = expectation.behaviour.split("*")[0].split("@")[0]
+        assert any(promise.id.startswith(prefix) for promise in PROMISES), expectation.behaviour
 
 
 def test_a_suite_folder_brings_known_limits_of_its_own(tmp_path: Path) -> None:

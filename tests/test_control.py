@@ -32,14 +32,14 @@ def probed(name: str, *styles: str, scenario: str = "tcp-echo") -> Probed:
 def slices(costs: Mapping[str, float], *, rounds: int = 20, noise: float = 0.004) -> list[SliceRecord]:
     """Slices of rows that cost so many ns an operation, with normal *noise* and a drift common to a round."""
     draw = random.Random(1)
-    found = []
+    taken = []
     for generation in range(3):
         for turn in range(rounds):
             drift = draw.gauss(1, 0.1)
             for name, cost_ns in costs.items():
                 cpu_ns = int(1000 * cost_ns * drift * draw.gauss(1, noise))
-                found.append(slice_record(name, generation, turn, cpu_ns))
-    return found
+                taken.append(slice_record(name, generation, turn, cpu_ns))
+    return taken
 
 
 def slice_record(name: str, generation: int, turn: int, cpu_ns: int, **more: Any) -> SliceRecord:
@@ -84,7 +84,7 @@ def test_a_model_comes_before_asyncio_and_without_either_the_first_row_does(
 @pytest.mark.parametrize(("profile", "controlled"), [("quick", 1), ("standard", 9), ("full", 9)])
 def test_where_a_profile_has_controls(profile: str, controlled: int) -> None:
     (stage,) = planned(profile, [ECHO], [probed("asyncio", "protocol")]).stages
-    have = [one.control is not None for one in stage.comparisons]
+    have = [comparison.control is not None for comparison in stage.comparisons]
     assert have[0]
     assert sum(have) == min(controlled, len(have)) or (controlled > 1 and all(have))
 
@@ -95,7 +95,7 @@ def test_a_ladder_is_climbed_twice_only_where_its_rungs_can_be_told_apart(
 ) -> None:
     c10k = SUITE.scenarios["c10k"]
     (stage,) = planned(profile, [c10k], [probed("asyncio", "protocol", scenario="c10k")]).stages
-    assert {one.control is not None for one in stage.comparisons} == {controlled}
+    assert {comparison.control is not None for comparison in stage.comparisons} == {controlled}
 
 
 # Figures of slices
@@ -104,12 +104,12 @@ def test_a_ladder_is_climbed_twice_only_where_its_rungs_can_be_told_apart(
 @pytest.mark.parametrize(("ticks", "share"), [(24, None), (25, 0.4)])
 def test_user_time_is_told_from_system_time_from_25_ticks_on(ticks: int, share: float | None) -> None:
     split = {"user_ns": ticks * 2_000_000, "system_ns": ticks * 3_000_000}
-    found = [
+    taken = [
         slice_record("asyncio", 0, 0, 10**8, **split),
         slice_record("asyncio", 0, 1, 10**8),
         slice_record("asyncio", 0, 2, 10**8, **split),
     ]
-    (cell,) = cells_of(Comparison(ECHO, PARAMETERS, (ASYNCIO,), 3, ()), found, {}, 1)
+    (cell,) = cells_of(Comparison(ECHO, PARAMETERS, (ASYNCIO,), 3, ()), taken, {}, 1)
     assert cell.figures is not None
     assert cell.figures.user_share == share
 
@@ -118,8 +118,8 @@ def test_user_time_is_told_from_system_time_from_25_ticks_on(ticks: int, share: 
 
 
 def test_the_floor_is_the_farther_end_of_the_twins_interval() -> None:
-    found = slices({"asyncio": 8000, "asyncio@twin": 8000, "uvloop": 6000})
-    record = comparison_record(comparison(), found, {}, 1)
+    taken = slices({"asyncio": 8000, "asyncio@twin": 8000, "uvloop": 6000})
+    record = comparison_record(comparison(), taken, {}, 1)
     assert record.control is not None
     ratio = record.control.ratio
     assert (ratio.slices, ratio.generations, record.rounds, record.generations) == (60, 3, 60, 3)
@@ -130,28 +130,28 @@ def test_the_floor_is_the_farther_end_of_the_twins_interval() -> None:
 
 
 def test_twins_that_differ_raise_the_floor_to_what_they_differ_by() -> None:
-    found = slices({"asyncio": 8000, "asyncio@twin": 8240, "uvloop": 6000})
-    record = comparison_record(comparison(), found, {}, 1)
+    taken = slices({"asyncio": 8000, "asyncio@twin": 8240, "uvloop": 6000})
+    record = comparison_record(comparison(), taken, {}, 1)
     assert record.noise_floor is not None
     assert 0.03 < record.noise_floor < 0.04
 
 
 def test_rows_within_the_floor_tie_and_the_twin_is_no_cell() -> None:
-    found = slices({"asyncio": 8080, "asyncio@twin": 8080, "uvloop": 8000})
+    taken = slices({"asyncio": 8080, "asyncio@twin": 8080, "uvloop": 8000})
     tiers = [
-        [cell.figures.tier for cell in cells_of(comparison(), found, {}, 1, floor=floor) if cell.figures]
+        [cell.figures.tier for cell in cells_of(comparison(), taken, {}, 1, floor=floor) if cell.figures]
         for floor in (0.0, 0.03)
     ]
     assert tiers == [[2, 1], [1, 1]]
-    assert [cell.adapter for cell in cells_of(comparison(), found, {}, 1)] == ["asyncio", "uvloop"]
+    assert [cell.adapter for cell in cells_of(comparison(), taken, {}, 1)] == ["asyncio", "uvloop"]
 
 
 def test_a_twin_that_is_leanest_is_nobodys_measure() -> None:
-    found = slices({"asyncio": 8000, "asyncio@twin": 4000, "uvloop": 6000})
-    cells = {cell.adapter: cell.figures for cell in cells_of(comparison(), found, {}, 1)}
+    taken = slices({"asyncio": 8000, "asyncio@twin": 4000, "uvloop": 6000})
+    cells = {cell.adapter: cell.figures for cell in cells_of(comparison(), taken, {}, 1)}
     assert cells["uvloop"] is not None
     assert (cells["uvloop"].tier, cells["uvloop"].ratio_to_best.value) == (1, 1.0)
-    assert comparison_record(comparison(), found, {}, 1).half_width == pytest.approx(0.0015, abs=0.001)
+    assert comparison_record(comparison(), taken, {}, 1).half_width == pytest.approx(0.0015, abs=0.001)
 
 
 def test_a_floor_takes_six_pairs_and_is_the_headlines_where_there_are_fewer() -> None:
@@ -166,23 +166,24 @@ def test_a_floor_takes_six_pairs_and_is_the_headlines_where_there_are_fewer() ->
 
 @pytest.mark.parametrize("failed", [ASYNCIO, Row("asyncio@twin", "protocol")], ids=str)
 def test_no_control_where_one_of_the_two_failed(failed: Row) -> None:
-    found = slices({"asyncio": 8000, "asyncio@twin": 8000})
+    taken = slices({"asyncio": 8000, "asyncio@twin": 8000})
     failures: dict[Row, Outcome] = {failed: Crashed("ended by SIGSEGV")}
-    assert comparison_record(comparison(), found, failures, 1).control is None
+    assert comparison_record(comparison(), taken, failures, 1).control is None
 
 
 def test_no_control_where_the_two_share_no_round_with_an_answer() -> None:
-    found = [slice_record("asyncio", 0, 0, 1), slice_record("asyncio@twin", 0, 0, 1, operations=0)]
-    assert comparison_record(comparison(), found, {}, 1).control is None
+    taken = [slice_record("asyncio", 0, 0, 1), slice_record("asyncio@twin", 0, 0, 1, operations=0)]
+    assert comparison_record(comparison(), taken, {}, 1).control is None
 
 
 def test_slices_at_offered_rates_are_no_part_of_the_control() -> None:
-    found = slices({"asyncio": 8000, "asyncio@twin": 8000})
+    taken = slices({"asyncio": 8000, "asyncio@twin": 8000})
     rates = [
-        slice_record("asyncio@twin", one.generation, one.round, 10**9, phase="rate:common") for one in found
+        slice_record("asyncio@twin", slice_.generation, slice_.round, 10**9, phase="rate:common")
+        for slice_ in taken
     ]
-    assert comparison_record(comparison(), found, {}, 1) == comparison_record(
-        comparison(), [*found, *rates[::2]], {}, 1
+    assert comparison_record(comparison(), taken, {}, 1) == comparison_record(
+        comparison(), [*taken, *rates[::2]], {}, 1
     )
 
 
@@ -190,8 +191,8 @@ def ratio(low: float, value: float, high: float, pairs: int = 60) -> Estimate:
     return Estimate(value, low, high, pairs, 3)
 
 
-def record(found: Estimate | None, floor: float | None, **parameters: int) -> ComparisonRecord:
-    control = None if found is None else Control("asyncio", "protocol", found)
+def record(ratio: Estimate | None, floor: float | None, **parameters: int) -> ComparisonRecord:
+    control = None if ratio is None else Control("asyncio", "protocol", ratio)
     return ComparisonRecord("tcp-echo", {**parameters}, 20, 3, control, floor)
 
 

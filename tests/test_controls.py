@@ -31,18 +31,18 @@ STYLES = {
 }
 """Control → words after its name. One that is not here takes none."""
 COMMANDS = [
-    f"{path.name} {words}".strip()
+    f"{path.name} {style}".strip()
     for path in sorted(CONTROLS.glob("*.py"))
-    for words in STYLES.get(path.name, ("",))
+    for style in STYLES.get(path.name, ("",))
 ]
 
 
 @contextlib.contextmanager
 def served(command: str) -> Iterator[tuple[str, int]]:
     """The address of a control that runs; afterwards it is told to end, and has ended. Skips without its library."""
-    file, *words = command.split()
+    file, *arguments = command.split()
     process = subprocess.Popen(
-        [sys.executable, str(CONTROLS / file), *words],
+        [sys.executable, str(CONTROLS / file), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

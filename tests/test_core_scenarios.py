@@ -115,13 +115,13 @@ def swap(adapter: AsyncioLoop, member: str, number: int) -> None:
 
 @pytest.mark.parametrize("parameters", [SOON, SOON_WITH_ARGUMENTS], ids=["plain", "with-arguments"])
 @pytest.mark.parametrize(
-    ("change", "words"), [(lose, r"of 50 callbacks 49 ran.* 1 not within"), (repeat, "1 of them once more")]
+    ("change", "reason"), [(lose, r"of 50 callbacks 49 ran.* 1 not within"), (repeat, "1 of them once more")]
 )
 def test_a_callback_that_does_not_run_once(
-    adapter: AsyncioLoop, parameters: Mapping[str, Any], change: Change, words: str
+    adapter: AsyncioLoop, parameters: Mapping[str, Any], change: Change, reason: str
 ) -> None:
     with_nth(adapter, "call_soon", 10, change)
-    with Opened(call_soon, adapter, parameters) as opened, pytest.raises(CheckFailedError, match=words):
+    with Opened(call_soon, adapter, parameters) as opened, pytest.raises(CheckFailedError, match=reason):
         opened.repeat()
 
 
@@ -159,7 +159,7 @@ def test_links_that_run_at_once(adapter: AsyncioLoop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "change", "words"),
+    ("number", "change", "reason"),
     [
         pytest.param(
             20, lose, r"of 1000 callbacks 19 ran.* 981 not within", id="lost"
@@ -168,12 +168,12 @@ def test_links_that_run_at_once(adapter: AsyncioLoop) -> None:
     ],
 )
 def test_a_thread_safe_call_that_does_not_run_once(
-    adapter: AsyncioLoop, number: int, change: Change, words: str
+    adapter: AsyncioLoop, number: int, change: Change, reason: str
 ) -> None:
     with_nth(adapter, "wake", number, change)
     with (
         Opened(call_soon_threadsafe, adapter, AT_A_TIME) as opened,
-        pytest.raises(CheckFailedError, match=words),
+        pytest.raises(CheckFailedError, match=reason),
     ):
         opened.repeat()
 
@@ -233,13 +233,13 @@ Changed = Callable[[list[Any]], Sequence[Any]]
 
 
 @pytest.mark.parametrize(
-    ("module", "parameters", "member", "change", "words"),
+    ("module", "parameters", "member", "change", "reason"),
     [
         pytest.param(
             subprocess_,
             {"at_a_time": 2},
             "run_children",
-            lambda found: [*found[:3], found[4], found[3], *found[5:]],
+            lambda statuses: [*statuses[:3], statuses[4], statuses[3], *statuses[5:]],
             "20 of 20 children ended; number 3 with status 4, expected another",
             id="subprocess-crossed",
             marks=POSIX,
@@ -248,7 +248,7 @@ Changed = Callable[[list[Any]], Sequence[Any]]
             subprocess_,
             {"at_a_time": 2},
             "run_children",
-            lambda found: found[:-1],
+            lambda statuses: statuses[:-1],
             "19 of 20 children ended",
             id="subprocess-lost",
             marks=POSIX,
@@ -257,7 +257,7 @@ Changed = Callable[[list[Any]], Sequence[Any]]
             file_read,
             FILES,
             "read_files",
-            lambda found: [found[1], found[0], *found[2:]],
+            lambda contents: [contents[1], contents[0], *contents[2:]],
             "file 0 was read as 5000 bytes that are not its content",
             id="file-crossed",
         ),
@@ -265,7 +265,7 @@ Changed = Callable[[list[Any]], Sequence[Any]]
             file_read,
             FILES,
             "read_files",
-            lambda found: [*found[:7], found[7][:-1], *found[8:]],
+            lambda contents: [*contents[:7], contents[7][:-1], *contents[8:]],
             "file 7 was read as 4999 bytes",
             id="file-cut",
         ),
@@ -273,7 +273,7 @@ Changed = Callable[[list[Any]], Sequence[Any]]
             getaddrinfo,
             {"family": "ipv4"},
             "look_up",
-            lambda found: [*found[:9], [("127.0.0.2", 4711)], *found[10:]],
+            lambda infos: [*infos[:9], [("127.0.0.2", 4711)], *infos[10:]],
             r"lookup 9 gave \[\('127.0.0.2', 4711\)\], expected",
             id="another-address",
         ),
@@ -285,31 +285,31 @@ def test_a_result_that_is_wrong(
     parameters: Mapping[str, Any],
     member: str,
     change: Changed,
-    words: str,
+    reason: str,
 ) -> None:
     plain = getattr(adapter, member)
     setattr(adapter, member, lambda *arguments: change(list(plain(*arguments))))
-    with Opened(module, adapter, parameters) as opened, pytest.raises(CheckFailedError, match=words):
+    with Opened(module, adapter, parameters) as opened, pytest.raises(CheckFailedError, match=reason):
         opened.repeat()
 
 
 @POSIX
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "reason"),
     [
         (lambda data: data[:-1], "of a child's output [0-9]+ bytes of 1048576 were read"),
         (lambda data: data[:-1] + b"?", "of a child's output other bytes were read"),
     ],
     ids=["cut", "altered"],
 )
-def test_output_that_is_wrong(adapter: AsyncioLoop, change: Callable[[bytes], bytes], words: str) -> None:
+def test_output_that_is_wrong(adapter: AsyncioLoop, change: Callable[[bytes], bytes], reason: str) -> None:
     plain = adapter.read_child
     adapter.read_child = lambda command, take: plain(  # type: ignore[method-assign]
         command, lambda data: take(change(data))
     )
     with (
         Opened(subprocess_pipe, adapter, {"mebibytes": 1}) as opened,
-        pytest.raises(CheckFailedError, match=words),
+        pytest.raises(CheckFailedError, match=reason),
     ):
         opened.repeat()
 
@@ -321,8 +321,8 @@ def test_the_cpu_time_of_children_counts() -> None:
     clock = with_children(time.process_time_ns)
     before, own_before = clock(), time.process_time_ns()
     subprocess.run([sys.executable, "-S", "-c", busy], check=True)
-    own = time.process_time_ns() - own_before
-    assert clock() - before - own >= 90_000_000
+    own_ns = time.process_time_ns() - own_before
+    assert clock() - before - own_ns >= 90_000_000
 
 
 def test_a_level_that_extends_a_lacked_one_is_lacked_for_the_same_reason() -> None:
@@ -338,7 +338,7 @@ def test_a_level_that_extends_a_lacked_one_is_lacked_for_the_same_reason() -> No
 
 
 @pytest.mark.parametrize(
-    ("line", "instead", "words"),
+    ("line", "instead", "reason"),
     [
         (
             "import Echo",
@@ -351,14 +351,14 @@ def test_a_level_that_extends_a_lacked_one_is_lacked_for_the_same_reason() -> No
     ids=["breaks", "lies", "ends-badly"],
 )
 def test_a_start_that_goes_wrong(
-    adapter: AsyncioLoop, line: str, instead: str, words: str, monkeypatch: pytest.MonkeyPatch
+    adapter: AsyncioLoop, line: str, instead: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program: str = cold_start._CHILD
     assert line in program
     monkeypatch.setattr(cold_start, "_CHILD", program.replace(line, instead))
     with (
         Opened(cold_start, adapter, {"bytecode": "cached"}) as opened,
-        pytest.raises(CheckFailedError, match=f"(?s){words}"),
+        pytest.raises(CheckFailedError, match=f"(?s){reason}"),
     ):
         opened.repeat()
 

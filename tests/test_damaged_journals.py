@@ -15,8 +15,8 @@ from tests.hostile.journals import PART
 LIMIT_S = 120.0
 
 
-def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "crossloop", *words]
+def crossloop(*arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "crossloop", *arguments]
     return subprocess.run(line, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 

@@ -25,11 +25,11 @@ def findings() -> dict[str, Diagnosis]:
 
 def test_every_probe_answers_under_its_name(findings: dict[str, Diagnosis]) -> None:
     assert list(findings) == list(PROBES)
-    assert [name for name, one in findings.items() if "this probe itself failed" in one.detail] == []
+    assert [name for name, finding in findings.items() if "this probe itself failed" in finding.detail] == []
 
 
 def test_findings_are_json_and_have_remedies(findings: dict[str, Diagnosis]) -> None:
-    document = json.loads(json.dumps([dataclasses.asdict(one) for one in findings.values()]))
+    document = json.loads(json.dumps([dataclasses.asdict(finding) for finding in findings.values()]))
     for finding in document:
         assert finding["status"] in ("ok", "warning", "problem")
         assert finding["detail"]
@@ -41,7 +41,7 @@ def test_a_probe_that_fails_hides_no_other() -> None:
         raise ZeroDivisionError("no such kernel")
 
     seen = dict(examine({"broken": broken, "loopback-ipv4": loopback_ipv4}))
-    assert [(name, one.status) for name, one in seen.items()] == [
+    assert [(name, finding.status) for name, finding in seen.items()] == [
         ("broken", "warning"),
         ("loopback-ipv4", "ok"),
     ]

@@ -27,9 +27,9 @@ LIMIT_S = 120.0
 KEYS = {"loop", "version", "python", "passed", "failed", "hung", "skipped", "private", "tests"}
 
 
-def dropin(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def dropin(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", "dropin", *words],
+        [sys.executable, "-m", "crossloop", "dropin", *arguments],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -62,7 +62,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Pa
 
 def test_each_fault_of_a_loop_is_an_outcome_of_its_own(broken: tuple[dict[str, Any], Path]) -> None:
     (loop,) = broken[0]["loops"]
-    outcomes = {one["id"]: one["outcome"] for one in loop["tests"]}
+    outcomes = {test["id"]: test["outcome"] for test in loop["tests"]}
     assert outcomes == {
         "test_events.test_call_soon": "passed",
         "test_events.test_create_datagram_endpoint": "failed",
@@ -71,7 +71,7 @@ def test_each_fault_of_a_loop_is_an_outcome_of_its_own(broken: tuple[dict[str, A
         "test_sock_lowlevel.test_recvfrom": "hung",
         "test_sock_lowlevel.test_sock_accept": "crashed",
     }
-    reasons = {one["id"]: one["reason"] for one in loop["tests"]}
+    reasons = {test["id"]: test["reason"] for test in loop["tests"]}
     assert reasons["test_events.test_call_soon"] == ""
     assert "NotImplementedError" in reasons["test_events.test_create_datagram_endpoint"]
     assert "SIGABRT" in reasons["test_events.test_write_pipe"]
@@ -95,7 +95,7 @@ def test_the_document_is_of_the_contracts_shape(broken: tuple[dict[str, Any], Pa
 
 def test_a_private_test_counts_apart_and_says_what_it_looks_at(broken: tuple[dict[str, Any], Path]) -> None:
     (loop,) = broken[0]["loops"]
-    (private,) = [one for one in loop["tests"] if one["private"]]
+    (private,) = [test for test in loop["tests"] if test["private"]]
     assert private["id"] == "test_events.test_timeout_rounding"
     assert private["reason"].startswith("replaces loop._run_once")
     assert loop["private"] == 1
@@ -104,13 +104,13 @@ def test_a_private_test_counts_apart_and_says_what_it_looks_at(broken: tuple[dic
 def test_the_journal_has_the_control_and_the_loop(broken: tuple[dict[str, Any], Path]) -> None:
     document, folder = broken
     records = read_journal(dropin_path(folder))
-    tests = [one for one in records if isinstance(one, DropinRecord)]
+    tests = [record for record in records if isinstance(record, DropinRecord)]
     assert isinstance(records[-1], EndRecord)
-    assert {(one.loop, one.control) for one in tests} == {("asyncio", True), (BROKEN, False)}
+    assert {(record.loop, record.control) for record in tests} == {("asyncio", True), (BROKEN, False)}
     (loop,) = document["loops"]
-    assert [(one.test, one.outcome, one.reason, one.private) for one in tests if not one.control] == [
-        (one["id"], one["outcome"], one["reason"], one["private"]) for one in loop["tests"]
-    ]
+    assert [
+        (record.test, record.outcome, record.reason, record.private) for record in tests if not record.control
+    ] == [(test["id"], test["outcome"], test["reason"], test["private"]) for test in loop["tests"]]
 
 
 def test_the_page_for_people_says_what_a_user_would_miss() -> None:
@@ -180,21 +180,21 @@ def private_reads(module: str) -> Iterator[str]:
 
 def test_every_test_that_reads_a_private_attribute_is_listed() -> None:
     known = list_tests()
-    found = {test for module in {one.partition(".")[0] for one in known} for test in private_reads(module)}
-    assert found & set(known) - set(PRIVATE) == set()
+    readers = {test for module in {id_.partition(".")[0] for id_ in known} for test in private_reads(module)}
+    assert readers & set(known) - set(PRIVATE) == set()
 
 
 def test_the_list_names_tests_that_exist() -> None:
     if sys.version_info < (3, 13):
         unknown = set(PRIVATE) - set(list_tests())
-        assert all(one.startswith("test_server.test_wait_closed") for one in unknown), unknown
+        assert all(test.startswith("test_server.test_wait_closed") for test in unknown), unknown
 
 
 # What was typed ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "said"),
     [
         (("uvlop",), "unknown loop 'uvlop'; did you mean 'uvloop'?"),
         (("gevent-libev",), "'gevent-libev' is no loop with asyncio's API"),
@@ -205,8 +205,8 @@ def test_the_list_names_tests_that_exist() -> None:
         (("asyncio", "--tests", "test_event.x"), "unknown test 'test_event.x'; did you mean 'test_event"),
     ],
 )
-def test_bad_input_is_one_line(words: tuple[str, ...], said: str) -> None:
-    done = dropin(*words)
+def test_bad_input_is_one_line(arguments: tuple[str, ...], said: str) -> None:
+    done = dropin(*arguments)
     assert (done.returncode, done.stdout) == (BAD_INPUT, "")
     (line,) = done.stderr.splitlines()
     assert said in line
@@ -228,8 +228,8 @@ def test_a_loop_that_cannot_be_made_is_nothing_to_run(factory: str, why: str) ->
 
 
 def test_a_loop_that_cannot_be_made_does_not_keep_the_others() -> None:
-    words = "nowhere_to_be_found:new_loop", "asyncio"
-    done = dropin(*words, "--tests", "test_events.test_close", "--json")
+    loops = "nowhere_to_be_found:new_loop", "asyncio"
+    done = dropin(*loops, "--tests", "test_events.test_close", "--json")
     assert done.returncode == DONE
     missing, control = json.loads(done.stdout)["loops"]
     assert (missing["outcome"], missing["tests"]) == ("not-installed", [])

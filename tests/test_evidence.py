@@ -79,7 +79,7 @@ def none_left() -> Iterator[None]:
     """No child of this process is there after the test that was not before it."""
     before = set(psutil.Process().children(recursive=True))
     yield
-    left = [one for one in psutil.Process().children(recursive=True) if one not in before]
+    left = [process for process in psutil.Process().children(recursive=True) if process not in before]
     assert not left, left
 
 
@@ -185,17 +185,17 @@ def stretches(costs: Sequence[float]) -> list[Stretch]:
 def test_warm_from_the_first_stretch_at_the_later_level(
     costs: Sequence[float], after_s: float, after: int
 ) -> None:
-    found = steady(stretches(costs))
-    assert found.after_s == pytest.approx(after_s)
-    assert found.after_operations == after
-    assert found.first_ns == pytest.approx(costs[0])
-    assert found.level_ns == pytest.approx(5.0)
+    warm = steady(stretches(costs))
+    assert warm.after_s == pytest.approx(after_s)
+    assert warm.after_operations == after
+    assert warm.first_ns == pytest.approx(costs[0])
+    assert warm.level_ns == pytest.approx(5.0)
 
 
 def test_what_still_moves_at_the_end_is_not_steady() -> None:
-    found = steady(stretches([20.0, 18.0, 16.0, 14.0, 12.0, 10.0, 9.9, 9.8, 7.0, 6.9, 6.8]))
-    assert (found.after_s, found.after_operations) == (None, None)
-    assert found.observed_s == pytest.approx(0.11)
+    warm = steady(stretches([20.0, 18.0, 16.0, 14.0, 12.0, 10.0, 9.9, 9.8, 7.0, 6.9, 6.8]))
+    assert (warm.after_s, warm.after_operations) == (None, None)
+    assert warm.observed_s == pytest.approx(0.11)
 
 
 def test_the_band_is_as_wide_as_the_level_is_noisy() -> None:
@@ -259,7 +259,7 @@ def test_rows_that_make_few_are_not_said_to_make_none() -> None:
 
 def test_a_figure_or_its_reason_is_there_and_not_both(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
-    (whole, *_more) = [one for one in journals.evidence() if isinstance(one, EvidenceRecord)]
+    (whole, *_more) = [record for record in journals.evidence() if isinstance(record, EvidenceRecord)]
     for record, message in (
         (whole, ""),
         (msgspec.structs.replace(whole, system_calls=None), "system_calls, and a reason 'system-calls'"),
@@ -280,9 +280,9 @@ def test_a_figure_or_its_reason_is_there_and_not_both(tmp_path: Path) -> None:
 def test_quick_has_evidence_of_the_first_style_of_each_adapter() -> None:
     suite = load_suite()
     probed = [probe(suite, suite.adapters["asyncio"], suite.scenarios)]
-    found = subject(planned("quick", [suite.scenarios["tcp-echo"]], probed))
-    assert found is not None
-    assert found[1].rows == (Row("asyncio", "protocol"),)
+    chosen = subject(planned("quick", [suite.scenarios["tcp-echo"]], probed))
+    assert chosen is not None
+    assert chosen[1].rows == (Row("asyncio", "protocol"),)
 
 
 # A pass on real servers
@@ -292,54 +292,54 @@ def take(adapters: Sequence[str]) -> dict[str, EvidenceRecord]:
     suite = load_suite()
     probed = [probe(suite, suite.adapters[name], suite.scenarios) for name in adapters]
     plan = planned("smoke", [suite.scenarios["tcp-echo"]], probed)
-    found = subject(plan)
-    assert found is not None
-    rows = [one for one in found[1].rows if one.style in ("native", "protocol")]
+    chosen = subject(plan)
+    assert chosen is not None
+    rows = [row for row in chosen[1].rows if row.style in ("native", "protocol")]
     with Site(suite, Conditions(*cpus())) as site:
-        return {one.adapter: one for one in take_evidence(site, *found, rows)}
+        return {record.adapter: record for record in take_evidence(site, *chosen, rows)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="strace, fork and epoll are Linux's")
 def test_a_real_pass_has_every_figure_or_its_reason(strace: None, none_left: None) -> None:
     evidence = take(["asyncio", "processes"])
     assert set(evidence) == {"asyncio", "processes"}
-    for one in evidence.values():
-        calls = one.system_calls
-        assert calls is not None, one.missing
+    for record in evidence.values():
+        calls = record.system_calls
+        assert calls is not None, record.missing
         # Verified messages on one side, calls on the other: one receives and sends each once.
         # A few at both ends may be missed, and on a busy machine the messages are few.
         tolerance = 0.05 + 10 / calls.operations
         assert calls.per_operation["recvfrom"] == pytest.approx(1, abs=tolerance), calls
         assert calls.per_operation["sendto"] == pytest.approx(1, abs=tolerance), calls
-        assert one.sleeps_per_operation is not None
-        assert one.connection_memory is not None
-        assert one.connection_memory.connections >= 100
-        assert one.importing is not None
-        assert one.importing.imports == 3
-        assert one.cold_start_ms is not None
-        assert one.installed is not None
-        assert one.installed.parts == {}
-        assert (one.warm_up is None) == ("warm-up" in one.missing)
-        assert set(one.missing) <= {"warm-up"}
-    kept = {name: one.connection_memory.rss_bytes_per_connection for name, one in evidence.items()
-            if one.connection_memory is not None}  # fmt: skip
+        assert record.sleeps_per_operation is not None
+        assert record.connection_memory is not None
+        assert record.connection_memory.connections >= 100
+        assert record.importing is not None
+        assert record.importing.imports == 3
+        assert record.cold_start_ms is not None
+        assert record.installed is not None
+        assert record.installed.parts == {}
+        assert (record.warm_up is None) == ("warm-up" in record.missing)
+        assert set(record.missing) <= {"warm-up"}
+    kept = {name: record.connection_memory.rss_bytes_per_connection for name, record in evidence.items()
+            if record.connection_memory is not None}  # fmt: skip
     assert kept["processes"] > 20 * kept["asyncio"], "a process holds more than a transport"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs its PATH to start a process")
 def test_without_strace_the_rest_is_there(monkeypatch: pytest.MonkeyPatch, none_left: None) -> None:
     monkeypatch.setenv("PATH", os.devnull)
-    one = take(["asyncio-select"])["asyncio-select"]
-    assert one.system_calls is None
-    assert "strace" in one.missing["system-calls"]
-    assert one.importing is not None
-    assert one.cold_start_ms is not None
+    record = take(["asyncio-select"])["asyncio-select"]
+    assert record.system_calls is None
+    assert "strace" in record.missing["system-calls"]
+    assert record.importing is not None
+    assert record.cold_start_ms is not None
 
 
 def _traced_workers(supervisor: psutil.Process) -> list[psutil.Process]:
     """The supervisor's descendants, once strace is among them; empty before."""
     family = supervisor.children(recursive=True)
-    return family if any(one.name() == "strace" for one in family) else []
+    return family if any(process.name() == "strace" for process in family) else []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")

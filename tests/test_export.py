@@ -87,16 +87,20 @@ def test_the_github_action_benchmark_document_is_this() -> None:
 
 
 def test_a_run_without_figures_has_nothing_to_export() -> None:
-    without = [one for one in RECORDS if not isinstance(one, SliceRecord)]
+    without = [record for record in RECORDS if not isinstance(record, SliceRecord)]
     with pytest.raises(NothingToExportError, match="no slices of a measured cell"):
         pyperf_document(without, UNITS)
     with pytest.raises(NothingToExportError, match="no measured cell"):
-        action_document([one for one in without if getattr(one, "adapter", "") != "uvloop"], UNITS)
+        action_document([record for record in without if getattr(record, "adapter", "") != "uvloop"], UNITS)
 
 
-def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
+def crossloop(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "crossloop", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -109,8 +113,8 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def pyperf(*words: str) -> str:
-    command = [sys.executable, "-m", "pyperf", *words]
+def pyperf(*arguments: str) -> str:
+    command = [sys.executable, "-m", "pyperf", *arguments]
     # pyperf writes boxes and µ; a terminal that cannot is not what is tested.
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", timeout=60, check=False,
@@ -140,7 +144,7 @@ def test_a_journal_without_slices_gives_the_same_figures(journal: Path, tmp_path
     head, *others = read_journal(small)
     assert isinstance(head, RunRecord)
     assert head.settings == {SLICES_LEFT_OUT: 4}
-    assert others == [one for one in RECORDS[1:] if not isinstance(one, SliceRecord)]
+    assert others == [record for record in RECORDS[1:] if not isinstance(record, SliceRecord)]
     assert render([head, *others]) == render([head, *RECORDS[1:]])
     assert without_slices([head, *others]) == [head, *others]
     streamed = crossloop("export", "journal", str(journal))
@@ -151,19 +155,19 @@ def test_a_journal_may_be_exported_in_place(journal: Path, tmp_path: Path) -> No
     copy = tmp_path / "run.jsonl"
     copy.write_bytes(journal.read_bytes())
     assert crossloop("export", "journal", str(tmp_path), str(copy)).returncode == 0
-    assert [one for one in read_journal(copy) if isinstance(one, SliceRecord)] == []
+    assert [record for record in read_journal(copy) if isinstance(record, SliceRecord)] == []
     assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl"]
 
 
 def test_what_needs_slices_says_that_they_were_left_out(journal: Path, tmp_path: Path) -> None:
     small = tmp_path / "run.jsonl"
     assert crossloop("export", "journal", str(journal), str(small)).returncode == 0
-    for words in (
+    for arguments in (
         ("compare", str(journal), str(small)),
         ("compare", str(small), str(journal)),
         ("bench", "--adapters", "asyncio", "--scenarios", "call-soon", "--resume", "--out", str(tmp_path)),
     ):
-        done = crossloop(*words)
+        done = crossloop(*arguments)
         assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done
         assert "left out by `crossloop export journal`" in done.stderr
 
@@ -174,7 +178,7 @@ def test_the_command_refuses_in_one_line(journal: Path, tmp_path: Path) -> None:
     empty = tmp_path / "run.jsonl"
     with JournalWriter(empty) as writer:
         writer.write(run_record())
-    for words, status, wanted in (
+    for arguments, status, wanted in (
         (
             ("pyperv", str(journal)),
             2,
@@ -184,6 +188,6 @@ def test_the_command_refuses_in_one_line(journal: Path, tmp_path: Path) -> None:
         (("pyperf", str(empty)), 3, "has no slices of a measured cell"),
         (("pyperf", str(journal), str(tmp_path / "no" / "file")), 2, "choose another FILE"),
     ):
-        done = crossloop("export", *words)
+        done = crossloop("export", *arguments)
         assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (status, "", 1), done
         assert wanted in done.stderr

@@ -308,7 +308,7 @@ adapter = import_module("adapters." + sys.argv[1]).Adapter()
 names = [f"name{number}.example" for number in range(40)] + ["large.example", "missing.example"]
 with servers("192.0.2.7") as (server,):
     for repetition in range(12):
-        server.asked.clear()
+        server.questions.clear()
         try:
             answers = adapter.resolve(sys.argv[2], ("127.0.0.1", server.port), names, 16)
         except UnsupportedError as error:
@@ -317,8 +317,8 @@ with servers("192.0.2.7") as (server,):
         assert answers.pop("missing.example") == __import__("socket").EAI_NONAME, answers
         assert sorted(answers) == sorted(names[:-1]), answers
         assert all(list(found) == ["192.0.2.7"] for found in answers.values()), answers
-        assert sorted(name for _, name in server.asked) == sorted(f"{name}." for name in [*names, names[-2]])
-        assert ("tcp", "large.example.") in server.asked
+        assert sorted(name for _, name in server.questions) == sorted(f"{name}." for name in [*names, names[-2]])
+        assert ("tcp", "large.example.") in server.questions
     else:
         print("verified")
 adapter.close()

@@ -26,8 +26,8 @@ def _supported() -> None:
 
 
 def look_up(name: str) -> list[str]:
-    found = socket.getaddrinfo(name, 80, socket.AF_INET, socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+    infos = socket.getaddrinfo(name, 80, socket.AF_INET, socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in infos]
 
 
 def look_up_at(server: Server, name: str) -> list[str]:
@@ -38,33 +38,33 @@ def look_up_at(server: Server, name: str) -> list[str]:
 def test_each_thread_asks_the_server_that_it_was_pointed_at() -> None:
     before = glibc_resolver.servers_of_this_thread()
     with (
-        servers("192.0.2.1", "192.0.2.2") as (one, two),
+        servers("192.0.2.1", "192.0.2.2") as (first, second),
         ThreadPoolExecutor(1) as a,
         ThreadPoolExecutor(1) as b,
     ):
-        pools = ((a, one), (b, two))
+        pools = ((a, first), (b, second))
         for pool, server in pools:
             pool.submit(glibc_resolver.point_this_thread_at, "127.0.0.1", server.port).result(WAIT_S)
         for turn in range(3):
             for pool, server in pools:
                 assert pool.submit(look_up, f"turn{turn}.example").result(WAIT_S) == [server.address]
-        for server in (one, two):
-            assert server.asked == [("udp", f"turn{turn}.example.") for turn in range(3)]
+        for server in (first, second):
+            assert server.questions == [("udp", f"turn{turn}.example.") for turn in range(3)]
     assert glibc_resolver.servers_of_this_thread() == before
 
 
 def test_a_thread_moves_to_another_server() -> None:
-    with servers("192.0.2.1", "192.0.2.2") as (one, two), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(look_up_at, one, "first.example").result(WAIT_S) == ["192.0.2.1"]
-        assert pool.submit(look_up_at, two, "second.example").result(WAIT_S) == ["192.0.2.2"]
+    with servers("192.0.2.1", "192.0.2.2") as (first, second), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(look_up_at, first, "first.example").result(WAIT_S) == ["192.0.2.1"]
+        assert pool.submit(look_up_at, second, "second.example").result(WAIT_S) == ["192.0.2.2"]
         pointed = pool.submit(glibc_resolver.servers_of_this_thread).result(WAIT_S)
-        assert pointed == (("127.0.0.1", two.port),)
+        assert pointed == (("127.0.0.1", second.port),)
 
 
 def test_a_truncated_answer_is_asked_again_over_tcp_at_the_same_port() -> None:
     with servers("192.0.2.7") as (server,), ThreadPoolExecutor(1) as pool:
         assert pool.submit(look_up_at, server, "large.example").result(WAIT_S) == ["192.0.2.7"]
-        assert server.asked == [("udp", "large.example."), ("tcp", "large.example.")]
+        assert server.questions == [("udp", "large.example."), ("tcp", "large.example.")]
 
 
 @pytest.mark.parametrize("name", ["missing.example", "missing"])
@@ -73,7 +73,7 @@ def test_a_name_that_is_not_there_is_asked_once_as_it_stands(name: str) -> None:
         with pytest.raises(socket.gaierror) as caught:
             pool.submit(look_up_at, server, name).result(WAIT_S)
         assert caught.value.errno == socket.EAI_NONAME
-        assert server.asked == [("udp", f"{name}.")]
+        assert server.questions == [("udp", f"{name}.")]
 
 
 def test_a_changed_resolv_conf_does_not_take_the_thread_back(tmp_path: Path) -> None:
@@ -111,15 +111,15 @@ print(servers_of_this_thread() == (("127.0.0.1", port),))
         if "mount" in done.stderr and not done.stdout:
             pytest.skip(f"/etc/resolv.conf cannot be replaced here: {done.stderr.strip()}")
         assert (done.stdout.split(), done.stderr) == (["192.0.2.9", "192.0.2.9", "True"], "")
-        assert server.asked == [("udp", "before.example."), ("udp", "after.example.")]
+        assert server.questions == [("udp", "before.example."), ("udp", "after.example.")]
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "words"),
+    ("host", "port", "reason"),
     [("::1", 53, "'::1': expected an IPv4 address"), ("127.0.0.1", 0, "port 0: expected 1 to 65535")],
 )
-def test_an_address_that_does_not_fit_is_refused(host: str, port: int, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+def test_an_address_that_does_not_fit_is_refused(host: str, port: int, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         glibc_resolver.point_this_thread_at(host, port)
 
 
