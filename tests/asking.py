@@ -32,8 +32,8 @@ def answer_of(adapter: str, behaviour: str) -> BehaviourRecord:
 def fault_of(behaviour: Entry) -> Fault:
     """The library with the fault that *behaviour* is to see."""
     stem = behaviour.id.replace("-", "_")
-    found = getattr(importlib.import_module(f"tests.faults.{behaviour.group}"), stem)
-    return found if isinstance(found, Fault) else Fault("asyncio", f"tests.faults.{behaviour.group}:{stem}")
+    fault = getattr(importlib.import_module(f"tests.faults.{behaviour.group}"), stem)
+    return fault if isinstance(fault, Fault) else Fault("asyncio", f"tests.faults.{behaviour.group}:{stem}")
 
 
 def faulty_answer(behaviour: str) -> BehaviourRecord:

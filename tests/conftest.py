@@ -44,8 +44,8 @@ def _native_on_poll(folder: Path) -> Engine:
     if sys.platform == "win32" or not c_compiler():
         pytest.skip("no native load engine: no compiler for it here")
     library = folder / "engine.so"
-    words = [*c_compiler(), "-O2", "-std=gnu11", "-DCROSSLOOP_LOAD_POLL", "-shared", "-fPIC"]
-    subprocess.run([*words, LOAD_ENGINE.folder / "engine.c", "-o", library], check=True, timeout=120)
+    command = [*c_compiler(), "-O2", "-std=gnu11", "-DCROSSLOOP_LOAD_POLL", "-shared", "-fPIC"]
+    subprocess.run([*command, LOAD_ENGINE.folder / "engine.c", "-o", library], check=True, timeout=120)
     return NativeEngine(library)
 
 

@@ -138,7 +138,9 @@ def by_command(loops: Sequence[str], tests: Sequence[str] = ("test_",)) -> dict[
     command = [sys.executable, "-m", "crossloop", "dropin", *loops, "--tests", ",".join(tests), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     document: dict[str, Any] = json.loads(done.stdout)
-    return {one["loop"]: {test["id"]: test["outcome"] for test in one["tests"]} for one in document["loops"]}
+    return {
+        loop["loop"]: {test["id"]: test["outcome"] for test in loop["tests"]} for loop in document["loops"]
+    }
 
 
 def main() -> int:

@@ -418,7 +418,7 @@ def evidence() -> list[Record]:
         "gevent-libuv": {**plain, "recvfrom": 1.61, "epoll_ctl": 2.0},
         "libevent": plain,
     }
-    found: list[Record] = [
+    records: list[Record] = [
         EvidenceRecord(
             name,
             "protocol" if name in ("asyncio", "uvloop") else "native",
@@ -440,7 +440,7 @@ def evidence() -> list[Record]:
     ]
     why = "strace is not on PATH; `sudo apt-get install strace`, or its like, brings it"
     return [
-        *found,
+        *records,
         EvidenceRecord(
             "pyev",
             "native",

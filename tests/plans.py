@@ -21,8 +21,8 @@ def echo_of(size: int = 64, in_flight: int = 1) -> Exchange:
 def echoes(profile: str, scenarios: Sequence[ScenarioEntry]) -> Exchanges:
     """Of each parameter set, by its `size`."""
     return {
-        one.id: [echo_of(sets.get("size", 64)) for sets in parameter_sets(one.about, profile)]
-        for one in scenarios
+        scenario.id: [echo_of(sets.get("size", 64)) for sets in parameter_sets(scenario.about, profile)]
+        for scenario in scenarios
     }
 
 

@@ -72,9 +72,9 @@ def running(code: str, limit_bytes: int = MEMORY_BYTES) -> Child:
 @pytest.fixture
 def none_left() -> Iterator[None]:
     """Every process that was below this one during the test is gone after it."""
-    before = {one.pid for one in psutil.Process().children(recursive=True)}
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
     yield
-    left = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+    left = [process for process in psutil.Process().children(recursive=True) if process.pid not in before]
     assert not left
 
 
@@ -138,11 +138,11 @@ FLOODS = {
 
 @pytest.mark.parametrize("flood", FLOODS)
 def test_a_bound_of_ours_is_an_outcome_of_its_kind(flood: str, none_left: None) -> None:
-    code, words = FLOODS[flood]
+    code, reason = FLOODS[flood]
     with running(code, limit_bytes=100 << 20) as child:
         outcome = lost(child)
     assert isinstance(outcome, OverLimit)
-    assert words in outcome.reason
+    assert reason in outcome.reason
 
 
 def test_a_child_that_cannot_be_started_is_an_outcome(none_left: None) -> None:

@@ -29,10 +29,10 @@ STYLES = StandardLoop.styles["StreamServer"]
 class _LoopThatTakes(asyncio.SelectorEventLoop):
     """asyncio's own, which takes what it is given, and watches numbers alone: both as rloop 0.5.0 does."""
 
-    async def create_server(self, *words: Any, sock: socket.socket, **options: Any) -> asyncio.Server:  # type: ignore[override]  # with a socket alone
+    async def create_server(self, *arguments: Any, sock: socket.socket, **options: Any) -> asyncio.Server:  # type: ignore[override]  # with a socket alone
         taken = socket.socket(sock.family, sock.type, sock.proto, sock.detach())
         taken.setblocking(False)
-        return await super().create_server(*words, sock=taken, **options)
+        return await super().create_server(*arguments, sock=taken, **options)
 
     def remove_reader(self, fd: Any) -> bool:
         return super().remove_reader(operator.index(fd))
@@ -67,10 +67,10 @@ def test_a_server_is_closed_with_everything_that_was_handed_over(style: str) -> 
 class WithoutTls(asyncio.SelectorEventLoop):
     """A loop that knows no `ssl`, as rloop 0.5.0 does not."""
 
-    async def create_server(self, *words: Any, **options: Any) -> asyncio.Server:
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:
         if options.get("ssl") is not None:
             raise NotImplementedError("no TLS yet")
-        return await super().create_server(*words, **options)
+        return await super().create_server(*arguments, **options)
 
 
 SUITE = load_suite()
@@ -80,16 +80,16 @@ LACKING = with_loops(replace(SUITE, paths=(*SUITE.paths, ROOT)), {"mine": f"{__n
 def test_a_loop_without_a_file_is_checked_as_any_adapter() -> None:
     names = ["stream-half-close", "timers-order", "adapter-close-releases"]
     records = list(check_adapter("mine", suite=LACKING, promises=names))
-    assert [one.outcome for one in records] == ["measured"] * len(records)
-    assert {one.behaviour.partition("@")[0] for one in records} == {OPENS, *names}
+    assert [record.outcome for record in records] == ["measured"] * len(records)
+    assert {record.behaviour.partition("@")[0] for record in records} == {OPENS, *names}
 
 
 def test_what_a_loop_lacks_is_unsupported_and_the_rest_goes_on() -> None:
     records = list(check_adapter("mine", suite=LACKING, promises=["tls-echo", "stream-one-byte"]))
-    outcomes = {one.behaviour: one.outcome for one in records}
+    outcomes = {record.behaviour: record.outcome for record in records}
     assert outcomes["tls-echo@protocol"] == "unsupported"
     assert outcomes["stream-one-byte@protocol"] == "measured"
-    assert any("lacks what this needs: no TLS yet" in one.reason for one in records)
+    assert any("lacks what this needs: no TLS yet" in record.reason for record in records)
 
 
 def test_a_level_that_is_inherited_may_be_lacked() -> None:
@@ -110,8 +110,8 @@ def test_a_loop_of_the_standard_library_has_pythons_version() -> None:
 
 
 def test_it_is_asked_what_it_does() -> None:
-    asked = ask(LACKING, LACKING.adapters["mine"], catalogue()["stop-ends-this-run"])
-    assert (asked.adapter, asked.answer) == ("mine", "yes")
+    record = ask(LACKING, LACKING.adapters["mine"], catalogue()["stop-ends-this-run"])
+    assert (record.adapter, record.answer) == ("mine", "yes")
 
 
 def test_a_name_that_is_taken_is_refused() -> None:
@@ -120,7 +120,7 @@ def test_a_name_that_is_taken_is_refused() -> None:
 
 
 def test_the_command_takes_it() -> None:
-    words = [
+    command = [
         "check",
         "--loop",
         "mine=asyncio:new_event_loop",
@@ -130,7 +130,7 @@ def test_the_command_takes_it() -> None:
         "stop-ends",
     ]
     done = subprocess.run(
-        [sys.executable, "-m", "crossloop", *words], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-m", "crossloop", *command], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.startswith("mine: ")
 
@@ -154,7 +154,7 @@ RLOOPS_OWN = {
     "push-raises-at-end": "likewise",
     "datagrams-raises": "likewise",
     "datagrams-stop": "an endpoint that is aborted keeps its socket",
-    **{one.id: "create_server takes no `ssl`" for one in PROMISES if one.id.startswith("tls-")},
+    **{promise.id: "create_server takes no `ssl`" for promise in PROMISES if promise.id.startswith("tls-")},
 }
 """Promises that rloop 0.5.0 fails by itself, as tried by hand on Linux and CPython 3.11: they are not asked for."""
 
@@ -177,8 +177,8 @@ def test_rloop_serves_through_an_adapter_of_a_few_lines(
     done = subprocess.run([*pip, requirement], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    promises = [one.id for one in PROMISES if one.id not in RLOOPS_OWN]
+    promises = [promise.id for promise in PROMISES if promise.id not in RLOOPS_OWN]
     records = list(check_adapter("rloop", suite=suite, levels=LEVELS, promises=promises))
-    failed = {f"{one.behaviour}: {one.actual}" for one in records if one.outcome != "measured"}
+    failed = {f"{record.behaviour}: {record.actual}" for record in records if record.outcome != "measured"}
     assert failed == set()
-    assert sum(one.behaviour.startswith("stream-") for one in records) > 30
+    assert sum(record.behaviour.startswith("stream-") for record in records) > 30

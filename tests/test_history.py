@@ -270,7 +270,7 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
             {"uvloop@1": ("1", ratio_to_asyncio(0.9)), "uvloop": ("2", ratio_to_asyncio(0.8))}
         ):
             journal.write(record, sync=False)
-    words = [
+    command = [
         sys.executable,
         "-m",
         "crossloop",
@@ -280,13 +280,13 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
         "--out",
         str(tmp_path / "out"),
     ]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done
     page = tmp_path / "out/README.md"
     assert done.stdout == f"{page}\n"
     assert "1 run on Linux" in page.read_text("utf-8")
     assert [path.suffix for path in (tmp_path / "out").iterdir() if path != page] == [".svg"]
     refused = subprocess.run(
-        [*words, "--since", str(folder)], capture_output=True, text=True, timeout=60, check=False
+        [*command, "--since", str(folder)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)

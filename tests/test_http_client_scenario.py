@@ -19,7 +19,7 @@ class Client(HttpClient):
 
     def __init__(self, change: Callable[[Bodies], Bodies]) -> None:
         self.change = change
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def facts(self) -> Facts:
         raise NotImplementedError
@@ -31,7 +31,7 @@ class Client(HttpClient):
         self, style: str, server: tuple[str, int], paths: Sequence[str], in_flight: int
     ) -> Sequence[bytes]:
         assert (style, server, in_flight) == ("known", SERVER, 3)
-        self.asked += paths
+        self.requested += paths
         return self.change([b"".join(SITE.at(path) or ()) for path in paths])
 
 
@@ -46,7 +46,7 @@ def test_right_bodies_are_taken_and_no_path_is_asked_for_twice() -> None:
         workload.prepare()
         assert workload.run() == 20
         workload.verify()
-    assert len(set(client.asked)) == 60
+    assert len(set(client.requested)) == 60
 
 
 @pytest.mark.parametrize(

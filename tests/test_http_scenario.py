@@ -42,13 +42,13 @@ def get(path: str, *fields: str, method: str = "GET") -> bytes:
 
 def answers(data: bytes, count: int, method: str = "GET") -> list[tuple[int, bytes]]:
     """Status and body of so many answers, after which nothing may follow."""
-    wire, found = _Wire(data), []
+    wire, responses = _Wire(data), []
     for _ in range(count):
         response = HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # it needs makefile alone
         response.begin()
-        found.append((response.status, response.read()))
+        responses.append((response.status, response.read()))
     assert wire.stream.read() == b""
-    return found
+    return responses
 
 
 @pytest.mark.parametrize("resource", list(SIZES))

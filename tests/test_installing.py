@@ -184,7 +184,7 @@ def test_each_is_brought_by_itself_and_recorded(environment: Environment) -> Non
         ("garbled", {"requires": ["clx wheel!"]}),
         ("unknown", {"recipe": "clx-recipe"}),
     )
-    assert [(one["id"], one["outcome"]) for one in answer["brought"]] == [
+    assert [(brought["id"], brought["outcome"]) for brought in answer["brought"]] == [
         ("inbuilt", "standard-library"),
         ("wheel", "wheel"),
         ("rust", "failed"),
@@ -196,7 +196,7 @@ def test_each_is_brought_by_itself_and_recorded(environment: Environment) -> Non
         ("garbled", "failed"),
         ("unknown", "failed"),
     ]
-    by_id = {one["id"]: one for one in answer["brought"]}
+    by_id = {brought["id"]: brought for brought in answer["brought"]}
     assert by_id["both"]["detail"] == "clx-wheel 1.0, clx-source 1.0"
     assert by_id["rust"]["why"] == "error: can't find Rust compiler"
     assert "install Rust" in by_id["rust"]["remedy"]
@@ -210,14 +210,14 @@ def test_each_is_brought_by_itself_and_recorded(environment: Environment) -> Non
         "pip install clx-source",
         "pip install clx-no-such",
     ]
-    assert answer["recorded"] == {one["id"]: one["text"] for one in answer["brought"]}
+    assert answer["recorded"] == {brought["id"]: brought["text"] for brought in answer["brought"]}
     assert answer["recorded"]["wheel"] == "wheel"
     assert answer["recorded"]["source"].startswith("built from source in ")
 
     again = environment.bring(
         ("source", {"requires": ["clx-source"]}), ("wheel", {"requires": ["clx-wheel"]})
     )
-    assert [one["text"] for one in again["brought"]] == [
+    assert [brought["text"] for brought in again["brought"]] == [
         "already there (clx-source 1.0)",
         "already there (clx-wheel 1.0)",
     ]
@@ -229,7 +229,7 @@ def test_what_a_style_needs_is_brought_by_itself(environment: Environment) -> No
     styles = {"rusty": ["clx-rust"], "clx.web": ["clx-wheel>=1"], "both": ["clx-no-such", "clx-wheel>=1"]}
     web = ("web", {"requires": ["clx-wheel"], "style_requires": styles})
     answer = environment.bring(("inbuilt", {}), scenarios=[web, ("bare", {})])
-    assert {one["id"]: one["outcome"] for one in answer["brought"]} == {
+    assert {brought["id"]: brought["outcome"] for brought in answer["brought"]} == {
         "web": "already-there", "web@rusty": "failed", "web@clx.web": "already-there",
         "web@both": "failed", "inbuilt": "standard-library",
     }  # fmt: skip
@@ -244,11 +244,11 @@ def test_pip_is_brought_where_it_is_missing(tmp_path: Path, packages: Path) -> N
     wanted = ("wheel", {"requires": ["clx-wheel"]})
 
     without = environment.bring(wanted, ("inbuilt", {}), PYTHONPATH=str(tmp_path / "broken"))
-    assert [one["outcome"] for one in without["brought"]] == ["failed", "standard-library"]
+    assert [brought["outcome"] for brought in without["brought"]] == ["failed", "standard-library"]
     assert "no pip" in without["brought"][0]["why"]
     assert "python3-venv" in without["brought"][0]["remedy"]
 
-    assert [one["outcome"] for one in environment.bring(wanted)["brought"]] == ["wheel"]
+    assert [brought["outcome"] for brought in environment.bring(wanted)["brought"]] == ["wheel"]
 
 
 def test_an_environment_that_cannot_be_written_is_refused_first(tmp_path: Path, packages: Path) -> None:
@@ -352,6 +352,6 @@ def test_libevent_comes_without_touching_the_system(tmp_path: Path) -> None:
     assert fetch_from_archive(tmp_path / "libevent") is None
     files = sorted(path.name for path in (tmp_path / "libevent").iterdir())
     assert files == ["copyright-libevent_core-2.1.so.7", "libevent_core-2.1.so.7"]
-    found = first_loadable([str(tmp_path / "nothing.so"), str(tmp_path / "libevent" / files[1])])
-    assert found is not None
-    assert found.version.startswith("2.1.")
+    library = first_loadable([str(tmp_path / "nothing.so"), str(tmp_path / "libevent" / files[1])])
+    assert library is not None
+    assert library.version.startswith("2.1.")

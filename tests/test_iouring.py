@@ -114,7 +114,7 @@ def test_what_does_not_fit_waits(
     # Megabytes that are taken in by 64 bytes last for seconds: the server has something to do, and is not idle. And a
     # thousand receives that share a buffer or two are made again some 500,000 times: long on a busy machine.
     left_out = {"stream-idle", "stream-1000-connections"} if buffers < 3 else {"stream-idle"}
-    promises = [one for name, one in PROMISES.items() if name not in left_out]
+    promises = [promise for name, promise in PROMISES.items() if name not in left_out]
     with opened() as adapter:
         run(adapter, *promises, *PUSH_SERVER, *DATAGRAMS)
 
@@ -146,14 +146,14 @@ if sys.platform != "win32":
                 ends.enter_context(socket.create_connection(listener.getsockname(), WAIT_S))
                 for _ in range(10)
             ]
-            taken = {int(one.partition(" ")[0]) for one in descriptors() or ()}
+            taken = {int(descriptor.partition(" ")[0]) for descriptor in descriptors() or ()}
             free = (number for number in itertools.count() if number not in taken)
             resource.setrlimit(resource.RLIMIT_NOFILE, (next(itertools.islice(free, 3, None)), hard))
 
             def client() -> None:
                 try:
-                    for one in clients[:3]:
-                        echo(one, b"served")
+                    for sock in clients[:3]:
+                        echo(sock, b"served")
                     used = time.process_time()
                     clients[3].sendall(b"not yet")
                     clients[3].settimeout(0.2)
@@ -163,8 +163,8 @@ if sys.platform != "win32":
                     clients[3].settimeout(WAIT_S)
                     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
                     compare(clients[3].recv(100), b"not yet")
-                    for one in clients[4:]:
-                        echo(one, b"served at last")
+                    for sock in clients[4:]:
+                        echo(sock, b"served at last")
                 finally:
                     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
                     tell(writing)

@@ -47,8 +47,8 @@ def _gone(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def _running(*words: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+def _running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
     with process:
         try:
             yield process
@@ -95,8 +95,8 @@ def test_a_family_is_stopped_and_goes_on_and_is_asked_to_end() -> None:
 
 @windows
 def test_a_server_ends_when_the_command_that_started_it_is_killed() -> None:
-    words = ("-m", "crossloop", "serve", "asyncio", "tcp-echo", "--port", "0")
-    with _running(*words) as command:
+    arguments = ("-m", "crossloop", "serve", "asyncio", "tcp-echo", "--port", "0")
+    with _running(*arguments) as command:
         assert command.stdout is not None
         server = int(json.loads(command.stdout.readline())["pid"])
         assert server != command.pid

@@ -102,10 +102,10 @@ def test_whatever_a_writer_takes_can_be_read(tmp_path: Path, records: list[Any])
                 assert "\n" not in refused
                 assert len(refused) < 700
                 assert path.stat().st_size == before
-    found = read_journal(path)
-    assert found == [fitted(one) for one in taken]
-    for one, was in zip(found, taken, strict=True):
-        _assert_only_texts_differ(msgspec.to_builtins(one), msgspec.to_builtins(was))
+    read = read_journal(path)
+    assert read == [fitted(record) for record in taken]
+    for read_record, was in zip(read, taken, strict=True):
+        _assert_only_texts_differ(msgspec.to_builtins(read_record), msgspec.to_builtins(was))
 
 
 def _refused(journal: JournalWriter, record: Any) -> str | None:
@@ -116,21 +116,21 @@ def _refused(journal: JournalWriter, record: Any) -> str | None:
     return None
 
 
-def _assert_only_texts_differ(found: Any, was: Any) -> None:
-    match found, was:
+def _assert_only_texts_differ(read: Any, was: Any) -> None:
+    match read, was:
         case dict(), dict():
-            assert len(found) == len(was)
-            for one, other in zip(found.items(), was.items(), strict=True):
-                _assert_only_texts_differ(list(one), list(other))
+            assert len(read) == len(was)
+            for part, other in zip(read.items(), was.items(), strict=True):
+                _assert_only_texts_differ(list(part), list(other))
         case list(), list() | tuple():
-            for one, other in zip(found, was, strict=True):
-                _assert_only_texts_differ(one, other)
+            for part, other in zip(read, was, strict=True):
+                _assert_only_texts_differ(part, other)
         case str(), str():
             shown = was.encode("utf-8", "backslashreplace").decode()
-            kept = found.strip("…")
-            assert found == shown or (kept in shown and len(kept) >= 199)
+            kept = read.strip("…")
+            assert read == shown or (kept in shown and len(kept) >= 199)
         case _:
-            assert found == was
+            assert read == was
 
 
 LONG = "x" * 5000
@@ -143,15 +143,15 @@ def test_what_is_only_shown_is_cut_where_it_says_least(tmp_path: Path) -> None:
     with JournalWriter(tmp_path / "run.jsonl") as journal:
         for record in (journals.run_record(), adapter, cell):
             journal.write(record)
-    _run, about, found = read_journal(tmp_path / "run.jsonl")
+    _run, about, read_cell = read_journal(tmp_path / "run.jsonl")
     assert isinstance(about, AdapterRecord)
-    assert isinstance(found, CellRecord)
+    assert isinstance(read_cell, CellRecord)
     assert about.installed == "x" * 199 + "…"
-    assert len(found.reason) == len(found.stderr_tail) == 4000
-    assert found.reason.startswith("begin ")
-    assert found.reason.endswith("x…")
-    assert found.stderr_tail.startswith("…x")
-    assert found.stderr_tail.endswith(" end")
+    assert len(read_cell.reason) == len(read_cell.stderr_tail) == 4000
+    assert read_cell.reason.startswith("begin ")
+    assert read_cell.reason.endswith("x…")
+    assert read_cell.stderr_tail.startswith("…x")
+    assert read_cell.stderr_tail.endswith(" end")
 
 
 def test_what_utf_8_cannot_hold_is_escaped_where_it_is_only_shown() -> None:
@@ -233,7 +233,7 @@ def test_an_old_journal_goes_when_the_new_one_has_its_first_record(tmp_path: Pat
     with begin_journal(path, new):
         pass
     assert read_journal(path) == [new]
-    assert [one.name for one in tmp_path.iterdir()] == ["run.jsonl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl"]
 
 
 @pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])

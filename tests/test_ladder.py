@@ -56,11 +56,11 @@ def rung(connections: int, rows: tuple[Row, ...] = (ROW, OTHER), **more: int) ->
 
 def test_rungs_are_grouped_by_what_else_differs_and_ascend() -> None:
     given = [rung(1000), rung(100, size=1024), rung(100), rung(30), rung(1000, size=1024)]
-    found = [
-        [(one.parameters["connections"], one.parameters["size"]) for one in group]
+    groups = [
+        [(comparison.parameters["connections"], comparison.parameters["size"]) for comparison in group]
         for group in ladder.ladders(given, "connections")
     ]
-    assert found == [[(30, 64), (100, 64), (1000, 64)], [(100, 1024), (1000, 1024)]]
+    assert groups == [[(30, 64), (100, 64), (1000, 64)], [(100, 1024), (1000, 1024)]]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_rungs_are_grouped_by_what_else_differs_and_ascend() -> None:
 )
 def test_rungs_above_the_one_that_ended_a_climb_name_it(outcome: Outcome, above: Outcome) -> None:
     rungs = [rung(10000), rung(100), rung(3000), rung(1000)]
-    found = ladder.stops(rungs, "connections", {rungs[3].key: {OTHER: outcome}})
-    assert {one.parameters["connections"]: found[one.key] for one in rungs} == {
+    stopped = ladder.stops(rungs, "connections", {rungs[3].key: {OTHER: outcome}})
+    assert {comparison.parameters["connections"]: stopped[comparison.key] for comparison in rungs} == {
         100: {},
         1000: {},
         3000: {OTHER: above},
@@ -91,8 +91,10 @@ def test_the_lowest_of_several_ends_names_the_stop() -> None:
         rungs[1].key: {ROW: Failed("second")},
         rungs[0].key: {ROW: Failed("first")},
     }
-    found = ladder.stops(rungs, "connections", ended)
-    assert found[rungs[1].key] == found[rungs[2].key] == {ROW: Failed("stopped at 100 connections: first")}
+    stopped = ladder.stops(rungs, "connections", ended)
+    assert (
+        stopped[rungs[1].key] == stopped[rungs[2].key] == {ROW: Failed("stopped at 100 connections: first")}
+    )
 
 
 def test_a_figure_ends_no_climb() -> None:
@@ -117,7 +119,7 @@ def percentiles(p99_us: float) -> Latency:
     ],
 )
 def test_the_median_slice_is_held_against_the_objective(p99s_ms: tuple[float, ...], met: bool) -> None:
-    objective = ladder.judged([percentiles(1000 * one) for one in p99s_ms], 100)
+    objective = ladder.judged([percentiles(1000 * p99_ms) for p99_ms in p99s_ms], 100)
     assert objective is not None
     assert objective.met == met
     assert (ladder.too_slow(objective) is None) == met
@@ -130,8 +132,8 @@ def test_without_an_objective_nobody_is_too_slow() -> None:
 
 
 def test_too_slow_says_both_numbers() -> None:
-    found = ladder.too_slow(ladder.judged([percentiles(143_210)], 100))
-    assert found == TimedOut("too slow, p99 143 ms where 100 ms are allowed", 0.1)
+    outcome = ladder.too_slow(ladder.judged([percentiles(143_210)], 100))
+    assert outcome == TimedOut("too slow, p99 143 ms where 100 ms are allowed", 0.1)
 
 
 # The plan.
@@ -146,11 +148,11 @@ def test_a_ladder_climbs_in_the_first_style_alone_from_the_lowest_rung() -> None
     plan = planned("full", [C10K], [probed("asyncio", ("protocol", "streams"))])
     (stage,) = plan.stages
     assert isinstance(stage, Climb)
-    assert [one.parameters["connections"] for one in stage.comparisons] == [
+    assert [comparison.parameters["connections"] for comparison in stage.comparisons] == [
         100, 300, 1000, 3000, 10000, 30000
     ]  # fmt: skip
-    assert {one.rows for one in stage.comparisons} == {(Row("asyncio", "protocol"),)}
-    assert {one.rates for one in stage.comparisons} == {()}
+    assert {comparison.rows for comparison in stage.comparisons} == {(Row("asyncio", "protocol"),)}
+    assert {comparison.rates for comparison in stage.comparisons} == {()}
     assert plan.slices == stage.pace.generations * 6 * 2 * PROFILES["full"].climb_slices, "it and its twin"
     assert stage.objective_p99_ms == 100
 
@@ -162,8 +164,11 @@ def test_what_the_machine_forbids_is_typed_before_it_starts() -> None:
         [probed("asyncio", ("protocol",)), probed("uvloop", ("protocol",))],
         most_connections=(19_936, "a process may hold 20,000 descriptors here"),
     )
-    assert max(one.parameters["connections"] for one in plan.stages[0].comparisons) == 10_000
-    assert [(one.row.adapter, one.parameters["connections"], one.forbidden) for one in plan.excluded] == [
+    assert max(comparison.parameters["connections"] for comparison in plan.stages[0].comparisons) == 10_000
+    assert [
+        (excluded.row.adapter, excluded.parameters["connections"], excluded.forbidden)
+        for excluded in plan.excluded
+    ] == [
         ("asyncio", 30_000, True),
         ("uvloop", 30_000, True),
     ]
@@ -189,7 +194,7 @@ def test_primary_styles_only_beyond(tmp_path: Path, beyond: str, rows: list[int]
     )
     entry = ScenarioEntry("c10k", "c10k", path, read_declaration(path, ScenarioAbout))
     plan = planned("quick", [entry], [probed("asyncio", ("protocol", "streams"))])
-    assert [len(one.rows) for one in plan.stages[0].comparisons] == rows
+    assert [len(comparison.rows) for comparison in plan.stages[0].comparisons] == rows
 
 
 @pytest.mark.parametrize(
@@ -229,7 +234,7 @@ def test_a_rung_has_its_figures_and_what_connecting_took() -> None:
         a_slice(
             "connect", 0, elapsed_ns=10**8, rss_bytes=12_000_000, counters=memory, latency=[(5000, 1000)]
         ),
-        *(a_slice("load", one, offered_per_s=1000, latency=[(200_000_000, 1000)]) for one in range(3)),
+        *(a_slice("load", turn, offered_per_s=1000, latency=[(200_000_000, 1000)]) for turn in range(3)),
     ]
     (cell,) = cells_of(rung(1000, (ROW,)), slices, {}, 1, 100)
     figures = cell.figures
@@ -309,7 +314,7 @@ def test_random_choice_reaches_all_and_repeats_with_either_engine(native: Engine
     assert all(counts[0])
     assert abs(sum(counts[0]) - 300) <= 3
     # The last few may or may not be sent: the measured part ends at a quiet moment.
-    assert sum(abs(one - other) for one, other in zip(*counts, strict=True)) <= 3
+    assert sum(abs(first - second) for first, second in zip(*counts, strict=True)) <= 3
 
 
 def test_a_wrong_answer_is_found_on_a_random_connection() -> None:
@@ -376,8 +381,8 @@ def test_a_server_that_stops_accepting_is_left_within_the_limit(monkeypatch: pyt
     monkeypatch.setattr(connecting, "STALL_NS", 200_000_000)
     with serving(first_ten_only) as port:
         target = echo_target(port, 30)
-        words = r"10 of 30 connections answered; none of the 20 that were made since was answered in 0\.2 s"
-        with pytest.raises(SilentServerError, match=words):
+        reason = r"10 of 30 connections answered; none of the 20 that were made since was answered in 0\.2 s"
+        with pytest.raises(SilentServerError, match=reason):
             connecting.connect_proven(target, 10)
         assert target.poller is None
 
@@ -429,9 +434,9 @@ def test_connections_come_from_several_addresses(monkeypatch: pytest.MonkeyPatch
     with serving(bad.echo) as port:
         target = echo_target(port, 40)
         connecting.connect_proven(target, 10)
-        addresses = [one.sock.getsockname()[0] for one in target.connections]
+        addresses = [connection.sock.getsockname()[0] for connection in target.connections]
         target.close()
-    assert sorted({one: addresses.count(one) for one in addresses}.items()) == [
+    assert sorted({address: addresses.count(address) for address in addresses}.items()) == [
         ("127.0.0.1", 14), ("127.0.0.2", 13), ("127.0.0.3", 13)
     ]  # fmt: skip
 
@@ -445,9 +450,9 @@ def test_a_child_is_watched_while_another_is_asked() -> None:
         "-c",
         "import sys; held = bytearray(300 << 20); held[::4096] = b'x' * len(held[::4096]); sys.stdin.read()",
     ]
-    with Child(silent, name="asked") as asked, Child(eats, name="eats", limit_bytes=100 << 20) as other:
+    with Child(silent, name="asked") as child, Child(eats, name="eats", limit_bytes=100 << 20) as other:
         with pytest.raises(BesideError) as caught:
-            asked.ask({}, Ready, 30, beside=other)
+            child.ask({}, Ready, 30, beside=other)
         assert "MiB of memory; the limit is 100 MiB" in str(caught.value.outcome)
 
 
@@ -466,7 +471,11 @@ def crossloop(*arguments: str, descriptors: int = 0) -> subprocess.CompletedProc
 
 def cells(folder: Path) -> dict[tuple[str, int], dict[str, Any]]:
     lines = map(json.loads, (folder / "run.jsonl").read_text().splitlines())
-    return {(one["adapter"], one["parameters"]["connections"]): one for one in lines if one["kind"] == "cell"}
+    return {
+        (record["adapter"], record["parameters"]["connections"]): record
+        for record in lines
+        if record["kind"] == "cell"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -486,9 +495,9 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _left() -> list[str]:
     """Processes that a bench of these tests started and left behind."""
     left = []
-    for one in psutil.process_iter(["pid", "cmdline", "environ"]):
-        if (one.info["environ"] or {}).get("CROSSLOOP_TEST") == MARK and one.pid != os.getpid():
-            left.append(" ".join(one.info["cmdline"] or ()))
+    for process in psutil.process_iter(["pid", "cmdline", "environ"]):
+        if (process.info["environ"] or {}).get("CROSSLOOP_TEST") == MARK and process.pid != os.getpid():
+            left.append(" ".join(process.info["cmdline"] or ()))
     return left
 
 
@@ -554,11 +563,11 @@ def test_a_missed_objective_has_figures_and_ends_the_climb(tmp_path: Path) -> No
         *CLIMB, "--adapters", "asyncio", "--objective", "0.001", "--out", str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = cells(tmp_path)
-    assert found["asyncio", 10]["outcome"] == "measured"
-    assert found["asyncio", 10]["figures"]["objective"]["met"] is False
-    assert found["asyncio", 100]["outcome"] == "timed-out"
-    assert found["asyncio", 100]["reason"].startswith("stopped at 10 connections: too slow, p99 ")
+    measured = cells(tmp_path)
+    assert measured["asyncio", 10]["outcome"] == "measured"
+    assert measured["asyncio", 10]["figures"]["objective"]["met"] is False
+    assert measured["asyncio", 100]["outcome"] == "timed-out"
+    assert measured["asyncio", 100]["reason"].startswith("stopped at 10 connections: too slow, p99 ")
     page = (tmp_path / "scenarios" / "climb.md").read_text()
     assert re.search(r"\| asyncio \(protocol\) \| \*\*[\d.]+\*\* \| – \| none \| too slow: p99", page)
 
@@ -574,12 +583,14 @@ def test_an_interrupted_climb_is_finished(tmp_path: Path) -> None:
     journal.write_text("".join(lines[: last + 1]))
     done = crossloop(*arguments, "--resume")
     assert done.returncode == 0, done.stderr
-    assert {key: one["outcome"] for key, one in cells(tmp_path).items()} == {
+    assert {key: cell["outcome"] for key, cell in cells(tmp_path).items()} == {
         ("asyncio", 10): "measured",
         ("asyncio", 100): "measured",
     }
-    slices = [one for one in map(json.loads, journal.read_text().splitlines()) if one["kind"] == "slice"]
-    tens = [one for one in slices if one["parameters"]["connections"] == 10]
-    assert [(one["phase"], one["round"]) for one in tens] == [
+    slices = [
+        record for record in map(json.loads, journal.read_text().splitlines()) if record["kind"] == "slice"
+    ]
+    tens = [slice_ for slice_ in slices if slice_["parameters"]["connections"] == 10]
+    assert [(slice_["phase"], slice_["round"]) for slice_ in tens] == [
         ("connect", 0), ("load", 0), ("load", 1), ("load", 2)
     ]  # fmt: skip

@@ -30,7 +30,7 @@ def warned(
         for name in NAMES
         for turn, wait_ms in enumerate(waits_ms.get(name, [USUAL_MS] * 20))
     ]
-    return [one.cause for one in late_rows(comparison, slices)]
+    return [warning.cause for warning in late_rows(comparison, slices)]
 
 
 def test_a_row_that_is_late_in_its_run_ins_is_named_with_what_to_do() -> None:

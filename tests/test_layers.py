@@ -46,15 +46,15 @@ print(json.dumps([sorted(tops - set(sys.stdlib_module_names)), sorted(halves)]))
 
 def imported(path: Path) -> set[str]:
     """Modules that a file imports anywhere in it."""
-    found = set()
+    modules = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names}
+            modules |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == "crossloop":
-            found |= {f"crossloop.{name.name}" for name in node.names}
+            modules |= {f"crossloop.{name.name}" for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+            modules.add(node.module)
+    return modules
 
 
 def test_a_worker_loads_the_standard_library_and_its_own_half() -> None:
@@ -92,22 +92,24 @@ def test_a_probe_holds_nothing_but_the_library_that_it_asks() -> None:
 
 def test_a_test_of_cpython_shares_its_process_with_the_worker_half_alone() -> None:
     for name in ("binding.py", "process.py"):
-        found = imported(ENGINE / "dropin" / name)
-        assert {one.split(".")[1] for one in found if one.startswith("crossloop.")} <= {
+        modules = imported(ENGINE / "dropin" / name)
+        assert {module.split(".")[1] for module in modules if module.startswith("crossloop.")} <= {
             *WORKER_HALF,
             "dropin",
         }
-        assert {one for one in found if one.startswith("crossloop.dropin")} <= {"crossloop.dropin.binding"}
+        assert {module for module in modules if module.startswith("crossloop.dropin")} <= {
+            "crossloop.dropin.binding"
+        }
 
 
 def test_the_worker_half_imports_the_standard_library_and_what_it_is_about() -> None:
-    found = {}
+    by_file = {}
     for half in WORKER_HALF:
         for path in (ENGINE / half).rglob("*.py"):
             tops = {name.partition(".")[0] for name in imported(path)}
             if foreign := tops - set(sys.stdlib_module_names) - {"crossloop"}:
-                found[path.relative_to(ENGINE).as_posix()] = foreign
-    assert found == BINDINGS_OF
+                by_file[path.relative_to(ENGINE).as_posix()] = foreign
+    assert by_file == BINDINGS_OF
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -48,7 +48,7 @@ SUITE = load_suite()
 
 def plan(profile: str = "standard", *scenarios: str) -> Plan:
     wanted = [SUITE.scenarios[name] for name in scenarios or ("tcp-echo", "timers")]
-    rows = {one.id: ("native",) for one in wanted}
+    rows = {scenario.id: ("native",) for scenario in wanted}
     levels = {"StreamServer": ("native",), "Readiness": ("native",)}
     probed = [
         Probed(SUITE.adapters[name], Measured(), levels=levels, rows=rows) for name in ("asyncio", "epoll")
@@ -56,8 +56,8 @@ def plan(profile: str = "standard", *scenarios: str) -> Plan:
     return planned(profile, wanted, probed)
 
 
-def rounds(found: Plan) -> list[int]:
-    return [one.rounds for stage in found.stages for one in stage.comparisons]
+def rounds(whole: Plan) -> list[int]:
+    return [comparison.rounds for stage in whole.stages for comparison in stage.comparisons]
 
 
 # Pure
@@ -83,9 +83,9 @@ def test_quick_gives_rounds_to_wide_intervals_and_ends_in_time_whatever_is_chose
 
 def test_longer_profiles_add_a_part_of_their_own_time() -> None:
     standard = plan("standard")
-    found = length_of(standard, None, None)
-    assert found.budget_s == pytest.approx(1.25 * standard.seconds)
-    assert found.precision == 0.01
+    length = length_of(standard, None, None)
+    assert length.budget_s == pytest.approx(1.25 * standard.seconds)
+    assert length.precision == 0.01
 
 
 def test_a_plan_is_cut_to_its_budget_and_not_below_what_can_tell_rows_apart() -> None:
@@ -148,20 +148,24 @@ def test_when_ratios_are_precise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "stopped"), [(None, "rounds"), (0.5, "budget")], ids=["fixed", "three generations are too few"]
+    ("precision", "stopped"),
+    [(None, "rounds"), (0.5, "budget")],
+    ids=["fixed", "three generations are too few"],
 )
-def test_why_a_comparison_stopped(asked: float | None, stopped: str) -> None:
-    found = comparison_record(comparison(), slices({"asyncio": 8000, "uvloop": 6000}), {}, 1, None, asked)
-    assert (found.stopped, found.precision) == (stopped, asked)
-    assert found.half_width is not None
-    assert 0.0005 < found.half_width < 0.01
+def test_why_a_comparison_stopped(precision: float | None, stopped: str) -> None:
+    record = comparison_record(
+        comparison(), slices({"asyncio": 8000, "uvloop": 6000}), {}, 1, None, precision
+    )
+    assert (record.stopped, record.precision) == (stopped, precision)
+    assert record.half_width is not None
+    assert 0.0005 < record.half_width < 0.01
 
 
 def test_a_comparison_of_five_generations_stops_when_it_is_precise() -> None:
-    found = slices({"asyncio": 8000, "uvloop": 6000})
-    more = [msgspec.structs.replace(one, generation=one.generation + 3) for one in found]
-    for asked, stopped in ((0.01, "precise"), (0.0001, "budget")):
-        assert comparison_record(comparison(), [*found, *more], {}, 1, None, asked).stopped == stopped
+    taken = slices({"asyncio": 8000, "uvloop": 6000})
+    more = [msgspec.structs.replace(slice_, generation=slice_.generation + 3) for slice_ in taken]
+    for precision, stopped in ((0.01, "precise"), (0.0001, "budget")):
+        assert comparison_record(comparison(), [*taken, *more], {}, 1, None, precision).stopped == stopped
 
 
 @pytest.mark.parametrize(
@@ -174,8 +178,8 @@ def test_intervals_that_stopped_the_run_cover_the_truth(effect_ratio: float, low
     wanted = math.expm1(1.96 * median_error * math.sqrt(1 + effect_ratio**2) / math.sqrt(6))
     covered, generations = 0, []
     for seed in range(runs):
-        found, taken = _stopped(seed, wanted, effect_ratio * median_error, noise, per_generation)
-        covered += found.low <= 1 <= found.high
+        ratio, taken = _stopped(seed, wanted, effect_ratio * median_error, noise, per_generation)
+        covered += ratio.low <= 1 <= ratio.high
         generations.append(taken)
     assert min(generations) == GENERATIONS_TO_STOP
     assert max(generations) > GENERATIONS_TO_STOP, "or nothing was decided by the interval"
@@ -193,11 +197,11 @@ def _stopped(
             (generation, turn, math.exp(effect + random.normal(0, noise))) for turn in range(per_generation)
         ]
         if generation + 1 >= GENERATIONS_TO_STOP:
-            found = paired_ratio(a, [(one, turn, 1.0) for one, turn, _value in a], seed, 200)
-            if precise([found], wanted):
+            ratio = paired_ratio(a, [(generation, turn, 1.0) for generation, turn, _value in a], seed, 200)
+            if precise([ratio], wanted):
                 break
-    assert half_width(found) <= wanted or generation == 19
-    return found, generation + 1
+    assert half_width(ratio) <= wanted or generation == 19
+    return ratio, generation + 1
 
 
 # From the command line to the report
@@ -211,14 +215,16 @@ def test_a_run_goes_on_until_its_budget_is_spent_and_says_so(tmp_path: Path) -> 
     ]  # fmt: skip
     done = crossloop(*arguments, "--budget", "0.1")
     assert done.returncode == 0, done.stderr
-    (found,) = records(tmp_path, "comparison")
-    assert found["stopped"] == "budget"
-    assert found["generations"] > PROFILES["smoke"].generations
-    assert found["rounds"] > PROFILES["smoke"].headline_rounds
-    assert {one["generation"] for one in records(tmp_path, "slice")} == set(range(found["generations"]))
+    (comparison_,) = records(tmp_path, "comparison")
+    assert comparison_["stopped"] == "budget"
+    assert comparison_["generations"] > PROFILES["smoke"].generations
+    assert comparison_["rounds"] > PROFILES["smoke"].headline_rounds
+    assert {slice_["generation"] for slice_ in records(tmp_path, "slice")} == set(
+        range(comparison_["generations"])
+    )
     page = (tmp_path / "scenarios" / "tcp-echo.md").read_text()
     assert (
-        f"Stopped after {found['rounds']} rounds in {found['generations']} generations, when the time was"
+        f"Stopped after {comparison_['rounds']} rounds in {comparison_['generations']} generations, when the time was"
         in page
     )
     assert "In 1 of 1 comparisons the time was spent before" in (tmp_path / "doubts.md").read_text()
@@ -233,18 +239,18 @@ def test_a_run_ends_when_its_intervals_are_narrow(tmp_path: Path) -> None:
     probed = list(probe_all(SUITE, {"asyncio": SUITE.adapters["asyncio"]}, {scenario.id: scenario}))
     smoke = planned("smoke", [scenario], probed)
     whole = bench(tmp_path / "run.jsonl", smoke, Past())
-    (found,) = (one for one in whole if isinstance(one, ComparisonRecord))
-    assert (found.stopped, found.generations) == ("precise", GENERATIONS_TO_STOP)
+    (concluded,) = (record for record in whole if isinstance(record, ComparisonRecord))
+    assert (concluded.stopped, concluded.generations) == ("precise", GENERATIONS_TO_STOP)
 
     # Had it been interrupted before its last generation, it would have taken another generation and no more.
-    taken = [one for one in whole if isinstance(one, SliceRecord)]
-    last = max(one.generation for one in taken)
-    kept = tuple(one for one in taken if one.generation < last)
+    taken = [record for record in whole if isinstance(record, SliceRecord)]
+    last = max(slice_.generation for slice_ in taken)
+    kept = tuple(slice_ for slice_ in taken if slice_.generation < last)
     again = bench(tmp_path / "again.jsonl", smoke, Past(slices=kept))
-    (fresh,) = {one.generation for one in again if isinstance(one, SliceRecord)}
+    (fresh,) = {record.generation for record in again if isinstance(record, SliceRecord)}
     assert fresh >= last, "processes that are new have a number that is"
-    (found,) = (one for one in again if isinstance(one, ComparisonRecord))
-    assert (found.stopped, found.generations) == ("precise", GENERATIONS_TO_STOP)
+    (concluded,) = (record for record in again if isinstance(record, ComparisonRecord))
+    assert (concluded.stopped, concluded.generations) == ("precise", GENERATIONS_TO_STOP)
 
 
 def bench(path: Path, smoke: Plan, past: Past) -> list[Record]:

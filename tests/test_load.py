@@ -440,11 +440,11 @@ def test_shapes_that_make_no_sense_are_refused(connections: int, size: int, port
 
 def test_messages_differ_by_connection_in_header_and_filler() -> None:
     script = Script(echo(SIZE), seed=3)
-    one, two = script.request.of(1)(7), script.request.of(2)(7)
-    assert len(one) == len(two) == SIZE
-    assert HEADER.unpack_from(one) == (MAGIC, 1, 7)
-    assert one[16:] != two[16:]
-    assert one == Script(echo(SIZE), seed=3).answer.of(1)(7)
+    first, second = script.request.of(1)(7), script.request.of(2)(7)
+    assert len(first) == len(second) == SIZE
+    assert HEADER.unpack_from(first) == (MAGIC, 1, 7)
+    assert first[16:] != second[16:]
+    assert first == Script(echo(SIZE), seed=3).answer.of(1)(7)
 
 
 @given(st.integers(0, 2**31), st.integers(0, 2**48), st.integers(1, message.PLACES - 1))

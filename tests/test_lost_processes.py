@@ -53,11 +53,11 @@ def slices(room: SliceRoom, stage: Stage, number: int = 0) -> list[Taken]:
 
 def below(word: str) -> list[psutil.Process]:
     """Processes of this test that run, by a word of their command, oldest first."""
-    found = []
-    for one in psutil.Process().children(recursive=True):
+    processes = []
+    for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it has ended, and nobody has waited for it yet
-            found += [one] if word in one.cmdline() else []
-    return found
+            processes += [process] if word in process.cmdline() else []
+    return processes
 
 
 def test_a_load_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
@@ -84,10 +84,10 @@ def test_a_companion_that_was_killed_is_replaced_and_the_slices_are_taken() -> N
             assert slices(room, stage, number)[0].figures.operations > 0
 
 
-def crossloop(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def crossloop(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable, "-m", "crossloop", "--suite", str(HERE / "faulty_suite"), "bench", "--profile", "smoke",
-        "--no-evidence", "--no-references", "--out", str(folder), *words,
+        "--no-evidence", "--no-references", "--out", str(folder), *arguments,
     ]  # fmt: skip
     return subprocess.run(
         command,
@@ -101,27 +101,27 @@ def crossloop(folder: Path, *words: str, **environment: str) -> subprocess.Compl
 
 def cells(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     lines = map(json.loads, (folder / "run.jsonl").read_text().splitlines())
-    return {(one["adapter"], one["scenario"]): one for one in lines if one["kind"] == "cell"}
+    return {(record["adapter"], record["scenario"]): record for record in lines if record["kind"] == "cell"}
 
 
 def test_a_load_that_is_lost_again_and_again_says_nothing_of_the_row(tmp_path: Path) -> None:
     done = crossloop(tmp_path, "--adapters", "asyncio-select,kills-load", "--scenarios", "tcp-echo")
     assert done.returncode == 0, done.stderr
-    found = cells(tmp_path)
-    assert found["asyncio-select", "tcp-echo"]["outcome"] == "measured"
-    lost = found["kills-load", "tcp-echo"]
+    by_row = cells(tmp_path)
+    assert by_row["asyncio-select", "tcp-echo"]["outcome"] == "measured"
+    lost = by_row["kills-load", "tcp-echo"]
     assert (lost["outcome"], lost["beside"]) == ("failed", "load generator")
     assert lost["reason"] == "the load generator ended by SIGKILL; nothing is known of this row"
 
 
 def test_a_load_that_dies_at_start_costs_what_needs_a_load(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(DIES_AT_START)
-    words = ("--adapters", "asyncio-select", "--scenarios", "tcp-echo,timers", "--engine", "python")
-    done = crossloop(tmp_path / "out", *words, PYTHONPATH=str(tmp_path))
+    arguments = ("--adapters", "asyncio-select", "--scenarios", "tcp-echo,timers", "--engine", "python")
+    done = crossloop(tmp_path / "out", *arguments, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    found = cells(tmp_path / "out")
-    assert found["asyncio-select", "timers"]["outcome"] == "measured"
-    lost = found["asyncio-select", "tcp-echo"]
+    by_row = cells(tmp_path / "out")
+    assert by_row["asyncio-select", "timers"]["outcome"] == "measured"
+    lost = by_row["asyncio-select", "tcp-echo"]
     assert (lost["outcome"], lost["beside"]) == ("failed", "load generator")
     assert lost["reason"].startswith("the load generator does not start, exited with status 9")
 

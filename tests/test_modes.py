@@ -71,13 +71,13 @@ def bimodal(share: float, number: int = 51, ratio: float = 1.5, seed: int = 3) -
 
 @pytest.mark.parametrize("share", [0.5, 0.65, 0.25])
 def test_two_modes_are_found_with_their_places_and_shares(share: float) -> None:
-    found = two_modes(slices(bimodal(share)), 1)
-    assert found is not None
-    assert found.low.value == pytest.approx(1, rel=0.03)
-    assert found.high.value == pytest.approx(1.5, rel=0.03)
-    assert found.low.slices == round(51 * share)
-    assert found.high.slices == 51 - round(51 * share)
-    assert found.chance in LEVELS
+    two = two_modes(slices(bimodal(share)), 1)
+    assert two is not None
+    assert two.low.value == pytest.approx(1, rel=0.03)
+    assert two.high.value == pytest.approx(1.5, rel=0.03)
+    assert two.low.slices == round(51 * share)
+    assert two.high.slices == 51 - round(51 * share)
+    assert two.chance in LEVELS
 
 
 def test_the_fewest_slices_that_are_judged_suffice_for_clear_halves() -> None:
@@ -88,13 +88,13 @@ def test_the_fewest_slices_that_are_judged_suffice_for_clear_halves() -> None:
 
 def test_order_and_unit_do_not_matter() -> None:
     given_slices = slices(bimodal(0.5), per_generation=17)
-    found = two_modes(given_slices, 1)
-    assert found == two_modes(given_slices[::-1], 1)
-    scaled = two_modes([one._replace(value=one.value * 8) for one in given_slices], 1)
-    assert found is not None
+    two = two_modes(given_slices, 1)
+    assert two == two_modes(given_slices[::-1], 1)
+    scaled = two_modes([slice_._replace(value=slice_.value * 8) for slice_ in given_slices], 1)
+    assert two is not None
     assert scaled is not None
-    assert scaled.explained_by == found.explained_by
-    assert scaled.high.value == pytest.approx(8 * found.high.value)
+    assert scaled.explained_by == two.explained_by
+    assert scaled.high.value == pytest.approx(8 * two.high.value)
 
 
 # What they go with
@@ -105,15 +105,15 @@ def mixed(
 ) -> list[Slice]:
     """Six generations of nine rounds; *label* says which are of the high mode."""
     random = np.random.default_rng(9)
-    found = []
+    drawn = []
     for generation in range(6):
         for turn in range(9):
             high = label(generation, turn)
             value = (9.0 if high else 6.0) * math.exp(random.normal(0, 0.03))
             noise = {name: random.random() for name in ("server_share", "steal_share", OTHERS)}
             given_ones = conditions(generation, turn, high) if conditions is not None else {}
-            found.append(Slice(generation, turn, value, {**noise, **given_ones}))
-    return found
+            drawn.append(Slice(generation, turn, value, {**noise, **given_ones}))
+    return drawn
 
 
 def shuffled(generation: int, turn: int) -> bool:
@@ -121,7 +121,7 @@ def shuffled(generation: int, turn: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("given", "expected"),
     [
         (mixed(shuffled), ()),
         (mixed(lambda generation, _turn: generation in (1, 4, 5)), ("process",)),
@@ -141,8 +141,8 @@ def shuffled(generation: int, turn: int) -> bool:
     ],
     ids=["nothing", "process", "age", "regime", "machine", "both"],
 )
-def test_modes_go_with_what_they_were_made_with(found: list[Slice], expected: tuple[str, ...]) -> None:
-    modes = two_modes(found, 1)
+def test_modes_go_with_what_they_were_made_with(given: list[Slice], expected: tuple[str, ...]) -> None:
+    modes = two_modes(given, 1)
     assert modes is not None
     assert modes.explained_by == expected
 

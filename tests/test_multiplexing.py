@@ -95,10 +95,10 @@ def test_what_is_closed_and_numbered_anew_within_a_turn_is_not_called_for_the_ol
         theirs.send(b"both are ready")
     adapter.call_later(0.02, adapter.stop)
     adapter.run()
-    for one in (*pairs[0], *pairs[1], *silent):
-        if one.fileno() >= 0:
-            adapter.unwatch(one.fileno())
-        one.close()
+    for sock in (*pairs[0], *pairs[1], *silent):
+        if sock.fileno() >= 0:
+            adapter.unwatch(sock.fileno())
+        sock.close()
     assert calls == ["first"]
 
 
@@ -346,9 +346,9 @@ def test_select_says_where_it_ends_before_it_is_there(adapter: Any) -> None:
     assert 0 < most < size
     assert f"{size}" in reason
     assert "FD_SETSIZE" in reason
-    for one in held:
-        one[0].close()
-        one[1].close()
+    for pair in held:
+        pair[0].close()
+        pair[1].close()
     if sys.platform != "win32":  # there only what is watched counts
         assert adapter.most_connections()[0] == most + 10
 
@@ -517,7 +517,7 @@ def test_removing_what_a_close_has_removed_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "wanted", "kind", "words"),
+    ("number", "wanted", "kind", "reason"),
     [
         (
             errno.EINVAL,
@@ -531,9 +531,9 @@ def test_removing_what_a_close_has_removed_is_no_error() -> None:
     ],
 )
 def test_a_refused_change_says_what_it_means(
-    number: int, wanted: bool, kind: type[Exception], words: str
+    number: int, wanted: bool, kind: type[Exception], reason: str
 ) -> None:
-    with pytest.raises(kind, match=words):
+    with pytest.raises(kind, match=reason):
         raise_refusal(7, number, wanted=wanted)
 
 

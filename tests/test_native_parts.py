@@ -91,7 +91,7 @@ def _asked_beside(tmp_path: Path, code: str) -> "subprocess.CompletedProcess[str
     source = tmp_path / "end.c"
     source.write_text(code)
     subprocess.run([*c_compiler(), "-shared", "-fPIC", source, "-o", build], check=True, timeout=120)
-    paths = os.pathsep.join(one for one in sys.path if one)
+    paths = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(
         [tmp_path / "bin" / "python", "-c", ASK], env={**os.environ, "PYTHONPATH": paths},
         capture_output=True, text=True, timeout=120, check=False,
@@ -217,9 +217,9 @@ def test_the_warning_of_a_run_names_what_setup_met_with() -> None:
 )
 def test_the_sources_compile_without_a_warning(options: list[str], tmp_path: Path) -> None:
     sources = [str(LOAD_ENGINE.folder / name) for name in LOAD_ENGINE.files if name.endswith(".c")]
-    words = [*c_compiler(), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *options]
+    build = [*c_compiler(), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *options]
     run = subprocess.run(
-        [*words, *sources, "-o", str(tmp_path / "engine.so")],
+        [*build, *sources, "-o", str(tmp_path / "engine.so")],
         capture_output=True,
         text=True,
         timeout=120,

@@ -40,13 +40,13 @@ DRAFTS = (
 )
 
 
-def crossloop(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run("crossloop", *words, cwd=cwd)
+def crossloop(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run("crossloop", *arguments, cwd=cwd)
 
 
-def run(module: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(module: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", module, *words],
+        [sys.executable, "-m", module, *arguments],
         cwd=cwd, capture_output=True, text=True, encoding="utf-8", timeout=LIMIT_S, check=False,
     )  # fmt: skip
 
@@ -87,13 +87,13 @@ def test_an_adapter_keeps_its_contract_as_it_stands(tmp_path: Path) -> None:
 
 @pytest.mark.campaign
 def test_what_the_command_writes_passes_its_tests(tmp_path: Path) -> None:
-    for words in (
+    for draft in (
         ["adapter", "selectors"],
         ["adapter", "mine", "--loop", "asyncio:SelectorEventLoop"],
         ["scenario", "ping"],
         ["scenario", "turns", "--drive", "work"],
     ):
-        done = crossloop("new", *words, "--out", "here", cwd=tmp_path)
+        done = crossloop("new", *draft, "--out", "here", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     tested = run("pytest", "-q", "-p", "no:cacheprovider", "here", cwd=tmp_path)
     assert tested.returncode == 0, tested.stdout
@@ -183,8 +183,8 @@ def test_an_adapter_has_the_common_headings_and_order(draft: Draft) -> None:
 @LINT
 def test_lint_finds_nothing(drafts: Path) -> None:
     settings = ("--config", str(ROOT / "pyproject.toml"), "--no-cache", str(drafts))
-    for words in (("check",), ("format", "--check", "--diff")):
-        done = run("ruff", *words, *settings, cwd=ROOT)
+    for lint in (("check",), ("format", "--check", "--diff")):
+        done = run("ruff", *lint, *settings, cwd=ROOT)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -133,9 +133,9 @@ def cells(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[s
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     records = read_journal(out / "run.jsonl")
-    assert any(isinstance(one, EndRecord) for one in records)
+    assert any(isinstance(record, EndRecord) for record in records)
     assert (out / "README.md").is_file()
-    return {(one.adapter, one.scenario): one for one in records if isinstance(one, CellRecord)}
+    return {(record.adapter, record.scenario): record for record in records if isinstance(record, CellRecord)}
 
 
 def test_the_good_ones_have_their_figures(cells: dict[tuple[str, str], CellRecord]) -> None:
@@ -176,17 +176,19 @@ def test_every_command_names_what_it_leaves_out_and_goes_on(suite: Path, argumen
     else:
         assert done.returncode == 0, done.stderr
     if arguments[0] == "list":
-        usable = {one["id"]: one["usable"] for one in json.loads(done.stdout)["adapters"]}
+        usable = {adapter["id"]: adapter["usable"] for adapter in json.loads(done.stdout)["adapters"]}
         assert usable["trial-good"]
         assert not any(usable[f"trial-{id_}"] for id_ in ADAPTERS)
 
 
 @pytest.mark.parametrize("name", ["most-connections-int", "adapter-serve_streams-exit"])
 def test_an_odd_server_is_a_row(tmp_path: Path, name: str) -> None:
-    (odd,) = (one for one in all_odd() if one.name == name)
+    (odd,) = (candidate for candidate in all_odd() if candidate.name == name)
     assert run_odd(odd, tmp_path) == []
-    cells = [one for one in read_journal(tmp_path / "out" / "run.jsonl") if isinstance(one, CellRecord)]
-    reasons = [one.reason for one in cells if (one.adapter, one.scenario) == ("trial-odd", "tcp-echo")]
+    cells = [
+        record for record in read_journal(tmp_path / "out" / "run.jsonl") if isinstance(record, CellRecord)
+    ]
+    reasons = [cell.reason for cell in cells if (cell.adapter, cell.scenario) == ("trial-odd", "tcp-echo")]
     assert reasons
     wanted = "answered most_connections = 3" if name.startswith("most") else "SystemExit: 0"
     assert all(wanted in reason for reason in reasons)

@@ -17,20 +17,20 @@ WORDS = ("--profile", "smoke", "--adapters", "select", "--scenarios", "timers")
 BENCH = (*WORDS, "--no-references", "--no-evidence")
 
 
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "crossloop", *words]
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "crossloop", *arguments]
 
 
-def bench(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    line = command("bench", *BENCH, "--out", str(folder), *words)
+def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = command("bench", *BENCH, "--out", str(folder), *arguments)
     return subprocess.run(line, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
 @contextmanager
-def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
+def begun(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A command that runs; it is ended at the latest when the test is."""
     with subprocess.Popen(
-        command(*words), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command(*arguments), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -39,7 +39,7 @@ def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {one.name: one.read_bytes() for one in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +59,14 @@ def test_going_on_with_a_complete_run_changes_nothing(complete: Path) -> None:
     assert content(complete) == before
 
 
-@pytest.mark.parametrize("words", [(), ("--resume",)], ids=["new", "resume"])
+@pytest.mark.parametrize("arguments", [(), ("--resume",)], ids=["new", "resume"])
 def test_a_second_run_in_a_folder_is_refused_and_changes_nothing(
-    complete: Path, words: tuple[str, ...]
+    complete: Path, arguments: tuple[str, ...]
 ) -> None:
     with held(complete / "run.jsonl"):
         before = content(complete)
         with subprocess.Popen(
-            command("bench", *BENCH, "--out", str(complete), *words), stderr=subprocess.PIPE, text=True
+            command("bench", *BENCH, "--out", str(complete), *arguments), stderr=subprocess.PIPE, text=True
         ) as second:
             errors = second.communicate(timeout=LIMIT_S)[1]
         after = content(complete)
@@ -77,16 +77,18 @@ def test_a_second_run_in_a_folder_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         pytest.param(("check", "--adapters", "select"), id="check"),
         pytest.param(("selftest", "--adapters", "select", "--comparisons", "1"), id="selftest"),
     ],
 )
-def test_other_commands_that_write_a_journal_refuse_likewise(tmp_path: Path, words: tuple[str, ...]) -> None:
-    name = {"check": "checks.jsonl", "selftest": "selftest.jsonl"}[words[0]]
+def test_other_commands_that_write_a_journal_refuse_likewise(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    name = {"check": "checks.jsonl", "selftest": "selftest.jsonl"}[arguments[0]]
     with held(tmp_path / name):
-        line = command(*words, "--out", str(tmp_path))
+        line = command(*arguments, "--out", str(tmp_path))
         done = subprocess.run(line, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 2, done.stderr
     assert "is writing it" in done.stderr
@@ -143,7 +145,7 @@ def test_a_renderer_that_is_killed_leaves_the_figures_and_says_so(complete: Path
     before = (complete / "run.jsonl").read_bytes()
     with begun("bench", *BENCH, "--out", str(complete), "--resume") as process:
         supervisor = psutil.Process(process.pid)
-        while not (renderers := [one for one in supervisor.children() if "report" in _command(one)]):
+        while not (renderers := [child for child in supervisor.children() if "report" in _command(child)]):
             assert process.poll() is None
         renderers[0].kill()
         _output, errors = process.communicate(timeout=LIMIT_S)

@@ -45,6 +45,6 @@ def test_the_client_has_ended_when_the_servers_failure_is_raised() -> None:
         serve(Subject(adapter, "native"), client)
     try:
         assert "client" not in [thread.name for thread in threading.enumerate()]
-        assert [one.fileno() for one in clients] == [-1]
+        assert [sock.fileno() for sock in clients] == [-1]
     finally:
         adapter.close()

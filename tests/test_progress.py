@@ -56,7 +56,7 @@ def estimates(
         {"climb": 0.7, "work": 1.0, "driven": 0.9, "evidence": 1.0},
         {"climb": 1.4, "work": 1.2, "driven": 1.1, "evidence": 1.2},
     ],
-    ids=lambda paces: "-".join(str(one) for one in paces.values()),
+    ids=lambda paces: "-".join(str(pace) for pace in paces.values()),
 )
 def test_right_within_a_quarter_from_the_first_minute_on(
     stages: Sequence[tuple[str, float]], paces: dict[str, float]

@@ -43,14 +43,14 @@ STRICT = ("-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
 @pytest.fixture(params=list(REFERENCES))
 def reference(request: pytest.FixtureRequest) -> Reference:
     """Each reference that is built here; of the others the reason."""
-    one = REFERENCES[str(request.param)]
-    if sys.platform not in one.platforms:
-        pytest.skip(f"{one.id} is for {', '.join(one.platforms)}")
+    native = REFERENCES[str(request.param)]
+    if sys.platform not in native.platforms:
+        pytest.skip(f"{native.id} is for {', '.join(native.platforms)}")
     try:
-        build_of(one.part)
+        build_of(native.part)
     except NotBuiltError as error:
-        pytest.skip(f"{one.id}: {error}")
-    return one
+        pytest.skip(f"{native.id}: {error}")
+    return native
 
 
 class Served:
@@ -73,8 +73,8 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(reference: Reference, *words: str, descriptors: int = 0) -> Iterator[Served]:
-    command = [str(build_of(reference.part)), *words]
+def served(reference: Reference, *arguments: str, descriptors: int = 0) -> Iterator[Served]:
+    command = [str(build_of(reference.part)), *arguments]
     if descriptors:
         command = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
     with subprocess.Popen(
@@ -206,8 +206,8 @@ def test_datagrams_go_back_to_their_senders(reference: Reference) -> None:
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
 def test_connections_that_come_for_one_exchange(reference: Reference, tmp_path: Path, transport: str) -> None:
     """As a load of drive `connect` makes them; half of them are ended by the client's FIN, half by its RST."""
-    words = ["--unix", str(tmp_path / "s")] if transport == "unix" else []
-    with served(reference, *words) as server:
+    place = ["--unix", str(tmp_path / "s")] if transport == "unix" else []
+    with served(reference, *place) as server:
         for number in range(300):
             with server.connect() as client:
                 exchange(client, b"%d" % number)
@@ -326,7 +326,7 @@ def test_it_is_pinned_where_it_is_told_to(reference: Reference) -> None:
 
 @POSIX
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "said"),
     [
         (("--port", "http", "--host", "nosuch.invalid"), "cannot listen on 'nosuch.invalid' port http"),
         (("--cpus", "1"), "--cpus: expected --host H"),
@@ -338,8 +338,8 @@ def test_it_is_pinned_where_it_is_told_to(reference: Reference) -> None:
         (("--unix", "x" * 200), "the path is too long for a unix socket"),
     ],
 )
-def test_bad_usage_is_status_2_and_a_line(reference: Reference, words: Sequence[str], said: str) -> None:
-    command = [str(build_of(reference.part)), *words]
+def test_bad_usage_is_status_2_and_a_line(reference: Reference, arguments: Sequence[str], said: str) -> None:
+    command = [str(build_of(reference.part)), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert (done.returncode, said in done.stderr, done.stdout) == (2, True, ""), done
 
@@ -386,8 +386,8 @@ def test_without_a_library_it_is_built_from_source_alone(
     with pytest.raises(ChildError, match=r"NotInstalled.*c-epoll is not built"):
         reference_server(reference, None, 1 << 30)
     assert isinstance(bring_reference(reference), Built)
-    (found,) = probe_references({reference.id: reference}, {})
-    assert found.usable
+    (probed,) = probe_references({reference.id: reference}, {})
+    assert probed.usable
 
 
 @POSIX
@@ -450,9 +450,9 @@ def test_c_epoll_compiles_without_a_warning(tmp_path: Path) -> None:
 
 def compiled(reference: Reference, tree: Path, out: Path) -> None:
     sources = [str(reference.part.folder / name) for name in reference.part.files if name.endswith(".c")]
-    words = [*c_compiler(), *STRICT, "-isystem", str(tree / "usr" / "include"), "-c"]
+    command = [*c_compiler(), *STRICT, "-isystem", str(tree / "usr" / "include"), "-c"]
     run = subprocess.run(
-        [*words, *sources, "-o", str(out / f"{reference.id}.o")],
+        [*command, *sources, "-o", str(out / f"{reference.id}.o")],
         capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
@@ -469,7 +469,7 @@ def test_all_compile_without_a_warning_on_the_headers_of_the_archive(tmp_path: P
             compiled(reference, tree, tmp_path)
 
     assert take_from_archive(packages, compile_all, "") is None
-    assert {one.stem for one in tmp_path.glob("*.o")} == set(REFERENCES)
+    assert {path.stem for path in tmp_path.glob("*.o")} == set(REFERENCES)
 
 
 @pytest.mark.network

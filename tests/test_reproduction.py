@@ -17,14 +17,14 @@ from crossloop.report.run_facts import reproduction
 from tests import journals
 
 
-def request(*words: str) -> Request:
-    return Request(**bench.make_context("bench", list(words), obj=()).params)
+def request(*arguments: str) -> Request:
+    return Request(**bench.make_context("bench", list(arguments), obj=()).params)
 
 
-def said(asked: Request) -> str:
+def said(original: Request) -> str:
     """The line of a report of such a run, as a page shows it."""
     record = msgspec.structs.replace(
-        journals.run_record(), profile=asked.profile, seed=asked.seed, options=asked.asked
+        journals.run_record(), profile=original.profile, seed=original.seed, options=original.asked
     )
     return shown(record)
 
@@ -36,7 +36,7 @@ def shown(record: RunRecord) -> str:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "line",
     [
         "",
         "--profile full --seed 9",
@@ -46,17 +46,17 @@ def shown(record: RunRecord) -> str:
         "--limit 10 --memory 512 --objective 50",
     ],
 )
-def test_what_a_report_says_asks_the_same(words: str) -> None:
-    asked = request(*words.split())
-    command, verb, *again = shlex.split(said(asked))
+def test_what_a_report_says_asks_the_same(line: str) -> None:
+    original = request(*line.split())
+    command, verb, *again = shlex.split(said(original))
     assert (command, verb) == ("crossloop", "bench")
-    assert request(*again) == asked
+    assert request(*again) == original
 
 
 def test_the_folders_of_ones_own_are_named() -> None:
     folders = (Path("mine"), Path("with a space"))
-    words = shlex.split(said(replace(request("--adapters", "mine"), suites=folders)))
-    assert words[:6] == ["crossloop", "--suite", "mine", "--suite", "with a space", "bench"]
+    arguments = shlex.split(said(replace(request("--adapters", "mine"), suites=folders)))
+    assert arguments[:6] == ["crossloop", "--suite", "mine", "--suite", "with a space", "bench"]
 
 
 def test_what_was_not_asked_for_is_not_said() -> None:
@@ -72,5 +72,5 @@ def test_where_a_report_goes_is_not_part_of_what_it_measures() -> None:
 def test_a_journal_from_elsewhere_does_not_bring_a_command() -> None:
     hostile = {"adapters": "a; rm -rf $HOME", "out": "/etc", "exec": "x", "engine": "`id`", "suite": "'"}
     record = msgspec.structs.replace(journals.run_record(), options=hostile)
-    words = shlex.split(shown(record))
-    assert words[6:] == ["--adapters", "a; rm -rf $HOME", "--engine", "`id`"]
+    arguments = shlex.split(shown(record))
+    assert arguments[6:] == ["--adapters", "a; rm -rf $HOME", "--engine", "`id`"]

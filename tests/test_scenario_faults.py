@@ -336,7 +336,7 @@ def load() -> Iterator[LoadClient]:
 
 
 @pytest.mark.parametrize(
-    ("scenario_id", "changed", "lie", "words"),
+    ("scenario_id", "changed", "lie", "reason"),
     [
         ("tcp-echo", {}, "byte", "a wrong answer at offset 1012: expected"),
         ("tcp-echo", {}, "cut", r"a wrong answer at offset \d+: expected"),
@@ -367,14 +367,14 @@ def load() -> Iterator[LoadClient]:
     ],
 )  # fmt: skip
 def test_a_served_application_that_lies(
-    scenario_id: str, changed: Mapping[str, Any], lie: str, words: str, load: LoadClient
+    scenario_id: str, changed: Mapping[str, Any], lie: str, reason: str, load: LoadClient
 ) -> None:
     scenario = SUITE.scenarios[scenario_id]
     parameters = {**smoke_set(scenario), **changed}
     if not style_of(SUITE.adapters["select"], scenario.about.levels[0]):
         pytest.skip(f"select offers no {scenario.about.levels[0]}")
     with served(SUITE.adapters["select"], scenario, parameters, lie) as (address, pid):
-        with pytest.raises(LoadFaultError, match=words):
+        with pytest.raises(LoadFaultError, match=reason):
             driven(load, scenario, parameters, address, pid, duration_ms=500)
         load.close("server")
 

@@ -134,7 +134,9 @@ def web() -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(
-    ("adapter_id", "scenario"), IN_WORKERS, ids=[f"{adapter_id}-{one.id}" for adapter_id, one in IN_WORKERS]
+    ("adapter_id", "scenario"),
+    IN_WORKERS,
+    ids=[f"{adapter_id}-{scenario.id}" for adapter_id, scenario in IN_WORKERS],
 )
 def test_every_adapter_in_a_worker(
     adapter_id: str, scenario: ScenarioEntry, server: Server, web: Server

@@ -40,9 +40,13 @@ ROW = Row("asyncio", "protocol")
 
 
 def test_turns_that_are_worth_what_was_asked() -> None:
-    found = injections(8000, 10, (0.0, 0.01, 0.05))
-    assert [one.variant for one in found] == [Slowed("slow-0", 0), Slowed("slow-1", 8), Slowed("slow-5", 40)]
-    assert [one.worth for one in found] == pytest.approx([0, 0.01, 0.05])
+    injected = injections(8000, 10, (0.0, 0.01, 0.05))
+    assert [injection.variant for injection in injected] == [
+        Slowed("slow-0", 0),
+        Slowed("slow-1", 8),
+        Slowed("slow-5", 40),
+    ]
+    assert [injection.worth for injection in injected] == pytest.approx([0, 0.01, 0.05])
     coarse = injections(8000, 60, (0.01,))
     assert coarse[0].variant.iterations == 1
     assert coarse[0].worth == pytest.approx(0.0075), "what is injected is said, not what was asked for"
@@ -75,31 +79,34 @@ def synthetic(seed: int, slowdown: float, *, noise: float = 0.012, between: floa
         ]
 
     base, twin, slow = row(0), row(0), row(slowdown)
-    ratios = [paired_ratio(one, base, seed, 300) for one in (slow, twin)]
+    ratios = [paired_ratio(values, base, seed, 300) for values in (slow, twin)]
     return detected(Row(f"asyncio@slow-{100 * slowdown:g}", "protocol"), seed, ratios[0], ratios[1])
 
 
 def test_known_slowdowns_are_found_and_nothing_is_not() -> None:
     """Synthetic slices with a known truth, through the rule, the counting and the verdict."""
     injected = injections(8000, 8, (0.0, 0.02, 0.05))
-    found = lines(injected, [synthetic(seed, one.asked) for one in injected for seed in range(100)])
-    assert [one.trials for one in found] == [100, 100, 100]
-    same, two, five = found
+    counted = lines(
+        injected, [synthetic(seed, injection.asked) for injection in injected for seed in range(100)]
+    )
+    assert [counts.trials for counts in counted] == [100, 100, 100]
+    same, two, five = counted
     assert same.false <= 1
     assert two.slower >= 95
     assert (five.slower, two.leaner, five.leaner) == (100, 0, 0)
     assert two.found_as == pytest.approx(0.02, abs=0.002)
     assert two.spread == pytest.approx(0.0025, abs=0.0012)
-    assert shortfalls(found) == []
-    assert doubts(found) == []
+    assert shortfalls(counted) == []
+    assert doubts(counted) == []
 
 
 def test_noise_as_large_as_the_slowdown_falls_short() -> None:
     injected = injections(8000, 8, (0.0, 0.02))
-    found = lines(
-        injected, [synthetic(seed, one.asked, noise=0.06) for one in injected for seed in range(40)]
+    counted = lines(
+        injected,
+        [synthetic(seed, injection.asked, noise=0.06) for injection in injected for seed in range(40)],
     )
-    (reason,) = shortfalls(found)
+    (reason,) = shortfalls(counted)
     assert reason.startswith("2% slower was found in ")
     assert reason.endswith(" of 40 comparisons, 38 are asked for")
 
@@ -118,8 +125,8 @@ def test_what_was_not_injected_as_asked_is_doubted() -> None:
     assert doubts(lines(injected, records[:9])) == [], "of few comparisons that is noise"
 
 
-def line(asked: float, trials: int, slower: int, leaner: int = 0) -> Line:
-    return Line(Injection(asked, asked, Slowed(f"slow-{asked}", 1)), trials, slower, leaner, asked, 0.003)
+def line(wanted: float, trials: int, slower: int, leaner: int = 0) -> Line:
+    return Line(Injection(wanted, wanted, Slowed(f"slow-{wanted}", 1)), trials, slower, leaner, wanted, 0.003)
 
 
 @pytest.mark.parametrize(
@@ -142,9 +149,9 @@ def test_the_verdict(same: Line, two: Line, reasons: int) -> None:
 
 def test_the_rule_is_that_of_the_report_with_the_comparisons_own_twin() -> None:
     ratio, twins = Estimate(1.02, 1.012, 1.028, 90, 5), Estimate(0.997, 0.985, 1.004, 90, 5)
-    found = detected(Row("asyncio@slow-2", "protocol"), 7, ratio, twins)
-    assert found.noise_floor == pytest.approx(noise_floor(twins))
-    assert (found.costlier, found.leaner, found.comparison) == (True, False, 7)
+    record = detected(Row("asyncio@slow-2", "protocol"), 7, ratio, twins)
+    assert record.noise_floor == pytest.approx(noise_floor(twins))
+    assert (record.costlier, record.leaner, record.comparison) == (True, False, 7)
     assert not detected(Row("a@b", ""), 0, ratio, Estimate(1.0, 0.979, 1.004, 90, 5)).costlier, (
         "within the floor"
     )
@@ -152,13 +159,13 @@ def test_the_rule_is_that_of_the_report_with_the_comparisons_own_twin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "trials", "low", "high"),
+    ("seen", "trials", "low", "high"),
     # Newcombe 1998, Statistics in Medicine 17, table I, method 3
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
-def test_wilson_as_published(found: int, trials: int, low: float, high: float) -> None:
-    assert wilson(found, trials) == pytest.approx((low, high), abs=5e-5)
-    assert wilson(trials - found, trials) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+def test_wilson_as_published(seen: int, trials: int, low: float, high: float) -> None:
+    assert wilson(seen, trials) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(trials - seen, trials) == pytest.approx((1 - high, 1 - low), abs=5e-5)
 
 
 def test_wilson_of_nothing() -> None:
@@ -191,14 +198,16 @@ def test_a_comparison_has_fresh_processes_and_judges_every_slowdown() -> None:
     with Site(SUITE, Conditions(None, None)) as site:
         test = SelfTest(site, small_trial(), 1, record=taken.append)
         records = [record for number in range(2) for record in test.compare(number, injected)]
-    assert [(one.adapter, one.comparison) for one in records] == [
+    assert [(record.adapter, record.comparison) for record in records] == [
         ("asyncio@slow-0", 0), ("asyncio@slow-50", 0), ("asyncio@slow-0", 1), ("asyncio@slow-50", 1)
     ]  # fmt: skip
-    assert {one.generation for one in taken} == {0, 1}, "each comparison has processes of its own"
+    assert {slice_.generation for slice_ in taken} == {0, 1}, "each comparison has processes of its own"
     names = {"asyncio@base", "asyncio@twin", "asyncio@slow-0", "asyncio@slow-50"}
     for generation in (0, 1):
         for turn in range(6):
-            both = {one.adapter for one in taken if (one.generation, one.round) == (generation, turn)}
+            both = {
+                slice_.adapter for slice_ in taken if (slice_.generation, slice_.round) == (generation, turn)
+            }
             assert both == names
     assert [line_.trials for line_ in lines(injected, records)] == [2, 2]
 
@@ -226,9 +235,12 @@ class Small(Session):
         same, two = Estimate(1.001, 0.99, 1.01, 90, 5), Estimate(1.02, 1.015, 1.025, 90, 5)
         return [
             detected(
-                Row(f"asyncio@{one.variant.label}", "protocol"), number, two if one.asked else same, same
+                Row(f"asyncio@{injection.variant.label}", "protocol"),
+                number,
+                two if injection.asked else same,
+                same,
             )
-            for one in self._injected
+            for injection in self._injected
         ]
 
 
@@ -247,7 +259,7 @@ def test_an_interrupted_self_test_prints_what_it_has_and_goes_on(
     assert "5 of 5" in out
     assert out.endswith("Passed.\n")
     journal = read_journal(tmp_path / "selftest.jsonl")
-    assert sum(isinstance(one, DetectionRecord) for one in journal) == 25
+    assert sum(isinstance(record, DetectionRecord) for record in journal) == 25
     assert Small(tmp_path, 5, resume=True).run() == DONE
     assert read_journal(tmp_path / "selftest.jsonl") == journal, "a complete one stays as it is"
 
@@ -256,7 +268,7 @@ def test_a_self_test_that_falls_short_is_status_1(tmp_path: Path, capsys: pytest
     class Blind(Small):
         def _compared(self, number: int) -> list[DetectionRecord]:
             same = Estimate(1.001, 0.99, 1.01, 90, 5)
-            rows = [Row(f"asyncio@{one.variant.label}", "protocol") for one in self._injected]
+            rows = [Row(f"asyncio@{injection.variant.label}", "protocol") for injection in self._injected]
             return [detected(row, number, same, same) for row in rows]
 
     assert Blind(tmp_path, 2).run() == FALSE

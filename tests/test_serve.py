@@ -34,10 +34,10 @@ SUITE = load_suite()
 
 def _styles() -> list[tuple[str, str]]:
     return [
-        (one.entry.id, style)
-        for one in probe_all(SUITE, SUITE.adapters, {})
-        if one.usable
-        for style in one.levels.get("StreamServer", ())
+        (adapter.entry.id, style)
+        for adapter in probe_all(SUITE, SUITE.adapters, {})
+        if adapter.usable
+        for style in adapter.levels.get("StreamServer", ())
     ]
 
 
@@ -84,20 +84,20 @@ class Served:
         return self.process.returncode, out, errors
 
 
-def command(*words: str, suite: Path | None = None) -> list[str]:
-    return [sys.executable, "-m", "crossloop", *(("--suite", str(suite)) if suite else ()), *words]
+def command(*arguments: str, suite: Path | None = None) -> list[str]:
+    return [sys.executable, "-m", "crossloop", *(("--suite", str(suite)) if suite else ()), *arguments]
 
 
-def crossloop(*words: str, suite: Path | None = None) -> subprocess.CompletedProcess[str]:
+def crossloop(*arguments: str, suite: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*words, suite=suite), capture_output=True, text=True, timeout=LIMIT_S, check=False
+        command(*arguments, suite=suite), capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
 
 
 @contextlib.contextmanager
-def served(*words: str, suite: Path | None = None, **options: Any) -> Iterator[Served]:
+def served(*arguments: str, suite: Path | None = None, **options: Any) -> Iterator[Served]:
     process = subprocess.Popen(
-        command("serve", *words, suite=suite),
+        command("serve", *arguments, suite=suite),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
     )  # fmt: skip
     try:
@@ -200,7 +200,7 @@ def test_more_clients_than_select_can_name_disturb_nobody(style: str) -> None:
 @POSIX
 @pytest.mark.parametrize(
     ("adapter", "style"),
-    [one for one in STYLES if one[1] in {"protocol", "native", "iostream", "streamserver"}],
+    [pair for pair in STYLES if pair[1] in {"protocol", "native", "iostream", "streamserver"}],
 )
 def test_a_server_out_of_descriptors_goes_on(adapter: str, style: str) -> None:
     """With room for about a hundred, 160 come: those that are served go on, and nothing is printed."""
@@ -328,8 +328,8 @@ def test_over_tls_the_ready_line_names_the_authority_and_its_folder_goes_with_th
 def test_over_a_unix_socket_the_ready_line_names_its_path(
     suite: Path, tmp_path: Path, *, given: bool
 ) -> None:
-    words = ("--path", str(tmp_path / "s")) if given else ()
-    with served(ADAPTER, "trial-unix", *words, suite=suite) as server:
+    arguments = ("--path", str(tmp_path / "s")) if given else ()
+    with served(ADAPTER, "trial-unix", *arguments, suite=suite) as server:
         path = Path(server.ready["path"])
         with connected(server.ready) as client:
             exchange(client, b"over a unix socket")
@@ -393,7 +393,7 @@ def test_what_is_set_reaches_the_servers_scenario(suite: Path) -> None:
 
 @POSIX
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "said"),
     [
         (("--set", "word"), "--set 'word': expected NAME=VALUE"),
         (("--set", "colour=red"), "'colour' is no parameter, expected one of connections, size, word"),
@@ -402,14 +402,14 @@ def test_what_is_set_reaches_the_servers_scenario(suite: Path) -> None:
         (("--path", "s"), "--path 's': scenario 'trial-tcp' is served over tcp; leave it out"),
     ],
 )
-def test_what_cannot_be_set_is_said(suite: Path, words: Sequence[str], said: str) -> None:
-    done = crossloop("serve", ADAPTER, "trial-tcp", *words, suite=suite)
+def test_what_cannot_be_set_is_said(suite: Path, arguments: Sequence[str], said: str) -> None:
+    done = crossloop("serve", ADAPTER, "trial-tcp", *arguments, suite=suite)
     assert (done.returncode, done.stdout, said in done.stderr) == (2, "", True), done.stderr
 
 
 @POSIX
 @pytest.mark.parametrize(
-    ("scenario", "words", "said"),
+    ("scenario", "arguments", "said"),
     [
         ("trial-tls", (), "--ca: expected the file that `crossloop serve` names as ca"),
         ("trial-tcp", ("--ca", "ca.pem"), "--ca 'ca.pem': the transport is tcp"),
@@ -417,22 +417,24 @@ def test_what_cannot_be_set_is_said(suite: Path, words: Sequence[str], said: str
         ("timers", (), "scenario 'timers' drives itself, and has neither server nor load"),
     ],
 )
-def test_a_load_that_cannot_be_is_said(suite: Path, scenario: str, words: Sequence[str], said: str) -> None:
-    done = crossloop("load", scenario, "--connect", "127.0.0.1:9", *words, suite=suite)
+def test_a_load_that_cannot_be_is_said(
+    suite: Path, scenario: str, arguments: Sequence[str], said: str
+) -> None:
+    done = crossloop("load", scenario, "--connect", "127.0.0.1:9", *arguments, suite=suite)
     assert (done.returncode, done.stdout, said in done.stderr) == (2, "", True), done.stderr
 
 
 # The load --------------------------------------------------------------------------------------------
 
 
-def load(server: Served, *words: str) -> subprocess.CompletedProcess[str]:
+def load(server: Served, *arguments: str) -> subprocess.CompletedProcess[str]:
     address = f"{server.ready['host']}:{server.ready['port']}"
-    return crossloop("load", "tcp-echo", "--connect", address, *words)
+    return crossloop("load", "tcp-echo", "--connect", address, *arguments)
 
 
 @POSIX
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         (),
         ("--connections", "200", "--size", "16"),
@@ -441,13 +443,13 @@ def load(server: Served, *words: str) -> subprocess.CompletedProcess[str]:
     ],
     ids=["closed", "closed-many", "closed-large", "open"],
 )
-def test_load_answers_one_document(words: tuple[str, ...]) -> None:
+def test_load_answers_one_document(arguments: tuple[str, ...]) -> None:
     with served("asyncio", "tcp-echo") as server:
-        done = load(server, "--duration", "0.4", "--json", *words)
+        done = load(server, "--duration", "0.4", "--json", *arguments)
         assert (done.returncode, done.stderr) == (0, "")
         assert server.end(signal.SIGTERM) == (0, "", "")
-    found = json.loads(done.stdout)
-    assert set(found) >= {
+    document = json.loads(done.stdout)
+    assert set(document) >= {
         "messages",
         "duration_s",
         "messages_per_s",
@@ -456,12 +458,14 @@ def test_load_answers_one_document(words: tuple[str, ...]) -> None:
         "engine",
         "latency_us",
     }
-    assert found["messages"] == found["verified"] > 0
-    assert found["errors"] == 0
-    assert found["engine"]
-    assert 0.3 < found["duration_s"] < 5
-    assert found["messages_per_s"] == pytest.approx(found["messages"] / found["duration_s"], rel=0.01)
-    latency = found["latency_us"]
+    assert document["messages"] == document["verified"] > 0
+    assert document["errors"] == 0
+    assert document["engine"]
+    assert 0.3 < document["duration_s"] < 5
+    assert document["messages_per_s"] == pytest.approx(
+        document["messages"] / document["duration_s"], rel=0.01
+    )
+    latency = document["latency_us"]
     assert list(latency) == ["p50", "p90", "p99", "p99.9", "max"]
     assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["p99.9"] <= latency["max"]
 
@@ -473,15 +477,15 @@ def test_load_goes_over_every_transport(suite: Path, transport: str, engine: str
     with served(ADAPTER, f"trial-{transport}", suite=suite) as server:
         ready = server.ready
         address = ready.get("path") or f"{ready['host']}:{ready['port']}"
-        words = ["--connect", address, "--duration", "0.2", "--json", "--engine", engine]
-        words += ["--ca", ready["ca"]] if "ca" in ready else []
-        done = crossloop("load", f"trial-{transport}", *words, suite=suite)
+        arguments = ["--connect", address, "--duration", "0.2", "--json", "--engine", engine]
+        arguments += ["--ca", ready["ca"]] if "ca" in ready else []
+        done = crossloop("load", f"trial-{transport}", *arguments, suite=suite)
         assert (done.returncode, done.stderr) == (0, "")
         assert server.end(signal.SIGTERM) == (0, "", "")
-    found = json.loads(done.stdout)
-    assert found["messages"] == found["verified"] > 0
-    assert (found["errors"], found["engine"]) == (0, engine)
-    assert ("lost" in found["counters"]) == (transport == "udp")
+    document = json.loads(done.stdout)
+    assert document["messages"] == document["verified"] > 0
+    assert (document["errors"], document["engine"]) == (0, engine)
+    assert ("lost" in document["counters"]) == (transport == "udp")
 
 
 @POSIX
@@ -553,5 +557,6 @@ def _established(server: Served) -> bool:
     import psutil
 
     return any(
-        one.status == "ESTABLISHED" for one in psutil.Process(server.process.pid).net_connections("tcp")
+        connection.status == "ESTABLISHED"
+        for connection in psutil.Process(server.process.pid).net_connections("tcp")
     )

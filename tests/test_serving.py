@@ -86,8 +86,8 @@ def test_over_a_unix_socket_whose_path_goes_with_the_server(level: str, tmp_path
 def test_over_tls_with_tickets(certificate: Path, tmp_path: Path) -> None:
     context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     with worker("served") as child:
-        asked = request("TlsServer", transport="tls", certificate=str(certificate))
-        ready = child.ask(asked, Serving, LIMIT_S)
+        serve_request = request("TlsServer", transport="tls", certificate=str(certificate))
+        ready = child.ask(serve_request, Serving, LIMIT_S)
         with (
             socket.create_connection((ready.host, ready.port), LIMIT_S) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
@@ -109,7 +109,7 @@ def test_over_udp() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason"),
+    ("serve_request", "reason"),
     [
         (request("StreamServer", transport="udp"), "StreamServer is served over tcp and unix, not udp"),
         (request("Readiness"), "Readiness is served over nothing, not tcp"),
@@ -122,10 +122,10 @@ def test_over_udp() -> None:
     ],
 )
 def test_what_cannot_be_served_is_unsupported_with_the_adapters_reason(
-    asked: dict[str, Any], reason: str
+    serve_request: dict[str, Any], reason: str
 ) -> None:
     with worker("served") as child, pytest.raises(ChildError) as refused:
-        child.ask(asked, Serving, LIMIT_S)
+        child.ask(serve_request, Serving, LIMIT_S)
     assert reason in refused.value.outcome.reason  # type: ignore[union-attr]  # of an Unsupported
     assert type(refused.value.outcome).__name__ == "Unsupported"
 
@@ -189,8 +189,8 @@ def test_a_worker_that_serves_no_tls_does_not_load_it() -> None:
 def standalone(level: str, **place: Any) -> Child:
     import json
 
-    asked = {**request(level, **place), "adapter": ADAPTER}
-    return Child(["-m", "crossloop.worker.standalone", json.dumps(asked)], name="standalone")
+    serve_request = {**request(level, **place), "adapter": ADAPTER}
+    return Child(["-m", "crossloop.worker.standalone", json.dumps(serve_request)], name="standalone")
 
 
 def test_alone_over_udp_and_refused_with_a_next_step(tmp_path: Path) -> None:

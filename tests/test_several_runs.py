@@ -15,8 +15,8 @@ LONGEST = 300
 SCREEN = 60
 
 
-def crossloop(*words: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "crossloop", *words]
+def crossloop(*arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "crossloop", *arguments]
     return subprocess.run(line, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 

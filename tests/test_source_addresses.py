@@ -46,8 +46,8 @@ print(json.dumps(said))
 
 
 def _network_of_its_own() -> list[str]:
-    for words in (["unshare", "-n"], ["unshare", "-r", "-n"]):
-        command = [*words, "sh", "-c", LIKE_BSD, "sh", "true"]
+    for prefix in (["unshare", "-n"], ["unshare", "-r", "-n"]):
+        command = [*prefix, "sh", "-c", LIKE_BSD, "sh", "true"]
         if (
             shutil.which("unshare")
             and not subprocess.run(command, capture_output=True, check=False).returncode

@@ -41,8 +41,8 @@ def entry(name: str, **about: Any) -> ScenarioEntry:
 
 
 def probed(*scenarios: ScenarioEntry) -> list[Probed]:
-    levels = {level: ("native",) for one in scenarios for level in one.about.levels}
-    rows: dict[str, Any] = {one.id: ("native",) for one in scenarios}
+    levels = {level: ("native",) for scenario in scenarios for level in scenario.about.levels}
+    rows: dict[str, Any] = {scenario.id: ("native",) for scenario in scenarios}
     return [Probed(SUITE.adapters["epoll"], Measured(), levels=levels, rows=rows)]
 
 
@@ -65,7 +65,7 @@ def test_sets_that_a_server_must_know_have_servers_of_their_own() -> None:
     sets = [("smoke", {"connections": number, "body": body}) for number in (1, 2) for body in ("a", "b")]
     scenario = entry("http", sets=sets, server_parameters=("body",))
     plan = planned("quick", [scenario], probed(scenario))
-    shared = [[one.parameters for one in stage.comparisons] for stage in plan.stages]
+    shared = [[comparison.parameters for comparison in stage.comparisons] for stage in plan.stages]
     assert shared == [[{"connections": number, "body": body} for number in (1, 2)] for body in ("a", "b")]
 
 
@@ -115,7 +115,7 @@ def test_exchanges_that_cannot_be_had_are_the_reason_of_every_cell() -> None:
     why = Failed("it raised")
     plan = make_plan(PROFILES["smoke"], [entry("echo")], probed(entry("echo")), {"echo": why})
     assert plan.stages == ()
-    assert [(one.row, one.outcome, one.forbidden) for one in plan.excluded] == [
+    assert [(excluded.row, excluded.outcome, excluded.forbidden) for excluded in plan.excluded] == [
         (Row("epoll", "native"), why, False)
     ]
 
@@ -129,8 +129,8 @@ def test_short_profiles_spend_little_on_brief_scenarios() -> None:
     )
     assert quick["whole"].pace.generations == 3
     assert quick["brief"].pace.generations == 1
-    assert [one.rounds for one in quick["brief"].comparisons] == [6, 6]
-    assert {one.rates for one in quick["brief"].comparisons} == {()}
+    assert [comparison.rounds for comparison in quick["brief"].comparisons] == [6, 6]
+    assert {comparison.rates for comparison in quick["brief"].comparisons} == {()}
     assert [(stage.pace.generations, stage.slices) for stage in standard.values()] == [
         (5, standard["whole"].slices)
     ] * 2
@@ -142,8 +142,8 @@ def test_short_profiles_take_the_first_style_of_some_levels_and_every_server() -
     )
     styles = {"StreamServer": ("protocol", "streams"), "HttpServer": ("one", "two")}
     both = (*styles["StreamServer"], *styles["HttpServer"])
-    asked = [Probed(SUITE.adapters["asyncio"], Measured(), levels=styles, rows={"web": both})]
-    rows = {name: planned(name, [web], asked).comparisons[0].rows for name in ("quick", "standard")}
+    adapters = [Probed(SUITE.adapters["asyncio"], Measured(), levels=styles, rows={"web": both})]
+    rows = {name: planned(name, [web], adapters).comparisons[0].rows for name in ("quick", "standard")}
     assert [row.style for row in rows["quick"]] == ["protocol", "one", "two"]
     assert [row.style for row in rows["standard"]] == list(both)
 
@@ -151,7 +151,7 @@ def test_short_profiles_take_the_first_style_of_some_levels_and_every_server() -
 def test_a_brief_scenario_spreads_its_rounds_over_the_generations_that_it_shares() -> None:
     whole, brief = entry("whole", serves="echo"), entry("brief", serves="echo", brief=True)
     (stage,) = planned("quick", [whole, brief], probed(whole, brief)).stages
-    assert (stage.pace.generations, [one.rounds for one in stage.comparisons]) == (3, [5, 2])
+    assert (stage.pace.generations, [comparison.rounds for comparison in stage.comparisons]) == (3, [5, 2])
 
 
 def test_evidence_is_taken_of_an_echo_that_is_not_brief_whatever_stands_first() -> None:
@@ -162,9 +162,9 @@ def test_evidence_is_taken_of_an_echo_that_is_not_brief_whatever_stands_first() 
         entry("plain", serves="echo"),
     ]
     for wanted, name in ((scenarios, "plain"), (scenarios[:3], "another"), (scenarios[1:3], "brief")):
-        found = subject(planned("quick", wanted, probed(*wanted)))
-        assert found is not None
-        assert found[1].scenario.id == name
+        chosen = subject(planned("quick", wanted, probed(*wanted)))
+        assert chosen is not None
+        assert chosen[1].scenario.id == name
     assert subject(planned("quick", scenarios[2:3], probed(*scenarios))) is None
 
 
@@ -213,7 +213,7 @@ def test_processes_that_were_started_side_by_side_are_on_the_servers_cpu() -> No
     with Site(SUITE, Conditions(server, load)) as site, open_room(site, stage) as room:
         assert room.start(stage.rows) == {}
         ours = set(psutil.Process().children()) - set(others)
-        workers = [one for one in ours if "crossloop.worker" in one.cmdline()]
+        workers = [process for process in ours if "crossloop.worker" in process.cmdline()]
         assert len(workers) == len(stage.rows)
         for worker in workers:
             for thread in worker.threads():
@@ -236,4 +236,4 @@ def test_one_that_fails_at_its_start_costs_the_others_nothing() -> None:
 
 def test_every_profile_runs_the_smallest_profiles_headline() -> None:
     headlines = {name: parameter_sets(ECHO.about, name)[0] for name in PROFILES}
-    assert len({str(one) for one in headlines.values()}) == 1
+    assert len({str(parameters) for parameters in headlines.values()}) == 1

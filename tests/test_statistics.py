@@ -66,9 +66,9 @@ def one_generation(*values: float) -> list[tuple[int, int, float]]:
 
 
 def test_estimate_is_the_median_with_its_counts() -> None:
-    found = estimate([(0, 0, 3.0), (0, 1, 1.0), (1, 0, 2.0), (1, 1, 100.0)], seed=1)
-    assert (found.value, found.slices, found.generations) == (2.5, 4, 2)
-    assert 1.0 <= found.low <= found.value <= found.high <= 100.0
+    estimated = estimate([(0, 0, 3.0), (0, 1, 1.0), (1, 0, 2.0), (1, 1, 100.0)], seed=1)
+    assert (estimated.value, estimated.slices, estimated.generations) == (2.5, 4, 2)
+    assert 1.0 <= estimated.low <= estimated.value <= estimated.high <= 100.0
 
 
 def around(value: float, spread: float = 0.1) -> Estimate:
@@ -77,19 +77,19 @@ def around(value: float, spread: float = 0.1) -> Estimate:
 
 @pytest.mark.parametrize("exponent", [-0.5, 0.0, 0.5, 1.0, 2.0])
 def test_the_slope_of_a_power_law_is_its_exponent(exponent: float) -> None:
-    found = log_slope([(x, around(7 * x**exponent)) for x in (100, 300, 1000, 3000, 10000)])
-    assert found is not None
-    assert found.value == pytest.approx(exponent, abs=1e-9)
-    assert (found.slices, found.generations) == (15, 2)
+    slope = log_slope([(x, around(7 * x**exponent)) for x in (100, 300, 1000, 3000, 10000)])
+    assert slope is not None
+    assert slope.value == pytest.approx(exponent, abs=1e-9)
+    assert (slope.slices, slope.generations) == (15, 2)
 
 
 def test_the_slopes_interval_by_hand() -> None:
     """Two points a factor e apart: the slope is the difference of the logarithms, its variance their sum."""
-    found = log_slope([(1.0, around(1.0, 0.1)), (math.e, around(math.e, 0.3))])
-    assert found is not None
+    slope = log_slope([(1.0, around(1.0, 0.1)), (math.e, around(math.e, 0.3))])
+    assert slope is not None
     half = math.hypot(math.log(1.1), math.log(1.3))
-    assert found.value == pytest.approx(1)
-    assert [found.low, found.high] == pytest.approx([1 - half, 1 + half])
+    assert slope.value == pytest.approx(1)
+    assert [slope.low, slope.high] == pytest.approx([1 - half, 1 + half])
 
 
 @pytest.mark.parametrize(
@@ -110,39 +110,39 @@ def test_no_slope_without_two_places_and_positive_figures(points: list[tuple[flo
 
 
 def test_one_slice_has_no_width() -> None:
-    found = estimate([(7, 3, 42.0)], seed=1)
-    assert (found.value, found.low, found.high, found.slices, found.generations) == (42.0, 42.0, 42.0, 1, 1)
+    alone = estimate([(7, 3, 42.0)], seed=1)
+    assert (alone.value, alone.low, alone.high, alone.slices, alone.generations) == (42.0, 42.0, 42.0, 1, 1)
 
 
 def test_bootstrap_of_two_slices_is_the_whole_range() -> None:
     # Of two values each resample is (low, low), (low, high), (high, low) or (high, high): a quarter of
     # the medians is the lower value and a quarter the upper one.
-    found = estimate(one_generation(1.0, 3.0), seed=1)
-    assert (found.low, found.value, found.high) == (1.0, 2.0, 3.0)
+    estimated = estimate(one_generation(1.0, 3.0), seed=1)
+    assert (estimated.low, estimated.value, estimated.high) == (1.0, 2.0, 3.0)
 
 
 def test_generations_are_resampled_as_wholes() -> None:
     # Two generations, each constant: with probability ¼ a resample is one of them twice. Were all 200
     # slices resampled as equals, the medians would hardly leave the middle.
     slices = [(generation, turn, 10.0 + 2.0 * generation) for generation in range(2) for turn in range(100)]
-    found = estimate(slices, seed=1)
-    assert (found.low, found.value, found.high) == (10.0, 11.0, 12.0)
+    estimated = estimate(slices, seed=1)
+    assert (estimated.low, estimated.value, estimated.high) == (10.0, 11.0, 12.0)
 
 
 def test_generations_of_unequal_length_keep_their_padding_out() -> None:
     slices = [(0, turn, 5.0) for turn in range(9)] + [(1, 0, 5.0)]
-    found = estimate(slices, seed=1)
-    assert (found.low, found.value, found.high, found.slices) == (5.0, 5.0, 5.0, 10)
+    estimated = estimate(slices, seed=1)
+    assert (estimated.low, estimated.value, estimated.high, estimated.slices) == (5.0, 5.0, 5.0, 10)
 
 
 def test_paired_ratio_uses_common_rounds_alone() -> None:
     a = [(0, 0, 2.0), (0, 1, 40.0), (0, 2, 6.0), (1, 0, 999.0)]
     b = [(0, 0, 1.0), (0, 1, 10.0), (0, 2, 3.0), (0, 3, 1e-6)]
-    found = paired_ratio(a, b, seed=1)
-    assert found.value == pytest.approx(2.0)
-    assert found.low == pytest.approx(2.0)
-    assert found.high == pytest.approx(4.0)
-    assert (found.slices, found.generations) == (3, 1)
+    ratio = paired_ratio(a, b, seed=1)
+    assert ratio.value == pytest.approx(2.0)
+    assert ratio.low == pytest.approx(2.0)
+    assert ratio.high == pytest.approx(4.0)
+    assert (ratio.slices, ratio.generations) == (3, 1)
 
 
 def test_tiers_by_hand() -> None:
@@ -152,27 +152,27 @@ def test_tiers_by_hand() -> None:
         "lean": [(0, turn, 1.0 * (turn + 1)) for turn in turns],
         "same": [(0, turn, (1.0 if turn % 2 else 1.02) * (turn + 1)) for turn in turns],
     }
-    found = tiers(rows, seed=1)
-    assert {row: standing.tier for row, standing in found.items()} == {"lean": 1, "same": 1, "double": 2}
-    assert list(found) == ["lean", "same", "double"]
-    best = found["lean"].ratio_to_best
+    standings = tiers(rows, seed=1)
+    assert {row: standing.tier for row, standing in standings.items()} == {"lean": 1, "same": 1, "double": 2}
+    assert list(standings) == ["lean", "same", "double"]
+    best = standings["lean"].ratio_to_best
     assert (best.value, best.low, best.high, best.slices) == (1.0, 1.0, 1.0, 8)
-    assert found["double"].ratio_to_best.value == pytest.approx(2.0)
+    assert standings["double"].ratio_to_best.value == pytest.approx(2.0)
 
 
 def test_tiers_compare_with_the_leader_and_not_with_the_neighbour() -> None:
     # Steps of 0.8 % lie within the floor of 1 %; the third row is 1.6 % from the leader and does not.
     rows = {name: one_generation(*[1.008**step] * 8) for step, name in enumerate("abc")}
-    found = tiers(rows, seed=1, floor=0.01)
-    assert [standing.tier for standing in found.values()] == [1, 1, 2]
+    standings = tiers(rows, seed=1, floor=0.01)
+    assert [standing.tier for standing in standings.values()] == [1, 1, 2]
 
 
 def test_too_few_rounds_separate_nothing() -> None:
-    def found(rounds: int) -> int:
+    def tier_of_b(rounds: int) -> int:
         rows = {"a": one_generation(*[1.0] * rounds), "b": one_generation(*[2.0] * rounds)}
         return tiers(rows, seed=1)["b"].tier
 
-    assert [found(ROUNDS_TO_SEPARATE - 1), found(ROUNDS_TO_SEPARATE)] == [1, 2]
+    assert [tier_of_b(ROUNDS_TO_SEPARATE - 1), tier_of_b(ROUNDS_TO_SEPARATE)] == [1, 2]
 
 
 def test_equal_rows_are_ordered_by_name() -> None:
@@ -193,11 +193,11 @@ def test_missing_rounds_do_not_move_the_reference() -> None:
         "b": one_generation(*(1.05 * value for value in speed)),
         "heavy": [(0, turn, 3.0 * speed[turn]) for turn in range(8, 16)],
     }
-    found = tiers(rows, seed=1)
-    assert [(row, standing.tier) for row, standing in found.items()] == [("a", 1), ("b", 2), ("heavy", 3)]
-    assert found["b"].ratio_to_best.value == pytest.approx(1.05)
-    assert found["heavy"].ratio_to_best.value == pytest.approx(3.0)
-    assert found["heavy"].ratio_to_best.slices == 8
+    standings = tiers(rows, seed=1)
+    assert [(row, standing.tier) for row, standing in standings.items()] == [("a", 1), ("b", 2), ("heavy", 3)]
+    assert standings["b"].ratio_to_best.value == pytest.approx(1.05)
+    assert standings["heavy"].ratio_to_best.value == pytest.approx(3.0)
+    assert standings["heavy"].ratio_to_best.slices == 8
 
 
 def test_rows_without_a_common_round_are_compared_unpaired() -> None:
@@ -250,25 +250,25 @@ def test_intervals_cover_the_truth(generations: int, rounds: int, effect_ratio: 
     effect = effect_ratio * 1.2533 * noise / math.sqrt(rounds)
     covered = 0
     for seed in range(simulations):
-        found = estimate(
+        estimated = estimate(
             noisy(seed, generations=generations, rounds=rounds, noise=noise, generation_effect=effect),
             seed,
             resamples=400,
         )
-        covered += found.low <= 100.0 <= found.high
+        covered += estimated.low <= 100.0 <= estimated.high
     assert 0.88 <= covered / simulations <= 0.99
 
 
 def test_pairing_finds_three_per_cent_under_a_drift_of_a_quarter() -> None:
-    found, unpaired = 0, 0
+    detected, unpaired = 0, 0
     for seed in range(100):
         a = noisy(seed, drift=0.25, noise=0.02)
         b = noisy(seed + 1000, truth=103.0, drift=0.25, noise=0.02)
         ratio = paired_ratio(b, a, seed)
         assert ratio.value == pytest.approx(1.03, abs=0.012)
-        found += ratio.low > 1
+        detected += ratio.low > 1
         unpaired += estimate(b, seed).low > estimate(a, seed).high
-    assert found >= 98
+    assert detected >= 98
     assert unpaired <= 5  # the control: without pairing the same data show nothing
 
 
@@ -280,9 +280,9 @@ def test_identical_rows_tie_and_a_difference_opens_a_tier() -> None:
             "b": noisy(seed + 1000, drift=0.25),
             "slow": noisy(seed + 2000, truth=104.0, drift=0.25),
         }
-        found = tiers(rows, seed)
-        same += found["a"].tier == found["b"].tier
-        apart += found["slow"].tier > found["a"].tier
+        standings = tiers(rows, seed)
+        same += standings["a"].tier == standings["b"].tier
+        apart += standings["slow"].tier > standings["a"].tier
     assert same >= 88
     assert apart >= 98
 
@@ -297,7 +297,7 @@ def ratio(low: float, value: float, high: float, pairs: int = 60) -> Estimate:
 
 
 @pytest.mark.parametrize(
-    ("found", "floor", "said"),
+    ("ratio", "floor", "said"),
     [
         (ratio(1.01, 1.03, 1.05), 0.0, True),
         (ratio(1.01, 1.03, 1.05), 0.029, True),
@@ -307,9 +307,9 @@ def ratio(low: float, value: float, high: float, pairs: int = 60) -> Estimate:
         (ratio(0.95, 0.97, 0.99), 0.0, False),
     ],
 )
-def test_when_a_row_is_costlier(found: Estimate, floor: float, said: bool) -> None:
-    assert costlier(found, floor) is said
-    assert costlier(inverse(inverse(found)), floor) is said
+def test_when_a_row_is_costlier(ratio: Estimate, floor: float, said: bool) -> None:
+    assert costlier(ratio, floor) is said
+    assert costlier(inverse(inverse(ratio)), floor) is said
 
 
 def test_the_floor_and_the_width_of_an_interval() -> None:
@@ -318,9 +318,9 @@ def test_the_floor_and_the_width_of_an_interval() -> None:
     assert noise_floor(ratio(1.0, 1.0, 1.0)) == 0
     assert half_width(ratio(1.0, 1.0, 1.0)) == 0
     assert half_width(ratio(2 / 1.02, 2.0, 2 * 1.02)) == pytest.approx(0.02)
-    found = ratio(0.97, 0.98, 1.02)
-    assert noise_floor(inverse(found)) == pytest.approx(noise_floor(found))
-    assert half_width(inverse(found)) == pytest.approx(half_width(found))
+    twins = ratio(0.97, 0.98, 1.02)
+    assert noise_floor(inverse(twins)) == pytest.approx(noise_floor(twins))
+    assert half_width(inverse(twins)) == pytest.approx(half_width(twins))
 
 
 def test_the_floor_of_twins_keeps_false_alarms_away() -> None:
@@ -331,10 +331,10 @@ def test_the_floor_of_twins_keeps_false_alarms_away() -> None:
             noisy(seed + 10_000 * row, rounds=20, noise=0.03, drift=0.25, generation_effect=0.0084)
             for row in range(3)
         )
-        found = paired_ratio(c, a, seed, 300)
+        ratio = paired_ratio(c, a, seed, 300)
         floor = noise_floor(paired_ratio(b, a, seed, 300))
-        without += costlier(found, 0.0) or costlier(inverse(found), 0.0)
-        with_floor += costlier(found, floor) or costlier(inverse(found), floor)
+        without += costlier(ratio, 0.0) or costlier(inverse(ratio), 0.0)
+        with_floor += costlier(ratio, floor) or costlier(inverse(ratio), floor)
     assert with_floor <= 9
     assert without >= 15  # the interval alone: 5 % by its own account, more where there are three generations
 
@@ -353,12 +353,12 @@ def test_memory_stays_small() -> None:
 def test_many_rounds_are_resampled_in_pieces() -> None:
     tracemalloc.start()
     try:
-        found = estimate(noisy(1, rounds=3000), seed=1)
+        estimated = estimate(noisy(1, rounds=3000), seed=1)
         _now, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert peak_bytes < 64 << 20  # 1000 resamples of 9000 values at once would be 72 MB for each array
-    assert found.low < 100.0 < found.high
+    assert estimated.low < 100.0 < estimated.high
 
 
 # Properties
@@ -382,10 +382,10 @@ def test_order_of_slices_does_not_matter(slices: Slices, seed: int, random: obje
 
 @given(SLICES, st.integers(0, 2**32))
 def test_intervals_hold_the_estimate_and_lie_within_the_data(slices: Slices, seed: int) -> None:
-    found = estimate(slices, seed, resamples=50)
+    estimated = estimate(slices, seed, resamples=50)
     values = [value for _generation, _turn, value in slices]
-    assert min(values) <= found.low <= found.high <= max(values)
-    assert min(values) <= found.value <= max(values)
+    assert min(values) <= estimated.low <= estimated.high <= max(values)
+    assert min(values) <= estimated.value <= max(values)
 
 
 @given(SLICES, SLICES, st.integers(0, 2**32))
@@ -400,19 +400,19 @@ def test_ratios_are_symmetric(a: Slices, b: Slices, seed: int) -> None:
 
 @given(SLICES, st.integers(0, 2**32))
 def test_a_row_is_exactly_as_costly_as_itself(slices: Slices, seed: int) -> None:
-    found = paired_ratio(slices, slices, seed, resamples=50)
-    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+    ratio = paired_ratio(slices, slices, seed, resamples=50)
+    assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)
 
 
 @settings(max_examples=40, deadline=None)
 @given(ROWS, st.integers(0, 2**32), st.floats(0, 0.1))
 def test_tiers_rise_by_one_and_start_with_the_best(rows: dict[str, Slices], seed: int, floor: float) -> None:
-    found = tiers(rows, seed, floor)
-    assert set(found) == set(rows)
-    numbers = [standing.tier for standing in found.values()]
+    standings = tiers(rows, seed, floor)
+    assert set(standings) == set(rows)
+    numbers = [standing.tier for standing in standings.values()]
     assert numbers[0] == 1
     assert all(after - before in (0, 1) for before, after in itertools.pairwise(numbers))
-    first = next(iter(found.values())).ratio_to_best
+    first = next(iter(standings.values())).ratio_to_best
     assert (first.value, first.low, first.high) == (1.0, 1.0, 1.0)
 
 
@@ -462,10 +462,10 @@ def test_holms_adjustment_by_hand() -> None:
 def test_a_variance_borrows_from_the_others_as_much_as_they_are_alike() -> None:
     random = np.random.default_rng(3)
     alike = moderated([Variance(float(random.chisquare(4)) / 4, 4.0) for _ in range(200)])
-    assert all(0.7 < one.value < 1.3 for one in alike)
-    assert {one.freedom for one in alike} == {20.0}
+    assert all(0.7 < variance.value < 1.3 for variance in alike)
+    assert {variance.freedom for variance in alike} == {20.0}
     scales = np.exp(random.normal(0, 3, 200))
     unlike = moderated([Variance(float(random.chisquare(4)) / 4 * scale, 4.0) for scale in scales])
-    assert all(4 < one.freedom < 6 for one in unlike)
+    assert all(4 < variance.freedom < 6 for variance in unlike)
     two = [Variance(1.0, 4.0), Variance(2.0, 4.0)]
     assert moderated(two) == two

@@ -22,9 +22,9 @@ LIMIT_S = 120.0
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX links, signals or networks")
 
 
-def crossloop(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def crossloop(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", *words],
+        [sys.executable, "-m", "crossloop", *arguments],
         capture_output=True, text=True, encoding="utf-8", timeout=LIMIT_S, check=False, **options,
     )  # fmt: skip
 
@@ -51,8 +51,8 @@ def test_no_number_is_nan_or_endless() -> None:
 
 def test_a_wrong_answer_is_a_finding() -> None:
     with serving(changing(lambda data: bytes(len(data)))) as port:
-        words = ("load", "tcp-echo", "--connect", f"127.0.0.1:{port}", "--size", "64", "--connections", "1")
-        done = crossloop(*words, "--duration", "1")
+        load = ("load", "tcp-echo", "--connect", f"127.0.0.1:{port}", "--size", "64", "--connections", "1")
+        done = crossloop(*load, "--duration", "1")
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith("crossloop: connection 0, sequence ")
@@ -82,8 +82,8 @@ def test_a_server_that_others_reach_is_said_to_be(host: str, warned: bool) -> No
 def test_a_loop_of_links_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    for words in (("report", "a"), ("report", "a", "b"), ("compare", "a", "b"), ("export", "pyperf", "a")):
-        done = crossloop(*words, cwd=tmp_path)
+    for command in (("report", "a"), ("report", "a", "b"), ("compare", "a", "b"), ("export", "pyperf", "a")):
+        done = crossloop(*command, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert len(done.stderr.splitlines()) == 1
         assert "symbolic links" in done.stderr
@@ -119,8 +119,8 @@ def test_journals_are_not_written_through_links(mine: Path, tmp_path: Path) -> N
     for name in ("run.jsonl", "checks.jsonl"):
         (out / name).symlink_to(mine)
     bench = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "timers")
-    for words in (bench, (*bench, "--resume"), ("check", "--adapters", "asyncio")):
-        done = crossloop(*words, "--out", str(out))
+    for arguments in (bench, (*bench, "--resume"), ("check", "--adapters", "asyncio")):
+        done = crossloop(*arguments, "--out", str(out))
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert "is a symbolic link" in done.stderr
 
@@ -142,7 +142,7 @@ def test_noise_of_the_environment_is_no_adapters_fault(
     monkeypatch.setenv(name, value)
     wanted = ["readiness-exceptions", "readiness-stop-twice"]
     records = list(check_adapter("asyncio-select", promises=wanted))
-    assert [one.outcome for one in records] == ["measured"] * 3, records
+    assert [record.outcome for record in records] == ["measured"] * 3, records
 
 
 def test_a_reason_names_no_folder_of_this_machine() -> None:
@@ -188,10 +188,10 @@ def test_few_ports_are_the_machines_fault() -> None:
 
 
 def _network_of_its_own() -> list[str]:
-    for words in (["unshare", "-n"], ["unshare", "-r", "-n"]):
+    for prefix in (["unshare", "-n"], ["unshare", "-r", "-n"]):
         if (
             shutil.which("unshare")
-            and not subprocess.run([*words, "true"], capture_output=True, check=False).returncode
+            and not subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode
         ):
-            return words
+            return prefix
     pytest.skip("unshare -n (a network of one's own) is not to be had here")

@@ -18,7 +18,7 @@ LIMIT_S = 120.0
 POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX descriptors, devices and limits")
 
 
-def crossloop(*words: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
+def crossloop(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
     """Run it with buffered streams, as they are unless an environment says otherwise."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     options = {
@@ -28,7 +28,7 @@ def crossloop(*words: str, **options: Any) -> "subprocess.CompletedProcess[bytes
         "env": environment | options.get("env", {}),
     }
     return subprocess.run(
-        [sys.executable, "-m", "crossloop", *words], timeout=LIMIT_S, check=False, **options
+        [sys.executable, "-m", "crossloop", *arguments], timeout=LIMIT_S, check=False, **options
     )
 
 
@@ -41,12 +41,12 @@ def program(text: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run in it."""
-    found = tmp_path_factory.mktemp("run")
-    with JournalWriter(found / "run.jsonl") as journal:
+    run_folder = tmp_path_factory.mktemp("run")
+    with JournalWriter(run_folder / "run.jsonl") as journal:
         record: Record
         for record in whole_run():
             journal.write(record, sync=False)
-    return found
+    return run_folder
 
 
 # Encodings -------------------------------------------------------------------------------------------
@@ -65,8 +65,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_encoding_that_lacks_a_character(command: str, encoding: str) -> None:
     """Status 1 means that a machine is unfit or that something regressed, never that a console has no arrow."""
     report = str(ROOT / "reports" / "linux")
-    words = (command, report, report) if command == "compare" else (command,)
-    done = crossloop(*words, env={"PYTHONIOENCODING": encoding})
+    arguments = (command, report, report) if command == "compare" else (command,)
+    done = crossloop(*arguments, env={"PYTHONIOENCODING": encoding})
     assert done.returncode == 0
     assert done.stdout.decode(encoding)
     assert b"\\u" not in done.stdout, "crossloop's own signs have plain letters"
@@ -120,10 +120,10 @@ COMMANDS = (("list",), ("--help",))
 
 
 @FULL
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_result_that_cannot_be_written_is_said(words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_a_result_that_cannot_be_written_is_said(arguments: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = crossloop(*words, stdout=full)
+        done = crossloop(*arguments, stdout=full)
     assert done.returncode == 2
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("crossloop: No space left on device")
@@ -132,8 +132,8 @@ def test_a_result_that_cannot_be_written_is_said(words: tuple[str, ...]) -> None
 @FULL
 def test_a_full_standard_error_costs_only_what_is_said_there(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        words = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "timers", "--dry-run")
-        assert crossloop(*words, stderr=full, cwd=tmp_path).returncode == 0
+        bench = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "timers", "--dry-run")
+        assert crossloop(*bench, stderr=full, cwd=tmp_path).returncode == 0
         assert crossloop("report", str(tmp_path), stderr=full).returncode == 2
 
 
@@ -164,10 +164,10 @@ def test_a_closed_standard_stream(closed: str, folder: Path, tmp_path: Path) -> 
 
 
 @POSIX
-@pytest.mark.parametrize("words", [("list",), ("compare", "a", "b")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("list",), ("compare", "a", "b")], ids=" ".join)
 @pytest.mark.parametrize("kib", [60_000, 200_000])
-def test_a_small_address_space_is_one_line(words: tuple[str, ...], kib: int) -> None:
-    text = f"ulimit -v {kib} && exec {sys.executable} -m crossloop {' '.join(words)}"
+def test_a_small_address_space_is_one_line(arguments: tuple[str, ...], kib: int) -> None:
+    text = f"ulimit -v {kib} && exec {sys.executable} -m crossloop {' '.join(arguments)}"
     done = subprocess.run(["sh", "-c", text], capture_output=True, timeout=LIMIT_S, check=False)
     assert (done.returncode, done.stdout) == (2, b"")
     (line,) = done.stderr.decode().splitlines()
@@ -209,12 +209,12 @@ def test_what_an_adapter_says_is_only_text(command: str, place: str, tmp_path: P
     (tmp_path / "adapters").mkdir()
     init = f"raise RuntimeError({text!a})" if place == "reason" else "pass"
     (tmp_path / "adapters" / "hostile.py").write_text(SUITE.format(init=init, text=text), "utf-8")
-    words = command.split()
-    done = crossloop("--suite", str(tmp_path), *words)
+    arguments = command.split()
+    done = crossloop("--suite", str(tmp_path), *arguments)
     shown = (done.stdout + done.stderr).decode()
     assert not set(shown) & set("\x1b\x07\x9b\x7f\u202e\u2066")
     if command == "list --json":
-        (adapter,) = [one for one in json.loads(shown)["adapters"] if one["id"] == "hostile"]
+        (adapter,) = [adapter for adapter in json.loads(shown)["adapters"] if adapter["id"] == "hostile"]
         shown = adapter["reason"] if place == "reason" else adapter["facts"]["binding_version"]
         assert printable(text) in printable(shown)
     else:

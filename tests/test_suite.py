@@ -71,9 +71,9 @@ def test_ids_of_the_contract(stem: str, id_: str) -> None:
 def test_every_file_of_the_own_suite_is_read() -> None:
     suite = load_suite()
     assert suite.problems == ()
-    for kind, found in (("adapters", suite.adapters), ("scenarios", suite.scenarios)):
+    for kind, entries in (("adapters", suite.adapters), ("scenarios", suite.scenarios)):
         files = {path for path in (own_folder() / kind).glob("*.py") if not path.name.startswith("_")}
-        assert {one.path for one in found.values()} >= files
+        assert {entry.path for entry in entries.values()} >= files
     for id_, adapter in suite.adapters.items():
         assert adapter.module == f"adapters.{adapter.path.stem}"
         assert adapter.path.stem != adapter.about.binding, f"{id_}: a module is never named as what it wraps"
@@ -180,7 +180,9 @@ def test_a_hostile_file_costs_only_itself(folder: Path, name: str) -> None:
 
 def with_set(text: str) -> str:
     """A scenario whose sets are *text*, of profile `smoke`."""
-    return SCENARIO.replace('("smoke", {"n": 1}),', "".join(f"('smoke', {one})," for one in text.split("; ")))
+    return SCENARIO.replace(
+        '("smoke", {"n": 1}),', "".join(f"('smoke', {values})," for values in text.split("; "))
+    )
 
 
 def with_fields(old: str, new: str) -> str:
@@ -346,9 +348,9 @@ def test_nothing_wanted_is_everything(ids: set[str]) -> None:
 
 @given(st.sets(IDS, min_size=1, max_size=8), st.data())
 def test_ids_choose_themselves_in_the_listings_order(ids: set[str], data: st.DataObject) -> None:
-    words = data.draw(st.lists(st.sampled_from(sorted(ids)), min_size=1, max_size=6))
-    chosen = select("adapter", known(ids), " , ".join(words))
-    assert list(chosen) == sorted(set(words)), "each once, and an exact id never as a prefix of another"
+    wanted = data.draw(st.lists(st.sampled_from(sorted(ids)), min_size=1, max_size=6))
+    chosen = select("adapter", known(ids), " , ".join(wanted))
+    assert list(chosen) == sorted(set(wanted)), "each once, and an exact id never as a prefix of another"
 
 
 # Where an adapter is for

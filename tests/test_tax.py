@@ -63,14 +63,14 @@ def slices(
 ) -> list[SliceRecord]:
     """Three generations in which every round has a drift of its own, common to its rows."""
     source = random.Random(5)
-    found = []
+    taken = []
     for generation in range(3):
         for turn in range(rounds):
             common = 1 + drift * source.random()
             for row, cost_us in truth.items():
                 cost_ns = cost_us * 1000 * common * (1 + source.gauss(0, noise))
                 operations = round(50e6 / cost_ns)
-                found.append(
+                taken.append(
                     SliceRecord(
                         adapter=row.adapter,
                         style=row.style,
@@ -88,18 +88,20 @@ def slices(
                         user_ns=50_000_000 - kernel,
                     )
                 )
-    return found
+    return taken
 
 
-def taxes(found: Sequence[SliceRecord], rows: Sequence[Row] = tuple(TRUTH)) -> dict[str, TaxRecord]:
-    return {one.library: one for one in tax_records(COMPARISON, rows, found, LIBRARIES, 1)}
+def taxes(taken: Sequence[SliceRecord], rows: Sequence[Row] = tuple(TRUTH)) -> dict[str, TaxRecord]:
+    return {tax.library: tax for tax in tax_records(COMPARISON, rows, taken, LIBRARIES, 1)}
 
 
 def part(tax: TaxRecord, name: str, style: str = "") -> Difference:
-    (found,) = [
-        one.cpu_ns_per_operation for one in tax.parts if one.part == name and style in ("", one.style)
+    (difference,) = [
+        tax_part.cpu_ns_per_operation
+        for tax_part in tax.parts
+        if tax_part.part == name and style in ("", tax_part.style)
     ]
-    return found
+    return difference
 
 
 def assert_about(figure: Estimate, wanted_us: float, within_us: float) -> None:
@@ -112,11 +114,14 @@ def assert_about(figure: Estimate, wanted_us: float, within_us: float) -> None:
 
 
 def test_the_parts_are_found_in_spite_of_a_drift_of_forty_percent() -> None:
-    found = slices()
-    scale = sorted(one.cpu_ns / one.operations for one in found if one.adapter == "c-epoll")[18] / 5000
-    libuv = taxes(found)["libuv"]
-    assert [one.part for one in libuv.parts] == ["system-calls", "library", "binding", "style"]
-    assert [one.adapter for one in libuv.parts] == ["c-epoll", "c-libuv", "uvloop", "uvloop"]
+    taken = slices()
+    scale = (
+        sorted(slice_.cpu_ns / slice_.operations for slice_ in taken if slice_.adapter == "c-epoll")[18]
+        / 5000
+    )
+    libuv = taxes(taken)["libuv"]
+    assert [tax_part.part for tax_part in libuv.parts] == ["system-calls", "library", "binding", "style"]
+    assert [tax_part.adapter for tax_part in libuv.parts] == ["c-epoll", "c-libuv", "uvloop", "uvloop"]
     assert_about(part(libuv, "system-calls"), 4.5 * scale, 0.3)
     assert_about(part(libuv, "library"), 0.9 * scale, 0.3)
     assert_about(part(libuv, "binding"), 1.2 * scale, 0.15)
@@ -127,7 +132,7 @@ def test_the_parts_are_found_in_spite_of_a_drift_of_forty_percent() -> None:
 
 def test_the_parts_add_up_to_each_rows_level() -> None:
     libuv = taxes(slices(noise=0.0, drift=0.0))["libuv"]
-    total = sum(one.cpu_ns_per_operation.value for one in libuv.parts)
+    total = sum(tax_part.cpu_ns_per_operation.value for tax_part in libuv.parts)
     assert total == pytest.approx(11_100, rel=0.001)
 
 
@@ -145,25 +150,25 @@ def test_an_interval_of_pairs_is_narrower_than_the_rows_own() -> None:
 
 
 def test_there_is_no_tax_without_its_rows() -> None:
-    found = slices()
-    assert set(taxes(found)) == {"libuv", "none"}
+    taken = slices()
+    assert set(taxes(taken)) == {"libuv", "none"}
     without = [row for row in TRUTH if row.adapter != "c-libuv"]
-    assert set(taxes(found, without)) == {"none"}, "a reference that failed"
-    assert set(taxes(found, [row for row in TRUTH if row.adapter != "uvloop"])) == {"none"}
-    assert not taxes(found, [row for row in TRUTH if row.adapter != "c-epoll"])
-    assert not tax_records(COMPARISON, list(TRUTH), found, {}, 1), "no library is known of any adapter"
+    assert set(taxes(taken, without)) == {"none"}, "a reference that failed"
+    assert set(taxes(taken, [row for row in TRUTH if row.adapter != "uvloop"])) == {"none"}
+    assert not taxes(taken, [row for row in TRUTH if row.adapter != "c-epoll"])
+    assert not tax_records(COMPARISON, list(TRUTH), taken, {}, 1), "no library is known of any adapter"
 
 
 def test_there_is_no_tax_where_the_kernel_split_too_little() -> None:
-    few = [msgspec.structs.replace(one, system_ns=2_000_000, user_ns=200_000) for one in slices()]
+    few = [msgspec.structs.replace(slice_, system_ns=2_000_000, user_ns=200_000) for slice_ in slices()]
     assert not taxes(few)
-    unknown = [msgspec.structs.replace(one, system_ns=None, user_ns=None) for one in slices()]
+    unknown = [msgspec.structs.replace(slice_, system_ns=None, user_ns=None) for slice_ in slices()]
     assert not taxes(unknown)
 
 
 def test_only_rounds_that_all_share_count() -> None:
-    found = [one for one in slices() if one.adapter != "uvloop" or one.generation != 1]
-    libuv = part(taxes(found)["libuv"], "library")
+    taken = [slice_ for slice_ in slices() if slice_.adapter != "uvloop" or slice_.generation != 1]
+    libuv = part(taxes(taken)["libuv"], "library")
     assert (libuv.slices, libuv.generations) == (24, 2)
 
 
@@ -172,8 +177,8 @@ def test_resamples_are_the_same_for_all_rows() -> None:
         "a": [(generation, turn, 1.0 + turn) for generation in range(3) for turn in range(5)],
         "b": [(generation, turn, 2.0 + turn) for generation in range(3) for turn in range(5)],
     }
-    found = joint_medians(rows, 7)
-    assert set(found["b"][1] - found["a"][1]) == {1.0}
+    medians = joint_medians(rows, 7)
+    assert set(medians["b"][1] - medians["a"][1]) == {1.0}
     with pytest.raises(ValueError, match="no round in common"):
         joint_medians({"a": [(0, 0, 1.0)], "b": [(1, 0, 1.0)]}, 7)
 
@@ -195,30 +200,32 @@ def test_a_share_of_ticks_has_an_interval_also_where_all_fell_on_one_side() -> N
 
 
 def test_a_rows_share_is_that_of_the_same_rounds() -> None:
-    found = slices(noise=0.0, drift=1.0)
-    cells = with_headroom(cells_of(COMPARISON, found, {}, 1), COMPARISON, found, 1)
+    taken = slices(noise=0.0, drift=1.0)
+    cells = with_headroom(cells_of(COMPARISON, taken, {}, 1), COMPARISON, taken, 1)
     shares = {(cell.adapter, cell.style): cell.figures.of_native for cell in cells if cell.figures}
     assert {name[0] for name in shares} == {"uvloop", "epoll"}, "references are in no table of adapters"
     for (adapter, style), share in shares.items():
         assert share is not None
         assert share.value == pytest.approx(5.0 / TRUTH[Row(adapter, style)], rel=0.01)
-    nobody = with_headroom(cells, COMPARISON, [one for one in found if not one.adapter.startswith("c-")], 1)
+    nobody = with_headroom(
+        cells, COMPARISON, [slice_ for slice_ in taken if not slice_.adapter.startswith("c-")], 1
+    )
     assert nobody == cells, "what there was stays; nothing is made up"
 
 
 def test_the_first_reference_that_has_a_figure_is_the_certificates() -> None:
-    found = [one for one in slices() if one.adapter != "c-epoll"]
-    assert native_row(REFERENCES, found) == Row("c-libuv", "native")
-    assert native_row((), found) is None
+    taken = [slice_ for slice_ in slices() if slice_.adapter != "c-epoll"]
+    assert native_row(REFERENCES, taken) == Row("c-libuv", "native")
+    assert native_row((), taken) is None
 
 
 def test_references_change_no_tier_of_the_adapters() -> None:
-    found = slices()
-    alone = [one for one in found if not one.adapter.startswith("c-")]
-    assert cells_of(COMPARISON, found, {}, 1) == cells_of(COMPARISON, alone, {}, 1)
+    taken = slices()
+    alone = [slice_ for slice_ in taken if not slice_.adapter.startswith("c-")]
+    assert cells_of(COMPARISON, taken, {}, 1) == cells_of(COMPARISON, alone, {}, 1)
     crashed = {Row("c-epoll", "native"): Crashed("ended by SIGSEGV")}
-    assert cells_of(COMPARISON, found, crashed, 1) == cells_of(COMPARISON, alone, {}, 1)
-    assert ratios_to_best(COMPARISON, found, {}, 1) == ratios_to_best(COMPARISON, alone, {}, 1)
+    assert cells_of(COMPARISON, taken, crashed, 1) == cells_of(COMPARISON, alone, {}, 1)
+    assert ratios_to_best(COMPARISON, taken, {}, 1) == ratios_to_best(COMPARISON, alone, {}, 1)
 
 
 # The plan.
@@ -235,12 +242,16 @@ def test_where_references_run(profile: str, expected: list[int]) -> None:
     scenarios = [suite.scenarios[name] for name in ("tcp-echo", "timers", "c10k")]
     plan = planned(profile, scenarios, probed, references=ids)
     by_id = {stage.name: stage for stage in plan.stages}
-    assert [len(one.references) for one in by_id["tcp-echo"].comparisons] == expected
-    assert all(one.references[0] == Row("c-epoll", "native") for one in by_id["tcp-echo"].comparisons)
-    assert not any(one.references for name in ("timers", "c10k") for one in by_id[name].comparisons)
+    assert [len(comparison.references) for comparison in by_id["tcp-echo"].comparisons] == expected
+    assert all(
+        comparison.references[0] == Row("c-epoll", "native") for comparison in by_id["tcp-echo"].comparisons
+    )
+    assert not any(
+        comparison.references for name in ("timers", "c10k") for comparison in by_id[name].comparisons
+    )
     assert by_id["tcp-echo"].libraries == {"asyncio": "none"}
     without = planned(profile, scenarios, probed)
-    more = sum(one.rounds * len(one.references) for one in by_id["tcp-echo"].comparisons)
+    more = sum(comparison.rounds * len(comparison.references) for comparison in by_id["tcp-echo"].comparisons)
     assert plan.slices - without.slices == more * by_id["tcp-echo"].pace.generations
     assert Row("c-libuv", "native") in by_id["tcp-echo"].rows
 
@@ -267,16 +278,16 @@ def settings(records: Sequence[Record], **values: Any) -> list[Record]:
 
 def without_references() -> list[Record]:
     return [
-        one
-        for one in journals.whole_run()
-        if not isinstance(one, TaxRecord) and not getattr(one, "adapter", "").startswith("c-")
+        record
+        for record in journals.whole_run()
+        if not isinstance(record, TaxRecord) and not getattr(record, "adapter", "").startswith("c-")
     ]
 
 
 def test_the_head_lists_what_comes_near_to_the_load_and_the_tables_mark_it() -> None:
     run = Run.of(journals.whole_run())
-    found = certificate(run, journals.ABOUT)
-    first = found.table.rows[0]
+    headroom = certificate(run, journals.ABOUT)
+    first = headroom.table.rows[0]
     near = [
         row.label
         for row in run.sets["tcp-echo"][0].rows
@@ -310,8 +321,8 @@ def test_a_run_without_references_says_why_it_has_no_certificate() -> None:
     assert "**No headroom certificate**: c-epoll: not-installed: no C compiler." in page([*bare, record])
     failed = CellRecord("c-epoll", "native", "tcp-echo", dict(PARAMETERS), "crashed", "ended by SIGSEGV")
     assert "c-epoll: crashed: ended by SIGSEGV" in page([*bare, journals.reference_record("c-epoll"), failed])
-    own = [one for one in bare if getattr(one, "adapter", "uvloop") == "uvloop"]
-    timers = [one for one in own if getattr(one, "scenario", "timers") == "timers"]
+    of_uvloop = [record for record in bare if getattr(record, "adapter", "uvloop") == "uvloop"]
+    timers = [record for record in of_uvloop if getattr(record, "scenario", "timers") == "timers"]
     assert "1 measured" in page(timers)
     assert "headroom certificate" not in page(timers), "no load, nothing to certify"
 
@@ -327,12 +338,12 @@ def test_references_are_counted_with_no_adapters() -> None:
 def test_references_without_a_tax_say_what_one_takes() -> None:
     wanted = "No binding tax: it takes c-epoll"
     with_tax = [
-        one
-        for one in journals.whole_run()
-        if getattr(one, "parameters", PARAMETERS) != {"size": 1024, "connections": 1}
+        record
+        for record in journals.whole_run()
+        if getattr(record, "parameters", PARAMETERS) != {"size": 1024, "connections": 1}
     ]
     assert wanted not in page(with_tax)
-    assert wanted in page([one for one in with_tax if not isinstance(one, TaxRecord)])
+    assert wanted in page([record for record in with_tax if not isinstance(record, TaxRecord)])
 
 
 def test_what_is_not_told_from_nothing_is_said_to_be_so() -> None:
@@ -341,8 +352,8 @@ def test_what_is_not_told_from_nothing_is_said_to_be_so() -> None:
     assert "Negative with its whole interval: epoll" not in text
     below = TaxPart("binding", "pyev", "native", Difference(-900, -1200, -600, 9, 3))
     run = Run.of(journals.whole_run())
-    tax = next(one for one in run.sets["tcp-echo"][0].taxes if one.library == "libuv")
-    parts = [*(one for one in tax.parts if one.part in ("system-calls", "library")), below]
+    tax = next(tax for tax in run.sets["tcp-echo"][0].taxes if tax.library == "libuv")
+    parts = [*(tax_part for tax_part in tax.parts if tax_part.part in ("system-calls", "library")), below]
     changed = msgspec.structs.replace(tax, library="libev", parts=parts)
     text = page([*journals.whole_run(), changed])
     assert "| -0.90 (-1.20 to -0.60) |" in text
@@ -389,6 +400,6 @@ def test_a_journal_from_before_the_references_can_still_be_read(tmp_path: Path) 
     old = tmp_path / "run.jsonl"
     old.write_text("\n".join(lines) + "\n", "utf-8")
     records = read_journal(old, slices=False)
-    assert any(isinstance(one, CellRecord) for one in records)
-    assert not any(isinstance(one, TaxRecord) for one in records)
+    assert any(isinstance(record, CellRecord) for record in records)
+    assert not any(isinstance(record, TaxRecord) for record in records)
     assert b"**No headroom certificate**" in render(records).files["doubts.md"]

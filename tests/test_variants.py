@@ -104,7 +104,7 @@ def _lines(check: Callable[[], bool]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "variant", [Twin(), Slowed("slow", 3), Build("again", ()), Fresh()], ids=lambda one: one.label
+    "variant", [Twin(), Slowed("slow", 3), Build("again", ()), Fresh()], ids=lambda variant: variant.label
 )
 def test_every_variant_serves(variant: Variant) -> None:
     (answer,) = visit("tcp-echo", ECHO, variant)
@@ -135,7 +135,7 @@ def test_only_a_fresh_process_maps_what_asyncio_takes_for_a_receive(age: str, ma
     assert done.stdout.strip() == mappings
 
 
-@pytest.mark.parametrize("variant", [Twin(), Build("again", ())], ids=lambda one: one.label)
+@pytest.mark.parametrize("variant", [Twin(), Build("again", ())], ids=lambda variant: variant.label)
 def test_variants_drive_themselves(variant: Variant) -> None:
     parameters = dict(parameter_sets(load_suite().scenarios["timers"].about, "smoke")[0])
     (answer,) = visit("timers", parameters, variant)

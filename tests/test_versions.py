@@ -19,7 +19,9 @@ def distribution(folder: Path, name: str, version: str, *requires: str) -> Path:
     info = folder / f"{name}-{version}.dist-info"
     info.mkdir(parents=True)
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    (info / "METADATA").write_text("\n".join([*lines, *(f"Requires-Dist: {one}" for one in requires), ""]))
+    (info / "METADATA").write_text(
+        "\n".join([*lines, *(f"Requires-Dist: {requirement}" for requirement in requires), ""])
+    )
     return folder
 
 
@@ -50,7 +52,7 @@ def test_a_scenario_says_what_it_is_linked_with() -> None:
     pytest.importorskip("pycares")
     versions = versions_of(SUITE, SUITE.scenarios["dns"])
     assert set(versions) == {"pycares", "c-ares"}
-    assert all(one[0].isdigit() for one in versions.values())
+    assert all(version[0].isdigit() for version in versions.values())
     assert versions_of(SUITE, SUITE.scenarios["tcp-echo"]) == {}
 
 
@@ -78,8 +80,8 @@ def test_list_and_check_say_it(tmp_path: Path) -> None:
     )
     assert "crossloop: late: psutil" in done.stderr
     assert "is installed, and the declaration asks for psutil>=9999" in done.stderr
-    records = [json.loads(one) for one in (tmp_path / "checks.jsonl").read_text().splitlines()]
-    (opens,) = [one for one in records if one["kind"] == "check"]
+    records = [json.loads(line) for line in (tmp_path / "checks.jsonl").read_text().splitlines()]
+    (opens,) = [record for record in records if record["kind"] == "check"]
     assert opens["outcome"] == "failed"
     assert "an old one" in opens["reason"]
     assert "psutil>=9999" in opens["reason"]

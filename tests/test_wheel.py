@@ -30,8 +30,8 @@ ADAPTER = (
 )
 
 
-def run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT_S, check=False, **options)
+def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ class Installed:
         self.command = home / scripts / "crossloop"
         self.gained = gained
 
-    def __call__(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-        return run(str(self.command), *words, cwd=cwd, env=environment)
+        return run(str(self.command), *arguments, cwd=cwd, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +61,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     home = tmp_path_factory.mktemp("environment")
     venv.create(home, with_pip=False, symlinks=os.name != "nt")
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    asked = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
-    site = Path(asked.stdout.strip())
-    before = {one.name for one in site.iterdir()}
+    printed = run(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    site = Path(printed.stdout.strip())
+    before = {path.name for path in site.iterdir()}
     done = run(
         sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)
     )
     assert done.returncode == 0, done.stderr
-    gained = {one.name for one in site.iterdir()} - before
+    gained = {path.name for path in site.iterdir()} - before
     # A folder in a .pth file joins sys.path after site-packages, and its own .pth files (an editable
     # crossloop among them) are not read: what is imported as crossloop is the wheel.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -103,12 +103,12 @@ def test_what_it_needs_has_a_wheel_for_the_newest_python_that_it_names(wheel: Pa
         (line.rpartition(" ")[2] for line in lines if line.startswith("Classifier: Programming Language")),
         key=lambda version: [int(part) for part in version.split(".")],
     )
-    found = run(
+    resolved = run(
         sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--target", str(tmp_path),
         "--only-binary=:all:", "--platform", "win_amd64", "--python-version", newest, "--ignore-requires-python",
         *(need for need in needs if "extra ==" not in need),
     )  # fmt: skip
-    assert found.returncode == 0, found.stderr
+    assert resolved.returncode == 0, resolved.stderr
 
 
 def test_site_packages_gains_crossloop_alone(installed: Installed) -> None:
@@ -137,10 +137,10 @@ def test_it_lists_its_own_suite(installed: Installed, elsewhere: Path) -> None:
         cwd="/",
     )
     assert Path(where.stdout).is_relative_to(installed.command.parents[1]), "the wheel and not the checkout"
-    found = json.loads(done.stdout)
+    document = json.loads(done.stdout)
     ids = {path.stem.rstrip("_").replace("_", "-") for path in (ROOT / "adapters").glob("[!_]*.py")}
-    assert {one["id"] for one in found["adapters"]} == ids
-    asyncio = next(one for one in found["adapters"] if one["id"] == "asyncio")
+    assert {adapter["id"] for adapter in document["adapters"]} == ids
+    asyncio = next(adapter for adapter in document["adapters"] if adapter["id"] == "asyncio")
     assert asyncio["usable"], asyncio["reason"]
 
 
@@ -171,7 +171,10 @@ def test_it_measures_and_reports(installed: Installed, elsewhere: Path) -> None:
 def _heads(folder: Path) -> dict[str, Any]:
     """The first record of a journal, and its warnings by name."""
     lines = [json.loads(line) for line in (folder / "run.jsonl").read_text("utf-8").splitlines()]
-    return {"run": lines[0], **{one["name"]: one["cause"] for one in lines if one["kind"] == "warning"}}
+    return {
+        "run": lines[0],
+        **{record["name"]: record["cause"] for record in lines if record["kind"] == "warning"},
+    }
 
 
 @pytest.mark.skipif(sys.platform == "win32" or not c_compiler(), reason="needs a C compiler, not on Windows")
@@ -192,7 +195,7 @@ def test_it_builds_its_load_engine_and_says_which_one_a_run_had(
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("load-engine: built from source in ")
     builds = list((installed.command.parents[1] / "lib" / "crossloop" / "native").iterdir())
-    assert [one.name for one in builds] == [LOAD_ENGINE.path.name]
+    assert [path.name for path in builds] == [LOAD_ENGINE.path.name]
     assert installed(*bench, "with", cwd=elsewhere).returncode == 0
     heads = _heads(elsewhere / "with")
     assert heads["run"]["settings"]["load-engine"] == "native"
@@ -201,12 +204,12 @@ def test_it_builds_its_load_engine_and_says_which_one_a_run_had(
 
 def _distribution(installed: Installed, name: str, module: str, value: str) -> None:
     """What pip leaves of a small distribution: the module, and dist-info with its entry points."""
-    asked = run(
+    printed = run(
         str(installed.command.with_name("python")),
         "-c",
         "import sysconfig; print(sysconfig.get_path('purelib'))",
     )
-    site = Path(asked.stdout.strip())
+    site = Path(printed.stdout.strip())
     package = site / module
     package.mkdir()
     (package / "__init__.py").write_text("IMPORTED = True\n")
@@ -234,5 +237,5 @@ def test_other_peoples_adapters_are_found_and_measured(installed: Installed, tmp
     )
     assert "left out: entry point 'odd' of crossloop.adapters: no file for 'not a module!'" in done.stderr
     lines = map(json.loads, (tmp_path / "out" / "run.jsonl").read_text().splitlines())
-    cells = {(one["adapter"], one["outcome"]) for one in lines if one["kind"] == "cell"}
+    cells = {(record["adapter"], record["outcome"]) for record in lines if record["kind"] == "cell"}
     assert cells == {("announced", "measured"), ("dropped", "measured")}

@@ -87,8 +87,8 @@ class WebServer:
                     for writer in tuple(self._writers):
                         writer.close() if self._faults.lingers else writer.transport.abort()
                     await asyncio.sleep(0.01 if self._faults.lingers else 0)
-                for one in self._kept:
-                    kept.enter_context(one)
+                for sock in self._kept:
+                    kept.enter_context(sock)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
@@ -136,7 +136,7 @@ class WebServer:
             body = pieces[0]
         else:
             head += b"Transfer-Encoding: chunked\r\n\r\n"
-            body = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in (*pieces, b""))
+            body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
         return head if method == "HEAD" and not self._faults.body_for_head else head + body
 
 

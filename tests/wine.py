@@ -23,7 +23,7 @@ ADAPTERS = (
 """What there is on Windows; each has a run of its own, for Wine's server may end with one."""
 
 
-def main(asked: Sequence[str]) -> int:
+def main(chosen: Sequence[str]) -> int:
     """Status 0 when all is as expected, else 1."""
     python = shlex.split(os.environ.get("WINEPYTHON", ""))
     if not python:
@@ -31,13 +31,13 @@ def main(asked: Sequence[str]) -> int:
         return 0
     failed = [
         adapter
-        for adapter in asked or ADAPTERS
+        for adapter in chosen or ADAPTERS
         if _ended_badly([*python, "-m", "crossloop", "check", "--adapters", adapter], CHECK_LIMIT_S)
     ]
     tests = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not network"]
     failed += [
         file.name
-        for file in (() if asked else sorted((ROOT / "tests").rglob("test_*.py")))
+        for file in (() if chosen else sorted((ROOT / "tests").rglob("test_*.py")))
         if _ended_badly([*tests, str(file.relative_to(ROOT))], FILE_LIMIT_S)
     ]
     print(f"not as expected: {', '.join(failed)}" if failed else "all as expected, under Wine")
