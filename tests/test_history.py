@@ -219,6 +219,7 @@ def test_behaviours_came_and_went() -> None:
     ]
     assert "| gone | yes | no: it hangs | no: it hangs |" in page
     assert "| same |" not in page
+    assert section(page, "What moved") == "No ratio was measured in two builds."
 
 
 def test_text_of_a_hostile_journal_is_shown_and_does_nothing() -> None:

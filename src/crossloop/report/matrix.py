@@ -209,7 +209,7 @@ def _machines(sides: Sequence[Labelled]) -> Table:
         text_field("CPUs", lambda side: digits.integer(side.run.record.machine.cpus)),
         text_field("Python", lambda side: side.run.record.machine.python),
         text_field("Profile", lambda side: side.run.record.profile),
-        text_field("Started", lambda side: f"{side.run.record.started} (UTC)"),
+        text_field("Started (UTC)", lambda side: side.run.record.started),
         text_field("Cells measured", _measured, optional=True),
         text_field("State", lambda side: "complete" if side.run.end else "incomplete: no end record"),
     ]

@@ -106,6 +106,7 @@ def render_history(
             bindings=", ".join(dict.fromkeys(history.series.adapter for history in histories)) or "nothing",
             summary=_summary(sides, histories),
             wine=[side.label for side in sides if side.run.wine],
+            measured=any(history.steps for history in histories),
             moves=_moves(histories, texts),
             turns=_turns(histories, questions or {}),
             sections=sections,
