@@ -31,7 +31,8 @@ event exists only while the kernel refuses data, because a socket is nearly alwa
 sleep. *Pushing* is the same with plain events. A push that finds its peer gone leaves the end to that peer's own event,
 because the application may be in a loop over all peers. With bufferevents it is `bufferevent_write`, which puts the
 data into the output buffer, and the loop sends it in another turn: a push to a thousand costs a thousand write events
-on and off.
+on and off. *HTTP* is libevent's own server, evhttp, a part of libevent_extra. It accepts, parses and writes in C, on
+bufferevents, and calls Python once for each request. Its answers go out by the write event as well.
 
 **Timers.** A heap in C, with a timerfd on epoll where the base is precise, else in steps of milliseconds. Any event may
 also have a timeout, which libev and libuv lack. Adding an event again moves its due time within the heap; `rearm` here
@@ -90,6 +91,9 @@ from crossloop.api import (
     DatagramApplication,
     Datagrams,
     Facts,
+    HttpFacts,
+    HttpServer,
+    HttpSite,
     PushApplication,
     PushServer,
     Receive,
@@ -129,17 +133,18 @@ ABOUT = AdapterAbout(
 )
 
 
-class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProcesses):
+class Adapter(MemoryBioTls, PushServer, HttpServer, Datagrams, Callbacks, Signals, ChildProcesses):
     """libevent with one base for `Readiness` and one for each server."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "StreamServer": ("native", "bufferevent"),
         "PushServer": ("native", "bufferevent"),
+        "HttpServer": ("evhttp",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
         "Tasks": "libevent calls back; nothing in it suspends sequential code",
         "FileReads": "libevent waits for readiness, and a file is always ready",
-        "AddressLookups": "libevent's lookups (evdns) are outside the core library, and only the core is bound here",
+        "AddressLookups": "libevent's lookups (evdns) are in libevent_extra, of which the HTTP server alone is bound",
     }
 
     def __init__(self) -> None:
@@ -187,6 +192,21 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProc
     ) -> None:
         kind = {"native": _PushConnection, "bufferevent": _BufferedPushConnection}[style]
         _serve(listener, lambda base, sock, connections: kind(base, sock, application, connections), stop)
+
+    def serve_http(self, listener: socket.socket, site: HttpSite, style: str, stop: socket.socket) -> None:
+        from crossloop.idioms import http_evhttp  # (of this level only)
+
+        with (
+            listener,
+            EventBase(precise_timers=False) as base,
+            contextlib.closing(http_evhttp.serve(base, listener, site)),
+        ):
+            _run_until(base, stop)
+
+    def http_facts(self, style: str) -> HttpFacts:
+        from crossloop.idioms import http_evhttp  # (of this level only)
+
+        return http_evhttp.facts()
 
     def serve_datagrams(
         self, endpoint: socket.socket, application: DatagramApplication, style: str, stop: socket.socket

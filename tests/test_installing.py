@@ -351,7 +351,8 @@ def test_pyev_is_built_from_its_sdist(environment: Environment) -> None:
 def test_libevent_comes_without_touching_the_system(tmp_path: Path) -> None:
     assert fetch_from_archive(tmp_path / "libevent") is None
     files = sorted(path.name for path in (tmp_path / "libevent").iterdir())
-    assert files == ["copyright-libevent_core-2.1.so.7", "libevent_core-2.1.so.7"]
-    library = first_loadable([str(tmp_path / "nothing.so"), str(tmp_path / "libevent" / files[1])])
+    names = ["libevent_core-2.1.so.7", "libevent_extra-2.1.so.7"]
+    assert files == [*(f"copyright-{name}" for name in names), *names]
+    library = first_loadable([str(tmp_path / "nothing.so"), str(tmp_path / "libevent" / names[0])])
     assert library is not None
     assert library.version.startswith("2.1.")

@@ -40,6 +40,8 @@ class Faults:
     """At its end it waits for peers to read what they were sent."""
     parser: str = ""
     """It states this type."""
+    library: str = ""
+    """It states that its parser is a function of this library."""
 
 
 class Parser:
@@ -143,4 +145,4 @@ class WebServer:
 def facts(faults: Faults) -> HttpFacts:
     """What is so, but for a parser that is none."""
     true = facts_with_parser("by-hand", "1", Parser)
-    return HttpFacts(**{**true.as_dict(), "parser": faults.parser or true.parser})
+    return HttpFacts(**{**true.as_dict(), "parser": faults.parser or true.parser, "library": faults.library})

@@ -1,9 +1,12 @@
 """The binding's library: found, loaded late, checked, and declared as committed."""
 
+import contextlib
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,20 +25,35 @@ def test_committed_abi_is_what_the_declarations_compile_to(tmp_path: Path) -> No
     pytest.importorskip("pycparser")
     from crossloop.bindings.libevent import _abi
 
-    fresh: dict[str, object] = {}
+    fresh: dict[str, Any] = {}
     exec(declarations.generate(tmp_path / "fresh.py").read_text(), fresh)
     assert _described(_abi.ffi) == _described(fresh["ffi"])
 
 
-def _described(ffi: object) -> dict[str, str]:
-    lib = ffi.dlopen(libevent.load().path)  # type: ignore[attr-defined]  # cffi ships no types
-    typeof = ffi.typeof  # type: ignore[attr-defined]  # as above
+def _described(ffi: Any) -> dict[str, str]:
+    """Functions of core and extra, where both are there, and the types."""
+    core = libevent.load().name
+    libs = []
+    for name in (core, *locate.extra_candidates(core)):
+        with contextlib.suppress(OSError):
+            libs.append(ffi.dlopen(name))
+    typeof = ffi.typeof
     fields = typeof("struct timeval").fields
     return {
-        **{name: str(typeof(getattr(lib, name))) for name in dir(lib)},
-        **{name: str(typeof(name)) for name in ("event_callback", "bufferevent_event_callback")},
+        **{name: str(typeof(function)) for lib in libs for name, function in _functions(ffi, lib)},
+        **{
+            name: str(typeof(name))
+            for name in ("event_callback", "evhttp_callback", "bufferevent_event_callback")
+        },
         **{f"timeval.{name}": f"{field.type} at {field.offset}" for name, field in fields},
     }
+
+
+def _functions(ffi: Any, lib: Any) -> Iterator[tuple[str, Any]]:
+    """Those of the declared functions that are in a library."""
+    for name in dir(lib):
+        with contextlib.suppress(AttributeError, ffi.error):
+            yield name, getattr(lib, name)
 
 
 def test_importing_loads_no_library() -> None:

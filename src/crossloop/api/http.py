@@ -52,9 +52,12 @@ class HttpFacts:
     """The package, such as `uvicorn`."""
     server_version: str
     parser: str
-    """The type that parses requests, with its module: `httptools.parser.parser.HttpRequestParser`."""
+    """The type that parses requests, with its module: `httptools.parser.parser.HttpRequestParser`; of a server in C the
+    function."""
     compiled: bool
     """Whether that type is of an extension module; else it is Python code, which takes several times as long."""
+    library: str = ""
+    """Of a server in C the file of the library that the function is in."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready form."""

@@ -343,9 +343,11 @@ class WebServer(Struct, frozen=True, gc=False):
     server: Phrase
     server_version: Phrase
     parser: Phrase
-    """Type that parses requests, with its module."""
+    """Type that parses requests, with its module; of a server in C the function."""
     compiled: bool
     """Whether that type is of an extension module, or Python code."""
+    library: Phrase = ""
+    """Of a server in C the file of the library that the function is in."""
 
 
 class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):

@@ -12,7 +12,7 @@ from crossloop.bindings.libevent import locate
 from crossloop.installing.commands import python_command, run_command
 from crossloop.installing.compiling import c_compiler
 from crossloop.installing.pip_runs import NO_PIP_REMEDY
-from crossloop.installing.recipes.libevent_library import first_loadable
+from crossloop.installing.recipes.libevent_library import extra_missing, first_loadable
 from crossloop.installing.recipes.pyev_source import compiler_missing
 from crossloop.load.connecting import ports_of_an_address
 from crossloop.machine.diagnosis import Diagnosis
@@ -159,7 +159,10 @@ def libevent() -> Diagnosis:
     library = first_loadable(locate.candidates())
     if library is None:
         return Diagnosis("warning", "libevent_core 2.1 is not found", "crossloop setup libevent")
-    return Diagnosis("ok", f"{library.version}, {Path(library.file).name}")
+    described = f"{library.version}, {Path(library.file).name}"
+    if (missing := extra_missing(library.file)) is not None:
+        return Diagnosis("warning", f"{described}, no evhttp: {missing}", "crossloop setup libevent")
+    return Diagnosis("ok", described)
 
 
 def strace() -> Diagnosis:

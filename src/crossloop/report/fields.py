@@ -111,14 +111,14 @@ def near_the_load(figures: Figures) -> bool:
 
 
 def web_server(row: MeasuredRow) -> str:
-    """`uvicorn 0.54.0, httptools (compiled)`: the package that parses, and whether in an extension module.
+    """`uvicorn 0.54.0, httptools (compiled)`: the package or library that parses, and whether by compiled code.
 
     A dash where no web server answered.
     """
     server = row.server
     if server is None:
         return MISSING
-    parser = server.parser.partition(".")[0]
+    parser = server.library or server.parser.partition(".")[0]
     return (
         f"{server.server} {server.server_version}, {parser} ({'compiled' if server.compiled else 'Python'})"
     )

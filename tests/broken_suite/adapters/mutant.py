@@ -544,6 +544,7 @@ MUTATIONS: dict[str, Callable[[Adapter], object]] = {
     "web-greedy": wrong_web(reads_on=True),
     "web-lingering": wrong_web(lingers=True),
     "web-false-parser": wrong_web(parser="httptools.parser.parser.HttpRequestParser"),
+    "web-false-library": wrong_web(parser="parse", library="libnowhere.so.1"),
     "web-missing": no_web_server,
     "client-reversing": wrong_client(reverses=True),
     "client-forgetting": wrong_client(forgets=True),

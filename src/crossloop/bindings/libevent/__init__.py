@@ -34,6 +34,7 @@ from crossloop.bindings.libevent.events import (
     SignalEvent,
     Timer,
 )
+from crossloop.bindings.libevent.http import HttpLibrary, HttpRequest, HttpServer, load_http
 from crossloop.bindings.libevent.library import Library, libevent_version, load
 from crossloop.bindings.libevent.wakeup import PythonSignals, Wakeup
 
@@ -48,6 +49,9 @@ __all__ = [
     "BufferEvent",
     "Event",
     "EventBase",
+    "HttpLibrary",
+    "HttpRequest",
+    "HttpServer",
     "IoEvent",
     "LibeventError",
     "Library",
@@ -59,4 +63,5 @@ __all__ = [
     "Wakeup",
     "libevent_version",
     "load",
+    "load_http",
 ]

@@ -5,8 +5,8 @@
 writes `_abi.py` with cffi's out-of-line ABI mode: no compiler, no header, and nothing is parsed when a
 program imports it. Run it after a change below; a test compares the two.
 
-The ABI is that of libevent 2.1 (`event2/event.h`, `event2/bufferevent.h`, `event2/buffer.h`). Four
-choices make one text fit every 64-bit platform:
+The ABI is that of libevent 2.1 (`event2/event.h`, `event2/bufferevent.h`, `event2/buffer.h`; of libevent_extra
+`event2/http.h`). Four choices make one text fit every 64-bit platform:
 
 - `struct event` and the other structures are opaque, `void *`. The memory of an event is Python's, as
   large as `event_get_struct_event_size()` says: the size differs between platforms and releases.
@@ -67,10 +67,39 @@ void bufferevent_setcb(void *buffered, bufferevent_data_callback on_read, buffer
 int bufferevent_enable(void *buffered, short what);
 int bufferevent_disable(void *buffered, short what);
 int bufferevent_set_max_single_read(void *buffered, size_t size);
+void bufferevent_setwatermark(void *buffered, short what, size_t low, size_t high);
 int bufferevent_write(void *buffered, const void *data, size_t size);
 size_t bufferevent_read(void *buffered, void *data, size_t size);
 void *bufferevent_get_output(void *buffered);
+void *evbuffer_new(void);
+void evbuffer_free(void *buffer);
+int evbuffer_add(void *buffer, const void *data, size_t size);
 size_t evbuffer_get_length(const void *buffer);
+
+/* event2/http.h, in libevent_extra: the server */
+typedef void (*evhttp_callback)(void *request, intptr_t key);
+typedef void *(*evhttp_bufferevent_callback)(void *base, intptr_t key);
+void *evhttp_new(void *base);
+void evhttp_free(void *http);
+int evhttp_accept_socket(void *http, intptr_t fd);
+void evhttp_set_gencb(void *http, evhttp_callback, intptr_t key);
+void evhttp_set_bevcb(void *http, evhttp_bufferevent_callback, intptr_t key);
+void evhttp_set_max_headers_size(void *http, ssize_t size);
+
+/* event2/http.h: a request and its answer */
+int evhttp_request_get_command(const void *request);
+const void *evhttp_request_get_evhttp_uri(const void *request);
+const char *evhttp_uri_get_path(const void *uri);
+void *evhttp_request_get_output_buffer(void *request);
+void *evhttp_request_get_output_headers(void *request);
+int evhttp_add_header(void *headers, const char *name, const char *value);
+void evhttp_send_reply(void *request, int status, const char *reason, void *body);
+void evhttp_send_reply_start(void *request, int status, const char *reason);
+void evhttp_send_reply_chunk(void *request, void *piece);
+void evhttp_send_reply_end(void *request);
+
+/* http-internal.h: what reads the first line of a request; exported for libevent's own tests */
+int evhttp_parse_firstline_(void *request, void *buffer);
 """
 
 MODULE = "crossloop.bindings.libevent._abi"

@@ -23,5 +23,5 @@ class LibraryNotFoundError(LibeventError, ImportError):
     An `ImportError` too: to a caller, a binding without its C library is a module that is not installed.
     """
 
-    def __init__(self, detail: str) -> None:
-        super().__init__("libevent_core", detail)
+    def __init__(self, detail: str, library: str = "libevent_core") -> None:
+        super().__init__(library, detail)

@@ -34,6 +34,8 @@ class Library:
     """What the library says itself (`event_get_version`), such as `2.1.12-stable`."""
     path: str
     """File that it was loaded from, or the name that was given to the loader where that cannot be seen."""
+    name: str
+    """What was given to the loader: a file, or a bare name for the loader's own search."""
     methods: tuple[str, ...]
     """Kernel mechanisms that it was built with, best first (`event_get_supported_methods`)."""
     event_memory: Any
@@ -86,6 +88,7 @@ def _load() -> Library:
         lib=lib,
         version=_text(ffi, lib.event_get_version()),
         path=native_file("event_core") or name,
+        name=name,
         methods=_supported_methods(ffi, lib),
         event_memory=ffi.typeof(f"long long[{longs}]"),
         last_log=last_log,

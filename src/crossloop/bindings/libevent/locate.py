@@ -9,6 +9,7 @@ In this order, the first that loads wins:
 
 Only `libevent_core` is looked for. `libevent` holds the same symbols once more: with both in a process
 an event is assigned by one and added by the other, and each has its own idea of the signal's owner.
+`libevent_extra` (HTTP, DNS) lies beside the core whose functions it calls, and is of the same release.
 """
 
 import os
@@ -67,6 +68,13 @@ def candidates() -> Iterator[str]:
     for folder in system_folders():
         yield from (str(folder / name) for name in names() if (folder / name).is_file())
     yield from names()
+
+
+def extra_candidates(core: str) -> Iterator[str]:
+    """What to hand to the loader for `libevent_extra`, best first, where the core was loaded as *core*."""
+    file = Path(core)
+    if "event_core" in file.name:
+        yield str(file.with_name(file.name.replace("event_core", "event_extra")))
 
 
 def _installed_by_setup() -> Iterator[str]:

@@ -6,6 +6,7 @@ status of 400 to 499, or not at all.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib.metadata
 import io
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crossloop.api import HttpServer, HttpSite
+from crossloop.api.facts import mapped_files
 from crossloop.contract.observing import descriptors
 from crossloop.contract.peer import (
     KIB,
@@ -309,6 +311,9 @@ def facts(peers: HttpPeers) -> None:
     adapter = peers.subject.adapter
     assert isinstance(adapter, HttpServer)
     stated = adapter.http_facts(peers.subject.style)
+    if stated.library:
+        _expect_in_library(stated.library, stated.parser)
+        return
     with contextlib.suppress(
         importlib.metadata.PackageNotFoundError
     ):  # a server that no distribution brought
@@ -327,6 +332,15 @@ def facts(peers: HttpPeers) -> None:
         Path(file).name.endswith(tuple(EXTENSION_SUFFIXES)),
         f"whether {stated.parser} is compiled",
     )
+
+
+def _expect_in_library(name: str, function: str) -> None:
+    """The library is in this process, where that can be seen, and the function is in it."""
+    files = mapped_files()
+    file = next((path for path in files if path.name == name), None)
+    require(file is not None or not files, f"{name} in this process", "not among its files")
+    if file is not None:
+        require(hasattr(ctypes.CDLL(str(file)), function), f"{function} in {name}", "no such function")
 
 
 def _alive(objects: Iterable[object]) -> set[str]:

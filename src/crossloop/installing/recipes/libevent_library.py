@@ -3,9 +3,12 @@
 The binding is crossloop's own and loads the library at run time (`crossloop.bindings.libevent.locate` says
 where from), so nothing is compiled. Where the system has none, it comes from the system's archive as
 `debian_archive` says, and goes into `<sys.prefix>/lib/crossloop/libevent/`, with its licence; the system is not
-touched.
+touched. With it comes `libevent_extra`, which has the HTTP server: Debian's is a package of its own, and a system may
+have the core alone. Then both are fetched, so that they are of one release. Without it the rest works, and the result
+says what is missing.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -25,6 +28,8 @@ from crossloop.installing.results import AlreadyThere, InstallFailed, InstallRes
 PACKAGE = ArchivePackage("libevent-core-", r"libevent-core-2\.1-\d+(?:t64)?")
 """Debian's and Ubuntu's name: soname 2.1-7; `t64` since the 64-bit time_t transition of 2024."""
 FILE = "libevent_core-2.1.so.?"
+EXTRA_PACKAGE = ArchivePackage("libevent-extra-", r"libevent-extra-2\.1-\d+(?:t64)?")
+EXTRA_FILE = "libevent_extra-2.1.so.?"
 
 PROBE = """\
 import ctypes, sys
@@ -33,6 +38,11 @@ library.event_get_version.restype = ctypes.c_char_p
 library.event_get_version_number.restype = ctypes.c_uint32
 assert library.event_get_version_number() >= 0x02010000, "older than 2.1"
 print(library.event_get_version().decode())
+"""
+EXTRA_PROBE = """\
+import ctypes, sys
+libraries = [ctypes.CDLL(name) for name in sys.argv[1:]]  # the core first, which the other is linked with
+assert any(hasattr(library, "evhttp_new") for library in libraries), "no evhttp"
 """
 
 
@@ -45,18 +55,33 @@ class FoundLibrary:
 
 
 def bring_libevent() -> InstallResult:
-    """Make sure that the binding will find libevent_core. Never raises."""
+    """Make sure that the binding will find libevent_core, and try for libevent_extra. Never raises."""
     library = first_loadable(locate.candidates())
-    if library is not None:
-        return AlreadyThere(f"libevent {library.version}, {Path(library.file).name}")
+    if library is not None and (missing := extra_missing(library.file)) is None:
+        return AlreadyThere(_detail(library))
+    if library is not None and os.environ.get(locate.ENVIRONMENT_VARIABLE):  # nothing else is loaded then
+        return AlreadyThere(f"{_detail(library)}, no evhttp: {missing}")
     started = time.monotonic()
     failure = fetch_from_archive(locate.setup_folder() / "libevent")
     if failure is not None:
-        return failure
+        return failure if library is None else AlreadyThere(f"{_detail(library)}, no evhttp: {failure.why}")
     library = first_loadable(locate.candidates())
     if library is None:
         return InstallFailed("the package was unpacked, but its library does not load", _remedy())
-    return SystemPackage(f"libevent {library.version}, {Path(library.file).name}", time.monotonic() - started)
+    missing = extra_missing(library.file)
+    detail = _detail(library) if missing is None else f"{_detail(library)}, no evhttp: {missing}"
+    return SystemPackage(detail, time.monotonic() - started)
+
+
+def _detail(library: FoundLibrary) -> str:
+    return f"libevent {library.version}, {Path(library.file).name}"
+
+
+def extra_missing(core: str) -> str | None:
+    """Why there is no HTTP server beside the library *core*; None where there is one. Tried in a process of its own."""
+    candidates = list(locate.extra_candidates(core))
+    run = run_command(python_command("-c", EXTRA_PROBE, core, *candidates), limit_s=30)
+    return None if run.succeeded else f"{Path((candidates or [core])[0]).name} is not there, or has none"
 
 
 def first_loadable(candidates: Iterable[str]) -> FoundLibrary | None:
@@ -69,14 +94,15 @@ def first_loadable(candidates: Iterable[str]) -> FoundLibrary | None:
 
 
 def fetch_from_archive(target: Path) -> InstallFailed | None:
-    """Put libevent_core of the system's archive, and its licence, into *target*; the failure, or None."""
+    """Put core and extra of the system's archive, and their licences, into *target*; the failure, or None."""
     if not archive_there():
         return InstallFailed("libevent's C library is not installed", _remedy())
 
     def place(tree: Path) -> None:
         place_library(tree, FILE, target)
+        place_library(tree, EXTRA_FILE, target)
 
-    return take_from_archive([PACKAGE], place, _remedy())
+    return take_from_archive([PACKAGE, EXTRA_PACKAGE], place, _remedy())
 
 
 def _remedy() -> str:
@@ -85,6 +111,8 @@ def _remedy() -> str:
         return "vcpkg install libevent, then set CROSSLOOP_LIBEVENT to event_core.dll"
     names = dict.fromkeys(("dnf", "apk", "pacman", "brew"), "libevent")
     return (
-        install_command({"apt-get": "libevent-core-2.1-7", "zypper": "libevent-2_1-7", **names})
+        install_command(
+            {"apt-get": "libevent-core-2.1-7 libevent-extra-2.1-7", "zypper": "libevent-2_1-7", **names}
+        )
         or "install libevent 2.1, or set CROSSLOOP_LIBEVENT to its libevent_core library"
     )
