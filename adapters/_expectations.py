@@ -11,6 +11,7 @@ ASYNCIO_TLS = "https://github.com/python/cpython/blob/v3.13.0/Lib/asyncio/sslpro
 CPYTHON_93821 = "https://github.com/python/cpython/issues/93821"
 GEVENT_ARES = "https://github.com/gevent/gevent/blob/master/src/gevent/resolver/ares.py"
 CPYTHON_127057 = "https://github.com/python/cpython/issues/127057"
+COARSE_CLOCK = "https://docs.python.org/3.13/whatsnew/3.13.html#time"
 DATAGRAM_ERROR = "after an error of one peer (port unreachable) the Proactor's transport receives no more"
 DATAGRAM_EMPTY = (
     "the Proactor's transport passes no empty datagram on (_ProactorDatagramTransport._loop_reading)"
@@ -34,6 +35,10 @@ RLOOP_READS_ON = "it reads requests while the peer reads no answers: 32 MiB of t
 RLOOP_KEEPS = "a closed transport keeps its socket open: the peer sees no end (0.5.0)"
 RLOOP_RAISES = "an exception in data_received is lost (0.5.0)"
 RESOLV_CONF = "https://man7.org/linux/man-pages/man3/resolver.3.html"
+HEAP_OF_CALLS = (
+    "a call that is next is a timer without a delay, and timers of the same time fire in any order: up to Python 3.12 "
+    "the clock there has steps of 15.6 ms"
+)
 NO_CHILDREN = "it learns of children by SIGCHLD, and Windows has no SIGCHLD"
 NO_SIGNALS = "Windows has no signal that a process can send to itself and survive"
 PROACTOR = "https://github.com/python/cpython/blob/v3.13.0/Lib/asyncio/proactor_events.py"
@@ -52,6 +57,7 @@ TLS_ENDS_AT_ONCE = (
     "its next turn is too late (_start_shutdown)"
 )
 TORNADO_TLS = "SSLIOStream closes its socket at the peer's close_notify and sends none of its own"
+TWISTED_PROCESS = "https://docs.twisted.org/en/stable/core/howto/process.html"
 TWISTED_TLS = "https://github.com/twisted/twisted/blob/twisted-25.5.0/src/twisted/protocols/tls.py"
 UVLOOP_TLS = "https://github.com/MagicStack/uvloop/blob/v0.22.1/uvloop/sslproto.pyx"
 VELOXLOOP_KEEPS = (
@@ -194,6 +200,15 @@ EXPECTATIONS = (
     Expectation("asyncio-select", "children-*", WINDOWS, NO_CHILDREN, ASYNCIO_PLATFORMS),
     Expectation("tornado", "children-*", WINDOWS, NO_CHILDREN, TORNADO_PROCESS),
     Expectation("libevent", "children-*", WINDOWS, NO_CHILDREN, SIGNALS_THERE),
+    Expectation(
+        "twisted",
+        "children-*",
+        WINDOWS,
+        "its processes need pywin32 there, and take no descriptors for the child",
+        TWISTED_PROCESS,
+    ),
+    Expectation("twisted", "callbacks-in-order", WINDOWS, HEAP_OF_CALLS, COARSE_CLOCK, sometimes=True),
+    Expectation("eventlet", "callbacks-in-order", WINDOWS, HEAP_OF_CALLS, COARSE_CLOCK, sometimes=True),
     Expectation("uvloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
     Expectation("tornado-uvloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),
     Expectation("winloop", "readiness-stop-twice", ALWAYS, STOP_IS_QUEUED, LIBUV_STOP),

@@ -16,13 +16,15 @@ A peer's reset reads as the end of file.
 has a second greenlet for each connection, with a queue.
 
 **Timers.** A heap in Python, of pairs of time and timer. Timers that are due at the same time fire in the order of
-their addresses. None repeats. The hub waits until the nearest timer is due, and a wait of more than 24 days is an
-OverflowError of epoll that ends the hub. So this adapter always has a timer of one day.
+their addresses. None repeats. *What is next* is a timer without a delay; so is a greenlet's turn, `sleep(0)`. The hub
+waits until the nearest timer is due, and a wait of more than 24 days is an OverflowError of epoll that ends the hub. So
+this adapter always has a timer of one day.
 
 **Waking.** A byte to a socket pair of the program's own; no member of the hub may be called from another thread. The
 calls travel in a deque, and `eventlet.tpool` does it so, too.
 
-**Signals.** Handlers of Python's `signal` run in the greenlet that is current, which is the hub while it waits.
+**Signals.** Handlers of Python's `signal` run in the greenlet that is current, which is the hub while it waits. The
+hub learns of no signal, and of no child that ends: `eventlet.green.subprocess` looks every 10 ms.
 
 **Closing.** A greenlet is killed by an exception that is thrown into it, and one that waits takes its descriptor out of
 the hub on its way out. Closing a socket does not wake greenlets that wait for it.
@@ -33,24 +35,27 @@ descriptor in the same direction is a RuntimeError. The hub collects the callbac
 so a callback that was removed meanwhile is called all the same; here it is made harmless. A `GreenPool` has 1,000
 greenlets by default. `selects` takes only descriptors below FD_SETSIZE, and the server closes further connections.
 Without a descriptor left `accept` raises; the server rests then. TLS is `GreenSSLSocket`: OpenSSL makes the system
-calls, and its "want read" and "want write" become waits.
+calls, and its "want read" and "want write" become waits. Files have the 20 threads of `eventlet.tpool`. Names are
+resolved by `greendns`, which is dnspython on green sockets.
 """
 
 import contextlib
+import functools
 import operator
 import select
 import socket
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 with warnings.catch_warnings():
     # Said above, and nothing may be written to standard error.
     warnings.filterwarnings("ignore", r"\s*Eventlet is deprecated")
     import eventlet
-from eventlet import hubs
+from eventlet import hubs, tpool
 from eventlet.event import Event
 from eventlet.greenio import GreenSocket
 from eventlet.greenpool import GreenPool
@@ -59,25 +64,30 @@ from eventlet.queue import Queue
 
 from crossloop.api import (
     AdapterAbout,
+    AddressLookups,
     Callback,
+    Callbacks,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
+    FileReads,
     HttpFacts,
     HttpServer,
     HttpSite,
+    NameResolution,
     PushApplication,
     PushServer,
-    Readiness,
     Receive,
     StreamApplication,
     StreamServer,
-    Tasks,
     TlsServer,
+    Turns,
     module_file,
 )
 from crossloop.idioms.accepting import ACCEPT_PAUSE_S, must_rest
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
+from crossloop.idioms.eventlet_names import RESOLVERS
 from crossloop.idioms.select_size import places_left, set_size
 from crossloop.idioms.sizes import READ_BYTES
 
@@ -94,6 +104,9 @@ ABOUT = AdapterAbout(
     asked_as="eventlet",
 )
 
+_Given = TypeVar("_Given")
+_Done = TypeVar("_Done")
+
 HUBS = {"epolls": "epoll", "kqueue": "kqueue", "poll": "poll", "selects": "select"}
 """Hub → what it waits by, in the order in which eventlet takes them by itself (`eventlet.hubs.get_default_hub`)."""
 MANY = 1 << 20
@@ -103,7 +116,19 @@ DAY_S = 86_400.0
 _HUBS_HERE = (*(hub for hub, mechanism in HUBS.items() if hasattr(select, mechanism)), "asyncio")
 
 
-class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readiness, Tasks):
+class Adapter(
+    StreamServer,
+    TlsServer,
+    PushServer,
+    HttpServer,
+    Datagrams,
+    Callbacks,
+    Turns,
+    ChildProcesses,
+    FileReads,
+    AddressLookups,
+    NameResolution,
+):
     """eventlet's hub of this thread; nothing is monkey-patched."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -112,6 +137,10 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
         "PushServer": _HUBS_HERE[:1],
         "HttpServer": ("eventlet.wsgi",),
         "Datagrams": _HUBS_HERE[:1],
+        "NameResolution": tuple(RESOLVERS),
+    }
+    lacks: ClassVar[Mapping[str, str]] = {
+        "Signals": "eventlet's hub takes no signals: a handler of Python's runs in whichever greenlet is current",
     }
 
     def __init__(self) -> None:
@@ -313,6 +342,54 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
         if failures:
             raise failures[0]
 
+    async def turn(self) -> None:
+        eventlet.sleep(0)
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        """`eventlet.green.subprocess`, which looks every 10 ms whether a child has ended."""
+        from eventlet.green.subprocess import DEVNULL, Popen
+
+        def run(command: Sequence[str]) -> int:
+            status: int = Popen(command, stdin=DEVNULL, stdout=DEVNULL).wait()
+            return status
+
+        return _all_of(run, commands, at_a_time)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        from eventlet.green.subprocess import DEVNULL, PIPE, Popen
+
+        def read(command: Sequence[str]) -> int:
+            with Popen(command, stdin=DEVNULL, stdout=PIPE) as child:
+                try:
+                    while data := child.stdout.read(READ_BYTES):
+                        take(data)
+                except BaseException:
+                    child.kill()
+                    raise
+            status: int = child.returncode
+            return status
+
+        return _all_of(read, [command], 1)[0]
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        """`eventlet.tpool`: a file is always ready, and its greenlet would block all others."""
+        return _all_of(lambda path: tpool.execute(Path(path).read_bytes), paths, at_a_time)
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        """`eventlet.green.socket.getaddrinfo`: by greendns where dnspython is installed, else by `tpool`."""
+        from eventlet.green.socket import getaddrinfo
+
+        def look(_time: int) -> Sequence[tuple[Any, ...]]:
+            return [address for *_, address in getaddrinfo(host, port, 0, socket.SOCK_STREAM)]
+
+        return _all_of(look, range(times), 1)
+
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        ask = RESOLVERS[style](server, in_flight)
+        return dict(zip(names, _all_of(ask, names, in_flight), strict=True))
+
     def _serve(
         self, listener: socket.socket, handle: Callable[[Any], None], style: str, stop: socket.socket
     ) -> None:
@@ -427,6 +504,7 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
         self._style = style
         hubs.use_hub(style)
         self.hub = hub = hubs.get_hub()
+        self.call_soon = functools.partial(hub.schedule_call_global, 0)
         hub.squelch_exception = hub.squelch_generic_exception = hub.squelch_timer_exception = _raise
         self._watch(READ, self._hearer.fileno(), self._run_calls)
         self._company = self._stay()
@@ -437,6 +515,7 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
         return self._company
 
     def _end_hub(self) -> None:
+        tpool.killall()  # its answers come by a socket that the hub watches
         self._company.cancel()
         for kind, fd in tuple(self._watched):
             self._unwatch(kind, fd)
@@ -515,6 +594,31 @@ def _failing_with(fail: Callable[[BaseException], None], work: Callable[[], None
             fail(error)
 
     return run
+
+
+def _all_of(do: Callable[[_Given], _Done], given: Sequence[_Given], at_a_time: int) -> list[_Done]:
+    """What *do* returns for each of *given*, in at most *at_a_time* greenlets.
+
+    Raises the first failure, once none is at work.
+    """
+    errors: list[Exception] = []
+
+    def attempt(each: _Given) -> Any:
+        try:
+            return None if errors else do(each)
+        except Exception as error:  # raised below: what a greenlet raises, the hub hears of as well
+            errors.append(error)
+
+    pool = GreenPool(at_a_time)
+    try:
+        greenlets = [pool.spawn(attempt, each) for each in given]  # waits while all are at work
+        done: list[_Done] = [each.wait() for each in greenlets]
+    finally:
+        for each in tuple(pool.coroutines_running):
+            eventlet.kill(each)
+    if errors:
+        raise errors[0]
+    return done
 
 
 def _beyond(limit: int, connection: Any, held: int) -> bool:

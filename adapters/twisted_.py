@@ -17,11 +17,15 @@ wait. Here the transport is its own producer, and stops reading. Pushing is the 
 
 **Timers.** `callLater` is a heap in Python on a monotonic clock, and no wait is longer than 24 days. A timer that is
 pushed back by `reset` keeps its place in the heap and is inserted again when its old time has come. `LoopingCall`
-repeats: it keeps its phase and skips missed calls.
+repeats: it keeps its phase and skips missed calls. *What is next* is a `callLater` without a delay, an entry of the
+heap like any other. So is a task's turn, `deferLater` without a delay.
 
 **Waking.** `callFromThread` adds to a list and writes a byte to a pipe.
 
-**Signals.** `run` takes SIGINT, SIGTERM and SIGCHLD for itself by default; here it does not.
+**Signals.** `run` takes SIGINT, SIGTERM and SIGCHLD for itself by default; here it does not. For any other signal a
+program has Python's handler, which calls `callFromThread` as the reactor's own handlers do. *Children* are started by
+`spawnProcess`, with posix_spawn(3) where the child has nothing to do before its program. The reactor learns of their
+ends by SIGCHLD, so a run with children is as by default. The handlers that it leaves behind are removed here.
 
 **Closing.** `loseConnection` sends unsent data, `abortConnection` drops it. A transport reports a half close to
 protocols that ask for it (`IHalfCloseableProtocol`). For others the peer's end of file is the end, and unsent data is
@@ -32,53 +36,70 @@ descriptor is dropped. An observer of the log collects them here, and they are r
 accepts with a spare descriptor and closes the connection at once: the client is refused, and does not wait. The style
 `select` takes only descriptors below FD_SETSIZE, and closes further connections. A port of datagrams takes 8 KiB of
 each by default; here it takes more. A bare socket has no awaitable calls, so a task waits by `addReader` and
-`addWriter`. TLS is pyOpenSSL's in memory, wrapped around protocol and transport (`TLSMemoryBIOFactory`).
+`addWriter`. TLS is pyOpenSSL's in memory, wrapped around protocol and transport (`TLSMemoryBIOFactory`). Files and
+`getaddrinfo` run in the reactor's threads, at most 10. A look-up that fails gives no reason, only no addresses.
 """
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import math
+import os
 import select
+import signal
 import socket
 import sys
 import warnings
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import twisted
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocolFactory, IReadWriteDescriptor
+from twisted.internet.address import IPv6Address
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IProtocolFactory,
+    IReadWriteDescriptor,
+    IResolutionReceiver,
+)
 from twisted.internet.main import installReactor
-from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
+from twisted.internet.protocol import DatagramProtocol, Factory, ProcessProtocol, Protocol
 from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, globalLogBeginner, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
 from crossloop.api import (
     AdapterAbout,
+    AddressLookups,
     Callback,
+    Callbacks,
+    ChildProcesses,
     DatagramApplication,
     Datagrams,
     Facts,
+    FileReads,
     HttpFacts,
     HttpServer,
     HttpSite,
+    NameResolution,
     PushApplication,
     PushServer,
-    Readiness,
     Receive,
+    Signals,
     StreamApplication,
     StreamServer,
-    Tasks,
     TlsServer,
+    Turns,
     UnsupportedError,
     module_file,
 )
 from crossloop.idioms.datagrams import DATAGRAM_BYTES
 from crossloop.idioms.select_size import places_left, set_size
+from crossloop.idioms.twisted_names import RESOLVERS
 
 if TYPE_CHECKING:  # who serves TLS only loads it
     import ssl
@@ -92,6 +113,9 @@ ABOUT = AdapterAbout(
     homepage="https://twisted.org/",
     asked_as="twisted",
 )
+
+_Given = TypeVar("_Given")
+_Done = TypeVar("_Done")
 
 REACTORS = {
     "epoll": "twisted.internet.epollreactor:EPollReactor",
@@ -112,7 +136,20 @@ def _reactors_here() -> tuple[str, ...]:
     return (first, *(name for name in here if name != first))
 
 
-class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readiness, Tasks):
+class Adapter(
+    StreamServer,
+    TlsServer,
+    PushServer,
+    HttpServer,
+    Datagrams,
+    Callbacks,
+    Turns,
+    Signals,
+    ChildProcesses,
+    FileReads,
+    AddressLookups,
+    NameResolution,
+):
     """Twisted's reactors, each made when it is first asked for."""
 
     styles: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -121,6 +158,7 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
         "PushServer": _reactors_here()[:1],
         "HttpServer": ("twisted.web",),
         "Datagrams": _reactors_here()[:1],
+        "NameResolution": tuple(RESOLVERS),
     }
 
     def __init__(self) -> None:
@@ -134,6 +172,7 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
         self._tasks: set[Deferred[None]] = set()
         self.reactor = reactor = self._use(_reactors_here()[0])
         self.call_later = reactor.callLater
+        self.call_soon = functools.partial(reactor.callLater, 0)
         self.wake = reactor.callFromThread
         self.stop = reactor.crash
 
@@ -316,6 +355,89 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
             running.cancel()
         self._raise_failure()
 
+    async def turn(self) -> None:
+        await deferLater(self.reactor, 0)
+
+    def hear_signals(self, number: int, begin: Callable[[], object], heard: Callable[[], bool]) -> None:
+        """A handler of Python's that calls `callFromThread`, as the reactor's own for SIGTERM does."""
+
+        def arrived() -> None:
+            if heard():
+                self.stop()
+
+        signal.signal(number, lambda *_: self.wake(arrived))
+        try:
+            self.call_soon(begin)
+            self.run()
+        finally:
+            signal.signal(number, signal.SIG_DFL)
+
+    def run_children(self, commands: Sequence[Sequence[str]], at_a_time: int) -> Sequence[int]:
+        """`spawnProcess`, in a run that hears of children, as it does unless it is told not to."""
+        with _run_that_hears_of_children(), Path(os.devnull).open("r+b") as nothing:
+
+            async def status_of(command: Sequence[str]) -> int:
+                child = _Child()
+                self._spawn(child, command, nothing.fileno(), nothing.fileno())
+                return await child.ended
+
+            return self._run_for(_all_of(status_of, commands, at_a_time), hears=True)
+
+    def read_child(self, command: Sequence[str], take: Callable[[bytes], object]) -> int:
+        with _run_that_hears_of_children(), Path(os.devnull).open("rb") as nothing:
+
+            async def read() -> int:
+                child = _Child(take)
+                self._spawn(child, command, nothing.fileno(), "r")
+                return await child.ended
+
+            return self._run_for(read(), hears=True)
+
+    def read_files(self, paths: Sequence[str], at_a_time: int) -> Sequence[bytes]:
+        """`deferToThreadPool`, in the reactor's threads: a file is always ready."""
+        reactor = self.reactor
+
+        async def content(path: str) -> bytes:
+            return await deferToThreadPool(reactor, reactor.getThreadPool(), Path(path).read_bytes)
+
+        return self._run_for(_all_of(content, paths, at_a_time))
+
+    def look_up(self, host: str, port: int, times: int) -> Sequence[Sequence[tuple[Any, ...]]]:
+        """`reactor.nameResolver`, which calls `getaddrinfo` in the reactor's threads."""
+
+        async def addresses(_time: int) -> Sequence[tuple[Any, ...]]:
+            receiver = _Addresses(host)
+            self.reactor.nameResolver.resolveHostName(receiver, host, port)
+            return await receiver.complete
+
+        return self._run_for(_all_of(addresses, range(times), 1))
+
+    def resolve(
+        self, style: str, server: tuple[str, int], names: Sequence[str], in_flight: int
+    ) -> Mapping[str, Sequence[str] | int]:
+        async def resolve_all() -> Sequence[Sequence[str] | int]:
+            ask = await RESOLVERS[style](self.reactor, server, in_flight)
+            answers = await _all_of(ask, names, in_flight)
+            await deferLater(self.reactor, 0)  # a port of datagrams is closed in the turn after its end
+            return answers
+
+        return dict(zip(names, self._run_for(resolve_all()), strict=True))
+
+    def _spawn(self, child: "_Child", command: Sequence[str], stdin: int, stdout: int | str) -> None:
+        """Start *command*, with the environment of this process. Raises OSError."""
+        channels = {0: stdin, 1: stdout, 2: 2}
+        self.reactor.spawnProcess(child, command[0], command, env=None, childFDs=channels)
+
+    def _run_for(self, work: Coroutine[Any, Any, _Done], *, hears: bool = False) -> _Done:
+        """Run the reactor for what *work* gives. *hears*: of signals, and so of children that end."""
+        done: list[_Done] = []
+
+        async def keep() -> None:
+            done.append(await work)
+
+        self._run_main(self.reactor, keep(), hears=hears)
+        return done[0]
+
     def _serve_factory(
         self,
         listener: socket.socket,
@@ -406,7 +528,7 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
             return self._used
         return type(loop._selector).__name__.removesuffix("Selector").lower()
 
-    def _run_main(self, reactor: Any, main: Coroutine[Any, Any, None]) -> None:
+    def _run_main(self, reactor: Any, main: Coroutine[Any, Any, None], *, hears: bool = False) -> None:
         """Run the reactor until *main* has ended. Raises what it raised, or the first exception that was logged."""
 
         def end(result: object) -> None:
@@ -415,7 +537,7 @@ class Adapter(StreamServer, TlsServer, PushServer, HttpServer, Datagrams, Readin
             reactor.crash()
 
         reactor.callWhenRunning(lambda: Deferred.fromCoroutine(main).addBoth(end))
-        reactor.run(installSignalHandlers=False)
+        reactor.run(installSignalHandlers=hears)
         self._raise_failure()
 
     def _observe(self, event: dict[str, Any]) -> None:
@@ -516,6 +638,61 @@ class _Answering(DatagramProtocol):
                 pass
 
 
+class _Child(ProcessProtocol):
+    """A child process, and what takes its output."""
+
+    transport: Any
+
+    def __init__(self, take: Callable[[bytes], object] = bytes) -> None:
+        self.ended = Deferred[int]()
+        """Its exit status, or the signal that ended it, below zero."""
+        self._take = take
+        self._failure: Failure | None = None
+
+    def outReceived(self, data: bytes) -> None:  # noqa: N802  (Twisted's name)
+        if self._failure is not None:
+            return
+        try:
+            self._take(data)
+        except BaseException:
+            self._failure = Failure()  # type: ignore[no-untyped-call]  # as installReactor
+            self.transport.signalProcess("KILL")
+            self.transport.closeStdout()
+
+    def processEnded(self, reason: Failure) -> None:  # noqa: N802  (Twisted's name)
+        status: Any = reason.value
+        if self._failure is not None:
+            self.ended.errback(self._failure)
+        else:
+            self.ended.callback(status.exitCode if status.signal is None else -status.signal)
+
+
+class _Addresses:
+    """What a look-up finds (`IResolutionReceiver`)."""
+
+    def __init__(self, host: str) -> None:
+        self.complete = Deferred[list[tuple[Any, ...]]]()
+        self._host = host
+        self._addresses: list[tuple[Any, ...]] = []
+
+    def resolutionBegan(self, _resolution: object) -> None:  # noqa: N802  (here and below: Twisted's names)
+        """It cannot be cancelled."""
+
+    def addressResolved(self, address: Any) -> None:  # noqa: N802
+        rest = (address.flowInfo, address.scopeID) if isinstance(address, IPv6Address) else ()
+        self._addresses.append((address.host, address.port, *rest))
+
+    def resolutionComplete(self) -> None:  # noqa: N802
+        """Twisted says no more of a failure than that there are no addresses."""
+        if self._addresses:
+            self.complete.callback(self._addresses)
+        else:
+            self.complete.errback(socket.gaierror(socket.EAI_NONAME, f"no address of {self._host!r}"))
+
+
+classImplements(_Addresses, IResolutionReceiver)
+
+
 class _Watched:
     """A descriptor as a reactor takes it (`IReadWriteDescriptor`)."""
 
@@ -564,6 +741,48 @@ class _Watched:
 
 
 classImplements(_Watched, IReadWriteDescriptor)
+
+
+async def _all_of(
+    do: Callable[[_Given], Awaitable[_Done]], given: Sequence[_Given], at_a_time: int
+) -> list[_Done]:
+    """What *do* gives for each of *given*, at most *at_a_time* at once.
+
+    Raises the first failure, once none is at work.
+    """
+    errors: list[Exception] = []
+
+    async def attempt(each: _Given) -> Any:
+        try:
+            return None if errors else await do(each)
+        except Exception as error:
+            errors.append(error)
+
+    places = DeferredSemaphore(at_a_time)
+    done: list[_Done] = await gatherResults([places.run(attempt, each) for each in given])
+    if errors:
+        raise errors[0]
+    return done
+
+
+@contextlib.contextmanager
+def _run_that_hears_of_children() -> Iterator[None]:
+    """Such a run handles SIGINT and SIGTERM as well, and leaves that behind; the wake-up descriptor is its own.
+
+    Raises UnsupportedError on Windows.
+    """
+    if sys.platform == "win32":
+        raise UnsupportedError(
+            "Twisted's processes on Windows need pywin32, and take no descriptors for the child"
+        )
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    descriptor = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
 
 
 @functools.cache

@@ -15,6 +15,7 @@ WORKER_HALF = ("api", "worker", "idioms", "bindings")
 READERS = ("report", "compare", "claims", "export")
 MAKERS = ("behaviours", "bench", "cli", "contract", "load", "supervise", "suite")
 BINDINGS_OF = {
+    "idioms/eventlet_names.py": {"eventlet"},
     "idioms/gevent_.py": {"gevent"},
     "idioms/gevent_names.py": {"gevent"},
     "idioms/http_aiohttp.py": {"aiohttp"},
@@ -26,6 +27,7 @@ BINDINGS_OF = {
     "idioms/http_twisted.py": {"twisted"},
     "idioms/http_uvicorn.py": {"uvicorn"},
     "idioms/tornado_.py": {"tornado"},
+    "idioms/twisted_names.py": {"twisted"},
     "bindings/gevent_libevent/__init__.py": {"gevent"},
     "bindings/gevent_libevent/core.py": {"gevent", "zope"},
     "bindings/gevent_libevent/forking.py": {"gevent"},
