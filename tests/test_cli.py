@@ -503,12 +503,13 @@ def test_ctrl_c_during_setup(tmp_path: Path) -> None:
     )
     with _running("--suite", str(tmp_path / "suite"), "setup", "slow") as process:
         _silent.wait_for_caller()
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("pip" in (child.as_dict(["cmdline"])["cmdline"] or ()) for child in children)
         process.send_signal(signal.SIGINT)
         _out, errors = process.communicate(timeout=10)
-        left = psutil.Process().children(recursive=True)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert not [one for one in left if one.pid != process.pid and "pip" in " ".join(one.cmdline())]
+    assert psutil.wait_procs(children, timeout=5)[1] == []
 
 
 class _SilentServer:
