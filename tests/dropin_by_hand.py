@@ -1,12 +1,14 @@
-"""CPython's tests of loops bound to uvloop by hand, as a maintainer of a loop writes it, and run by unittest.
+"""CPython's tests of loops bound to another loop by hand, as its maintainer writes it, and run by unittest.
 
 This is what `crossloop dropin uvloop` is held against; it shares no code with it. `python -m tests.dropin_by_hand` runs
-every test once by hand and once by `crossloop dropin`, on uvloop and on asyncio, and prints where verdicts differ.
+every test once by hand and once by `crossloop dropin`, on asyncio, uvloop and rloop, and prints where verdicts differ.
 """
 
 import asyncio
 import functools
+import importlib
 import json
+import os
 import subprocess
 import sys
 import unittest
@@ -14,7 +16,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import uvloop
 from test.test_asyncio import (  # type: ignore[import-not-found]  # typeshed has no package test
     test_buffered_proto,
     test_events,
@@ -27,6 +28,10 @@ from test.test_asyncio import (  # type: ignore[import-not-found]  # typeshed ha
     utils,
 )
 
+LOOPS = ("asyncio", "uvloop", "rloop")
+BOUND = "DROPIN_BY_HAND"
+"""Environment variable with the package whose loop the classes below have."""
+package = importlib.import_module(os.environ.get(BOUND, "uvloop"))
 AT_A_TIME = 3
 LIMIT_S = 60.0
 """By hand a test waits as long as CPython lets it, 30 s mostly."""
@@ -42,7 +47,7 @@ def close(loop: asyncio.AbstractEventLoop) -> None:
 class Binding:
     """What CPython's mixins take their loop from. It stands first: some mixins have a method that only raises."""
 
-    create_event_loop = new_loop = staticmethod(uvloop.new_event_loop)
+    create_event_loop = new_loop = staticmethod(package.new_event_loop)
     close_loop = staticmethod(close)
 
 
@@ -55,7 +60,7 @@ class Subprocess(Binding, test_subprocess.SubprocessMixin, utils.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.loop = uvloop.new_event_loop()
+        self.loop = package.new_event_loop()
         self.set_event_loop(self.loop)
 
 
@@ -74,7 +79,7 @@ class Buffered(Binding, test_buffered_proto.BaseTestBufferedProtocol, unittest.T
 class StartTls(test_sslproto.BaseStartTLS, unittest.TestCase):
     """test_sslproto."""
 
-    new_loop = staticmethod(uvloop.new_event_loop)
+    new_loop = staticmethod(package.new_event_loop)
 
 
 class Tls(test_ssl.TestSSL):
@@ -83,14 +88,14 @@ class Tls(test_ssl.TestSSL):
     close_loop = staticmethod(close)
 
     def setUp(self) -> None:
-        uvloop.install()
+        asyncio.set_event_loop_policy(package.EventLoopPolicy())
         super().setUp()
 
 
 class Server(test_server.SelectorStartServerTests):
     """test_server."""
 
-    new_loop = staticmethod(uvloop.new_event_loop)
+    new_loop = staticmethod(package.new_event_loop)
 
 
 BY_HAND = {
@@ -119,13 +124,15 @@ OWN = {
 def verdict(loop: str, test: str) -> str:
     """`passed`, `failed`, `skipped` or `hung`, by `python -m unittest` in a process of its own."""
     module, name = test.split(".")
-    if loop == "uvloop":
-        path = f"tests.dropin_by_hand.{BY_HAND[module].__name__}.{name}"
-    else:
+    if loop == "asyncio":
         path = f"test.test_asyncio.{module}.{OWN[module]}.{name}"
+    else:
+        path = f"tests.dropin_by_hand.{BY_HAND[module].__name__}.{name}"
     try:
-        command = [sys.executable, "-m", "unittest", path]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        command, environment = [sys.executable, "-m", "unittest", path], {**os.environ, BOUND: loop}
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LIMIT_S, check=False, env=environment
+        )
     except subprocess.TimeoutExpired:
         return "hung"
     if done.returncode == 5 or "OK (skipped" in done.stderr:  # 5: nothing was run, from 3.12 on
@@ -146,7 +153,7 @@ def by_command(loops: Sequence[str], tests: Sequence[str] = ("test_",)) -> dict[
 def main() -> int:
     """Compare everything, or what the first argument begins with; the status is 1 where a verdict differs."""
     differing = 0
-    for loop, outcomes in by_command(["asyncio", "uvloop"], sys.argv[1:] or ("test_",)).items():
+    for loop, outcomes in by_command(LOOPS, sys.argv[1:] or ("test_",)).items():
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             by_hand = list(pool.map(functools.partial(verdict, loop), outcomes))
         for (test, outcome), hand in zip(outcomes.items(), by_hand, strict=True):
