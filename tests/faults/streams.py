@@ -7,10 +7,6 @@ from asyncio.selector_events import _SelectorSocketTransport as SocketTransport 
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults import tasks
-
-given_up_receive_loses_nothing = tasks.cancelled_receive_keeps_data
-
 
 def loop_with(transport: type) -> asyncio.AbstractEventLoop:
     """A loop whose connections are *transport*, which has the fault."""
