@@ -7,7 +7,6 @@ end may follow at once or be left to the peer, and both are right here.
 import contextlib
 import socket
 import ssl
-import time
 from collections.abc import Callable
 
 from crossloop.api import Echo, Receive
@@ -27,9 +26,6 @@ from crossloop.contract.promise import QUIET_S, WAIT_S, Subject, ViolationError,
 
 _PLAIN = "the application gets and gives plain bytes"
 _FAILED = "a handshake that fails, or a record that is no record, ends its connection and nothing else"
-FORKED_S = 0.1
-"""Time in which a server that forks has done so. Clients are a thread of the same process, and a child that is forked
-while this thread holds a lock of OpenSSL's waits for that lock for ever: no handshake of its ends."""
 TLS_PLAIN = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -37,7 +33,7 @@ class TlsPeers:
     """Clients of one server that trust its certificate."""
 
     def __init__(self, server: Server, subject: Subject) -> None:
-        time.sleep(FORKED_S)
+        _await_serving(server)
         self.server = server
         self.context = ssl.create_default_context(cafile=subject.authority)
 
@@ -47,6 +43,28 @@ class TlsPeers:
         secure = self.context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
         self.server.adopt(secure)
         return secure
+
+
+def _await_serving(server: Server) -> None:
+    """Wait until the server has ended a connection that says nothing and half-closes.
+
+    Clients are a thread of the server's process, and a server may fork (`processes`). A child that is forked while
+    this thread holds a lock of OpenSSL's waits for that lock for ever: no handshake of its ends. Once the server has
+    ended a connection, it has forked the process that accepts, which has no other thread. Until then nothing of
+    OpenSSL is called here.
+    """
+    silent = server.connect()
+    silent.shutdown(socket.SHUT_WR)
+    try:
+        while silent.recv(4096):
+            pass  # an alert
+    except ConnectionError:
+        pass
+    except TimeoutError as error:
+        raise ViolationError(
+            "the end of a connection whose peer ends it before its handshake", "it stays open"
+        ) from error
+    silent.close()
 
 
 TLS_SERVER = ServerPromises("TlsServer", Echo, TlsPeers)
