@@ -61,5 +61,5 @@ class Scenario(ServedScenario):
         return Echo
 
     def exchange(self) -> Exchange:
-        """One message under way on a polite connection, many on a greedy one."""
+        """One message in flight on a polite connection, many on a greedy one."""
         return replace(echo(_SIZE), greedy=self.parameters["greedy"], greedy_in_flight=_GREEDY_IN_FLIGHT)

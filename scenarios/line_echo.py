@@ -52,7 +52,7 @@ class Scenario(ServedScenario):
         return LineEcho
 
     def exchange(self) -> Exchange:
-        """A line that comes back; `in_flight` of them under way on each connection."""
+        """A line that comes back; `in_flight` of them at a time on each connection."""
         line = Content(stamp="hex", own_filler=_LINE_BYTES - _STAMP_BYTES - 1, after=b"\n")
         return Exchange(
             request=line, answer=line, framing="line", letters=True, in_flight=self.parameters["in_flight"]

@@ -51,5 +51,5 @@ class Scenario(ServedScenario):
         return Echo
 
     def exchange(self) -> Exchange:
-        """Small messages, `in_flight` of them under way on each connection."""
+        """Small messages, `in_flight` of them at a time on each connection."""
         return echo(_SIZE, self.parameters["in_flight"])
