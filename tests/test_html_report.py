@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crossloop.cli.reporting import behaviour_texts, records_of, scenario_texts
 from crossloop.journal import (
@@ -34,7 +36,8 @@ from crossloop.journal import (
     journal_path,
 )
 from crossloop.markup import digits
-from crossloop.report import BehaviourTexts, ScenarioTexts, headline_of, ratio_of
+from crossloop.markup.escaping import Markdown, inline, one_line
+from crossloop.report import BehaviourTexts, ScenarioTexts, headline_of, ratio_of, render
 from crossloop.report.html import (
     FILE,
     Document,
@@ -44,6 +47,7 @@ from crossloop.report.html import (
     SharedTexts,
     document_of,
     html_page,
+    sentence_of,
 )
 from crossloop.suite import load_suite
 from tests import journals
@@ -472,7 +476,7 @@ def test_hover_and_focus_say_how_a_figure_is_known(browser: "Browser", built: Pa
         focused = page.locator("#tip").inner_text()
         assert "pyev, TCP echo" in focused
         assert "quotient of two paired ratios" in focused
-        assert "tier 2" in focused
+        assert "tier 2 of 6" in focused
         assert "Noise floor 0.80 %" in focused
         assert cell.get_attribute("aria-describedby") == "tip"
         page.keyboard.press("ArrowRight")
@@ -625,16 +629,40 @@ def test_the_headline_is_that_of_the_markdown_report_for_every_divisor(
 
 def test_the_run_says_what_to_doubt(browser: "Browser", built: Path) -> None:
     with opened(browser, built, "#/run") as page:
-        doubts = page.locator(".doubts li").all_inner_texts()
-        assert any("slices of one cell differ by 34 %" in doubt for doubt in doubts)
-        assert any("an outcome that nobody expected: 1, of pyev" in doubt for doubt in doubts)
-        assert any("up to 3.0 % of CPU time, 1 % or more in 1 of" in doubt for doubt in doubts)
-        assert any("Highest noise floors: TCP echo 0.80 %" in doubt for doubt in doubts)
-        assert any("two modes" in doubt and "TCP echo" in doubt for doubt in doubts)
-        assert not any("incomplete" in doubt for doubt in doubts)
+        said = page.locator(".doubts li").all_inner_texts()
+        written = render(whole_run(), ABOUT, pictures=False).files["doubts.md"].decode()
+        listed = re.findall(r"^- (.+)$", written.partition("\n## ")[0], re.MULTILINE)
+        assert len(said) == len(listed) > 5
+        assert any("slices of one cell differ by 34 %" in doubt for doubt in said)
+        assert not any("](" in doubt or "**" in doubt for doubt in said)
         page.locator(".doubts a", has_text="pyev").click()
         page.locator("h1", has_text="pyev").wait_for()
         assert "half-close" in page.locator("main").inner_text()
+
+
+def test_a_sentence_keeps_its_marks_and_links_to_views_alone() -> None:
+    markdown = Markdown(
+        r"**Wide** `a*b` of [a\]b](adapters/a.md) and [other](http://x/) 1 \* 2 &lt;img&gt; *so* <code>c\|d</code> <b>"
+    )
+    assert sentence_of(markdown, {"adapters/a.md": "/adapter/a"}) == (
+        ("strong", "Wide", ""),
+        ("", " ", ""),
+        ("code", "a*b", ""),
+        ("", " of ", ""),
+        ("view", "a]b", "/adapter/a"),
+        ("", " and other 1 * 2 <img> ", ""),
+        ("em", "so", ""),
+        ("", " ", ""),
+        ("code", "c|d", ""),
+        ("", " <b>", ""),
+    )
+
+
+@given(st.text(max_size=80))
+def test_a_text_that_was_escaped_comes_back_as_it_was_shown(text: str) -> None:
+    spans = sentence_of(inline(text), {})
+    assert "".join(part for _kind, part, _address in spans) == one_line(text)
+    assert {kind for kind, _part, _address in spans} <= {""}
 
 
 def test_numbers_are_written_as_everywhere(browser: "Browser", built: Path) -> None:

@@ -4,6 +4,7 @@ from crossloop.report.html.document import document_of
 from crossloop.report.html.packing import PackedTable, Shared, SharedList, SharedTexts
 from crossloop.report.html.page import FILE, html_page
 from crossloop.report.html.shapes import Document
+from crossloop.report.html.spans import sentence_of
 
 __all__ = [
     "FILE",
@@ -14,4 +15,5 @@ __all__ = [
     "SharedTexts",
     "document_of",
     "html_page",
+    "sentence_of",
 ]

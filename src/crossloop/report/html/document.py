@@ -1,6 +1,7 @@
 """The data of `report.html`: a journal's records in, a document out. Pure: same records, same document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote
 
 from crossloop.journal import (
     BASELINE,
@@ -17,7 +18,9 @@ from crossloop.journal import (
     row_label,
 )
 from crossloop.markup.digits import MISSING, parameters_text
+from crossloop.markup.escaping import Markdown
 from crossloop.report.certainty import ranked, too_few_rounds
+from crossloop.report.doubts import doubts
 from crossloop.report.dropin import loop_counts
 from crossloop.report.fields import (
     SAMPLES,
@@ -28,14 +31,27 @@ from crossloop.report.fields import (
     shown_latency,
     web_server,
 )
+from crossloop.report.first_screen import first_screen
 from crossloop.report.headline import GROUPS, Headline, HeadlineColumn, headline_of
 from crossloop.report.html import shapes
 from crossloop.report.html.packing import PackedTable, SharedTexts
+from crossloop.report.html.spans import Sentence, sentence_of
 from crossloop.report.ladder import from_the_top
 from crossloop.report.missing import plain_reason
 from crossloop.report.page import texts_for
+from crossloop.report.places import (
+    BEHAVIOURS,
+    DOUBTS,
+    FIRST,
+    RUN,
+    adapters_with_pages,
+    place_of_adapter,
+    places_of_scenarios,
+)
+from crossloop.report.places import MISSING as MISSING_PAGE
 from crossloop.report.plots import family_of
-from crossloop.report.run_facts import machine_sentence, reproduction_command, run_table
+from crossloop.report.run_facts import reproduction_command, run_table
+from crossloop.report.scenario_page import answer
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
 
 
@@ -53,7 +69,21 @@ def document_of(
     headline = headline_of(run, texts, baseline)
     shared = SharedTexts()
     behaviour_groups, behaviours = _behaviours(run, questions or {}, shared)
-    scenarios = tuple(_scenario(texts[name], sets, shared) for name, sets in run.sets.items())
+    views = _views(run)
+    first = first_screen(run, texts, headline)
+
+    def sentences(markdown: Iterable[Markdown]) -> tuple[Sentence, ...]:
+        return tuple(sentence_of(line, views) for line in markdown)
+
+    scenarios = tuple(
+        _scenario(
+            texts[name],
+            sets,
+            sentences(answer(column, texts[name]) for column in headline.columns if column.scenario == name),
+            shared,
+        )
+        for name, sets in run.sets.items()
+    )
     adapters = shared.table(shapes.Adapter, _adapters(run, headline))
     words = shared.table(shapes.Word, _words(headline))
     missing = shared.table(shapes.Missing, _missing(run))
@@ -62,13 +92,13 @@ def document_of(
     return shapes.Document(
         texts=shared.texts,
         title=run.place,
-        machine=machine_sentence(run),
+        machine=sentence_of(first.machine, views),
         baseline=baseline,
         paired_with=BASELINE,
         command=reproduction_command(run),
         facts=tuple((name, value) for name, value in run_table(run).rows),
-        incomplete=run.end is None,
-        warnings=tuple((warning.name, warning.cause, warning.remedy) for warning in run.warnings),
+        doubts=sentences(doubts(run, texts).lines),
+        sentences=sentences(first.sentences),
         groups=tuple((group, GROUPS[group]) for group in headline.groups),
         scenarios=scenarios,
         columns=tuple(map(_column, headline.columns)),
@@ -87,10 +117,20 @@ def document_of(
     )
 
 
+def _views(run: Run) -> dict[str, str]:
+    """File of the markdown pages → address of the view that shows the same."""
+    views = {MISSING_PAGE: "/missing", DOUBTS: "/run", RUN: "/run", BEHAVIOURS: "/behaviours", FIRST: "/"}
+    views |= {place: f"/scenario/{quote(name, safe='')}" for name, place in places_of_scenarios(run).items()}
+    views |= {place_of_adapter(name): f"/adapter/{quote(name, safe='')}" for name in adapters_with_pages(run)}
+    return views
+
+
 # Figures ------------------------------------------------------------------------------------------
 
 
-def _scenario(texts: ScenarioTexts, sets: Sequence[MeasuredSet], shared: SharedTexts) -> shapes.Scenario:
+def _scenario(
+    texts: ScenarioTexts, sets: Sequence[MeasuredSet], answers: tuple[Sentence, ...], shared: SharedTexts
+) -> shapes.Scenario:
     return shapes.Scenario(
         sets[0].scenario,
         texts.title,
@@ -98,6 +138,7 @@ def _scenario(texts: ScenarioTexts, sets: Sequence[MeasuredSet], shared: SharedT
         texts.unit,
         texts.units,
         texts.driven,
+        answers,
         tuple(_set(measured, shared) for measured in sets),
     )
 
@@ -113,7 +154,6 @@ def _set(measured: MeasuredSet, shared: SharedTexts) -> shapes.ParameterSet:
         noise_floor=None if record is None else record.noise_floor,
         rounds=None if record is None else record.rounds,
         generations=None if record is None else record.generations,
-        budget_spent=record is not None and record.precision is not None and record.stopped == "budget",
         latencies=_latencies(rows, open_loop=open_loop, fixed=fixed),
         rows=shared.table(shapes.Row, [_row(row, open_loop=open_loop) for row in rows]),
         references=shared.table(shapes.Row, [_row(row, open_loop=open_loop) for row in measured.references]),
@@ -157,7 +197,6 @@ def _row(row: MeasuredRow, *, open_loop: bool) -> shapes.Row:
         regime=figures.regime.name,
         server_share=figures.regime.server_share,
         load_share=figures.regime.load_share,
-        steal_share=figures.regime.steal_share,
         latency_us=_percentiles(shown_latency(row, open_loop)),
         rss_bytes=figures.rss_bytes,
         counters=tuple(figures.counters.items()),

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from crossloop.report.html.packing import PackedTable, Shared, SharedList
+from crossloop.report.html.spans import Sentence
 
 Interval: TypeAlias = tuple[float, float, float, int, int]
 """Value, low and high end of its 95 % interval, slices (of a ratio: rounds), generations."""
@@ -74,7 +75,6 @@ class Row(Struct, frozen=True):
     regime: Shared
     server_share: float
     load_share: float
-    steal_share: float | None
     latency_us: Percentiles | None
     rss_bytes: int | None
     counters: tuple[tuple[str, float], ...]
@@ -102,8 +102,6 @@ class ParameterSet(Struct, frozen=True):
     noise_floor: float | None
     rounds: int | None
     generations: int | None
-    budget_spent: bool
-    """Whether the time was spent before its ratios were as precise as the run wanted them."""
     latencies: str
     """What the percentiles are of."""
     rows: PackedTable
@@ -123,6 +121,8 @@ class Scenario(Struct, frozen=True):
     unit: str
     units: str
     driven: str
+    answers: tuple[Sentence, ...]
+    """Who leads its main parameter set; where web servers took part, of these as well."""
     sets: tuple[ParameterSet, ...]
 
 
@@ -203,8 +203,8 @@ class Document(Struct, frozen=True):
     """What packed tables refer to by index."""
     title: str
     """System and release."""
-    machine: str
-    """Where and how it was measured, in a line."""
+    machine: Sentence
+    """Where and how it was measured, and how far the figures carry."""
     baseline: str
     """The adapter that is divided by until the reader chooses; empty: the leanest."""
     paired_with: str
@@ -213,10 +213,10 @@ class Document(Struct, frozen=True):
     """What makes such a run."""
     facts: tuple[tuple[str, str], ...]
     """What was run: name and value."""
-    incomplete: bool
-    """Whether the run was interrupted."""
-    warnings: tuple[tuple[str, str, str], ...]
-    """Name, cause, remedy."""
+    doubts: tuple[Sentence, ...]
+    """What makes figures less sure, worst first."""
+    sentences: tuple[Sentence, ...]
+    """What the headline says in words."""
     groups: tuple[tuple[str, str], ...]
     """Id and heading of the groups that columns are in."""
     scenarios: tuple[Scenario, ...]

@@ -90,7 +90,7 @@ function adapterTable(data, adapter, chosen) {
     },
     {
       key: "tier", title: "tier", side: "right", value: ({ cell }) => cell.row?.tier ?? null,
-      cell: ({ cell, question }) => (cell.row && !question.set.why_unranked ? integer(cell.row.tier) : MISSING),
+      cell: ({ cell }) => cell.tier || MISSING,
     },
     {
       key: "cpu", title: "CPU µs per operation", side: "right", value: ({ cell }) => cell.row?.cpu_ns[0] ?? null,

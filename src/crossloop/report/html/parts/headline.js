@@ -19,15 +19,21 @@ function headline(data, baseline) {
     const [set] = scenario.sets;
     const rows = column.rows.map((place) => set.rows[place]);
     const leaders = new Set(column.leaders.map((place) => set.rows[place]));
+    const tiers = [...new Set(rows.map((row) => row.tier))].sort((first, second) => first - second);
     const own = leanest(rows.filter((row) => row.adapter === baseline));
     const divisor = own ?? rows[0];
     const cellOf = (adapter) => {
       const row = leanest(rows.filter((each) => each.adapter === adapter));
       if (!row) return { word: "not run", reasons: [], ...words.get(`${adapter}\n${column.id}`), ratio: null, row: null };
-      return { row, ratio: ratioOf(row, divisor, data.paired_with), leads: leaders.has(row) };
+      return { row, ratio: ratioOf(row, divisor, data.paired_with), leads: leaders.has(row), tier: tierText(set, tiers, row) };
     };
     return { column, scenario, set, divisor, byBaseline: Boolean(own), cellOf };
   });
+}
+
+/** `2 of 7`: the tier of a row among those that its question has; empty where there are none. */
+function tierText(set, tiers, row) {
+  return set.why_unranked ? "" : `${tiers.indexOf(row.tier) + 1} of ${tiers.length}`;
 }
 
 /** What the tip of a cell says. */
@@ -36,11 +42,11 @@ function cellLines(question, adapter, cell) {
   if (!cell.row) {
     return [`${adapter}: ${cell.word}`, column.title, ...cell.reasons];
   }
-  return [`${cell.row.label}, ${column.title}`, ...ratioLines(cell, divisor, set, scenario)];
+  return [`${cell.row.label}, ${column.title}`, ...ratioLines(cell, divisor, set, scenario, cell.tier)];
 }
 
 /** How the ratio of a row is known: interval, divisor, paired or not, rounds, tier, floor. */
-function ratioLines({ row, ratio }, divisor, set, scenario) {
+function ratioLines({ row, ratio }, divisor, set, scenario, tier) {
   const lines = [];
   if (row === divisor) lines.push("The divisor: the others are divided by it");
   else if (!ratio) lines.push("No ratio: an interval holds zero");
@@ -53,7 +59,7 @@ function ratioLines({ row, ratio }, divisor, set, scenario) {
   lines.push(
     `${estimate(row.cpu_ns, 1e-3)} µs of CPU per ${scenario.unit}`,
     `${counted(rounds[0], "round")} in ${counted(rounds[1], "generation")}; ` +
-      (set.why_unranked ? "not ranked" : `tier ${row.tier}`),
+      (tier ? `tier ${tier}` : "not ranked"),
     set.noise_floor === null ? "Noise floor not known" : `Noise floor ${percent(set.noise_floor)}`,
     `At ${set.title}`,
   );
@@ -99,7 +105,7 @@ const headlineView = {
     ];
   },
 
-  preface: (data) => h("p", { class: "aside" }, data.machine),
+  preface: (data) => h("p", { class: "aside machine" }, spans(data.machine)),
 
   results(data, { chosen }) {
     const baseline = baselineOf(data, chosen);
@@ -125,6 +131,10 @@ const headlineView = {
         `${counted(adapters.length, "adapter")}, ${counted(questions.length, "question")}.`),
       headlineTable(data, questions, adapters, baseline, chosen),
       headlineLegend(data, questions, baseline),
+      data.sentences.length
+        ? h("section", {}, h("h2", {}, "In words"),
+            h("ul", { class: "doubts" }, data.sentences.map((sentence) => h("li", {}, spans(sentence)))))
+        : null,
     ];
   },
 };

@@ -49,68 +49,13 @@ function missingEntry(data, each) {
   ];
 }
 
-function scenarioLinks(scenarios) {
-  return joined(scenarios.map((scenario) => link(scenario.title, "scenario", scenario.id)));
-}
-
-/** What makes figures less sure, worst first; null for what does not hold. */
-function doubts(data) {
-  const sets = data.scenarios.flatMap((scenario) => scenario.sets.map((set) => ({ scenario, set })));
-  const scenariosWhere = (test) => [...grouped(sets.filter(({ set }) => test(set)), ({ scenario }) => scenario).keys()];
-  const rows = sets.flatMap(({ set }) => set.rows);
-  const unexpected = data.broken.filter((each) => !each.as_expected);
-  const stolen = rows.map((row) => row.steal_share).filter((part) => part !== null);
-  const most = Math.max(0, ...stolen);
-  const limited = rows.filter((row) => row.regime === "client-bound").length;
-  const floors = sets
-    .filter(({ scenario, set }) => set === scenario.sets[0] && set.noise_floor !== null)
-    .sort((first, second) => second.set.noise_floor - first.set.noise_floor);
-  const unranked = data.scenarios.filter((scenario) => scenario.sets[0].why_unranked);
-  const spent = sets.filter(({ set }) => set.budget_spent).length;
-  const divided = scenariosWhere((set) => set.rows.some((row) => row.modes.length));
-  return [
-    data.incomplete ? [h("strong", {}, "The run is incomplete: "), "its journal has no end. What is missing was not reached."] : null,
-    ...data.warnings.map(([name, cause, remedy]) => [
-      h("strong", {}, name), `: ${cause}`, remedy ? h("span", { class: "aside" }, ` Remedy: ${remedy}`) : "",
-    ]),
-    unexpected.length
-      ? [`Promises with an outcome that nobody expected: ${integer(unexpected.length)}, of `,
-          joined([...new Set(unexpected.map((each) => each.adapter))].map((name) => link(name, "adapter", name))), "."]
-      : null,
-    most >= 0.01
-      ? `The hypervisor took up to ${percent(most)} of CPU time, 1 % or more in `
-          + `${integer(stolen.filter((part) => part >= 0.01).length)} of ${counted(stolen.length, "row")}. `
-          + "Trust the ratios: they are paired."
-      : null,
-    limited
-      ? `In ${integer(limited)} of ${counted(rows.length, "measured row")} the load generator was the limit: `
-          + "their rates are lower bounds."
-      : null,
-    floors.length
-      ? ["Highest noise floors: ",
-          joined(floors.slice(0, NAMES_SHOWN).map(({ scenario, set }) => [
-            link(scenario.title, "scenario", scenario.id), ` ${percent(set.noise_floor)}`,
-          ])),
-          ". What is nearer than the floor cannot be told apart."]
-      : "No noise floor is known: nothing ran twice, or too few times.",
-    unranked.length ? ["Not ranked, for too few paired rounds: ", scenarioLinks(unranked), "."] : null,
-    spent
-      ? `In ${integer(spent)} of ${counted(sets.length, "parameter set")} the time was spent before each ratio was as `
-          + "precise as the run wanted it."
-      : null,
-    divided.length
-      ? ["Rows whose slices fall into two modes, so that a median stands for one of them: ", scenarioLinks(divided), "."]
-      : null,
-  ];
-}
-
 const runView = {
   title: () => "What was run, and what to doubt",
   controls: () => [],
   results(data) {
     return [
       h("h2", {}, "What to doubt"),
-      h("ul", { class: "doubts" }, doubts(data).filter(Boolean).map((doubt) => h("li", {}, doubt))),
+      h("ul", { class: "doubts" }, data.doubts.map((doubt) => h("li", {}, spans(doubt)))),
       h("h2", {}, "What was run"),
       h("dl", { class: "facts" }, data.facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
       h("p", {}, "The same again: ", h("code", {}, data.command)),

@@ -41,6 +41,14 @@ function joined(children, separator = ", ") {
   return children.flatMap((child, place) => (place ? [separator, child] : [child]));
 }
 
+/** Nodes of a sentence: [kind, text, address] each. */
+function spans(sentence) {
+  return sentence.map(([kind, text, place]) => {
+    if (kind === "view") return h("a", { href: `#${place}` }, text);
+    return kind ? h(kind, {}, text) : text;
+  });
+}
+
 function option(value, text, chosen) {
   return h("option", { value, selected: value === chosen }, text);
 }

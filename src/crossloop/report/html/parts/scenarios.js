@@ -80,6 +80,7 @@ const scenarioView = {
     const members = set.rows.map((row) => ({ row, ratio: ratioOf(row, divisor, data.paired_with) }));
     return [
       h("p", { class: "lead" }, scenario.question, " ", h("span", { class: "aside" }, scenario.driven)),
+      set === scenario.sets[0] ? scenario.answers.map((sentence) => h("p", { class: "answer" }, spans(sentence))) : null,
       baseline && !own && set.rows.length
         ? h("p", { class: "note" }, `${baseline} has no figure here, so the rows are divided by the leanest.`)
         : null,
@@ -205,7 +206,7 @@ function rowsTable(data, scenario, set, members, divisor, chosen) {
     },
   ];
   const lines = new Map(
-    members.map((member) => [member.row.label, [member.row.label, ...ratioLines(member, divisor, set, scenario)]]),
+    members.map((member) => [member.row.label, [member.row.label, ...ratioLines(member, divisor, set, scenario, set.why_unranked ? "" : member.row.tier)]]),
   );
   const caption = `CPU time of the whole process tree per ${scenario.unit}, with its 95 % interval; ${set.title}`;
   const table = sortableTable(caption, columns, members, chosen, {
