@@ -125,9 +125,9 @@ def paired_run() -> list[Record]:
 def whole_run() -> list[Record]:
     """A run with every outcome, behaviours, CPython's tests and ratios of every kind."""
     first, *others = journals.whole_run()
-    asked = [record for record in journals.asked_run("3.13") if isinstance(record, BehaviourRecord)]
+    answers = [record for record in journals.asked_run("3.13") if isinstance(record, BehaviourRecord)]
     failed = DropinRecord("uvloop", "0.23", "3.13", "test_events.test_tls", "tls", "failed", "no answer")
-    return [first, *paired_run(), *others, *asked, failed]
+    return [first, *paired_run(), *others, *answers, failed]
 
 
 def hostile_run() -> list[Record]:
@@ -190,7 +190,7 @@ def test_the_document_has_a_row_or_a_word_for_each_cell_of_the_headline() -> Non
     records = whole_run()
     document = document_of(records, ABOUT)
     headline = headline_of(Run.of(records), ABOUT)
-    words = {(word["adapter"], word["column"]): word for word in texts_of(document, document.words)}
+    by_cell = {(word["adapter"], word["column"]): word for word in texts_of(document, document.words)}
     scenarios = {scenario.id: scenario for scenario in document.scenarios}
     assert document.order == headline.adapters
     for column in document.columns:
@@ -200,7 +200,7 @@ def test_the_document_has_a_row_or_a_word_for_each_cell_of_the_headline() -> Non
             labels = {rows[place]["label"] for place in column.rows if rows[place]["adapter"] == adapter}
             if cell.row is None:
                 assert not labels
-                assert words[adapter, column.id]["word"] == cell.word
+                assert by_cell[adapter, column.id]["word"] == cell.word
             else:
                 assert cell.row.label in labels
                 leaders = {rows[place]["label"] for place in column.leaders}
@@ -235,9 +235,9 @@ def test_the_policy_names_the_script_and_the_style_and_nothing_else() -> None:
     rules = dict(rule.partition(" ")[::2] for rule in policy[1].split("; "))
     assert rules["default-src"] == "'none'"
     for name, element in (("script-src", r"<script>(.*?)</script>"), ("style-src", r"<style>(.*?)</style>")):
-        found = re.findall(element, text, re.DOTALL)
-        assert len(found) == 1
-        digest = base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode()
+        elements = re.findall(element, text, re.DOTALL)
+        assert len(elements) == 1
+        digest = base64.b64encode(hashlib.sha256(elements[0].encode()).digest()).decode()
         assert rules[name] == f"'sha256-{digest}'"
 
 
@@ -257,8 +257,8 @@ def test_a_number_beyond_all_measure_is_no_number() -> None:
     assert "[null,0,null,1,1]" in text
 
 
-def crossloop(*words: object) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "crossloop", *map(str, words)]
+def crossloop(*arguments: object) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "crossloop", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -347,7 +347,7 @@ def go(page: "Page", view: str) -> None:
 
 def shown_column(page: "Page", title: str) -> list[str]:
     """Cells of the headline under a question, as they are seen, from the first row on."""
-    found: list[str] = page.evaluate(
+    cells: list[str] = page.evaluate(
         """(title) => {
           const heads = [...document.querySelectorAll('table.headline thead tr:last-child > th')];
           const place = heads.findIndex((head) => head.textContent.startsWith(title));
@@ -359,7 +359,7 @@ def shown_column(page: "Page", title: str) -> list[str]:
         }""",
         title,
     )
-    return found
+    return cells
 
 
 def adapters_shown(page: "Page") -> list[str]:
@@ -702,7 +702,7 @@ CONTRAST = """() => {
     }
     throw new Error('no background');
   };
-  const found = [];
+  const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode.data.trim();
@@ -712,9 +712,9 @@ CONTRAST = """() => {
     const size = parseFloat(style.fontSize);
     const [first, second] = [light(parsed(style.color)), light(behind(parent))];
     const contrast = (Math.max(first, second) + 0.05) / (Math.min(first, second) + 0.05);
-    found.push([text.slice(0, 40), size, size >= 24 || (size >= 18.66 && style.fontWeight >= 700), contrast]);
+    texts.push([text.slice(0, 40), size, size >= 24 || (size >= 18.66 && style.fontWeight >= 700), contrast]);
   }
-  return found;
+  return texts;
 }"""
 
 

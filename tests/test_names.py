@@ -17,7 +17,6 @@ NOT_YET = (
     "tests/test_behaviours_report.py",
     "tests/test_cli.py",
     "tests/test_headline.py",
-    "tests/test_html_report.py",
     "tests/test_ladder_report.py",
     "tests/test_report.py",
 )

@@ -20,14 +20,14 @@ function headline(data, baseline) {
     const rows = column.rows.map((place) => set.rows[place]);
     const leaders = new Set(column.leaders.map((place) => set.rows[place]));
     const tiers = [...new Set(rows.map((row) => row.tier))].sort((first, second) => first - second);
-    const own = leanest(rows.filter((row) => row.adapter === baseline));
-    const divisor = own ?? rows[0];
+    const baselineRow = leanest(rows.filter((row) => row.adapter === baseline));
+    const divisor = baselineRow ?? rows[0];
     const cellOf = (adapter) => {
       const row = leanest(rows.filter((each) => each.adapter === adapter));
       if (!row) return { word: "not run", reasons: [], ...words.get(`${adapter}\n${column.id}`), ratio: null, row: null };
       return { row, ratio: ratioOf(row, divisor, data.paired_with), leads: leaders.has(row), tier: tierText(set, tiers, row) };
     };
-    return { column, scenario, set, divisor, byBaseline: Boolean(own), cellOf };
+    return { column, scenario, set, divisor, byBaseline: Boolean(baselineRow), cellOf };
   });
 }
 

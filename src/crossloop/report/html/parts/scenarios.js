@@ -75,13 +75,13 @@ const scenarioView = {
     const scenario = scenarioNamed(data, id);
     const set = setOf(scenario, chosen);
     const baseline = baselineOf(data, chosen);
-    const own = leanest(set.rows.filter((row) => row.adapter === baseline));
-    const divisor = own ?? set.rows[0];
+    const baselineRow = leanest(set.rows.filter((row) => row.adapter === baseline));
+    const divisor = baselineRow ?? set.rows[0];
     const members = set.rows.map((row) => ({ row, ratio: ratioOf(row, divisor, data.paired_with) }));
     return [
       h("p", { class: "lead" }, scenario.question, " ", h("span", { class: "aside" }, scenario.driven)),
       set === scenario.sets[0] ? scenario.answers.map((sentence) => h("p", { class: "answer" }, spans(sentence))) : null,
-      baseline && !own && set.rows.length
+      baseline && !baselineRow && set.rows.length
         ? h("p", { class: "note" }, `${baseline} has no figure here, so the rows are divided by the leanest.`)
         : null,
       members.length
