@@ -21,6 +21,7 @@ from crossloop.drafts import Draft, adapter_draft, is_name, scenario_draft
 from crossloop.idioms.asyncio_ import StandardLoop
 from docs.adapter_files import HEADINGS, check_members, essay_of
 from tests.documents import ROOT
+from tests.test_names import that_say_nothing
 
 LIMIT_S = 290.0
 LINT = pytest.mark.skipif(
@@ -178,6 +179,11 @@ def test_an_adapter_has_the_common_headings_and_order(draft: Draft) -> None:
         source = draft.files[draft.content]
         assert tuple(essay_of(source, draft.content)) == HEADINGS
         check_members(source, draft.content)
+
+
+@pytest.mark.parametrize("draft", DRAFTS, ids=lambda draft: draft.id[:20])
+def test_a_name_in_it_says_what_it_holds(draft: Draft) -> None:
+    assert [name for text in draft.files.values() for name in that_say_nothing(text)] == []
 
 
 @LINT

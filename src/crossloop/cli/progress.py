@@ -52,7 +52,7 @@ class ProgressView:
         self._unit = unit
         self._total = total
         self._done = self._begin = done
-        self._left_words = left if left is not None else self._alike
+        self._left_text = left if left is not None else self._alike
         self._clock = clock
         self._start = self._last = clock()
         self._live = sys.stderr.isatty()
@@ -98,7 +98,7 @@ class ProgressView:
             )
 
     def _left(self) -> str:
-        return "starting" if self._done == self._begin else self._left_words()
+        return "starting" if self._done == self._begin else self._left_text()
 
     def _alike(self) -> str:
         took_s = self._clock() - self._start
