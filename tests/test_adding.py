@@ -77,6 +77,11 @@ def test_the_examples_are_measured_beside_asyncio(suite: Path, tmp_path: Path) -
         "--scenarios", "tcp-echo,turns,ping", "--no-evidence", "--no-references", "--out", str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    page, *shown = done.stdout.splitlines()
+    assert page == str(tmp_path / "README.md")
+    assert {"Messages on connections that stay", "The loop's own work"} <= set(shown)
+    assert {line.split("  ")[0] for line in shown} >= {"asyncio", "asyncio-busy", "my-loop", "selectors"}
+    assert f"`crossloop show {tmp_path}` lists every table" in done.stderr.splitlines()[-1]
     lines = map(json.loads, (tmp_path / "run.jsonl").read_text("utf-8").splitlines())
     cells: dict[tuple[str, str, str], dict[str, Any]] = {
         (record["adapter"], record["style"], record["scenario"]): record

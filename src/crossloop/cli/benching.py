@@ -175,6 +175,9 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
             f"nothing could be measured; {folder / 'README.md'} says why, and `crossloop setup` brings bindings",
             NOTHING_MEASURED,
         )
+    from crossloop.cli.showing import show_end  # what reports are made with, which measuring need not hold
+
+    show_end(request.suites, folder)
     return DONE
 
 

@@ -374,6 +374,20 @@ def report(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1, metavar="[TABLE]...")
+@click.option(
+    "--baseline", default="", metavar="ADAPTER", help="What ratios are divided by; default: the leanest."
+)
+@click.pass_obj
+def show(suites: tuple[Path, ...], folder: Path, names: tuple[str, ...], baseline: str) -> int:
+    """Tables of a run on the terminal, by name or prefix; without a TABLE, the list of names."""
+    from crossloop.cli import showing
+
+    return showing.run(suites, folder, names, baseline)
+
+
+@cli.command()
 @click.argument("base", required=False, type=click.Path(path_type=Path))
 @click.argument("new", required=False, type=click.Path(path_type=Path))
 @click.option(

@@ -7,6 +7,7 @@ from crossloop.report.history import render_history
 from crossloop.report.matrix import render_matrix
 from crossloop.report.page import METHOD_LINK, Rendered, render
 from crossloop.report.ratios import Ratio, ratio_of
+from crossloop.report.sections import Chapter, Chapters, Section, chapters_of
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
 from crossloop.report.writing import write
 
@@ -14,6 +15,8 @@ __all__ = [
     "GROUPS",
     "METHOD_LINK",
     "BehaviourTexts",
+    "Chapter",
+    "Chapters",
     "FirstScreen",
     "Headline",
     "HeadlineCell",
@@ -21,6 +24,8 @@ __all__ = [
     "Ratio",
     "Rendered",
     "ScenarioTexts",
+    "Section",
+    "chapters_of",
     "first_screen",
     "headline_of",
     "headline_table",
