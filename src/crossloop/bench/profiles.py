@@ -101,7 +101,7 @@ PROFILES: Mapping[str, Profile] = {
             brief_rounds=ROUNDS_TO_SEPARATE,
             climb=Pace(generations=1, slice_ms=200, run_in_ms=30),
             climb_slices=2,
-            more=0.25,
+            more=2.0,
             longest_s=360.0,
             evidence_of_first_styles=True,
         ),
