@@ -160,6 +160,7 @@ def test_a_column_that_is_not_ranked_is_marked_and_has_no_leader() -> None:
     assert "Nothing is ranked" in screen.machine
     assert screen.heat_map is not None
     assert screen.heat_map.groups[0].heads == ("TCP °",)
+    assert screen.heat_map.axis == "less is better; °: not ranked"
     assert screen.sentences == ()
 
 
@@ -413,6 +414,7 @@ def test_the_picture_writes_every_ratio_and_word_so_that_no_colour_is_needed() -
     assert {cell.text for _adapter, cells in picture.rows for cell in cells if cell.step is None} == {
         "crash", "timeout", "failed", "no", "absent",
     }  # fmt: skip
+    assert picture.axis == "less is better; framed: the leading tier, not told apart; hatched: no figure"
     assert picture.alternative == (
         "Heat map of the ratios in the tables: CPU time per operation of 7 adapters in 2 questions, divided by that of "
         "the leanest adapter"

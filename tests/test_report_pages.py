@@ -59,8 +59,8 @@ QUESTIONS = {
         "scenarios/tcp-echo.md",
         r"\*\*Least CPU time per message:\*\* \w+",
     ),
-    "Does uvloop help uvicorn?": (
-        r"\| \[uvloop\]\(adapters/uvloop\.md\) \|",
+    "Does uvloop help uvicorn?": (  # the first page says it in a sentence
+        r"under `uvicorn`[^\n]*\[uvloop\]\(adapters/uvloop\.md\)",
         "adapters/uvloop.md",
         r"\| \[HTTP, web servers\]\(\.\./scenarios/http\.md\) \| uvicorn \|.*\d\.\d\d \(",
     ),

@@ -9,7 +9,7 @@ more.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from crossloop.markup import digits
@@ -86,14 +86,24 @@ def heat_map(headline: Headline, text: Callable[[HeadlineCell], str]) -> HeatMap
     return HeatMap(
         file=FILE,
         title=f"CPU time per operation ÷ that of {divisor}",
-        axis="less is better; framed: the leading tier, not told apart; hatched: no figure; "
-        "no: the library does not have it; °: not ranked",
+        axis=_axis([cell for _adapter, cells in rows for cell in cells], columns),
         groups=tuple(groups),
         rows=rows,
         alternative=f"Heat map of the ratios in the tables: CPU time per operation of "
         f"{digits.counted(len(adapters), 'adapter')} in {digits.counted(len(columns), 'question')}, "
         f"divided by that of {divisor}",
     )
+
+
+def _axis(cells: Sequence[HeatCell], columns: Sequence[HeadlineColumn]) -> str:
+    """What the marks mean, of those that are there."""
+    parts = [
+        ("less is better", True),
+        ("framed: the leading tier, not told apart", any(cell.leads for cell in cells)),
+        ("hatched: no figure", any(cell.step is None for cell in cells)),
+        ("°: not ranked", not all(column.ranked for column in columns)),
+    ]
+    return "; ".join(text for text, said in parts if said)
 
 
 def _cell(cell: HeadlineCell, text: str) -> HeatCell:
