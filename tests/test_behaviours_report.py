@@ -37,8 +37,8 @@ def written(folder: Path, records: list[Record]) -> Path:
     return folder
 
 
-def crossloop(*words: object) -> str:
-    line = [sys.executable, "-m", "crossloop", *map(str, words)]
+def crossloop(*arguments: object) -> str:
+    line = [sys.executable, "-m", "crossloop", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
 
 

@@ -76,12 +76,12 @@ def test_a_cell_is_the_leanest_style_of_an_adapter_divided_by_the_leanest_of_all
 
 def test_each_cell_without_a_figure_has_the_word_of_its_outcome_and_the_reason() -> None:
     headline = _headline(whole_run())
-    words = {name: headline.cells[name, "timers"].word for name in headline.adapters}
-    assert words["pyev"] == "crashed"
-    assert words["libevent"] == "timed-out"
-    assert words["tornado"] == "failed"
+    word_of = {name: headline.cells[name, "timers"].word for name in headline.adapters}
+    assert word_of["pyev"] == "crashed"
+    assert word_of["libevent"] == "timed-out"
+    assert word_of["tornado"] == "failed"
     assert headline.cells["tornado", "timers"].reasons == ("connection 3: expected sequence 41, got 42",)
-    assert {word for name, word in words.items() if headline.cells[name, "timers"].row} == {""}
+    assert {word for name, word in word_of.items() if headline.cells[name, "timers"].row} == {""}
 
 
 def test_adapters_without_any_figure_are_absent_with_their_reason() -> None:
@@ -113,9 +113,9 @@ def test_with_a_baseline_the_paired_ratio_of_the_journal_stands_and_else_a_quoti
     assert (paired.estimate.value, paired.paired) == (0.9, True)
     assert quotient.estimate.value == pytest.approx(1 / 1.2)
     assert not quotient.paired
-    own = headline.cells["asyncio", "http"].ratio
-    assert own is not None
-    assert (own.estimate.low, own.estimate.high) == (1, 1)
+    of_itself = headline.cells["asyncio", "http"].ratio
+    assert of_itself is not None
+    assert (of_itself.estimate.low, of_itself.estimate.high) == (1, 1)
 
 
 def test_where_the_baseline_has_no_figure_the_leanest_is_the_divisor() -> None:

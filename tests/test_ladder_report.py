@@ -163,7 +163,7 @@ def test_without_a_ladder_nothing_of_it_is_shown() -> None:
 
 def crowd(count: int) -> list[Record]:
     """So many adapters with long names on one ladder, several of them equal."""
-    template = next(one for one in journals.ladder_cells() if isinstance(one, CellRecord) and one.figures)
+    template = next(cell for cell in journals.ladder_cells() if isinstance(cell, CellRecord) and cell.figures)
     cells: list[Record] = []
     for number in range(count):
         for connections in journals.RUNGS:
@@ -210,12 +210,12 @@ places = st.lists(st.floats(0, 10), max_size=40)
 
 @given(places, st.floats(0.01, 0.25))
 def test_what_is_pushed_apart_keeps_its_order_and_its_distance(wanted: list[float], gap: float) -> None:
-    found = apart(wanted, gap, 0, 10)
-    assert len(found) == len(wanted)
+    pushed = apart(wanted, gap, 0, 10)
+    assert len(pushed) == len(wanted)
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     for before, after in itertools.pairwise(order):
-        assert found[after] - found[before] >= gap - 1e-9
-    for place in found:
+        assert pushed[after] - pushed[before] >= gap - 1e-9
+    for place in pushed:
         assert gap / 2 - 1e-9 <= place <= 10 - gap / 2 + 1e-9
 
 
@@ -248,8 +248,8 @@ some_cells = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(some_cells, max_size=14))
-def test_any_ladder_renders(found: list[Record]) -> None:
-    rendered = render([journals.run_record(), *found], {"a": ScenarioTexts("A <b>", ladder="n")})
+def test_any_ladder_renders(journal: list[Record]) -> None:
+    rendered = render([journals.run_record(), *journal], {"a": ScenarioTexts("A <b>", ladder="n")})
     shown = whole_text(rendered)
     assert "<script" not in shown
     for lines in tables_of(shown):

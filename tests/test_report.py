@@ -121,8 +121,8 @@ def hostile_run() -> list[Record]:
 
 
 def hostile_modes() -> list[Modes]:
-    one = Mode(math.inf, 0, {HOSTILE: math.nan, "server_share": math.inf, "others": -1.0})
-    return [Modes("operations_per_s", one, one, math.nan, ["machine", "regime"])]
+    mode = Mode(math.inf, 0, {HOSTILE: math.nan, "server_share": math.inf, "others": -1.0})
+    return [Modes("operations_per_s", mode, mode, math.nan, ["machine", "regime"])]
 
 
 def hostile_evidence(parameters: dict[str, int | float | bool | str]) -> list[Record]:
@@ -134,14 +134,14 @@ def hostile_evidence(parameters: dict[str, int | float | bool | str]) -> list[Re
             f"{HOSTILE}{number}",
             HOSTILE,
             parameters,
-            system_calls=SystemCalls(1, one, one),
+            system_calls=SystemCalls(1, by_name, by_name),
             sleeps_per_operation=math.nan,
             connection_memory=ConnectionMemory(1, -math.inf, math.nan),
             installed=Installed(2**70, {HOSTILE: 2**70}),
             warm_up=WarmUp(math.nan, 0, math.inf, math.nan),
             missing={HOSTILE: HOSTILE},  # type: ignore[dict-item]  # beyond what the reader lets through
         )
-        for number, one in enumerate(calls)
+        for number, by_name in enumerate(calls)
     ]
 
 
@@ -259,12 +259,12 @@ def test_too_few_rounds_rank_nobody() -> None:
         return msgspec.structs.replace(cell, figures=figures)
 
     few, enough = run(5), run(6)
-    words = "5 paired rounds, 6 are needed to tell rows apart"
-    assert f"**Least CPU time per operation:** epoll, 5.80 µs. Not ranked: {words}." in few
+    reason = "5 paired rounds, 6 are needed to tell rows apart"
+    assert f"**Least CPU time per operation:** epoll, 5.80 µs. Not ranked: {reason}." in few
     assert "**Not ranked:** 1 of 1 parameter set have too few rounds for tiers" in few
-    assert f"No tiers: {words}." in few
+    assert f"No tiers: {reason}." in few
     assert "\n| – | aio |" in few
-    assert words not in enough
+    assert reason not in enough
     assert "\n| 1 | aio |" in enough
 
 
@@ -419,8 +419,8 @@ records = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records)
-def test_any_journal_renders(found: list[Record]) -> None:
-    rendered = render([journals.run_record(), *found])
+def test_any_journal_renders(journal: list[Record]) -> None:
+    rendered = render([journals.run_record(), *journal])
     shown = whole_text(rendered)
     assert "<script" not in shown
     for lines in tables_of(shown):
@@ -428,8 +428,8 @@ def test_any_journal_renders(found: list[Record]) -> None:
     assert not broken_links(pages_of(rendered), set(rendered.files))
     for content in pictures_of(rendered).values():
         ElementTree.fromstring(content)
-    assert "<script" not in render_matrix([("a", [journals.run_record(), *found])]).markdown
-    data = html_page(document_of([journals.run_record(), *found])).partition(b'id="data">')[2]
+    assert "<script" not in render_matrix([("a", [journals.run_record(), *journal])]).markdown
+    data = html_page(document_of([journals.run_record(), *journal])).partition(b'id="data">')[2]
     json.loads(data.partition(b"</script>")[0])
 
 
@@ -500,9 +500,9 @@ def test_the_head_names_the_load_generators_engine_and_why_it_is_pythons() -> No
     reason = "The load generator ran on its engine in Python: load-engine is not built."
     assert "| Load generator | its native engine, in C |" in head(engine="native")
     assert "| Load generator | its engine in Python, chosen by --engine |" in head(engine="python")
-    told = head(WarningRecord(PYTHON_LOAD, reason, "build it"), engine="python")
-    assert f"| Load generator | {reason} |" in told
-    assert f"**python-load**: {reason} *Remedy:* build it" in told
+    with_reason = head(WarningRecord(PYTHON_LOAD, reason, "build it"), engine="python")
+    assert f"| Load generator | {reason} |" in with_reason
+    assert f"**python-load**: {reason} *Remedy:* build it" in with_reason
     assert "| Load generator" not in text_of([journals.run_record(), *journals.tcp_echo_cells()])
 
 
@@ -712,14 +712,14 @@ def test_report_needs_a_run() -> None:
 
 def texts_in(content: bytes) -> list[tuple[str, float, float, str, float]]:
     """Text, x, y, anchor and size of everything written in a picture."""
-    found = []
+    written = []
     for element in ElementTree.fromstring(content).iter(f"{SVG}text"):
         style = dict(part.strip().split(": ", 1) for part in element.get("style", "").split(";"))
         place = float(element.get("x", "0")), float(element.get("y", "0"))
-        found.append(
+        written.append(
             (element.text or "", *place, style["text-anchor"], float(style["font-size"].removesuffix("px")))
         )
-    return found
+    return written
 
 
 def boxes_of(content: bytes) -> list[tuple[str, float, float, float, float]]:
@@ -773,15 +773,15 @@ def test_latency_rows_are_sorted_by_the_highest_percentile_that_all_have() -> No
 @pytest.mark.parametrize(("p50", "early_share"), [(-1300, 0.8), (80, 0.4)])
 def test_timers_that_fire_early_stand_left_of_zero(p50: float, early_share: float) -> None:
     """On a scale of positive numbers alone they would all stand at its left end, as if they were punctual."""
-    own = Latency(20_000, p50, p90=90, p99=90, p99_9=90, max=100, min=-1400, early_share=early_share)
-    figures_ = journals.figures(1, own=own)
+    latency = Latency(20_000, p50, p90=90, p99=90, p99_9=90, max=100, min=-1400, early_share=early_share)
+    figures_ = journals.figures(1, own=latency)
     cells_ = [journals.measured("uvloop", "timers", figures_, n=1)]
     content = render([journals.run_record(), *cells_]).files["scenarios/timers-latency.svg"]
-    words = [text for text, *_ in texts_in(content)]
-    ticks = [float(text.replace(",", "")) for text in words if re.fullmatch(r"[-−]?[\d,]+", text)]
+    labels = [text for text, *_ in texts_in(content)]
+    ticks = [float(text.replace(",", "")) for text in labels if re.fullmatch(r"[-−]?[\d,]+", text)]
     assert min(ticks) <= -100
     assert 0 in ticks
-    assert any("early left of it" in text for text in words)
+    assert any("early left of it" in text for text in labels)
 
 
 def test_each_family_has_a_colour_and_a_marker_of_its_own() -> None:

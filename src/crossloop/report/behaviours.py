@@ -48,14 +48,18 @@ def _columns(askings: Sequence[Asking]) -> list[_Column]:
     columns = []
     for asking in askings:
         builds: dict[str, list[str]] = {}
-        for name in dict.fromkeys(one.adapter for one in asking.run.behaviours):
+        for name in dict.fromkeys(answer.adapter for answer in asking.run.behaviours):
             builds.setdefault(adapter_of(name), []).append(name)
         for number in range(max(map(len, builds.values()), default=0)):
-            names = {own[number]: adapter for adapter, own in builds.items() if number < len(own)}
+            names = {
+                of_adapter[number]: adapter
+                for adapter, of_adapter in builds.items()
+                if number < len(of_adapter)
+            }
             answers = {
-                (one.behaviour, names[one.adapter]): one
-                for one in asking.run.behaviours
-                if one.adapter in names
+                (answer.behaviour, names[answer.adapter]): answer
+                for answer in asking.run.behaviours
+                if answer.adapter in names
             }
             further = f" ({number + 1})" if number else ""
             columns.append(_Column(Markdown(f"{asking.heading}{further}"), answers))
@@ -73,12 +77,12 @@ def said(record: BehaviourRecord | None) -> Markdown:
 
 def _behaviours(askings: Iterable[Asking]) -> list[str]:
     """Every behaviour that was asked about, groups together."""
-    found: dict[str, str] = {}
+    group_of: dict[str, str] = {}
     for asking in askings:
-        for one in asking.run.behaviours:
-            found.setdefault(one.behaviour, one.group)
-    groups = list(dict.fromkeys(found.values()))
-    return sorted(found, key=lambda behaviour: groups.index(found[behaviour]))
+        for answer in asking.run.behaviours:
+            group_of.setdefault(answer.behaviour, answer.group)
+    groups = list(dict.fromkeys(group_of.values()))
+    return sorted(group_of, key=lambda behaviour: groups.index(group_of[behaviour]))
 
 
 def question(behaviour: str, texts: Texts, *, up: str = "") -> Markdown:
@@ -99,7 +103,7 @@ def changes(askings: Sequence[Asking], texts: Texts) -> Table:
         alike: dict[tuple[Markdown, ...], list[str]] = {}
         for adapter in adapters:
             records = [answers.get((behaviour, adapter)) for answers in by_column]
-            if len({(one.answer, one.how) for one in records if one is not None}) > 1:
+            if len({(record.answer, record.how) for record in records if record is not None}) > 1:
                 alike.setdefault(tuple(map(said, records)), []).append(adapter)
         rows += [(question(behaviour, texts), ", ".join(names), *cells) for cells, names in alike.items()]
     headings = [Column("Behaviour"), Column("Library"), *(Column(column.heading) for column in columns)]
@@ -116,7 +120,7 @@ def between_libraries(asking: Asking, texts: Texts) -> Table:
     """The behaviours in which the libraries of one run differ: who keeps the rule, and what the others do."""
     rows = []
     for behaviour in _behaviours([asking]):
-        by_said = _by_said(one for one in asking.run.behaviours if one.behaviour == behaviour)
+        by_said = _by_said(answer for answer in asking.run.behaviours if answer.behaviour == behaviour)
         if len(by_said) > 1:
             keep = by_said.pop(("yes", ""), [])
             others = Markdown("<br>".join(_others(by_said)))
@@ -125,10 +129,10 @@ def between_libraries(asking: Asking, texts: Texts) -> Table:
 
 
 def _by_said(records: Iterable[BehaviourRecord]) -> dict[Said, list[str]]:
-    found: dict[Said, list[str]] = {}
-    for one in records:
-        found.setdefault((one.answer, one.how), []).append(one.adapter)
-    return found
+    by_said: dict[Said, list[str]] = {}
+    for answer in records:
+        by_said.setdefault((answer.answer, answer.how), []).append(answer.adapter)
+    return by_said
 
 
 def _others(by_said: Mapping[Said, Sequence[str]]) -> Iterator[Markdown]:
@@ -145,21 +149,23 @@ def _few(adapters: Sequence[str]) -> Markdown:
 
 
 def _names(adapters: Iterable[str]) -> Markdown:
-    return Markdown(", ".join(f"[{inline(one)}]({place_of_adapter(one)})" for one in adapters))
+    return Markdown(", ".join(f"[{inline(adapter)}]({place_of_adapter(adapter)})" for adapter in adapters))
 
 
 def everything(asking: Asking, texts: Texts) -> list[tuple[str, Table]]:
     """Every answer of one run: (group, behaviours × libraries)."""
-    adapters = list(dict.fromkeys(one.adapter for one in asking.run.behaviours))
-    answers = {(one.behaviour, one.adapter): one for one in asking.run.behaviours}
-    groups = {one.behaviour: one.group for one in asking.run.behaviours}
+    adapters = list(dict.fromkeys(answer.adapter for answer in asking.run.behaviours))
+    answers = {(answer.behaviour, answer.adapter): answer for answer in asking.run.behaviours}
+    groups = {answer.behaviour: answer.group for answer in asking.run.behaviours}
     tables = []
     for group, members in groupby(_behaviours([asking]), groups.__getitem__):
         rows = [
             (question(behaviour, texts), *(_word(answers.get((behaviour, adapter))) for adapter in adapters))
             for behaviour in members
         ]
-        heading = next((texts[one].group for one in groups if groups[one] == group and one in texts), group)
+        heading = next(
+            (texts[name].group for name in groups if groups[name] == group and name in texts), group
+        )
         tables.append((heading, table([Column("Behaviour"), *map(Column, adapters)], rows)))
     return tables
 
@@ -170,11 +176,11 @@ def _word(record: BehaviourRecord | None) -> str:
 
 def count(run: Run) -> str:
     """How much was asked, in a sentence."""
-    adapters = {one.adapter for one in run.behaviours}
-    asked = {one.behaviour for one in run.behaviours}
+    adapters = {answer.adapter for answer in run.behaviours}
+    behaviours = {answer.behaviour for answer in run.behaviours}
     return (
-        f"{digits.integer(len(asked))} behaviours were asked of {digits.integer(len(adapters))} libraries, each in "
-        f"its own words and in a process of its own: {digits.integer(len(run.behaviours))} answers."
+        f"{digits.integer(len(behaviours))} behaviours were asked of {digits.integer(len(adapters))} libraries, each "
+        f"in its own words and in a process of its own: {digits.integer(len(run.behaviours))} answers."
     )
 
 
@@ -198,7 +204,7 @@ def behaviour_pages(askings: Sequence[Asking], texts: Texts) -> Iterator[Behavio
         if behaviour not in texts:
             continue
         adapters = dict.fromkeys(
-            adapter for answers in by_column for asked, adapter in answers if asked == behaviour
+            adapter for answers in by_column for other, adapter in answers if other == behaviour
         )
         rows = [
             (adapter, *(_in_full(answers.get((behaviour, adapter))) for answers in by_column))
@@ -231,16 +237,21 @@ class LibraryPage:
 def library_pages(asking: Asking, texts: Texts) -> Iterator[LibraryPage]:
     """A page for each library of a run: what one gives up and gains with it against the yardstick."""
     by_adapter: dict[str, list[BehaviourRecord]] = {}
-    for one in asking.run.behaviours:
-        by_adapter.setdefault(one.adapter, []).append(one)
-    own = {one.behaviour: one for one in by_adapter.get(YARDSTICK, ())}
+    for answer in asking.run.behaviours:
+        by_adapter.setdefault(answer.adapter, []).append(answer)
+    of_yardstick = {answer.behaviour: answer for answer in by_adapter.get(YARDSTICK, ())}
     for adapter, answers in by_adapter.items():
         given_up, gained, otherwise, kept = [], [], [], []
-        for one in answers:
-            theirs = own.get(one.behaviour)
-            row = (question(one.behaviour, texts, up="../"), said(theirs), said(one), inline(one.seen))
-            if one.answer == "yes":
-                kept.append(question(one.behaviour, texts, up="../"))
+        for answer in answers:
+            theirs = of_yardstick.get(answer.behaviour)
+            row = (
+                question(answer.behaviour, texts, up="../"),
+                said(theirs),
+                said(answer),
+                inline(answer.seen),
+            )
+            if answer.answer == "yes":
+                kept.append(question(answer.behaviour, texts, up="../"))
                 if theirs is not None and theirs.answer != "yes":
                     gained.append(row)
             elif theirs is not None and theirs.answer == "yes" and adapter != YARDSTICK:

@@ -67,7 +67,9 @@ def percentiles(latency: Callable[[Subject], Latency | None]) -> list[Field[Subj
 
 
 def percentile_field(
-    name: str, latency: Callable[[Subject], Latency | None], mark: Callable[[Subject], str] = lambda _one: ""
+    name: str,
+    latency: Callable[[Subject], Latency | None],
+    mark: Callable[[Subject], str] = lambda _subject: "",
 ) -> Field[Subject]:
     """One percentile, with a *mark* behind it."""
     return number_field(

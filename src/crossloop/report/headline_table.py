@@ -147,10 +147,10 @@ def _words_in(cells: Iterable[HeadlineCell]) -> list[Word]:
     """Each word once, in the order of `WORDS`."""
     cells = list(cells)
     present = {cell.word for cell in cells if cell.row is None}
-    words = list(dict.fromkeys(word for outcome, word in WORDS.items() if outcome in present))
+    shown = list(dict.fromkeys(word for outcome, word in WORDS.items() if outcome in present))
     if any(cell.row is not None and cell.ratio is None for cell in cells):
-        words.append(NO_QUOTIENT)
-    return words
+        shown.append(NO_QUOTIENT)
+    return shown
 
 
 def _linked(text: str, place: str) -> Markdown:

@@ -197,7 +197,7 @@ def leaders(subject: Subject) -> str:
 
 def convenience(subject: Subject) -> str:
     """Within which library the style that does more for a program costs most."""
-    found: list[tuple[Ratio, MeasuredRow, MeasuredRow, HeadlineColumn]] = []
+    steps: list[tuple[Ratio, MeasuredRow, MeasuredRow, HeadlineColumn]] = []
     for column in subject.messages:
         for row in column.rows:
             base = _row(column, row.adapter, CONVENIENCE.get(row.style, ""))
@@ -205,10 +205,10 @@ def convenience(subject: Subject) -> str:
             if base is None or ratio is None:
                 continue
             if ratio.estimate.low > 1 and told_apart(ratio, column.noise_floor or 0.0):
-                found.append((ratio, row, base, column))
-    if not found:
+                steps.append((ratio, row, base, column))
+    if not steps:
         return ""
-    ratio, row, base, column = max(found, key=lambda each: each[0].estimate.low)
+    ratio, row, base, column = max(steps, key=lambda each: each[0].estimate.low)
     return (
         f"**What convenience costs.** The widest step within one library is that of {_adapter(row.adapter)}. For "
         f"{subject.question(column)}, {code(row.style)} {_times(ratio)} {code(base.style)}."
@@ -221,16 +221,16 @@ def _row(column: HeadlineColumn, adapter: str, style: str) -> MeasuredRow | None
 
 def widest_gap(subject: Subject) -> str:
     """The adapter that is farthest from the leanest, where that is more than tenfold."""
-    found: list[tuple[Ratio, MeasuredRow, HeadlineColumn]] = []
+    gaps: list[tuple[Ratio, MeasuredRow, HeadlineColumn]] = []
     for column in subject.usable(subject.headline.columns):
         for adapter in subject.headline.adapters:
             row = column.best_of(adapter)
             ratio = None if row is None or is_variant(adapter) else _ratio(row, column.rows[0])
             if row is not None and ratio is not None and ratio.estimate.low > WIDE_GAP:
-                found.append((ratio, row, column))
-    if not found:
+                gaps.append((ratio, row, column))
+    if not gaps:
         return ""
-    ratio, row, column = max(found, key=lambda each: each[0].estimate.low)
+    ratio, row, column = max(gaps, key=lambda each: each[0].estimate.low)
     unit = (subject.texts.get(column.scenario) or ScenarioTexts("")).unit
     cost, least = (
         digits.number(each.figures.cpu_ns_per_operation.value / 1000) for each in (row, column.rows[0])

@@ -129,10 +129,10 @@ def _all_series(builds: Sequence[Build]) -> list[_History]:
         for series in series_of(with_cells, lambda build: machine_key(build.origin.machine))
         if (tracks := tracks_of(series))
     }
-    asked = series_of(
+    with_answers = series_of(
         [build for build in builds if were_asked(build)], lambda build: surroundings(build.origin)
     )
-    for series in asked:
+    for series in with_answers:
         if answers := answer_tracks(series):
             beside = measured.get(_names(series), _History(series, (), ()))
             measured[_names(series)] = replace(beside, answers=answers)
@@ -238,7 +238,7 @@ def _turns(histories: Sequence[_History], questions: Mapping[str, BehaviourTexts
             series.adapter,
             _from_to(series, change.old, change.new),
             Markdown(f"**{change.turn}**"),
-            _asked(change.behaviour, questions),
+            _behaviour_question(change.behaviour, questions),
             _said(change.before),
             _said(change.now),
         )
@@ -262,7 +262,7 @@ def _turn_order(change: tuple[AnswerChange, Series]) -> tuple[str, int]:
     return change[1].adapter, ("went", "came", "changed").index(change[0].turn)
 
 
-def _asked(behaviour: str, questions: Mapping[str, BehaviourTexts]) -> str:
+def _behaviour_question(behaviour: str, questions: Mapping[str, BehaviourTexts]) -> str:
     known = questions.get(behaviour)
     return known.question if known is not None else behaviour
 
@@ -382,7 +382,7 @@ def _floors(track: Track) -> str:
 
 def _answers(series: Series, tracks: Sequence[AnswerTrack], questions: Mapping[str, BehaviourTexts]) -> Split:
     rows = [
-        (_asked(track.behaviour, questions), *map(_said, track.answers))
+        (_behaviour_question(track.behaviour, questions), *map(_said, track.answers))
         for track in sorted(tracks, key=lambda track: track.group)
     ]
     columns = [Column("Behaviour"), *(Column(inline(series.name_of(build))) for build in series.builds)]

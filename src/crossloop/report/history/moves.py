@@ -134,8 +134,12 @@ def _divisor(series: Series, build: Build, measured: MeasuredSet, style: str) ->
     rows = [row for row in measured.rows if row.adapter == BASELINE]
     if rows:
         alike = [row for row in rows if row.style == style]
-        own = _row(measured, build.name, style)
-        kind = [row for row in rows if own is None or (row.server is None) == (own.server is None)]
+        row_of_build = _row(measured, build.name, style)
+        kind = [
+            row
+            for row in rows
+            if row_of_build is None or (row.server is None) == (row_of_build.server is None)
+        ]
         return (alike or sorted(kind or rows, key=lambda row: row.figures.ratio_to_best.value))[0]
     beside = [other for other in series.builds if other.origin.label == build.origin.label]
     candidates = [row for other in beside if (row := _row(measured, other.name, style)) is not None]
