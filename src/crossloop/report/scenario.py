@@ -201,7 +201,7 @@ def _notes(rows: Sequence[MeasuredRow], open_loop: bool) -> list[str]:
     if any(near_the_load(row.figures) for row in rows):
         notes.append(
             f"‡: more than {digits.percent(MARKED_SHARE)} of the rate that the load reached against a native echo "
-            "in the same rounds; how much more the subject could do, this load does not tell."
+            "in the same rounds. The subject may be able to do more."
         )
     if open_loop and any(map(_overload, rows)):
         notes.append(

@@ -116,15 +116,14 @@ def _notes(measured: MeasuredSet, rows: Sequence[TaxRow], run: Run) -> list[str]
     ]
     if below:
         notes.append(
-            f"Negative with its whole interval: {', '.join(dict.fromkeys(below))}. It took less than what it is held "
-            "against: another version of the library, fewer sleeps for as many messages, or both."
+            f"Negative with its whole interval: {', '.join(dict.fromkeys(below))}. It took less than the row below it: "
+            "another version of the library, fewer sleeps for as many messages, or both."
         )
     waiting = [row for row in measured.references if row.figures.regime.name != "server-bound"]
     if waiting:
         notes.append(
             f"{', '.join(row.label for row in waiting)}: not the limit in this run. A server that waits for its load "
-            "sleeps more often for as many messages, which is in its system calls: what stands above them is a lower "
-            "bound."
+            "sleeps more often, and its system calls cost more. The parts above them are lower bounds."
         )
     versions = _versions(measured, run)
     if versions:
