@@ -237,7 +237,7 @@ def figures(
     best_us: float = 5.8,
     regime: Regime | None = None,
     rates: list[RateFigures] | None = None,
-    own: Latency | None = None,
+    latency_us: Latency | None = None,
     counters: dict[str, float] | None = None,
     modes: list[Modes] | None = None,
 ) -> Figures:
@@ -251,7 +251,7 @@ def figures(
         tier=tier,
         ratio_to_best=Estimate(1, 1, 1, 90, 3) if ratio == 1 else estimate(ratio, 0.005),
         rates=rates or [],
-        latency_us=own,
+        latency_us=latency_us,
         rss_bytes=31_400_000,
         counters=counters or {},
         modes=modes or [],
@@ -276,7 +276,7 @@ def tcp_echo_cells(connections: int = 50, size: int = 1024) -> list[Record]:
         ]
         modes = [TWO_MODES] if name == "tornado" else []
         values = figures(
-            cost, tier=max(1, order.index(name)), rates=rates, own=latency(cost * 50), modes=modes
+            cost, tier=max(1, order.index(name)), rates=rates, latency_us=latency(cost * 50), modes=modes
         )
         values = msgspec.structs.replace(values, of_native=estimate(4.9 / cost, 0.01))
         style = {"asyncio": "protocol", "uvloop": "protocol"}.get(name, "native")
@@ -331,7 +331,7 @@ def whole_run(machine: Machine = LINUX) -> list[Record]:
                 best_us=0.62,
                 tier=2,
                 regime=Regime("self-driven", 0.98, 0),
-                own=latency(40, 900),
+                latency_us=latency(40, 900),
                 counters={"late": 3},
             ),
             timers=1000,

@@ -22,13 +22,13 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX limits, signals or 
 SMOKE = ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "timers")
 
 
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "crossloop", *words]
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "crossloop", *arguments]
 
 
-def crossloop(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def crossloop(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*words), capture_output=True, text=True, timeout=LIMIT_S, check=False, **options
+        command(*arguments), capture_output=True, text=True, timeout=LIMIT_S, check=False, **options
     )
 
 
@@ -38,8 +38,8 @@ def assert_refused(done: subprocess.CompletedProcess[str], status: int, *wanted:
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("crossloop: ")
-    for words in wanted:
-        assert words in line, (words, line)
+    for part in wanted:
+        assert part in line, (part, line)
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,12 @@ def test_the_list_is_one_document_of_the_contracts_shape(listed: dict[str, Any])
 
 
 def test_the_list_has_every_adapter_and_scenario_of_the_contract(listed: dict[str, Any]) -> None:
-    assert {one["id"] for one in listed["adapters"]} >= {
+    assert {adapter["id"] for adapter in listed["adapters"]} >= {
         "asyncio", "asyncio-select", "asyncio-poll", "uvloop", "winloop", "tornado", "tornado-uvloop",
         "gevent-libev", "gevent-libev-cffi", "gevent-libuv", "pyev", "libevent",
         "gevent-libevent",
     }  # fmt: skip
-    units = {one["id"]: one["unit"] for one in listed["scenarios"]}
+    units = {scenario["id"]: scenario["unit"] for scenario in listed["scenarios"]}
     assert units.items() >= {
         ("tcp-echo", "message"), ("pipe-pairs", "event"), ("timers", "timer"), ("wakeups", "wake-up"),
         ("dns", "name"),
@@ -79,8 +79,8 @@ def test_the_list_has_every_adapter_and_scenario_of_the_contract(listed: dict[st
 def test_the_table_for_people_cuts_no_id(listed: dict[str, Any]) -> None:
     done = crossloop("list", env={**os.environ, "COLUMNS": "60"})
     assert done.returncode == 0
-    words = done.stdout.split()
-    assert {one["id"] for one in listed["adapters"]} <= set(words)
+    shown = done.stdout.split()
+    assert {adapter["id"] for adapter in listed["adapters"]} <= set(shown)
 
 
 REFUSED = {
@@ -159,7 +159,7 @@ def test_bad_usage_is_one_line_and_status_2(name: str, tmp_path: Path) -> None:
 
 
 def test_an_adapter_that_cannot_serve_here_is_status_3(listed: dict[str, Any]) -> None:
-    unusable = [one for one in listed["adapters"] if not one["usable"]]
+    unusable = [adapter for adapter in listed["adapters"] if not adapter["usable"]]
     if not unusable:
         pytest.skip("every adapter is usable here")
     for adapter in unusable:
@@ -192,10 +192,10 @@ def test_nobody_there_to_load_is_named() -> None:
 def test_out_that_is_a_file(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
-    for words in (SMOKE, ("check", "--adapters", "asyncio")):
-        assert_refused(crossloop(*words, "--out", str(file)), 2, str(file), "is a file")
+    for command in (SMOKE, ("check", "--adapters", "asyncio")):
+        assert_refused(crossloop(*command, "--out", str(file)), 2, str(file), "is a file")
         assert_refused(
-            crossloop(*words, "--out", str(file / "below")), 2, f"{str(file / 'below')!r}", "another folder"
+            crossloop(*command, "--out", str(file / "below")), 2, f"{str(file / 'below')!r}", "another folder"
         )
     assert file.read_text() == "mine"
 
@@ -253,7 +253,7 @@ def test_a_journal_that_is_none_is_refused_and_kept(name: str, tmp_path: Path) -
     assert_refused(crossloop(*SMOKE, "--resume", "--out", str(tmp_path)), 2, str(journal), wanted)
     assert journal.read_bytes() == content
     assert (tmp_path / "README.md").read_text() == "old"
-    assert {one.name for one in tmp_path.iterdir()} == {"run.jsonl", "README.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {"run.jsonl", "README.md"}
 
 
 def test_an_oversized_journal_is_not_read(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_run_that_refuses_to_start_leaves_the_old_one(tmp_path: Path) -> None:
     for name, text in old.items():
         (tmp_path / name).write_text(text)
     out = ("--out", str(tmp_path))
-    for words in (
+    for command in (
         ("bench", "--profile", "none", *out),
         ("bench", "--adapters", "none", *out),
         ("bench", "--scenarios", "none", *out),
@@ -277,15 +277,15 @@ def test_a_run_that_refuses_to_start_leaves_the_old_one(tmp_path: Path) -> None:
         ("--suite", str(tmp_path), "bench", *out),
         ("check", "--adapters", "none", *out),
     ):
-        assert crossloop(*words).returncode == 2
-        assert {one.name: one.read_text() for one in tmp_path.iterdir()} == old
+        assert crossloop(*command).returncode == 2
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == old
 
 
 def test_a_loop_that_is_named_takes_part_beside_the_adapters_that_are_chosen() -> None:
-    words = ("--loop", "mine=asyncio:new_event_loop", "--dry-run")
-    both = crossloop(*SMOKE, *words)
+    named_loop = ("--loop", "mine=asyncio:new_event_loop", "--dry-run")
+    both = crossloop(*SMOKE, *named_loop)
     assert "2 rows" in both.stdout, both.stdout + both.stderr
-    typed_twice = crossloop(*(word.replace("asyncio", "asyncio,mine") for word in SMOKE), *words)
+    typed_twice = crossloop(*(word.replace("asyncio", "asyncio,mine") for word in SMOKE), *named_loop)
     assert typed_twice.stdout == both.stdout
 
 
@@ -369,7 +369,7 @@ def _limited(soft: int, hard: int) -> Any:
 
 @POSIX
 @pytest.mark.parametrize(
-    ("words", "hard", "wanted"),
+    ("arguments", "hard", "wanted"),
     [
         (("bench", "--profile", "smoke", "--adapters", "asyncio"), 40, ("descriptors, the limit is 40", "ulimit -n")),
         (("check", "--adapters", "asyncio"), 64, ("512 descriptors, the limit is 64", "`ulimit -n 512`")),
@@ -381,9 +381,9 @@ def _limited(soft: int, hard: int) -> Any:
     ids=lambda value: value[0] if isinstance(value, tuple) else str(value),
 )  # fmt: skip
 def test_too_few_descriptors(
-    words: tuple[str, ...], hard: int, wanted: tuple[str, ...], tmp_path: Path
+    arguments: tuple[str, ...], hard: int, wanted: tuple[str, ...], tmp_path: Path
 ) -> None:
-    done = crossloop(*words, cwd=tmp_path, preexec_fn=_limited(hard, hard))
+    done = crossloop(*arguments, cwd=tmp_path, preexec_fn=_limited(hard, hard))
     lines = [line for line in done.stderr.splitlines() if "asking each adapter" not in line]
     done.stderr = "\n".join(lines)
     assert_refused(done, 2, *wanted)
@@ -404,28 +404,28 @@ def test_a_low_soft_limit_is_raised(tmp_path: Path) -> None:
 
 def _without_loopback() -> list[str]:
     """How to run a command where the loopback interface is down, without touching this machine's."""
-    for words in (["unshare", "-n"], ["unshare", "-r", "-n"]):
+    for prefix in (["unshare", "-n"], ["unshare", "-r", "-n"]):
         if (
             shutil.which("unshare")
-            and not subprocess.run([*words, "true"], capture_output=True, check=False).returncode
+            and not subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode
         ):
-            return words
+            return prefix
     pytest.skip("unshare -n (a network of one's own, loopback down) is not to be had here")
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ("bench", "--profile", "smoke", "--adapters", "asyncio", "--scenarios", "timers,tcp-echo"),
         ("check", "--adapters", "asyncio"),
         ("serve", "asyncio", "tcp-echo"),
         ("load", "tcp-echo", "--connect", "127.0.0.1:9"),
     ],
-    ids=lambda words: words[0],
+    ids=lambda arguments: arguments[0],
 )
-def test_no_loopback(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_no_loopback(arguments: tuple[str, ...], tmp_path: Path) -> None:
     done = subprocess.run(
-        [*_without_loopback(), *command(*words)],
+        [*_without_loopback(), *command(*arguments)],
         capture_output=True, text=True, timeout=LIMIT_S, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert_refused(done, 2, "127.0.0.1", "nreachable")
@@ -444,9 +444,9 @@ def test_no_loopback_leaves_what_needs_none(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _running(*words: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+def _running(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
     try:
         yield process
@@ -467,11 +467,11 @@ def _pid_in(file: Path, process: subprocess.Popen[str]) -> int:
 
 @POSIX
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [("check", "--adapters", "hangs"), ("list",), ("bench", "--out", "here")],
-    ids=lambda words: words[0],
+    ids=lambda arguments: arguments[0],
 )
-def test_ctrl_c_ends_at_once_and_leaves_nobody(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_ctrl_c_ends_at_once_and_leaves_nobody(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Also while an adapter hangs in its import: nobody waits for the end of its limit."""
     folder = tmp_path / "suite" / "adapters"
     folder.mkdir(parents=True)
@@ -482,7 +482,7 @@ def test_ctrl_c_ends_at_once_and_leaves_nobody(words: tuple[str, ...], tmp_path:
         'pathlib.Path(__file__).with_name("pid").write_text(f"{os.getpid()}\\n")\n'
         "time.sleep(1000)\n"
     )
-    with _running("--suite", str(tmp_path / "suite"), *words, cwd=tmp_path) as process:
+    with _running("--suite", str(tmp_path / "suite"), *arguments, cwd=tmp_path) as process:
         child = psutil.Process(_pid_in(folder / "pid", process))
         process.send_signal(signal.SIGINT)
         _out, errors = process.communicate(timeout=10)
@@ -529,9 +529,9 @@ class _SilentServer:
         self._caller, _address = self._listener.accept()
 
     def close(self) -> None:
-        for one in (self._listener, self._caller):
-            if one is not None:
-                one.close()
+        for sock in (self._listener, self._caller):
+            if sock is not None:
+                sock.close()
 
 
 _silent = _SilentServer()
@@ -548,14 +548,19 @@ def _closed() -> Iterator[None]:
 
 @POSIX
 @pytest.mark.parametrize(
-    "words", [("list",), ("list", "--json"), ("--help",), (*SMOKE, "--dry-run")], ids=" ".join
+    "arguments", [("list",), ("list", "--json"), ("--help",), (*SMOKE, "--dry-run")], ids=" ".join
 )
-def test_a_reader_that_goes_away_is_no_error(words: tuple[str, ...]) -> None:
+def test_a_reader_that_goes_away_is_no_error(arguments: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
         done = subprocess.run(
-            command(*words), stdout=writing, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False
+            command(*arguments),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
         )
     finally:
         os.close(writing)

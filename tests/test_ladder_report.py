@@ -130,7 +130,11 @@ def ring_cells() -> list[Record]:
         journals.run_record(adapters=("uvloop", "pyev"), scenarios=("pipe-pairs",)),
         *(
             journals.measured(
-                name, "pipe-pairs", journals.figures(cost * pairs**0.1, own=None), pairs=pairs, active=active
+                name,
+                "pipe-pairs",
+                journals.figures(cost * pairs**0.1, latency_us=None),
+                pairs=pairs,
+                active=active,
             )
             for name, cost in (("uvloop", 2.0), ("pyev", 1.5))
             for pairs, active in sets

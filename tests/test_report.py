@@ -565,8 +565,8 @@ def test_no_row_is_marked_where_neither_side_was_at_its_limit() -> None:
 def test_what_fired_early_is_signed_and_said() -> None:
     late = Latency(2_000, -4.5, 3.0, 40.0, 60.0, 70.0, min=-1310.0, early_share=0.48)
     page = one_scenario(
-        journals.measured("uvloop", "timers", journals.figures(0.8, own=late), n=1),
-        journals.measured("asyncio", "timers", journals.figures(0.9, own=journals.latency(5)), n=1),
+        journals.measured("uvloop", "timers", journals.figures(0.8, latency_us=late), n=1),
+        journals.measured("asyncio", "timers", journals.figures(0.9, latency_us=journals.latency(5)), n=1),
     )
     (lines,) = (lines for lines in tables_of(page) if lines[0].startswith("| Tier"))
     titles = [title.strip() for title in cells_of(lines[0])]
@@ -611,7 +611,7 @@ def counted(counters: dict[str, float]) -> tuple[dict[str, str], dict[str, str],
 
 
 def test_latencies_are_said_to_be_the_closed_loops_where_a_load_asks() -> None:
-    driven = journals.figures(1, own=journals.latency(40))
+    driven = journals.figures(1, latency_us=journals.latency(40))
     page = one_scenario(journals.measured("uvloop", "timers", driven, n=1))
     assert "p50 to p99.9: the answers of the closed loop, 20,000 a row." in page
 
@@ -774,7 +774,7 @@ def test_latency_rows_are_sorted_by_the_highest_percentile_that_all_have() -> No
 def test_timers_that_fire_early_stand_left_of_zero(p50: float, early_share: float) -> None:
     """On a scale of positive numbers alone they would all stand at its left end, as if they were punctual."""
     latency = Latency(20_000, p50, p90=90, p99=90, p99_9=90, max=100, min=-1400, early_share=early_share)
-    figures_ = journals.figures(1, own=latency)
+    figures_ = journals.figures(1, latency_us=latency)
     cells_ = [journals.measured("uvloop", "timers", figures_, n=1)]
     content = render([journals.run_record(), *cells_]).files["scenarios/timers-latency.svg"]
     labels = [text for text, *_ in texts_in(content)]
