@@ -87,7 +87,7 @@ def test_known_slowdowns_are_found_and_nothing_is_not() -> None:
     """Synthetic slices with a known truth, through the rule, the counting and the verdict."""
     injected = injections(8000, 8, (0.0, 0.02, 0.05))
     counted = lines(
-        injected, [synthetic(seed, injection.asked) for injection in injected for seed in range(100)]
+        injected, [synthetic(seed, injection.wanted) for injection in injected for seed in range(100)]
     )
     assert [counts.trials for counts in counted] == [100, 100, 100]
     same, two, five = counted
@@ -104,7 +104,7 @@ def test_noise_as_large_as_the_slowdown_falls_short() -> None:
     injected = injections(8000, 8, (0.0, 0.02))
     counted = lines(
         injected,
-        [synthetic(seed, injection.asked, noise=0.06) for injection in injected for seed in range(40)],
+        [synthetic(seed, injection.wanted, noise=0.06) for injection in injected for seed in range(40)],
     )
     (reason,) = shortfalls(counted)
     assert reason.startswith("2% slower was found in ")
@@ -237,7 +237,7 @@ class Small(Session):
             detected(
                 Row(f"asyncio@{injection.variant.label}", "protocol"),
                 number,
-                two if injection.asked else same,
+                two if injection.wanted else same,
                 same,
             )
             for injection in self._injected

@@ -29,7 +29,7 @@ ENOUGH_TO_DOUBT = 10
 class Injection:
     """One slowdown: what was asked for, and the variant that is worth it, as far as whole turns of a loop can."""
 
-    asked: float
+    wanted: float
     """As a fraction of the base's CPU per message."""
     worth: float
     """That of the variant's turns, by the calibration."""
@@ -114,8 +114,8 @@ def shortfalls(counted: Sequence[Line]) -> list[str]:
     One false alarm is always allowed: of fewer than a hundred comparisons one in a hundred would be none.
     """
     reasons = []
-    by_asked: Mapping[float, Line] = {line.injection.asked: line for line in counted}
-    same, slowed = by_asked.get(0.0), by_asked.get(WANTED_SLOWDOWN)
+    by_wanted: Mapping[float, Line] = {line.injection.wanted: line for line in counted}
+    same, slowed = by_wanted.get(0.0), by_wanted.get(WANTED_SLOWDOWN)
     if slowed is not None and slowed.slower < WANTED_FOUND * slowed.trials:
         reasons.append(
             f"{WANTED_SLOWDOWN:.0%} slower was found in {slowed.slower} of {slowed.trials} comparisons, "

@@ -27,7 +27,7 @@ def wanted_behaviours(text: str | None) -> Collection[str]:
     return chosen("behaviour", catalogue(), text)
 
 
-def asked(
+def answers_of(
     adapters: Mapping[str, Target], wanted: Collection[str]
 ) -> Iterator[tuple[AdapterRecord, list[BehaviourRecord]]]:
     """Each adapter with its answers, in order; none from one that is not usable here. Raises `StopError`."""
@@ -35,7 +35,7 @@ def asked(
         try:
             installed = recorded_setup()
             probed = list(pool.map(partial(probe_target, scenarios={}), adapters.values()))
-            asking = [questions(one.entry, wanted) if one.usable else [] for one in probed]
+            asking = [questions(adapter.entry, wanted) if adapter.usable else [] for adapter in probed]
             with ProgressView(sum(map(len, asking)), unit="questions") as view:
                 guard = threading.Lock()
 
@@ -46,12 +46,12 @@ def asked(
                     return record
 
                 answers = [
-                    [pool.submit(put, target, question) for question in own]
-                    for target, own in zip(adapters.values(), asking, strict=True)
+                    [pool.submit(put, target, question) for question in entries]
+                    for target, entries in zip(adapters.values(), asking, strict=True)
                 ]
-                for target, one, own in zip(adapters.values(), probed, answers, strict=True):
-                    how = "" if target.brought else installed.get(one.entry.id, "")
-                    yield adapter_record(one, how, target.first), [answer.result() for answer in own]
+                for target, adapter, pending in zip(adapters.values(), probed, answers, strict=True):
+                    how = "" if target.brought else installed.get(adapter.entry.id, "")
+                    yield adapter_record(adapter, how, target.first), [answer.result() for answer in pending]
         except BaseException:  # interrupted: the threads wait for answers that nobody wants any more
             pool.shutdown(wait=False, cancel_futures=True)
             kill_all()
@@ -63,12 +63,13 @@ def show(adapter: AdapterRecord, answers: Sequence[BehaviourRecord]) -> None:
     if not answers:
         click.echo(f"{adapter.adapter}: not asked: {adapter.reason or 'no behaviour is asked in its words'}")
         return
-    counts = Counter(one.answer for one in answers)
-    words = ", ".join(f"{count} {word.replace('-', ' ')}" for word, count in counts.most_common())
-    click.echo(f"{adapter.adapter}: {len(answers)} behaviours: {words}")
-    for one in answers:
-        if one.answer != "yes":
-            how = ": ".join(filter(None, (one.answer.replace("-", " "), one.how)))
+    counts = Counter(record.answer for record in answers)
+    tally = ", ".join(f"{count} {word.replace('-', ' ')}" for word, count in counts.most_common())
+    click.echo(f"{adapter.adapter}: {len(answers)} behaviours: {tally}")
+    for record in answers:
+        if record.answer != "yes":
+            how = ": ".join(filter(None, (record.answer.replace("-", " "), record.how)))
             click.echo(
-                f"  {one.behaviour}: {how}" + (f" ({one.seen.partition(chr(10))[0]})" if one.seen else "")
+                f"  {record.behaviour}: {how}"
+                + (f" ({record.seen.partition(chr(10))[0]})" if record.seen else "")
             )

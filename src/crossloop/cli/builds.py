@@ -46,18 +46,18 @@ def targets(suite: Suite, text: str | None, cache: Path | None = None) -> Iterat
 
     Builds stay in *cache*; without one they lie in a temporary folder until the block ends.
     """
-    words = [word.strip() for word in text.split(",")] if text is not None else []
-    plain = [word for word in words if "@" not in word]
-    found = {}
-    if plain or not words:
+    names = [word.strip() for word in text.split(",")] if text is not None else []
+    plain = [name for name in names if "@" not in name]
+    named = {}
+    if plain or not names:
         entries = chosen("adapter", suite.adapters, ",".join(plain) if plain else None)
-        found = {id_: Target(id_, suite, entry) for id_, entry in entries.items()}
+        named = {id_: Target(id_, suite, entry) for id_, entry in entries.items()}
     with tempfile.TemporaryDirectory(prefix="crossloop-builds-") as folder:
-        for word in words:
+        for word in names:
             if "@" in word:
                 target = _brought(suite, word, cache.resolve() if cache is not None else Path(folder))
-                found[target.label] = target
-        yield found
+                named[target.label] = target
+        yield named
 
 
 def probe_target(target: Target, scenarios: Mapping[str, ScenarioEntry]) -> Probed:

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from crossloop.bench.header import run_header
-from crossloop.cli.asking import asked, show, wanted_behaviours
+from crossloop.cli.asking import answers_of, show, wanted_behaviours
 from crossloop.cli.builds import Target, targets
 from crossloop.cli.choosing import suite_or_stop
 from crossloop.cli.exits import DONE, FALSE, NOTHING_MEASURED, StopError
@@ -79,7 +79,7 @@ def _ask(adapters: Mapping[str, Target], wanted: Collection[str], out: Path | No
         journal = (
             stack.enter_context(_journal(behaviours_path(out), list(adapters))) if out is not None else None
         )
-        for adapter, answers in asked(adapters, wanted):
+        for adapter, answers in answers_of(adapters, wanted):
             records: list[Record] = [adapter, *answers]
             if journal is not None:
                 for record in records:
@@ -110,8 +110,8 @@ def _check_contract(suite: Suite, adapters: Mapping[str, Target], request: Reque
             for record in records:
                 if journal is not None:
                     journal.write(record, sync=False)
-            surprises += sum(not one.as_expected for one in records)
-            usable += any(one.outcome == "measured" for one in records)
+            surprises += sum(not record.as_expected for record in records)
+            usable += any(record.outcome == "measured" for record in records)
             _print(adapter, records)
     if not usable:
         _nothing_usable()
@@ -129,17 +129,17 @@ def _checked(
             with guard:
                 view.advance(f"{target.label}: {behaviour}, {before + 1} of {of}", 0)
 
-        found = check_adapter(
+        checked = check_adapter(
             target.entry.id,
             suite=target.suite,
             first_styles=first_styles,
             expectations=expected,
             progress=progress,
         )
-        records = list(itertools.takewhile(lambda _record: not stopping.is_set(), found))
+        records = list(itertools.takewhile(lambda _record: not stopping.is_set(), checked))
         with guard:
             view.advance(f"{target.label}: done", 1)
-        return [_named(one, target) for one in records]
+        return [_named(record, target) for record in records]
 
     guard = threading.Lock()
     with (
@@ -164,16 +164,19 @@ def _named(record: CheckRecord, target: Target) -> CheckRecord:
 
 
 def _print(adapter: str, records: Sequence[CheckRecord]) -> None:
-    counts = Counter(one.outcome for one in records)
-    words = ", ".join(f"{count} {'passed' if name == 'measured' else name}" for name, count in counts.items())
-    click.echo(f"{adapter}: {words}")
-    for one in records:
-        if not one.as_expected:
+    counts = Counter(record.outcome for record in records)
+    tally = ", ".join(f"{count} {'passed' if name == 'measured' else name}" for name, count in counts.items())
+    click.echo(f"{adapter}: {tally}")
+    for record in records:
+        if not record.as_expected:
             click.echo(
-                f"  {one.behaviour}: {one.outcome}\n    expected: {one.expected}\n    actual:   {one.actual}"
+                f"  {record.behaviour}: {record.outcome}\n"
+                f"    expected: {record.expected}\n    actual:   {record.actual}"
             )
-        elif one.outcome != "measured":
-            click.echo(f"  {one.behaviour}: {one.outcome}, as expected: {one.reason or one.actual}")
+        elif record.outcome != "measured":
+            click.echo(
+                f"  {record.behaviour}: {record.outcome}, as expected: {record.reason or record.actual}"
+            )
 
 
 @contextlib.contextmanager

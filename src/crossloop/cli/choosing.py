@@ -27,7 +27,7 @@ class NamedLoop:
 
 def suite_or_stop(extra: Sequence[Path], loops: Sequence[str] = ()) -> Suite:
     """The suite, with *loops* as adapters; what could not be read of it is said on stderr and costs only itself."""
-    named = {one.name: f"{one.module}:{one.factory}" for one in map(parse_loop, loops)}
+    named = {loop.name: f"{loop.module}:{loop.factory}" for loop in map(parse_loop, loops)}
     try:
         suite = with_loops(load_suite(extra), named)
     except SuiteError as error:
@@ -55,10 +55,10 @@ def chosen(kind: str, known: Mapping[str, Entry], wanted: str | None) -> dict[st
 
 def one_of(kind: str, known: Mapping[str, Entry], wanted: str) -> Entry:
     """The one entry with this id, or the only one with this prefix."""
-    found = chosen(kind, known, wanted)
-    if len(found) > 1:
-        raise StopError(f"{kind} {wanted!r} is any of {', '.join(found)}; name one")
-    return next(iter(found.values()))
+    entries = chosen(kind, known, wanted)
+    if len(entries) > 1:
+        raise StopError(f"{kind} {wanted!r} is any of {', '.join(entries)}; name one")
+    return next(iter(entries.values()))
 
 
 def parse_loop(text: str) -> NamedLoop:

@@ -57,8 +57,8 @@ def run(
                 click.echo("crossloop: interrupted; the claims begin anew", err=True)
                 return INTERRUPTED
     sources = Sources.of(records, _programs(claims, records[0]))
-    found = evaluate(claims, sources)
-    page = claims_page(found, sources.run)
+    judged = evaluate(claims, sources)
+    page = claims_page(judged, sources.run)
     click.echo(page, nl=False)
     if out is not None:
         try:
@@ -66,8 +66,8 @@ def run(
             replace_file(out / "claims.md", page.encode())
         except OSError as error:
             raise unwritable(out, error) from error
-    click.echo(f"crossloop: {summary(found)}", err=True)
-    if all(judgement.verdict is Verdict.NOT_MEASURED for _claim, judgement in found):
+    click.echo(f"crossloop: {summary(judged)}", err=True)
+    if all(judgement.verdict is Verdict.NOT_MEASURED for _claim, judgement in judged):
         raise StopError(
             "no claim could be tested; the table says why, and `crossloop setup` brings bindings",
             NOTHING_MEASURED,
@@ -77,14 +77,14 @@ def run(
 
 def _chosen(ids: Sequence[str]) -> list[Claim]:
     known = {claim.id: claim for claim in catalogue()}
-    for one in ids:
-        if one not in known:
-            near = difflib.get_close_matches(one, known, n=1, cutoff=0.0)[0]
+    for id_ in ids:
+        if id_ not in known:
+            near = difflib.get_close_matches(id_, known, n=1, cutoff=0.0)[0]
             raise StopError(
-                f"unknown claim {one!r}; did you mean {near!r}? known: {', '.join(known)}; "
+                f"unknown claim {id_!r}; did you mean {near!r}? known: {', '.join(known)}; "
                 "`crossloop claims` tests them all"
             )
-    return [known[one] for one in dict.fromkeys(ids)] or list(known.values())
+    return [known[id_] for id_ in dict.fromkeys(ids)] or list(known.values())
 
 
 def _measured(
@@ -112,14 +112,14 @@ def _measured(
         err=True,
     )
     installed = recorded_setup()
-    adapters = [adapter_record(one, installed.get(one.entry.id, "")) for one in probed]
+    adapters = [adapter_record(adapter, installed.get(adapter.entry.id, "")) for adapter in probed]
     measure(suite, plan, adapters, list(entries), folder, seed)
     return records_or_stop(folder)
 
 
 def _programs(claims: Sequence[Claim], record: Record) -> dict[str, Mapping[str, Any]]:
     """Answers of the programs that the claims need; none where the run is another machine's."""
-    wanted = dict.fromkeys(one.evidence.program for one in claims if isinstance(one.evidence, Answer))
+    wanted = dict.fromkeys(claim.evidence.program for claim in claims if isinstance(claim.evidence, Answer))
     assert isinstance(record, RunRecord)
     here = machine()
     if (record.machine.platform, record.machine.architecture) != (here.platform, here.architecture):

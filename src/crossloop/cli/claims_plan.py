@@ -48,28 +48,34 @@ def claims_plan(
 def _reduced(plan: Plan, needs: Sequence[Need]) -> Plan:
     stages = []
     for stage in plan.stages:
-        kept = [_needed(one, needs) for one in stage.comparisons]
-        comparisons = tuple(one for one in kept if one.rows)
+        kept = [_needed(comparison, needs) for comparison in stage.comparisons]
+        comparisons = tuple(comparison for comparison in kept if comparison.rows)
         if comparisons:
-            twins = {one.twin.adapter: Twin() for one in comparisons if one.twin is not None}
+            twins = {
+                comparison.twin.adapter: Twin() for comparison in comparisons if comparison.twin is not None
+            }
             stages.append(replace(stage, comparisons=comparisons, variants=twins))
     excluded = tuple(
-        one
-        for one in plan.excluded
-        if any(_wanted(need, one.scenario, one.row.adapter, one.parameters) for need in needs)
+        excluded
+        for excluded in plan.excluded
+        if any(_wanted(need, excluded.scenario, excluded.row.adapter, excluded.parameters) for need in needs)
     )
     return replace(plan, stages=tuple(stages), excluded=excluded)
 
 
-def _needed(one: Comparison, needs: Sequence[Need]) -> Comparison:
+def _needed(comparison: Comparison, needs: Sequence[Need]) -> Comparison:
     """A comparison with the rows that any claim is tested by; without offered loads, which no claim is about."""
     rows = tuple(
         row
-        for row in one.rows
-        if any(_wanted(need, one.scenario.id, row.adapter, one.parameters) for need in needs)
+        for row in comparison.rows
+        if any(_wanted(need, comparison.scenario.id, row.adapter, comparison.parameters) for need in needs)
     )
-    control = one.control if one.control in rows or one.control is None else next(iter(rows), None)
-    return replace(one, rows=rows, rates=(), control=control)
+    control = (
+        comparison.control
+        if comparison.control in rows or comparison.control is None
+        else next(iter(rows), None)
+    )
+    return replace(comparison, rows=rows, rates=(), control=control)
 
 
 def _wanted(need: Need, scenario: str, adapter: str, parameters: object) -> bool:

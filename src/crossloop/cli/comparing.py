@@ -50,7 +50,11 @@ def run(
         raise StopError(f"--anchor: {error}") from error
     document = msgspec.structs.replace(
         document,
-        warnings=[*(f"the machines differ: {one}" for one in forbidding), *warnings, *document.warnings],
+        warnings=[
+            *(f"the machines differ: {difference}" for difference in forbidding),
+            *warnings,
+            *document.warnings,
+        ],
     )
     return deliver(document, out)
 

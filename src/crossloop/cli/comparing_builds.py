@@ -72,7 +72,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     with tempfile.TemporaryDirectory(prefix="crossloop-compare-") as temporary:
         cache = request.cache.resolve() if request.cache is not None else Path(temporary)
         out = request.out if request.out is not None else Path(temporary)
-        builds = [_proven(suite, one, scenarios, cache) for one in wanted]
+        builds = [_proven(suite, build, scenarios, cache) for build in wanted]
         names = BuildNames(wanted[0].adapter.id, builds[0].name, builds[1].name, builds[0].name + TWIN_SUFFIX)
         profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
         plan = _plan(suite, profile, list(scenarios.values()), builds, names)
@@ -80,7 +80,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
         try:
             with terminated_is_interrupted():
                 rows = [names.adapter, names.base, names.new, names.twin]
-                measure(suite, plan, [_record(one) for one in builds], rows, out, request.seed)
+                measure(suite, plan, [_record(build) for build in builds], rows, out, request.seed)
         except KeyboardInterrupt:
             click.echo("crossloop: interrupted; a comparison begins anew", err=True)
             return INTERRUPTED
@@ -148,7 +148,7 @@ def _plan(
     names: BuildNames,
 ) -> Plan:
     """The rows of the plan, three times over; without offered loads, of which nothing is concluded."""
-    steady = [one for one in scenarios if not climbs(one)]
+    steady = [scenario for scenario in scenarios if not climbs(scenario)]
     planned = make_plan(
         profile,
         steady,
@@ -163,14 +163,16 @@ def _plan(
     stages = tuple(
         dataclasses.replace(
             stage,
-            comparisons=tuple(_tripled(one, builds, tuple(folders)) for one in stage.comparisons),
+            comparisons=tuple(
+                _tripled(comparison, builds, tuple(folders)) for comparison in stage.comparisons
+            ),
             variants=variants,
         )
         for stage in planned.stages
     )
     stages = tuple(stage for stage in stages if stage.rows)
     if not stages:
-        reasons = "; ".join(dict.fromkeys(outcome_reason(one.outcome) for one in planned.excluded))
+        reasons = "; ".join(dict.fromkeys(outcome_reason(excluded.outcome) for excluded in planned.excluded))
         raise StopError(
             f"--scenarios: nothing in which {names.adapter} can be compared ({reasons or 'ladders are not'}); "
             "`crossloop list` shows what there is",
@@ -179,25 +181,25 @@ def _plan(
     return Plan(planned.profile, stages, ())
 
 
-def _tripled(one: Comparison, builds: Sequence[Proven], names: Sequence[str]) -> Comparison:
+def _tripled(comparison: Comparison, builds: Sequence[Proven], names: Sequence[str]) -> Comparison:
     """A comparison of both builds and the twin, in the styles that both builds have."""
-    known = builds[1].probed.rows.get(one.scenario.id, ())
-    styles = [row.style for row in one.rows if isinstance(known, tuple) and row.style in known]
+    known = builds[1].probed.rows.get(comparison.scenario.id, ())
+    styles = [row.style for row in comparison.rows if isinstance(known, tuple) and row.style in known]
     rows = tuple(Row(name, style) for style in styles for name in names)
     return dataclasses.replace(
-        one, rows=rows, rates=(), control=None
+        comparison, rows=rows, rates=(), control=None
     )  # the twin is a row here, of every style
 
 
-def _record(one: Proven) -> AdapterRecord:
+def _record(build: Proven) -> AdapterRecord:
     """What the journal keeps of a build."""
-    facts = {**one.probed.facts, "loaded_from": _public(one)}
-    probed = dataclasses.replace(one.probed, facts=facts)
-    record = adapter_record(probed, one.brought.version, [one.brought.folder])
-    return msgspec.structs.replace(record, adapter=one.name)
+    facts = {**build.probed.facts, "loaded_from": _public(build)}
+    probed = dataclasses.replace(build.probed, facts=facts)
+    record = adapter_record(probed, build.brought.version, [build.brought.folder])
+    return msgspec.structs.replace(record, adapter=build.name)
 
 
-def _public(one: Proven) -> str:
+def _public(build: Proven) -> str:
     """Where the build's code came from, without this machine's folders."""
-    loaded, name = str(one.probed.facts.get("loaded_from", "")), one.brought.folder.name
+    loaded, name = str(build.probed.facts.get("loaded_from", "")), build.brought.folder.name
     return name + loaded.partition(name)[2]

@@ -59,32 +59,37 @@ def run(suites: Sequence[Path], request: Request) -> int:
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(_journal(request.out, loops)) if request.out is not None else None
         view = stack.enter_context(ProgressView(_planned(loops, tests), unit="tests"))
-        for one in run_all(loops, suite.paths, tests, view.advance):
-            runs.append(one)
+        for loop_run in run_all(loops, suite.paths, tests, view.advance):
+            runs.append(loop_run)
             if journal is not None:
-                _write(journal, one)
-    control, named = runs[0], {one.loop.name: one for one in runs}
-    asked = [named[loop.name] for loop in loops]
-    _require_some(control, asked)
+                _write(journal, loop_run)
+    control, named = runs[0], {loop_run.loop.name: loop_run for loop_run in runs}
+    wanted_runs = [named[loop.name] for loop in loops]
+    _require_some(control, wanted_runs)
     if request.as_json:
-        print_document({"loops": [_document(one) for one in asked], "control": _control_document(control)})
+        print_document(
+            {
+                "loops": [_document(loop_run) for loop_run in wanted_runs],
+                "control": _control_document(control),
+            }
+        )
     else:
-        _print(control, asked)
+        _print(control, wanted_runs)
     return DONE
 
 
 # What is to be run --------------------------------------------------------------------------------
 
 
-def _loops(suite: Suite, words: Sequence[str]) -> list[Loop]:
+def _loops(suite: Suite, names: Sequence[str]) -> list[Loop]:
     """The loops that were named, each once, in order. Raises `StopError`."""
-    if not words:
+    if not names:
         raise StopError(
             "expected a loop, as `crossloop dropin uvloop` or `crossloop dropin module:factory`; "
             "`crossloop list` shows the adapters"
         )
     family = {id_: entry for id_, entry in suite.adapters.items() if entry.about.asked_as == "asyncio"}
-    loops = [loop for word in words for loop in _wanted(word, suite, family)]
+    loops = [loop for name in names for loop in _wanted(name, suite, family)]
     return list({loop.name: loop for loop in loops}.values())
 
 
@@ -139,32 +144,32 @@ def _planned(loops: Sequence[Loop], tests: Sequence[str]) -> int:
     return len(tests) * (1 + sum(loop.name != CONTROL for loop in loops))
 
 
-def _require_some(control: LoopRun, asked: Sequence[LoopRun]) -> None:
+def _require_some(control: LoopRun, wanted_runs: Sequence[LoopRun]) -> None:
     """Raises `StopError` where no loop could be run."""
-    for one in (control, *asked) if not control.records else asked:
-        if one.records:
+    for loop_run in (control, *wanted_runs) if not control.records else wanted_runs:
+        if loop_run.records:
             return
-    why = "; ".join(f"{one.loop.name}: {outcome_reason(one.outcome)}" for one in asked)
+    why = "; ".join(f"{loop_run.loop.name}: {outcome_reason(loop_run.outcome)}" for loop_run in wanted_runs)
     raise StopError(f"nothing could be run: {why}", NOTHING_MEASURED)
 
 
 # What was found -----------------------------------------------------------------------------------
 
 
-def _counted(one: LoopRun, control: bool) -> list[DropinRecord]:
+def _counted(loop_run: LoopRun, control: bool) -> list[DropinRecord]:
     """The tests of a loop that count: those that the control does not pass here say nothing of any loop."""
-    return [record for record in one.records if not (control and record.outcome in NOT_PASSED)]
+    return [record for record in loop_run.records if not (control and record.outcome in NOT_PASSED)]
 
 
-def _document(one: LoopRun) -> dict[str, object]:
-    records = _counted(one, one.loop.name == CONTROL)
+def _document(loop_run: LoopRun) -> dict[str, object]:
+    records = _counted(loop_run, loop_run.loop.name == CONTROL)
     return {
-        "loop": one.loop.name,
-        "version": one.version,
+        "loop": loop_run.loop.name,
+        "version": loop_run.version,
         "python": platform.python_version(),
         **dataclasses.asdict(counts(records)),
-        "outcome": one.outcome.name,
-        "reason": outcome_reason(one.outcome),
+        "outcome": loop_run.outcome.name,
+        "reason": outcome_reason(loop_run.outcome),
         "tests": [_test_document(record) for record in records],
     }
 
@@ -184,11 +189,11 @@ def _control_document(control: LoopRun) -> dict[str, object]:
     return {
         "loop": control.loop.name,
         "version": control.version,
-        "not_passed": [_test_document(one) for one in control.records if one.outcome in NOT_PASSED],
+        "not_passed": [_test_document(record) for record in control.records if record.outcome in NOT_PASSED],
     }
 
 
-def _print(control: LoopRun, asked: Sequence[LoopRun]) -> None:
+def _print(control: LoopRun, wanted_runs: Sequence[LoopRun]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
@@ -197,30 +202,30 @@ def _print(control: LoopRun, asked: Sequence[LoopRun]) -> None:
     table = Table(
         ids, "version", *(Column(name, justify="right") for name in names), box=None, pad_edge=False
     )
-    shown = asked if control in asked else [control, *asked]
-    for one in shown:
-        figures = dataclasses.asdict(counts(_counted(one, one is control)))
-        cells = [str(figures[name]) if one.records else "–" for name in names]
-        table.add_row(printable(one.loop.name), printable(one.version), *cells)
+    shown = wanted_runs if control in wanted_runs else [control, *wanted_runs]
+    for loop_run in shown:
+        figures = dataclasses.asdict(counts(_counted(loop_run, loop_run is control)))
+        cells = [str(figures[name]) if loop_run.records else "–" for name in names]
+        table.add_row(printable(loop_run.loop.name), printable(loop_run.version), *cells)
     # What loops say is text, not markup.
     console = Console(file=canvas(sys.stdout), markup=False, emoji=False, highlight=False)
     console.print(table)
     _print_uncounted(control)
-    for one in asked:
-        if not isinstance(one.outcome, Measured):
-            click.echo(f"\n{one.loop.name}: not run: {_first_line(outcome_reason(one.outcome))}")
-        elif found := lacks(_counted(one, one is control)):
-            click.echo(f"\n{f'{one.loop.name} {one.version}'.strip()}: what a user would miss")
-            for lack in found:
+    for loop_run in wanted_runs:
+        if not isinstance(loop_run.outcome, Measured):
+            click.echo(f"\n{loop_run.loop.name}: not run: {_first_line(outcome_reason(loop_run.outcome))}")
+        elif lacking := lacks(_counted(loop_run, loop_run is control)):
+            click.echo(f"\n{f'{loop_run.loop.name} {loop_run.version}'.strip()}: what a user would miss")
+            for lack in lacking:
                 _print_lack(lack)
 
 
 def _print_uncounted(control: LoopRun) -> None:
-    wrong = [one for one in control.records if one.outcome in NOT_PASSED]
+    wrong = [record for record in control.records if record.outcome in NOT_PASSED]
     if wrong:
         click.echo(f"\nNot counted: {len(wrong)} tests that {control.loop.name} itself does not pass here")
-        for one in wrong:
-            click.echo(f"  {one.test}: {one.outcome}: {_last_line(one)}")
+        for record in wrong:
+            click.echo(f"  {record.test}: {record.outcome}: {_last_line(record)}")
 
 
 def _print_lack(lack: Lack) -> None:
@@ -228,15 +233,15 @@ def _print_lack(lack: Lack) -> None:
     count = len(lack.missing)
     if lack.id in SYMPTOM_TITLES:
         click.echo(f"  {lack.title}: {count} tests end there, and say no more")
-        for one in lack.missing:
-            click.echo(f"    {one.test}")
+        for record in lack.missing:
+            click.echo(f"    {record.test}")
     elif lack.whole and count > 1:
-        reason, times = Counter(_last_line(one) for one in lack.missing).most_common(1)[0]
+        reason, times = Counter(_last_line(record) for record in lack.missing).most_common(1)[0]
         click.echo(f"  {lack.title}: none of {count} passes; of {times} the reason is {reason}")
     else:
         click.echo(f"  {lack.title}: {count} of {lack.of} {'does' if count == 1 else 'do'} not pass")
-        for one in lack.missing:
-            click.echo(f"    {one.test}: {one.outcome}: {_last_line(one)}")
+        for record in lack.missing:
+            click.echo(f"    {record.test}: {record.outcome}: {_last_line(record)}")
 
 
 def _first_line(text: str) -> str:
@@ -266,8 +271,10 @@ def _journal(out: Path, loops: Sequence[Loop]) -> Iterator[JournalWriter]:
         journal.write(EndRecord(elapsed_s=time.monotonic() - begun_s, cells={}))
 
 
-def _write(journal: JournalWriter, one: LoopRun) -> None:
-    for record in one.records:
+def _write(journal: JournalWriter, loop_run: LoopRun) -> None:
+    for record in loop_run.records:
         journal.write(record, sync=False)
-    if not isinstance(one.outcome, Measured):
-        journal.write(WarningRecord("loop-not-run", f"{one.loop.name}: {outcome_reason(one.outcome)}"))
+    if not isinstance(loop_run.outcome, Measured):
+        journal.write(
+            WarningRecord("loop-not-run", f"{loop_run.loop.name}: {outcome_reason(loop_run.outcome)}")
+        )

@@ -51,4 +51,4 @@ def doctor(*, as_json: bool) -> int:
             click.echo(f"{diagnosis.status:8} {name}: {diagnosis.detail}{remedy}")
     if as_json:
         print_document({"findings": findings}, indent=2)
-    return FALSE if any(one["status"] == "problem" for one in findings) else DONE
+    return FALSE if any(finding["status"] == "problem" for finding in findings) else DONE

@@ -27,9 +27,9 @@ def run(suites: Sequence[Path], *, as_json: bool) -> int:
     suite = suite_or_stop(suites)
     require_descriptors("list", DESCRIPTORS)  # else each adapter is said not to start
     probed = list(probe_all(suite, suite.adapters, {}))
-    for one in probed:
-        for remark in outside_range(one.entry.about.requires):
-            click.echo(f"crossloop: {one.entry.id}: {remark}", err=True)
+    for adapter in probed:
+        for remark in outside_range(adapter.entry.about.requires):
+            click.echo(f"crossloop: {adapter.entry.id}: {remark}", err=True)
     if as_json:
         print_document(_document(suite, probed), indent=2)
     else:
@@ -41,33 +41,33 @@ def _document(suite: Suite, probed: Sequence[Probed]) -> dict[str, object]:
     return {
         "adapters": [
             {
-                "id": one.entry.id,
-                "family": one.entry.about.family,
-                "library": one.entry.about.library,
-                "binding": one.entry.about.binding,
-                "summary": one.entry.about.summary,
-                "levels": list(one.levels),
-                "styles": list(one.levels.get("StreamServer", ())),
-                "styles_by_level": {level: list(styles) for level, styles in one.levels.items()},
-                "lacks": dict(one.lacks),
-                "usable": one.usable,
-                "reason": outcome_reason(one.outcome),
-                "facts": dict(one.facts),
+                "id": adapter.entry.id,
+                "family": adapter.entry.about.family,
+                "library": adapter.entry.about.library,
+                "binding": adapter.entry.about.binding,
+                "summary": adapter.entry.about.summary,
+                "levels": list(adapter.levels),
+                "styles": list(adapter.levels.get("StreamServer", ())),
+                "styles_by_level": {level: list(styles) for level, styles in adapter.levels.items()},
+                "lacks": dict(adapter.lacks),
+                "usable": adapter.usable,
+                "reason": outcome_reason(adapter.outcome),
+                "facts": dict(adapter.facts),
             }
-            for one in probed
+            for adapter in probed
         ],
         "scenarios": [
             {
-                "id": one.id,
-                "level": one.about.levels[0],
-                "levels": list(one.about.levels),
-                "unit": one.about.unit,
-                "title": one.about.title,
-                "drive": one.about.drive,
-                "transport": one.about.transport,
-                "profiles": {name: list(parameter_sets(one.about, name)) for name in PROFILES},
+                "id": scenario.id,
+                "level": scenario.about.levels[0],
+                "levels": list(scenario.about.levels),
+                "unit": scenario.about.unit,
+                "title": scenario.about.title,
+                "drive": scenario.about.drive,
+                "transport": scenario.about.transport,
+                "profiles": {name: list(parameter_sets(scenario.about, name)) for name in PROFILES},
             }
-            for one in suite.scenarios.values()
+            for scenario in suite.scenarios.values()
         ],
     }
 
@@ -79,30 +79,30 @@ def _print(suite: Suite, probed: Sequence[Probed]) -> None:
     # What adapters say is text, not markup.
     console = Console(file=canvas(sys.stdout), markup=False, emoji=False, highlight=False)
     # An id is there to be typed: a narrow terminal never cuts it.
-    ids = Column("adapter", no_wrap=True, min_width=max(len(one.entry.id) for one in probed))
+    ids = Column("adapter", no_wrap=True, min_width=max(len(adapter.entry.id) for adapter in probed))
     table = Table(ids, "binding", "library", "mechanism", "levels and styles", box=None, pad_edge=False)
-    for one in probed:
-        if one.usable:
-            facts = one.facts
+    for adapter in probed:
+        if adapter.usable:
+            facts = adapter.facts
             binding = f"{facts['binding']} {facts['binding_version']}"
-            levels = _words(one.levels)
+            levels = _levels(adapter.levels)
             library = f"{facts['library']} {facts['library_version']}".strip()
             cells, style = (binding, library, str(facts["mechanism"]), levels), ""
         else:
-            about = one.entry.about
-            cells, style = (about.binding, about.library, "–", outcome_reason(one.outcome)), "dim"
-        table.add_row(one.entry.id, *map(printable, cells), style=style)
+            about = adapter.entry.about
+            cells, style = (about.binding, about.library, "–", outcome_reason(adapter.outcome)), "dim"
+        table.add_row(adapter.entry.id, *map(printable, cells), style=style)
     console.print(table)
     console.print()
     table = Table("scenario", "level", "unit", "question", box=None, pad_edge=False)
     for scenario in suite.scenarios.values():
         texts = scenario.about
-        words = ", ".join(texts.levels), texts.unit, texts.question
-        table.add_row(scenario.id, *map(printable, words))
+        described = ", ".join(texts.levels), texts.unit, texts.question
+        table.add_row(scenario.id, *map(printable, described))
     console.print(table)
 
 
-def _words(levels: Mapping[str, Sequence[str]]) -> str:
+def _levels(levels: Mapping[str, Sequence[str]]) -> str:
     """Levels with their styles; neighbours that have the same share them."""
     groups = []
     for styles, members in groupby(levels, lambda level: levels[level]):

@@ -62,12 +62,12 @@ def measure(
 
     Without evidence: nothing is concluded of it here. Raises `StopError`, and KeyboardInterrupt as it comes.
     """
-    scenarios = {one.scenario.id: one.scenario for one in plan.comparisons}
+    scenarios = {comparison.scenario.id: comparison.scenario for comparison in plan.comparisons}
     engine = load_engine(None, scenarios.values())
     header = run_header(
         plan.profile.name,
         names,
-        list(dict.fromkeys((*scenarios, *(one.scenario for one in plan.excluded)))),
+        list(dict.fromkeys((*scenarios, *(excluded.scenario for excluded in plan.excluded)))),
         seed=seed,
         slice_ms=plan.profile.slice_ms,
         run_in_ms=plan.profile.run_in_ms,
@@ -140,7 +140,7 @@ def settings_of_profile(profile: Profile, engine: LoadEngine | None) -> dict[str
 
 def load_engine(wanted: str | None, scenarios: Iterable[ScenarioEntry]) -> LoadEngine | None:
     """The load generator's engine; None where nothing takes a load. Raises `StopError`."""
-    if not any(one.about.drive != "work" for one in scenarios):
+    if not any(scenario.about.drive != "work" for scenario in scenarios):
         return None
     if wanted == "python":
         return LoadEngine(wanted)
@@ -160,10 +160,15 @@ def write_head(
     known = list(adapters)
     remarks = [
         WarningRecord(
-            "other-version", f"{one.adapter}: {one.reason}.", f"`crossloop setup {one.adapter}` brings it."
+            "other-version",
+            f"{record.adapter}: {record.reason}.",
+            f"`crossloop setup {record.adapter}` brings it.",
         )
-        for one in known
-        if isinstance(one, AdapterRecord) and one.usable and one.reason and not is_variant(one.adapter)
+        for record in known
+        if isinstance(record, AdapterRecord)
+        and record.usable
+        and record.reason
+        and not is_variant(record.adapter)
     ]
     for record in (*known, *warnings_of(header, engine, recorded_setup()), *remarks):
         journal.write(record, sync=False)
@@ -171,29 +176,31 @@ def write_head(
 
 def scenario_records(suite: Suite, scenarios: Iterable[ScenarioEntry]) -> Iterator[ScenarioRecord]:
     """What the scenarios use beside the adapters; none of one that uses nothing."""
-    for one in scenarios:
+    for scenario in scenarios:
         if requires := [
-            *one.about.requires,
-            *(need for of in one.about.style_requires.values() for need in of),
+            *scenario.about.requires,
+            *(need for of in scenario.about.style_requires.values() for need in of),
         ]:
-            versions = installed_versions(requires) | dict(versions_of(suite, one))
-            yield ScenarioRecord(one.id, versions)
+            versions = installed_versions(requires) | dict(versions_of(suite, scenario))
+            yield ScenarioRecord(scenario.id, versions)
 
 
-def adapter_record(one: Probed, installed: str, first: Sequence[Path] = ()) -> AdapterRecord:
+def adapter_record(adapter: Probed, installed: str, first: Sequence[Path] = ()) -> AdapterRecord:
     """What a journal keeps of an adapter that was asked what it is; *first*: folder of a build."""
-    about = one.entry.about
+    about = adapter.entry.about
     return AdapterRecord(
-        adapter=one.name,
+        adapter=adapter.name,
         family=about.family,
         library=about.library,
         binding=about.binding,
-        usable=one.usable,
-        outcome=one.outcome.name,
-        reason="; ".join(filter(None, (outcome_reason(one.outcome), *outside_range(about.requires, first)))),
-        facts=dict(one.facts),
-        levels=list(one.levels),
-        styles=list(one.levels.get("StreamServer", ())),
+        usable=adapter.usable,
+        outcome=adapter.outcome.name,
+        reason="; ".join(
+            filter(None, (outcome_reason(adapter.outcome), *outside_range(about.requires, first)))
+        ),
+        facts=dict(adapter.facts),
+        levels=list(adapter.levels),
+        styles=list(adapter.levels.get("StreamServer", ())),
         installed=installed or ("" if about.requires or about.recipe else "standard library"),
         distributions=installed_versions(about.requires, first),
     )

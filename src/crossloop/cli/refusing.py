@@ -14,7 +14,7 @@ def probe_writable(folder: Path) -> None:
     """Write into *folder* and leave it as it was, absent if it was. Raises `StopError`."""
     made: list[Path] = []
     try:
-        for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
             missing.mkdir()
             made.append(missing)
         with tempfile.TemporaryFile(dir=folder):
@@ -22,8 +22,8 @@ def probe_writable(folder: Path) -> None:
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
-        for one in reversed(made):
-            one.rmdir()
+        for parent in reversed(made):
+            parent.rmdir()
 
 
 @contextlib.contextmanager
@@ -69,10 +69,10 @@ def require_loopback(what: str, otherwise: str) -> None:
     """Raises `StopError` where no connection of this machine reaches the machine itself."""
     from crossloop.machine.probes_surroundings import loopback_ipv4
 
-    found = loopback_ipv4()
-    if found.status == "problem":
+    loopback = loopback_ipv4()
+    if loopback.status == "problem":
         raise StopError(
-            f"{what} needs the loopback interface: {found.detail}; `{found.remedy}`, or {otherwise}"
+            f"{what} needs the loopback interface: {loopback.detail}; `{loopback.remedy}`, or {otherwise}"
         )
 
 

@@ -76,10 +76,10 @@ def run(suites: Sequence[Path], request: Request) -> int:
     suite = suite_or_stop(suites)
     entry = one_of("adapter", suite.adapters, request.adapters or _usual(suite))
     require_loopback(SCENARIO, "run it on another machine")
-    found = probe(suite, entry, {SCENARIO: suite.scenarios[SCENARIO]})
-    styles = found.rows.get(SCENARIO, ())
-    if not found.usable or not isinstance(styles, tuple) or not styles:
-        reason = outcome_reason(found.outcome) or "it offers no StreamServer"
+    probed = probe(suite, entry, {SCENARIO: suite.scenarios[SCENARIO]})
+    styles = probed.rows.get(SCENARIO, ())
+    if not probed.usable or not isinstance(styles, tuple) or not styles:
+        reason = outcome_reason(probed.outcome) or "it offers no StreamServer"
         raise StopError(
             f"{entry.id} cannot be tried: {reason}; choose another with --adapters", NOTHING_MEASURED
         )
@@ -96,7 +96,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
 
 def _usual(suite: Suite) -> str:
     """The id of the adapter that is slowed when none is named."""
-    here = [one.id for one in suite.adapters.values() if not one.about.why_not_here()]
+    here = [adapter.id for adapter in suite.adapters.values() if not adapter.about.why_not_here()]
     return next((name for name in CONTROLLED if name in here), here[0] if here else CONTROLLED[0])
 
 
@@ -127,14 +127,14 @@ class Session(Watch):
             except KeyboardInterrupt:
                 status = INTERRUPTED
                 self._say(f"interrupted; `--resume --out {self._request.out}` goes on from here")
-        found = lines(self._injected, self._records)
+        counted = lines(self._injected, self._records)
         if self._records:
-            click.echo(rendered(found, self._trial, self._request))
-            for doubt in doubts(found):
+            click.echo(rendered(counted, self._trial, self._request))
+            for doubt in doubts(counted):
                 self._say(doubt)
         if status == INTERRUPTED:
             return status
-        missed = shortfalls(found)
+        missed = shortfalls(counted)
         click.echo(f"Falls short: {'; '.join(missed)}." if missed else "Passed.")
         return FALSE if missed else DONE
 
@@ -143,7 +143,7 @@ class Session(Watch):
         with self._opened() as journal:
             if self._done >= self._request.comparisons:
                 return  # a complete one stays as it is
-            self._test.record = lambda one: journal.write(one, sync=False)
+            self._test.record = lambda record: journal.write(record, sync=False)
             for number in range(self._done, self._request.comparisons):
                 records = self._compared(number)
                 for record in records:
@@ -155,20 +155,22 @@ class Session(Watch):
 
     @property
     def _done(self) -> int:
-        return max((one.comparison + 1 for one in self._records), default=0)
+        return max((record.comparison + 1 for record in self._records), default=0)
 
     def _calibrated(self) -> list[Injection]:
         try:
-            found = self._test.calibrate()
+            injected = self._test.calibrate()
         except ChildError as error:
             raise StopError(f"calibration: {outcome_reason(error.outcome)}", NOTHING_MEASURED) from error
         except ValueError as error:
             raise StopError(
                 f"calibration: {error}; try again on a quieter machine", NOTHING_MEASURED
             ) from error
-        worth = ", ".join(f"{one.worth:.2%} by {one.variant.iterations} turns" for one in found)
+        worth = ", ".join(
+            f"{injection.worth:.2%} by {injection.variant.iterations} turns" for injection in injected
+        )
         self._say(f"calibrated: {worth}")
-        return found
+        return injected
 
     def _compared(self, number: int) -> list[DetectionRecord]:
         for attempt in range(MOST_REPEATS):
@@ -189,9 +191,9 @@ class Session(Watch):
             "rounds": self._trial.rounds,
             "generations": self._trial.pace.generations,
         }
-        for one in self._injected:
-            settings[f"{one.variant.label}-turns"] = one.variant.iterations
-            settings[f"{one.variant.label}-worth"] = one.worth
+        for injection in self._injected:
+            settings[f"{injection.variant.label}-turns"] = injection.variant.iterations
+            settings[f"{injection.variant.label}-worth"] = injection.worth
         return run_header(
             "selftest",
             [self._trial.row.adapter],
@@ -216,10 +218,10 @@ class Session(Watch):
         assert isinstance(before, RunRecord)
         self._injected = _injections_of(before)
         refuse_other(self._path, before, self._header())
-        found = [one for one in records if isinstance(one, DetectionRecord)]
-        rows = Counter(one.comparison for one in found)
-        self._records = [one for one in found if rows[one.comparison] == len(self._injected)]
-        generations = [one.generation for one in records if isinstance(one, SliceRecord)]
+        detections = [record for record in records if isinstance(record, DetectionRecord)]
+        rows = Counter(record.comparison for record in detections)
+        self._records = [record for record in detections if rows[record.comparison] == len(self._injected)]
+        generations = [record.generation for record in records if isinstance(record, SliceRecord)]
         self._test.begin_after(max(generations, default=-1))
 
     # Telling --------------------------------------------------------------------------------------
@@ -246,28 +248,28 @@ class Session(Watch):
 
 def _injections_of(header: RunRecord) -> list[Injection]:
     """What a self-test's journal says that it injected. Raises StopError for the journal of something else."""
-    found = []
-    for asked in SLOWDOWNS:
-        label = f"slow-{100 * asked:g}"
+    injected = []
+    for fraction in SLOWDOWNS:
+        label = f"slow-{100 * fraction:g}"
         turns, worth = header.settings.get(f"{label}-turns"), header.settings.get(f"{label}-worth")
         if not isinstance(turns, int) or not isinstance(worth, int | float):
             raise StopError(
                 "--resume: the journal is not that of a self-test; leave out --resume to begin anew"
             )
-        found.append(Injection(asked, float(worth), Slowed(label, turns)))
-    return found
+        injected.append(Injection(fraction, float(worth), Slowed(label, turns)))
+    return injected
 
 
 def _in_short(records: Sequence[DetectionRecord]) -> str:
     parts = [
-        f"{one.adapter.partition('@')[2]} {one.ratio.value:.4f}{'!' if one.costlier or one.leaner else ''}"
-        for one in records
+        f"{record.adapter.partition('@')[2]} {record.ratio.value:.4f}{'!' if record.costlier or record.leaner else ''}"
+        for record in records
     ]
     floor = records[0].noise_floor if records else 0.0
     return f"{', '.join(parts)}; floor {digits.percent(floor)} (! called different)"
 
 
-def rendered(found: Sequence[Line], trial: Trial, request: Request) -> str:
+def rendered(counted: Sequence[Line], trial: Trial, request: Request) -> str:
     """The table on stdout, in markdown."""
     columns = (
         Column("Injected", "right"),
@@ -281,16 +283,16 @@ def rendered(found: Sequence[Line], trial: Trial, request: Request) -> str:
     )
     rows = [
         (
-            "0 % (A/A)" if not one.injection.asked else digits.percent(one.injection.asked),
-            digits.integer(one.injection.variant.iterations),
-            f"{one.injection.worth:.2%}",
-            digits.MISSING if one.found_as is None else f"{one.found_as:+.2%}",
-            digits.MISSING if one.spread is None else f"{one.spread:.2%}",
-            f"{one.slower} of {one.trials}",
-            "{:.0%} to {:.0%}".format(*wilson(one.slower, one.trials)),
-            f"{one.leaner} of {one.trials}",
+            "0 % (A/A)" if not line.injection.wanted else digits.percent(line.injection.wanted),
+            digits.integer(line.injection.variant.iterations),
+            f"{line.injection.worth:.2%}",
+            digits.MISSING if line.found_as is None else f"{line.found_as:+.2%}",
+            digits.MISSING if line.spread is None else f"{line.spread:.2%}",
+            f"{line.slower} of {line.trials}",
+            "{:.0%} to {:.0%}".format(*wilson(line.slower, line.trials)),
+            f"{line.leaner} of {line.trials}",
         )
-        for one in found
+        for line in counted
     ]
     caption = (
         f"Slowdowns injected into {trial.row}, CPU per message in {SCENARIO} with {PARAMETERS['connections']} "

@@ -144,14 +144,14 @@ def _driven_from_outside(suite: Suite, scenario: str) -> ScenarioEntry:
 
 def _parameters(scenario: ScenarioEntry, settings: Sequence[str]) -> dict[str, Any]:
     """The scenario's first set, with what `--set` says. Raises StopError."""
-    words = {}
+    given = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
             raise StopError(f"--set {setting!r}: expected NAME=VALUE")
-        words[name] = value
+        given[name] = value
     try:
-        return parameters_with(scenario.about, words)
+        return parameters_with(scenario.about, given)
     except ValueError as error:
         raise StopError(f"scenario {scenario.id!r}: {error}") from error
 
@@ -195,8 +195,8 @@ def _become_reference(
     if place.transport != "unix" and (warning := reachable_warning(place.host)):
         click.echo(f"crossloop: {warning}", err=True)
     sys.stdout.flush()
-    words = [*reference_words(place.transport, place.path), "--host", place.host, "--port", str(place.port)]
-    os.execv(program, [program, *words])  # noqa: S606  (built by setup from our source)
+    flags = [*reference_words(place.transport, place.path), "--host", place.host, "--port", str(place.port)]
+    os.execv(program, [program, *flags])  # noqa: S606  (built by setup from our source)
 
 
 def load(
@@ -220,8 +220,8 @@ def load(
     suite = suite_or_stop(suites)
     workload = _driven_from_outside(suite, scenario)
     given = {"connections": connections, "size": size}
-    words = [f"{name}={value}" for name, value in given.items() if value is not None]
-    parameters = _parameters(workload, [*settings, *words])
+    as_settings = [f"{name}={value}" for name, value in given.items() if value is not None]
+    parameters = _parameters(workload, [*settings, *as_settings])
     address = _address(workload.about.transport, connect, ca)
     try:
         (exchange,) = exchanges_of(suite, workload, [parameters])
