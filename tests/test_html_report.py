@@ -190,7 +190,7 @@ def test_the_document_has_a_row_or_a_word_for_each_cell_of_the_headline() -> Non
     records = whole_run()
     document = document_of(records, ABOUT)
     headline = headline_of(Run.of(records), ABOUT)
-    by_cell = {(word["adapter"], word["column"]): word for word in texts_of(document, document.words)}
+    by_cell = {(word["adapter"], word["column"]): word for word in texts_of(document, document.cell_words)}
     scenarios = {scenario.id: scenario for scenario in document.scenarios}
     assert document.order == headline.adapters
     for column in document.columns:

@@ -85,7 +85,7 @@ def document_of(
         for name, sets in run.sets.items()
     )
     adapters = shared.table(shapes.Adapter, _adapters(run, headline))
-    words = shared.table(shapes.Word, _words(headline))
+    cell_words = shared.table(shapes.Word, _cell_words(headline))
     missing = shared.table(shapes.Missing, _missing(run))
     broken = shared.table(shapes.Broken, _broken(run))
     answers = shared.table(shapes.Answer, _answers(run))
@@ -104,7 +104,7 @@ def document_of(
         columns=tuple(map(_column, headline.columns)),
         order=headline.adapters,
         adapters=adapters,
-        words=words,
+        cell_words=cell_words,
         missing=missing,
         broken=broken,
         behaviour_groups=behaviour_groups,
@@ -237,7 +237,7 @@ def _column(column: HeadlineColumn) -> shapes.Column:
     )
 
 
-def _words(headline: Headline) -> list[shapes.Word]:
+def _cell_words(headline: Headline) -> list[shapes.Word]:
     return [
         shapes.Word(adapter, column, cell.word, cell.reasons)
         for (adapter, column), cell in headline.cells.items()

@@ -225,7 +225,7 @@ class Document(Struct, frozen=True):
     """Adapters of the headline."""
     adapters: PackedTable
     """Of `Adapter`."""
-    words: PackedTable
+    cell_words: PackedTable
     """Of `Word`."""
     missing: PackedTable
     """Of `Missing`."""

@@ -22,7 +22,7 @@ function unpacked(table, texts) {
 /** The whole document, its packed tables unpacked. */
 function readDocument(element) {
   const data = JSON.parse(element.textContent);
-  for (const name of ["adapters", "words", "missing", "broken", "behaviours", "answers"]) {
+  for (const name of ["adapters", "cell_words", "missing", "broken", "behaviours", "answers"]) {
     data[name] = unpacked(data[name], data.texts);
   }
   for (const scenario of data.scenarios) {

@@ -13,7 +13,7 @@ function shade(ratio, floor) {
 
 /** What the headline shows under a baseline: columns with divisors, and a cell for each adapter. */
 function headline(data, baseline) {
-  const words = new Map(data.words.map((word) => [`${word.adapter}\n${word.column}`, word]));
+  const words = new Map(data.cell_words.map((word) => [`${word.adapter}\n${word.column}`, word]));
   return data.columns.map((column) => {
     const scenario = data.scenarios.find((each) => each.id === column.scenario);
     const [set] = scenario.sets;
