@@ -24,7 +24,7 @@ def request(*arguments: str) -> Request:
 def said(original: Request) -> str:
     """The line of a report of such a run, as a page shows it."""
     record = msgspec.structs.replace(
-        journals.run_record(), profile=original.profile, seed=original.seed, options=original.asked
+        journals.run_record(), profile=original.profile, seed=original.seed, options=original.options
     )
     return shown(record)
 
@@ -60,13 +60,13 @@ def test_the_folders_of_ones_own_are_named() -> None:
 
 
 def test_what_was_not_asked_for_is_not_said() -> None:
-    assert request().asked == {}
+    assert request().options == {}
     assert said(request()) == "crossloop bench --profile quick --seed 1"
 
 
 def test_where_a_report_goes_is_not_part_of_what_it_measures() -> None:
     assert replace(request("--out", "elsewhere"), out=None) == request()
-    assert request("--out", "elsewhere", "--resume").asked == {}
+    assert request("--out", "elsewhere", "--resume").options == {}
 
 
 def test_a_journal_from_elsewhere_does_not_bring_a_command() -> None:

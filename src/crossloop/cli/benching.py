@@ -95,7 +95,7 @@ class Request:
         return ",".join([self.adapters, *(parse_loop(text).name for text in self.loops)])
 
     @property
-    def asked(self) -> dict[str, int | float | str]:
+    def options(self) -> dict[str, int | float | str]:
         """What a command that measures the same has to say, by the option's name; defaults are left out."""
         given = {
             SUITES: shlex.join(map(str, self.suites)) or None,
@@ -142,7 +142,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
             ask_exchanges(suite, list(scenarios.values()), profile.name),
             most_connections=most_connections(),
             objective_p99_ms=request.objective,
-            references=[one.reference.id for one in references if one.usable],
+            references=[native.reference.id for native in references if native.usable],
             builds={name: target.build for name, target in adapters.items() if target.build is not None},
         )
         _refuse_unreachable(plan)
@@ -206,7 +206,7 @@ def _header(
 ) -> RunRecord:
     settings = settings_of_profile(profile, engine)
     if any(map(takes_references, scenarios.values())):
-        usable = [one.reference.id for one in references if one.usable]
+        usable = [native.reference.id for native in references if native.usable]
         settings[REFERENCES_SETTING] = (", ".join(usable) or "none") if request.references else False
     if ladders := [scenario for scenario in scenarios.values() if climbs(scenario)]:
         settings |= {
@@ -230,9 +230,11 @@ def _header(
             slice_ms=profile.slice_ms,
             run_in_ms=profile.run_in_ms,
             settings=settings,
-            options=request.asked,
+            options=request.options,
             left_out={
-                id_: found for id_, one in scenarios.items() if (found := left_out(one.about, profile.name))
+                id_: reason
+                for id_, scenario in scenarios.items()
+                if (reason := left_out(scenario.about, profile.name))
             },
         )
     except JournalError as error:
@@ -282,26 +284,28 @@ def _adapter_records(
     return [
         *(
             adapter_record(
-                one, BUILD_BROUGHT if one.build else installed.get(one.entry.id, ""), folders[one.name]
+                adapter,
+                BUILD_BROUGHT if adapter.build else installed.get(adapter.entry.id, ""),
+                folders[adapter.name],
             )
-            for one in probed
+            for adapter in probed
         ),
-        *(_reference_record(one, installed.get(one.reference.id, "")) for one in references),
+        *(_reference_record(native, installed.get(native.reference.id, "")) for native in references),
     ]
 
 
-def _reference_record(one: ProbedReference, installed: str) -> AdapterRecord:
+def _reference_record(native: ProbedReference, installed: str) -> AdapterRecord:
     return AdapterRecord(
-        adapter=one.reference.id,
+        adapter=native.reference.id,
         family=FAMILY,
-        library=one.reference.library,
+        library=native.reference.library,
         binding="C",
-        usable=one.usable,
-        outcome=one.outcome.name,
-        reason=outcome_reason(one.outcome),
-        facts=dict(one.facts),
-        levels=["StreamServer"] if one.usable else [],
-        styles=[STYLE] if one.usable else [],
+        usable=native.usable,
+        outcome=native.outcome.name,
+        reason=outcome_reason(native.outcome),
+        facts=dict(native.facts),
+        levels=["StreamServer"] if native.usable else [],
+        styles=[STYLE] if native.usable else [],
         installed=installed,
     )
 
@@ -312,7 +316,7 @@ def _probed_references(
     """The native references, where one is wanted; an adapter of one's own by such an id takes its place."""
     if not (request.references and any(map(takes_references, scenarios.values()))):
         return []
-    known = {id_: one for id_, one in REFERENCES.items() if id_ not in suite.adapters}
+    known = {id_: reference for id_, reference in REFERENCES.items() if id_ not in suite.adapters}
     return list(probe_references(known, recorded_setup()))
 
 
@@ -334,10 +338,11 @@ def _refuse_unreachable(plan: Plan) -> None:
 def _say_forbidden(plan: Plan) -> None:
     """Say before anything is measured which parameter sets this machine does not allow to anybody."""
     seen = set()
-    for one in plan.excluded:
-        if one.forbidden and (words := f"{one.scenario}: {outcome_reason(one.outcome)}") not in seen:
-            seen.add(words)
-            click.echo(f"crossloop: no figure in {words}", err=True)
+    for excluded in plan.excluded:
+        reason = f"{excluded.scenario}: {outcome_reason(excluded.outcome)}"
+        if excluded.forbidden and reason not in seen:
+            seen.add(reason)
+            click.echo(f"crossloop: no figure in {reason}", err=True)
 
 
 def _fitted(plan: Plan, length: Length, request: Request) -> Plan:
@@ -361,12 +366,13 @@ def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> i
             beside = f" and {len(comparison.references)} references" if comparison.references else ""
             rows = f"{len(comparison.rows)} rows{beside} × {rounds} rounds"
             click.echo(f"{comparison}: {rows}{twin}{rates}")
-    for one in {(one.row, one.scenario, one.outcome): one for one in plan.excluded}.values():
-        click.echo(f"no figure: {one.row} in {one.scenario}: {outcome_reason(one.outcome)}")
+    by_reason = {(excluded.row, excluded.scenario, excluded.outcome): excluded for excluded in plan.excluded}
+    for excluded in by_reason.values():
+        click.echo(f"no figure: {excluded.row} in {excluded.scenario}: {outcome_reason(excluded.outcome)}")
     seconds = plan.seconds
-    if request.evidence and (found := evidence.subject(plan)):
+    if request.evidence and (subject := evidence.subject(plan)):
         seconds += evidence.seconds(plan)
-        click.echo(f"evidence: {found[1].scenario.id}, {len(found[1].rows)} rows")
+        click.echo(f"evidence: {subject[1].scenario.id}, {len(subject[1].rows)} rows")
     click.echo(f"{plan.slices} slices, about {seconds / 60:.1f} minutes{described(length)}, into {folder}")
     return DONE
 

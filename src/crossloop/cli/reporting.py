@@ -64,7 +64,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
     labels = _labels(folders)
     journals = [(label, records_of(folder)) for label, folder in zip(labels, folders, strict=True)]
     earlier = (str(since), records_of(since)) if since is not None else None
-    if len(journals) == 1 and any(isinstance(one, CellRecord) for one in journals[0][1]):
+    if len(journals) == 1 and any(isinstance(record, CellRecord) for record in journals[0][1]):
         try:
             rendered = render(journals[0][1], about, questions, since=earlier, baseline=request.baseline)
         except ValueError as error:
@@ -167,13 +167,13 @@ def _labels(paths: Sequence[Path]) -> list[str]:
             raise StopError(f"{path} is named twice; name each run once")
     folders = [file.parent for file in files]
     places = [file if folders.count(file.parent) > 1 else file.parent for file in files]
-    return [_label(place, [one for one in places if one != place]) for place in places]
+    return [_label(place, [other for other in places if other != place]) for place in places]
 
 
 def _label(place: Path, others: Sequence[Path]) -> str:
     parts = place.parts
     for number in range(1, len(parts)):
-        if all(one.parts[-number:] != parts[-number:] for one in others):
+        if all(other.parts[-number:] != parts[-number:] for other in others):
             return "/".join(parts[-number:])
     return str(place)
 
@@ -190,12 +190,12 @@ def records_of(path: Path) -> list[Record]:
     ]
     first, *others = beside if beside and not journal_path(path).is_file() else [path, *beside]
     records = records_or_stop(first, slices=False)
-    known = {one.adapter for one in records if isinstance(one, AdapterRecord)}
+    known = {record.adapter for record in records if isinstance(record, AdapterRecord)}
     for file in others:
         records += [
-            one
-            for one in records_or_stop(file)
-            if isinstance(one, CheckRecord | BehaviourRecord | DropinRecord)
-            or (isinstance(one, AdapterRecord) and one.adapter not in known)
+            record
+            for record in records_or_stop(file)
+            if isinstance(record, CheckRecord | BehaviourRecord | DropinRecord)
+            or (isinstance(record, AdapterRecord) and record.adapter not in known)
         ]
     return records
