@@ -131,12 +131,14 @@ class Expectation:
         if not isinstance(self.sometimes, bool):
             raise TypeError(f"sometimes is {self.sometimes!r}, expected True or False")
 
+    def names(self, adapter: str) -> bool:
+        """Whether it speaks of this adapter."""
+        return fnmatch.fnmatchcase(adapter, self.adapter)
+
     def applies(self, adapter: str, behaviour: str, here: Surroundings) -> bool:
         """Whether it speaks of this check in these surroundings."""
         return (
-            fnmatch.fnmatchcase(adapter, self.adapter)
-            and fnmatch.fnmatchcase(behaviour, self.behaviour)
-            and self.when.holds(here)
+            self.names(adapter) and fnmatch.fnmatchcase(behaviour, self.behaviour) and self.when.holds(here)
         )
 
 
