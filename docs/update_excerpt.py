@@ -3,8 +3,7 @@
     python docs/update_excerpt.py            write it between README.md's excerpt markers
     python docs/update_excerpt.py --check    exit 1 when what stands there is something else
 
-It is the headline of `reports/linux`, with few of its adapters and scenarios: the same cells as on that report's first
-page.
+It is the headline of `reports/standard` and its heat map: the same cells as on that report's first page.
 """
 
 import argparse
@@ -22,7 +21,7 @@ from crossloop.suite import load_suite
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-FOLDER = "reports/linux"
+FOLDER = "reports/standard"
 
 BEGIN, END = "<!-- excerpt:begin -->", "<!-- excerpt:end -->"
 ADAPTERS = ("asyncio", "uvloop", "rloop", "gevent-libev", "tornado", "trio", "twisted", "epoll")
@@ -43,10 +42,11 @@ def excerpt(records: Sequence[Record], folder: str = FOLDER) -> str:
         raise ExcerptError(f"the run in {folder} has no figure of {', '.join(ADAPTERS)}")
     paragraph = (
         f"CPU time per operation ÷ that of the leanest of {len(headline.adapters)} adapters. Bold: the leanest, and "
-        f"what is tied with it. From [{folder}]({folder}/README.md), which has the other adapters and scenarios: "
+        f"what is tied with it. From [{folder}]({folder}/README.md), which says what each figure means and how sure it is: "
         f"{inline(run.place)}, {inline(machine_sentence(run))}"
     )
-    return Markdown(f"{paragraph}\n\n{markdown_table(shown)}")
+    picture = f"![Heat map of every ratio of this run, adapters by questions]({folder}/headline.svg)"
+    return Markdown(f"{paragraph}\n\n{markdown_table(shown)}\n\n{picture}")
 
 
 def shown_in(readme: str) -> str:

@@ -23,7 +23,7 @@ LIMIT_S = 120.0
 
 
 def measured_here_since() -> bool:
-    """Whether the journal that lies under reports/linux is another than the committed one."""
+    """Whether the journal that lies under reports/standard is another than the committed one."""
     command = ["git", "-C", str(ROOT), "status", "--porcelain", "--", FOLDER]
     if not shutil.which("git") or not (ROOT / ".git").exists():
         return False
@@ -33,13 +33,14 @@ def measured_here_since() -> bool:
 
 def test_the_excerpt_is_what_the_committed_journal_says() -> None:
     if measured_here_since():
-        pytest.skip("reports/linux was measured again and is not committed")
+        pytest.skip("reports/standard was measured again and is not committed")
     assert shown_in(README) == excerpt(records_of(ROOT / FOLDER))
 
 
 GOLDEN_EXCERPT = """\
 CPU time per operation ÷ that of the leanest of 7 adapters. Bold: the leanest, and what is tied with it. \
-From [reports/linux](reports/linux/README.md), which has the other adapters and scenarios: Linux 6.1 (x86_64), \
+From [reports/standard](reports/standard/README.md), which says what each figure means and how sure it is: \
+Linux 6.1 (x86_64), \
 Example CPU at 2.4 GHz, 2 CPUs (KVM); CPython 3.13.1; profile quick, started 2026-11-23T17:31:05 (UTC).
 
 | Adapter | TCP | Timers |
@@ -49,7 +50,9 @@ Example CPU at 2.4 GHz, 2 CPUs (KVM); CPython 3.13.1; profile quick, started 202
 | gevent-libev | 1.90 | no |
 | tornado | 2.45 | failed |
 
-no: the library or its adapter does not offer it; failed: an error, or a wrong answer."""
+no: the library or its adapter does not offer it; failed: an error, or a wrong answer.
+
+![Heat map of every ratio of this run, adapters by questions](reports/standard/headline.svg)"""
 
 
 def test_an_excerpt_has_the_cells_of_the_headline() -> None:
