@@ -16,6 +16,7 @@ from crossloop.cli.commands import cli
 from crossloop.contract.checking import check_adapter
 from crossloop.outcomes import Failed, outcome_reason
 from tests.documents import ROOT
+from tests.hostile.journals import sliced_run
 from tests.misbehaving import changing, serving
 
 LIMIT_S = 120.0
@@ -102,7 +103,7 @@ def mine(tmp_path: Path) -> Iterator[Path]:
 def test_pages_replace_links(mine: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    report = str(ROOT / "reports" / "linux")
+    report = str(sliced_run(tmp_path / "run"))
     names = ("README.md", "scenarios/tcp-echo-cpu.svg", "compare.md", "compare.json")
     (out / "scenarios").mkdir()
     for name in names:

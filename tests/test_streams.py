@@ -11,7 +11,7 @@ import pytest
 
 from crossloop.journal import JournalWriter, Record
 from crossloop.plain_text import printable, without_folders
-from tests.documents import ROOT
+from tests.hostile.journals import sliced_run
 from tests.journals import whole_run
 
 LIMIT_S = 120.0
@@ -62,9 +62,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("compare", "ascii"),
     ],
 )
-def test_an_encoding_that_lacks_a_character(command: str, encoding: str) -> None:
+def test_an_encoding_that_lacks_a_character(command: str, encoding: str, tmp_path: Path) -> None:
     """Status 1 means that a machine is unfit or that something regressed, never that a console has no arrow."""
-    report = str(ROOT / "reports" / "linux")
+    report = str(sliced_run(tmp_path / "run"))
     arguments = (command, report, report) if command == "compare" else (command,)
     done = crossloop(*arguments, env={"PYTHONIOENCODING": encoding})
     assert done.returncode == 0

@@ -60,6 +60,13 @@ def _with_slices(records: Sequence[Record]) -> Lines:
     return lines
 
 
+def sliced_run(folder: Path) -> Path:
+    """Make *folder* one of a run with slices, which `crossloop compare` takes."""
+    folder.mkdir()
+    (folder / "run.jsonl").write_bytes(b"".join(line + b"\n" for line in _with_slices(journals.whole_run())))
+    return folder
+
+
 def _slimmed(path: Path) -> Lines:
     """The committed report's journal with two slices of each row, set and phase."""
     kept: dict[tuple[str, ...], int] = {}
