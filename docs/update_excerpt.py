@@ -42,7 +42,8 @@ def excerpt(records: Sequence[Record], folder: str = FOLDER) -> str:
         raise ExcerptError(f"the run in {folder} has no figure of {', '.join(ADAPTERS)}")
     paragraph = (
         f"CPU time per operation ÷ that of the leanest of {len(headline.adapters)} adapters. Bold: the leanest, and "
-        f"what is tied with it. From [{folder}]({folder}/README.md), which says what each figure means and how sure it is: "
+        f"what is tied with it. From [{folder}]({folder}/README.md), which says what each figure means and "
+        "how sure it is: "
         f"{inline(run.place)}, {inline(machine_sentence(run))}"
     )
     picture = f"![Heat map of every ratio of this run, adapters by questions]({folder}/headline.svg)"
