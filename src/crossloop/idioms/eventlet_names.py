@@ -11,22 +11,16 @@ Both wait `RETRANS_S` for an answer and ask `TRIES` times, which is what glibc c
 """
 
 import functools
-import socket
-from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable
+from typing import Final
 
 import eventlet
 from eventlet import tpool
 
 from crossloop.api import UnsupportedError
-from crossloop.idioms.glibc_resolver import RETRANS_S, TRIES, answer_in_this_thread, point_this_thread_at
+from crossloop.idioms.dnspython_names import Ask, Server, asking_dnspython
+from crossloop.idioms.glibc_resolver import answer_in_this_thread, point_this_thread_at
 
-Answer: TypeAlias = Sequence[str] | int
-Ask: TypeAlias = Callable[[str], Answer]
-Server: TypeAlias = tuple[str, int]
-
-_NO_ADDRESS: Final[int] = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
-"""The name exists and has no address of this family; not all platforms tell it from EAI_NONAME."""
 THREADS: Final = 20
 """Of the pool, unless EVENTLET_THREADPOOL_SIZE says otherwise."""
 
@@ -38,24 +32,7 @@ def _by_greendns(server: Server, _in_flight: int) -> Ask:
         raise UnsupportedError(
             f"greendns of eventlet {eventlet.__version__} needs dnspython: {error}"
         ) from error
-    names = dns.resolver.Resolver(configure=False)
-    names.port = server[1]  # before `nameservers`, which takes it from here
-    names.nameservers = [server[0]]
-    names.timeout = RETRANS_S
-    names.lifetime = RETRANS_S * TRIES
-    names.cache = None
-
-    def ask(name: str) -> Answer:
-        try:
-            return [record.address for record in names.resolve(name, "A", search=False)]
-        except dns.resolver.NXDOMAIN:
-            return socket.EAI_NONAME
-        except dns.resolver.NoAnswer:
-            return _NO_ADDRESS
-        except dns.exception.DNSException:  # no answer in time, or none that could be used
-            return socket.EAI_AGAIN
-
-    return ask
+    return asking_dnspython(dns, dns.resolver.Resolver(configure=False), server)
 
 
 def _in_threads(server: Server, in_flight: int) -> Ask:

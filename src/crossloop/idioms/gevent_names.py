@@ -15,15 +15,15 @@
 All three wait `RETRANS_S` for an answer and ask `TRIES` times, which is what glibc can be given.
 """
 
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import gevent
 from gevent.pool import Pool
 
 from crossloop.api import UnsupportedError
+from crossloop.idioms.dnspython_names import Answer, Ask, Server, asking_dnspython
 from crossloop.idioms.glibc_resolver import (
     RETRANS_S,
     TRIES,
@@ -32,14 +32,8 @@ from crossloop.idioms.glibc_resolver import (
     point_this_thread_at,
 )
 
-Answer: TypeAlias = Sequence[str] | int
-Ask: TypeAlias = Callable[[str], Answer]
-Server: TypeAlias = tuple[str, int]
-
 _ARES_FLAG_NOSEARCH: Final = 1 << 5
 """ares.h: ask for names as given, without the search list of resolv.conf."""
-_NO_ADDRESS: Final[int] = getattr(socket, "EAI_NODATA", socket.EAI_NONAME)
-"""The name exists and has no address of this family; not all platforms tell it from EAI_NONAME."""
 
 
 def resolve_all(
@@ -154,24 +148,7 @@ def _by_dnspython(hub: Any, server: Server, in_flight: int) -> Iterator[Ask]:
         from gevent.resolver.dnspython import Resolver, dns
     except ImportError as error:
         raise UnsupportedError(f"gevent's dnspython resolver needs dnspython: {error}") from error
-    names = Resolver(hub).resolver
-    names.port = server[1]  # before `nameservers`, which takes it from here
-    names.nameservers = [server[0]]
-    names.timeout = RETRANS_S
-    names.lifetime = RETRANS_S * TRIES
-    names.cache = None
-
-    def ask(name: str) -> Answer:
-        try:
-            return [record.address for record in names.resolve(name, "A", search=False)]
-        except dns.resolver.NXDOMAIN:
-            return socket.EAI_NONAME
-        except dns.resolver.NoAnswer:
-            return _NO_ADDRESS
-        except dns.exception.DNSException:  # no answer in time, or none that could be used
-            return socket.EAI_AGAIN
-
-    yield ask
+    yield asking_dnspython(dns, Resolver(hub).resolver, server)
 
 
 RESOLVERS: dict[str, Callable[[Any, Server, int], AbstractContextManager[Ask]]] = {
