@@ -16,7 +16,15 @@ import msgspec
 from crossloop.compare.change import Change, RowKey, Shift, judged, over_sets, shifts
 from crossloop.compare.records import COMPARE_VERSION, CellVerdict, CompareDocument, Interval, Side, Verdict
 from crossloop.compare.runs import RunData
-from crossloop.journal import LOAD_ENGINE, CellRecord, SetKey, row_key, row_label, set_key
+from crossloop.journal import (
+    LOAD_ENGINE,
+    CellRecord,
+    SetKey,
+    machine_differences,
+    row_key,
+    row_label,
+    set_key,
+)
 
 DEFAULT_THRESHOLD = 0.03
 DEFAULT_FLOOR = 0.02
@@ -281,18 +289,6 @@ def differences(base: RunData, new: RunData) -> tuple[list[str], list[str]]:
     """(what forbids a comparison, what makes it less sure), each in words with both values."""
     old, now = base.run.record, new.run.record
     machine, other = old.machine, now.machine
-    forbidding = [
-        f"{what} {a!r} and {b!r}"
-        for what, a, b in (
-            ("platform", machine.platform, other.platform),
-            ("system", machine.system, other.system),
-            ("architecture", machine.architecture, other.architecture),
-            ("processor", machine.cpu, other.cpu),
-            ("CPUs", machine.cpus, other.cpus),
-            ("virtualisation", machine.virtual, other.virtual),
-        )
-        if a != b
-    ]
     doubtful: dict[str, tuple[object, object]] = {
         "Python": (machine.python, other.python),
         "crossloop": (old.crossloop, now.crossloop),
@@ -312,4 +308,4 @@ def differences(base: RunData, new: RunData) -> tuple[list[str], list[str]]:
         for name, run in (("BASE", base), ("NEW", new))
         if run.run.end is None
     ]
-    return forbidding, warnings
+    return machine_differences(machine, other), warnings

@@ -5,6 +5,7 @@ from crossloop.journal.counters import KNOWN_COUNTERS, KnownCounter, combined
 from crossloop.journal.errors import JournalError, UnfitRecordError
 from crossloop.journal.files import JournalWriter, begin_journal, journal_bytes, read_journal
 from crossloop.journal.lock import held
+from crossloop.journal.machines import machine_differences, machine_key
 from crossloop.journal.naming import BASELINE, adapter_of, is_variant, row_label
 from crossloop.journal.parameters import ParameterSet, parameters_key
 from crossloop.journal.phases import COMMON, MAIN_PHASES, Phase, PlainPhase, RatePhase, phase_of

@@ -134,31 +134,3 @@ def version_key(text: str) -> VersionKey:
         return True, Version((text.split() or [""])[-1])
     except InvalidVersion:
         return False, text
-
-
-def machine_differences(machine: Machine, other: Machine) -> list[str]:
-    """What makes two machines unlike, with both values; empty for machines whose ratios may be compared."""
-    return [
-        f"{what} {value!r} and {other_value!r}"
-        for what, value, other_value in (
-            ("platform", machine.platform, other.platform),
-            ("system", machine.system, other.system),
-            ("architecture", machine.architecture, other.architecture),
-            ("processor", machine.cpu, other.cpu),
-            ("CPUs", machine.cpus, other.cpus),
-            ("virtualisation", machine.virtual, other.virtual),
-        )
-        if value != other_value
-    ]
-
-
-def machine_key(machine: Machine) -> tuple[object, ...]:
-    """The same for machines that `machine_differences` finds alike."""
-    return (
-        machine.platform,
-        machine.system,
-        machine.architecture,
-        machine.cpu,
-        machine.cpus,
-        machine.virtual,
-    )

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from crossloop.journal import BASELINE, BehaviourRecord, Record, Run, is_variant
+from crossloop.journal import (
+    BASELINE,
+    BehaviourRecord,
+    Record,
+    Run,
+    is_variant,
+    machine_differences,
+    machine_key,
+)
 from crossloop.markup import digits
 from crossloop.markup.digits import parameters_text
 from crossloop.markup.escaping import Markdown, inline
@@ -22,8 +30,6 @@ from crossloop.report.history.builds import (
     LabelledRun,
     Series,
     builds_of,
-    machine_differences,
-    machine_key,
     series_of,
 )
 from crossloop.report.history.lines import LinePlot, plot_of
