@@ -241,24 +241,29 @@ def _connecting(slices: Sequence[SliceRecord], seed: int) -> Connecting:
 
 def _to_baseline(row: Row, costs: Mapping[Row, statistics.Slices], seed: int) -> dict[str, Estimate]:
     """The paired ratio of *row* to each row of the baseline that it shares a round with, by that row's style."""
-    turns = {value[:2] for value in costs[row]}
-    return {
-        base.style: statistics.paired_ratio(costs[row], costs[base], row_seed(seed, "to", base.style))
-        for base in costs
-        if base.adapter == BASELINE and base != row and turns & {value[:2] for value in costs[base]}
-    }
+    bases = {base.style: base for base in costs if base.adapter == BASELINE}
+    return _paired(row, bases, costs, seed, "to")
 
 
 def _to_builds(row: Row, costs: Mapping[Row, statistics.Slices], seed: int) -> dict[str, Estimate]:
     """The paired ratio of *row* to each other build of its adapter in its style, by that build's name."""
+    bases = {
+        base.adapter: base
+        for base in costs
+        if base.style == row.style and adapter_of(base.adapter) == adapter_of(row.adapter)
+    }
+    return _paired(row, bases, costs, seed, "build")
+
+
+def _paired(
+    row: Row, bases: Mapping[str, Row], costs: Mapping[Row, statistics.Slices], seed: int, purpose: str
+) -> dict[str, Estimate]:
+    """The paired ratio of *row* to each other row of *bases* that it shares a round with, by that row's key."""
     turns = {value[:2] for value in costs[row]}
     return {
-        base.adapter: statistics.paired_ratio(costs[row], costs[base], row_seed(seed, "build", base.adapter))
-        for base in costs
-        if base != row
-        and base.style == row.style
-        and adapter_of(base.adapter) == adapter_of(row.adapter)
-        and turns & {value[:2] for value in costs[base]}
+        key: statistics.paired_ratio(costs[row], costs[base], row_seed(seed, purpose, key))
+        for key, base in bases.items()
+        if base != row and turns & {value[:2] for value in costs[base]}
     }
 
 
