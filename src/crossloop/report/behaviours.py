@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
-from crossloop.journal import BehaviourRecord, Record, Run, adapter_of
+from crossloop.journal import BASELINE, BehaviourRecord, Record, Run, adapter_of
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, code, file_stem, inline
 from crossloop.markup.tables import Column, Table, table
@@ -18,8 +18,6 @@ Said: TypeAlias = tuple[str, str]
 Texts: TypeAlias = Mapping[str, BehaviourTexts]
 FEW = 3
 """So many libraries that keep a rule are named beside it."""
-YARDSTICK = "asyncio"
-"""The library that the others' pages are held against."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,7 @@ def library_pages(asking: Asking, texts: Texts) -> Iterator[LibraryPage]:
     by_adapter: dict[str, list[BehaviourRecord]] = {}
     for answer in asking.run.behaviours:
         by_adapter.setdefault(answer.adapter, []).append(answer)
-    of_yardstick = {answer.behaviour: answer for answer in by_adapter.get(YARDSTICK, ())}
+    of_yardstick = {answer.behaviour: answer for answer in by_adapter.get(BASELINE, ())}
     for adapter, answers in by_adapter.items():
         given_up, gained, otherwise, kept = [], [], [], []
         for answer in answers:
@@ -254,11 +252,11 @@ def library_pages(asking: Asking, texts: Texts) -> Iterator[LibraryPage]:
                 kept.append(question(answer.behaviour, texts, up="../"))
                 if theirs is not None and theirs.answer != "yes":
                     gained.append(row)
-            elif theirs is not None and theirs.answer == "yes" and adapter != YARDSTICK:
+            elif theirs is not None and theirs.answer == "yes" and adapter != BASELINE:
                 given_up.append(row)
             else:
                 otherwise.append(row)
-        columns = [Column("Behaviour"), Column(YARDSTICK), Column(adapter), Column("Seen")]
+        columns = [Column("Behaviour"), Column(BASELINE), Column(adapter), Column("Seen")]
         yield LibraryPage(
             adapter,
             facts_of(asking.run.adapters.get(adapter)),

@@ -6,7 +6,7 @@ from functools import cache, cached_property
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from crossloop.journal import SPLIT_TICKS, TICK_NS, Record, Run
+from crossloop.journal import BASELINE, SPLIT_TICKS, TICK_NS, Record, Run
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, inline, program_block
 from crossloop.markup.tables import markdown_table
@@ -174,7 +174,7 @@ class _Report:
             for further in page.further:
                 pages[further.file] = self._page("further.md.j2", page=page, further=further)
         for adapter in adapter_pages(run, self.headline, self.questions):
-            pages[adapter.file] = self._page("adapter.md.j2", page=adapter, yardstick=behaviours.YARDSTICK)
+            pages[adapter.file] = self._page("adapter.md.j2", page=adapter, yardstick=BASELINE)
         return pages
 
     def _page(self, template: str, **variables: object) -> str:
@@ -241,6 +241,6 @@ def library_pages(askings: Sequence[Asking], questions: Mapping[str, BehaviourTe
             f"As it was in the run {asking.label}." if asking.label else "As it was in this run."
         )
         for page in behaviours.library_pages(asking, questions):
-            text = template.render(page=page, heading=heading, yardstick=behaviours.YARDSTICK)
+            text = template.render(page=page, heading=heading, yardstick=BASELINE)
             pages[places.place_of_adapter(page.adapter)] = text.encode()
     return pages

@@ -60,15 +60,11 @@ def facts(run: Run) -> Table:
         text_field("Adapter", lambda record: record.adapter),
         text_field(
             "Binding",
-            lambda record: _named(
-                record.facts.get("binding") or record.binding, record.facts.get("binding_version")
-            ),
+            lambda record: binding_of(record) or digits.MISSING,
         ),
         text_field(
             "Linked library",
-            lambda record: _library(
-                record.facts.get("library") or record.library, record.facts.get("library_version")
-            ),
+            lambda record: library_of(record) or digits.MISSING,
         ),
         text_field("Mechanism", lambda record: str(record.facts.get("mechanism") or digits.MISSING)),
         text_field(
@@ -95,8 +91,8 @@ def facts_of(record: AdapterRecord | None) -> tuple[str, ...]:
         return ()
     stated = record.facts
     lines = [
-        ("Binding", _named(stated.get("binding") or record.binding, stated.get("binding_version"))),
-        ("Linked library", _library(stated.get("library") or record.library, stated.get("library_version"))),
+        ("Binding", binding_of(record) or digits.MISSING),
+        ("Linked library", library_of(record) or digits.MISSING),
         ("Mechanism", str(stated.get("mechanism") or digits.MISSING)),
         ("How installed", record.installed or digits.MISSING),
         ("Came with", _came_with(record)),
@@ -112,12 +108,19 @@ def _came_with(record: AdapterRecord) -> str:
     return ", ".join(others) or digits.MISSING
 
 
-def _library(name: object, version: object) -> str:
-    return digits.MISSING if name == "none" else _named(name, version)
+def binding_of(record: AdapterRecord) -> str:
+    """Binding and version, as the adapter's process stated them, else as declared."""
+    return _named(record.facts.get("binding") or record.binding, record.facts.get("binding_version"))
+
+
+def library_of(record: AdapterRecord) -> str:
+    """Linked library and version, likewise; empty where there is none."""
+    name = record.facts.get("library") or record.library
+    return "" if name == "none" else _named(name, record.facts.get("library_version"))
 
 
 def _named(name: object, version: object) -> str:
-    return f"{name} {version or ''}".strip() or digits.MISSING
+    return f"{name} {version or ''}".strip()
 
 
 def _yes_no(value: object, unknown: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TypeAlias
 
-from crossloop.journal import Record, Run
+from crossloop.journal import BASELINE, Record, Run
 from crossloop.markup.escaping import Markdown
 from crossloop.markup.tables import Table
 from crossloop.report import behaviours, portability, run_facts
@@ -141,8 +141,8 @@ def _of_adapter(page: AdapterPage) -> Iterator[Section]:
 
 
 def _of_library(library: LibraryPage) -> Iterator[Section]:
-    yield Section(f"What {behaviours.YARDSTICK} does and it does not", library.given_up)
-    yield Section(f"What it does and {behaviours.YARDSTICK} does not", library.gained)
+    yield Section(f"What {BASELINE} does and it does not", library.given_up)
+    yield Section(f"What it does and {BASELINE} does not", library.gained)
     yield Section("What it does otherwise", library.otherwise)
 
 

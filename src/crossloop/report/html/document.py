@@ -50,6 +50,7 @@ from crossloop.report.places import (
 )
 from crossloop.report.places import MISSING as MISSING_PAGE
 from crossloop.report.plots import family_of
+from crossloop.report.portability import binding_of, library_of
 from crossloop.report.run_facts import reproduction_command, run_table
 from crossloop.report.scenario_page import answer
 from crossloop.report.texts import BehaviourTexts, ScenarioTexts
@@ -260,12 +261,11 @@ def _adapter(name: str, run: Run, headline: Headline, checks: Sequence[CheckReco
     if record is None:
         return shapes.Adapter(name, family, "", "", "", "", "", "", measured, checked, kept)
     facts = record.facts
-    library = facts.get("library") or record.library
     return shapes.Adapter(
         id=name,
         family=family,
-        binding=_named(facts.get("binding") or record.binding, facts.get("binding_version")),
-        library="" if library == "none" else _named(library, facts.get("library_version")),
+        binding=binding_of(record),
+        library=library_of(record),
         mechanism=str(facts.get("mechanism") or ""),
         installed=record.installed,
         outcome=record.outcome,
@@ -274,10 +274,6 @@ def _adapter(name: str, run: Run, headline: Headline, checks: Sequence[CheckReco
         checked=checked,
         kept=kept,
     )
-
-
-def _named(name: object, version: object) -> str:
-    return f"{name} {version or ''}".strip()
 
 
 def _broken(run: Run) -> list[shapes.Broken]:
