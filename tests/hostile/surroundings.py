@@ -20,6 +20,7 @@ import psutil
 from crossloop.journal import JournalError, read_journal
 from tests.documents import ROOT
 from tests.hostile.campaign import Part, Trial
+from tests.hostile.journals import sliced_run
 
 LIMIT_S = 240
 LEFT_S = 5
@@ -120,7 +121,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     "doctor": ("doctor",),
     "doctor --json": ("doctor", "--json"),
     "report": ("report", str(REPORT), "--out", "out"),
-    "compare": ("compare", str(REPORT), str(REPORT), "--out", "out"),
+    "compare": ("compare", "measured", "measured", "--out", "out"),
     "export": ("export", "pyperf", str(REPORT), "exported"),
     "bench": (
         "bench", "--profile", "smoke", "--adapters", "select", "--scenarios", "timers", "--no-evidence", "--out", "out",
@@ -165,6 +166,8 @@ def _run(name: str, oddities: Sequence[Oddity], disk_kib: int | None, folder: Pa
             if value is not None:
                 environment[key] = value
     (folder / "out").mkdir()
+    if name == "compare":
+        sliced_run(folder / "measured")
     command = [SHELL, "-c", _script(name, oddities, disk_kib)]
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
