@@ -109,7 +109,7 @@ class Load:
                 "address": {"host": ready["host"], "port": ready["port"]},
                 "connections": connections,
                 "exchange": echo(size).as_dict(),
-                "pid": ready["pid"],
+                "pids": [ready["pid"]],
             }
         )
         figures = self.ask(

@@ -91,7 +91,7 @@ def driven(
         address=address,
         connections=parameters["connections"],
         exchange=msgspec.convert(exchange.as_dict(), Exchange),
-        pid=pid,
+        pids=[pid],
         drive=scenario.about.drive,
         timeout_s=LIMIT_S,
     )

@@ -31,7 +31,7 @@ def opening(port: int, *, proven: bool = False) -> Open:
         address=Address(host="127.0.0.1", port=port),
         connections=3,
         exchange=Exchange(request=MESSAGE, answer=MESSAGE),
-        pid=os.getpid(),
+        pids=[os.getpid()],
         proven=proven,
     )
 

@@ -71,7 +71,7 @@ class Load:
         """Open a target's connections, over TCP with echo's exchange."""
         return self.ask(
             do="open", target=target, address={"host": "127.0.0.1", "port": port}, connections=connections,
-            pid=pid or os.getpid(), **({"exchange": echo(size).as_dict()} | more),
+            pids=[pid or os.getpid()], **({"exchange": echo(size).as_dict()} | more),
         )  # fmt: skip
 
     def slice(self, **more: Any) -> dict[str, Any]:
@@ -146,7 +146,9 @@ def test_without_a_libssl_tls_is_carried_by_python_and_that_is_said(
     monkeypatch.setattr("crossloop.load.secure._openssl", none)
     sets = Sets(Chosen(native))
     with bad.standing(bad.echo, "tls") as address:
-        command = commands.Open(target="a", address=address, connections=1, exchange=ECHO_64, pid=os.getpid())
+        command = commands.Open(
+            target="a", address=address, connections=1, exchange=ECHO_64, pids=[os.getpid()]
+        )
         answer = sets.open(command)
         assert isinstance(answer, dict)
         assert (answer["engine"], answer["reason"]) == ("python", "no libssl beside this Python's ssl")

@@ -176,7 +176,7 @@ def opening_of(site: Site, row: Row, subject: Subject[Serving], comparison: Comp
         address=site.address(about.transport, subject.said),
         connections=comparison.connections,
         exchange=comparison.exchange,
-        pid=subject.child.pid,
+        pids=[subject.child.pid],
         drive=about.drive,
     )
 

@@ -231,7 +231,7 @@ def load(
                 address=address,
                 connections=parameters["connections"],
                 exchange=exchange,
-                pid=client.pid,  # the server's is not known, and its clocks are not shown
+                pids=[],  # the server's is not known, and its clocks are not shown
                 drive=workload.about.drive,
             )
             result = run_load(client, opening, rate or parameters.get("rate"), duration)

@@ -64,8 +64,8 @@ class Open(msgspec.Struct, frozen=True, tag_field="do", tag="open", forbid_unkno
     address: Address
     connections: int
     exchange: Exchange
-    pid: int
-    """Process whose CPU time counts, with its descendants."""
+    pids: Annotated[list[int], Meta(max_length=256)]
+    """Processes whose CPU time counts, with their descendants; none where the server is on another machine."""
     drive: Drive = "exchange"
     seed: int = 0
     timeout_s: float = 10.0

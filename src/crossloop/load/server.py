@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, assert_never
+from typing import BinaryIO, assert_never
 
 import msgspec
 
@@ -24,8 +24,9 @@ from crossloop.load import turns
 from crossloop.load.commands import Close, Command, Engine, Open, Pin, Slice
 from crossloop.load.connecting import connect_proven
 from crossloop.load.engines import Chosen, choose_engine
-from crossloop.load.errors import ConnectionLostError, LoadError, LoadUsageError
+from crossloop.load.errors import LoadError, LoadUsageError
 from crossloop.load.loops import PYTHON, Hooks, Stretch, closed_loop, open_loop
+from crossloop.load.readings import Left, Readings, trees
 from crossloop.load.target import Target
 from crossloop.measure import clocks
 from crossloop.native import NotBuiltError
@@ -37,125 +38,13 @@ MAX_LINE_BYTES = 1024 * 1024
 """More than four contents of 64 KiB in base 64."""
 
 
-class _Readings(Hooks):
-    """Clocks of the server's process tree at both ends of the measured part."""
-
-    def __init__(self, pid: int, left: "_Left | None" = None):
-        self.pid = pid
-        self.pids = clocks.tree(pid)
-        self._left = left
-        self._start: dict[int, int] = {}
-        self.memory: dict[str, float] = {}
-        """Around a stall."""
-        self.cpu_ns = self.load_cpu_ns = 0
-        self.sleeps: int | None = None
-        self.steal_ns: int | None = None
-        self.user_system_ns: tuple[int, int] | None = None
-
-    def before_stall(self) -> None:
-        """Nothing is in flight."""
-        self.memory["rss_before_bytes"] = clocks.rss_bytes(self.pids)
-
-    def after_stall(self) -> None:
-        """All is in flight that nobody reads."""
-        self.memory["rss_stalled_bytes"] = clocks.rss_bytes(self.pids)
-
-    def settle(self) -> None:
-        """The clock of a process that sleeps is exact."""
-        clocks.await_sleep(self.pids)
-
-    def at_start(self) -> None:
-        """What is exact is read last, next to the measured part."""
-        if self._left is not None:
-            self._left.begin(self.pids)
-        self.sleeps = clocks.sleeps(self.pids)
-        self.steal_ns = clocks.steal_ns()
-        self.user_system_ns = clocks.user_system_ns(self.pids)
-        self._start = {pid: self._cpu_ns(pid, 0) for pid in self.pids}
-        self.load_cpu_ns = clocks.own_cpu_ns()
-
-    def at_end(self) -> None:
-        """The load's own clock, before it takes in what is in flight."""
-        self.load_cpu_ns = clocks.own_cpu_ns() - self.load_cpu_ns
-
-    def at_rest(self) -> None:
-        """What is exact is read first."""
-        self.cpu_ns = sum(self._cpu_ns(pid, before) - before for pid, before in self._start.items())
-        later = clocks.tree(self.pid)
-        # Processes that were born meanwhile: all of their time lies within.
-        self.cpu_ns += sum(self._cpu_ns(pid, 0) for pid in later if pid not in self._start)
-        self.sleeps = _difference(clocks.sleeps(later), self.sleeps)
-        self.steal_ns = _difference(clocks.steal_ns(), self.steal_ns)
-        after, before = clocks.user_system_ns(later), self.user_system_ns
-        if after is not None and before is not None:
-            self.user_system_ns = (max(0, after[0] - before[0]), max(0, after[1] - before[1]))
-        self.pids = later
-
-    def after_rest(self) -> None:
-        """No connection is open."""
-        if self._left is not None:
-            self.memory |= self._left.look(clocks.tree(self.pid))
-
-    def answer(self, *, counters: dict[str, float], **figures: Any) -> SliceAnswer:
-        """What is answered; to *counters* come `rss_peak_bytes`, where the system keeps it, and the memory of a stall:
-        `rss_before_bytes`, with nothing in flight, and `rss_stalled_bytes`, with all of it and nothing read."""
-        peak = clocks.peak_rss_bytes(self.pids)
-        return SliceAnswer(
-            sleeps=self.sleeps,
-            steal_ns=self.steal_ns,
-            user_ns=self.user_system_ns[0] if self.user_system_ns else None,
-            system_ns=self.user_system_ns[1] if self.user_system_ns else None,
-            rss_bytes=clocks.rss_bytes(self.pids),
-            counters=counters | self.memory | ({} if peak is None else {"rss_peak_bytes": peak}),
-            **figures,
-        )
-
-    def _cpu_ns(self, pid: int, unknown: int) -> int:
-        """CPU time of one process of the tree; *unknown* for a child that ended, whose time is lost."""
-        try:
-            return clocks.process_cpu_ns(pid)
-        except ProcessLookupError as error:
-            if pid == self.pid:
-                raise ConnectionLostError(f"the server ended: {error}") from error
-            return unknown
-
-
-class _Left:
-    """What a server holds between slices, when no connection is open, beside what it held before the first of them."""
-
-    def __init__(self) -> None:
-        self._before: dict[str, float] = {}
-        self.connections = 0
-        """That came and went in the slices so far."""
-
-    def begin(self, pids: Sequence[int]) -> None:
-        """A measured part begins; before the first one the server is looked at."""
-        if not self._before:
-            self._before = _held(pids)
-
-    def look(self, pids: Sequence[int]) -> dict[str, float]:
-        """Counters: how much more it holds than in the beginning."""
-        now = _held(pids)
-        return {name: now[name] - before for name, before in self._before.items() if name in now}
-
-
-def _held(pids: Sequence[int]) -> dict[str, float]:
-    counts = [held[0] for pid in pids if (held := clocks.descriptors(pid)) is not None]
-    descriptors: dict[str, float] = {"descriptors_more": sum(counts)} if counts else {}
-    return {**descriptors, "threads_more": clocks.threads(pids), "rss_more_bytes": clocks.rss_bytes(pids)}
-
-
-def _difference(after: int | None, before: int | None) -> int | None:
-    return None if after is None or before is None else max(0, after - before)
-
-
 @dataclass(frozen=True)
 class _Set:
-    """The connections of a target, the engine that carries its load, and the process whose time counts."""
+    """The connections of a target, the engine that carries its load, and the processes whose time counts."""
 
     target: Target
     engine: turns.Engine
-    pid: int
+    servers: tuple[int, ...]
 
 
 class Sets:
@@ -164,7 +53,7 @@ class Sets:
     def __init__(self, chosen: Chosen | None = None) -> None:
         self.chosen = chosen if chosen is not None else choose_engine()
         self._sets: dict[str, _Set] = {}
-        self._left: dict[int, _Left] = {}
+        self._left: dict[tuple[int, ...], Left] = {}
         """By server, of exchanges that rest after each measured part."""
         self._next_id = 0
 
@@ -187,7 +76,7 @@ class Sets:
             secure=secure,
         )
         self._next_id = (self._next_id + command.connections) % 2**31
-        made = _Set(target, engine, command.pid)
+        made = _Set(target, engine, tuple(command.pids))
         if command.proven:
             figures = _proven(target, command)
             self._sets[command.target] = made
@@ -209,9 +98,9 @@ class Sets:
                 f"target {command.target!r} is not open; open: {', '.join(self._sets) or 'none'}"
             )
         known = self._sets[command.target]
-        target, pid = known.target, known.pid
-        left = self._left.setdefault(pid, _Left()) if target.script.exchange.rest_ms else None
-        readings = _Readings(pid, left)
+        target = known.target
+        left = self._left.setdefault(known.servers, Left()) if target.script.exchange.rest_ms else None
+        readings = Readings(known.servers, left)
         sent = target.answers
         try:
             stretch = _stretch(target, command, readings, known.engine)
@@ -245,13 +134,13 @@ class Sets:
 
 
 def _proven(target: Target, command: Open) -> SliceAnswer:
-    readings = _Readings(command.pid)
+    readings = Readings(command.pids)
     rss, kernel = clocks.rss_bytes(readings.pids), clocks.kernel_bytes()
     proven = connect_proven(
         target,
         command.timeout_s,
         readings,
-        exhausted=lambda: _exhausted(clocks.tree(command.pid)),
+        exhausted=lambda: _exhausted(trees(command.pids)),
     )
     counters: dict[str, float] = {"rss_before_bytes": rss}
     later = clocks.kernel_bytes()

@@ -1,0 +1,129 @@
+"""What the load reads of the servers beside its own counting: their clocks, sleeps, memory, and what they keep."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crossloop.load.errors import ConnectionLostError
+from crossloop.load.loops import Hooks
+from crossloop.measure import clocks
+from crossloop.supervise.answers import SliceAnswer
+
+
+class Readings(Hooks):
+    """Clocks of the servers' process trees at both ends of the measured part."""
+
+    def __init__(self, servers: Sequence[int], left: "Left | None" = None):
+        """*servers* are the processes at the roots of the trees; none where they are on another machine."""
+        self.servers = tuple(servers)
+        self.pids = trees(servers)
+        self._left = left
+        self._start: dict[int, int] = {}
+        self.memory: dict[str, float] = {}
+        """Around a stall."""
+        self.cpu_ns = self.load_cpu_ns = 0
+        self.sleeps: int | None = None
+        self.steal_ns: int | None = None
+        self.user_system_ns: tuple[int, int] | None = None
+
+    def before_stall(self) -> None:
+        """Nothing is in flight."""
+        self.memory["rss_before_bytes"] = clocks.rss_bytes(self.pids)
+
+    def after_stall(self) -> None:
+        """All is in flight that nobody reads."""
+        self.memory["rss_stalled_bytes"] = clocks.rss_bytes(self.pids)
+
+    def settle(self) -> None:
+        """The clock of a process that sleeps is exact."""
+        clocks.await_sleep(self.pids)
+
+    def at_start(self) -> None:
+        """What is exact is read last, next to the measured part."""
+        if self._left is not None:
+            self._left.begin(self.pids)
+        self.sleeps = clocks.sleeps(self.pids)
+        self.steal_ns = clocks.steal_ns()
+        self.user_system_ns = clocks.user_system_ns(self.pids)
+        self._start = {pid: self._cpu_ns(pid, 0) for pid in self.pids}
+        self.load_cpu_ns = clocks.own_cpu_ns()
+
+    def at_end(self) -> None:
+        """The load's own clock, before it takes in what is in flight."""
+        self.load_cpu_ns = clocks.own_cpu_ns() - self.load_cpu_ns
+
+    def at_rest(self) -> None:
+        """What is exact is read first."""
+        self.cpu_ns = sum(self._cpu_ns(pid, before) - before for pid, before in self._start.items())
+        later = trees(self.servers)
+        # Processes that were born meanwhile: all of their time lies within.
+        self.cpu_ns += sum(self._cpu_ns(pid, 0) for pid in later if pid not in self._start)
+        self.sleeps = _difference(clocks.sleeps(later), self.sleeps)
+        self.steal_ns = _difference(clocks.steal_ns(), self.steal_ns)
+        after, before = clocks.user_system_ns(later), self.user_system_ns
+        if after is not None and before is not None:
+            self.user_system_ns = (max(0, after[0] - before[0]), max(0, after[1] - before[1]))
+        self.pids = later
+
+    def after_rest(self) -> None:
+        """No connection is open."""
+        if self._left is not None:
+            self.memory |= self._left.look(trees(self.servers))
+
+    def answer(self, *, counters: dict[str, float], **figures: Any) -> SliceAnswer:
+        """What is answered; to *counters* come `rss_peak_bytes`, where the system keeps it, and the memory of a stall:
+        `rss_before_bytes`, with nothing in flight, and `rss_stalled_bytes`, with all of it and nothing read."""
+        peak = clocks.peak_rss_bytes(self.pids)
+        if not self.servers:
+            return SliceAnswer(counters=counters, **figures)
+        return SliceAnswer(
+            sleeps=self.sleeps,
+            steal_ns=self.steal_ns,
+            user_ns=self.user_system_ns[0] if self.user_system_ns else None,
+            system_ns=self.user_system_ns[1] if self.user_system_ns else None,
+            rss_bytes=clocks.rss_bytes(self.pids),
+            counters=counters | self.memory | ({} if peak is None else {"rss_peak_bytes": peak}),
+            **figures,
+        )
+
+    def _cpu_ns(self, pid: int, unknown: int) -> int:
+        """CPU time of one process of the tree; *unknown* for a child that ended, whose time is lost."""
+        try:
+            return clocks.process_cpu_ns(pid)
+        except ProcessLookupError as error:
+            if pid in self.servers:
+                raise ConnectionLostError(f"the server ended: {error}") from error
+            return unknown
+
+
+class Left:
+    """What a server holds between slices, when no connection is open, beside what it held before the first of them."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, float] = {}
+        self.connections = 0
+        """That came and went in the slices so far."""
+
+    def begin(self, pids: Sequence[int]) -> None:
+        """A measured part begins; before the first one the server is looked at."""
+        if not self._before:
+            self._before = _held(pids)
+
+    def look(self, pids: Sequence[int]) -> dict[str, float]:
+        """Counters: how much more it holds than in the beginning."""
+        now = _held(pids)
+        return {name: now[name] - before for name, before in self._before.items() if name in now}
+
+
+def trees(servers: Sequence[int]) -> list[int]:
+    """The processes of *servers*, with their descendants."""
+    return [pid for server in servers for pid in clocks.tree(server)]
+
+
+def _held(pids: Sequence[int]) -> dict[str, float]:
+    counts = [held[0] for pid in pids if (held := clocks.descriptors(pid)) is not None]
+    descriptors: dict[str, float] = {"descriptors_more": sum(counts)} if counts else {}
+    return {**descriptors, "threads_more": clocks.threads(pids), "rss_more_bytes": clocks.rss_bytes(pids)}
+
+
+def _difference(after: int | None, before: int | None) -> int | None:
+    return None if after is None or before is None else max(0, after - before)
