@@ -71,7 +71,7 @@ class Load:
         """Open a target's connections, over TCP with echo's exchange."""
         return self.ask(
             do="open", target=target, address={"host": "127.0.0.1", "port": port}, connections=connections,
-            pids=[pid or os.getpid()], **({"exchange": echo(size).as_dict()} | more),
+            **({"exchange": echo(size).as_dict(), "pids": [pid or os.getpid()]} | more),
         )  # fmt: skip
 
     def slice(self, **more: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Load:
 def load(engine: Engine) -> Iterator[Load]:
     """A load process; afterwards it ends by itself at the end of its input, with nothing on stderr."""
     made = Load(engine.name)
-    assert made.ask(do="engine") == {"engine": engine.name, "reason": ""}
+    assert made.ask(do="engine").items() >= {"engine": engine.name, "reason": ""}.items()
     yield made
     _out, error = made.process.communicate(timeout=20)
     assert (made.process.returncode, error) == (0, b"")
@@ -112,7 +112,12 @@ def test_both_phases_answer_what_the_journal_records(load: Load, server: tuple[i
     for more in cases:
         figures = load.slice(**more)
         assert "error" not in figures, figures
-        assert set(figures) - set(SliceRecord.__struct_fields__) == {"unanswered", "answered"}
+        assert set(figures) - set(SliceRecord.__struct_fields__) == {
+            "unanswered",
+            "answered",
+            "sent",
+            "start_late_ns",
+        }
         assert 0 < figures["operations"] <= figures["answered"]
         assert sum(count for _value, count in figures["latency"]) > 0
         assert figures["elapsed_ns"] >= 50e6
@@ -219,7 +224,7 @@ def test_a_command_that_makes_no_sense_is_answered(load: Load, line: str, senten
 @pytest.mark.usefixtures("native")
 def test_without_a_word_the_engine_is_the_native_one() -> None:
     load = Load()
-    assert load.ask(do="engine") == {"engine": "native", "reason": ""}
+    assert load.ask(do="engine").items() >= {"engine": "native", "reason": ""}.items()
     load.process.communicate(timeout=20)
 
 
@@ -293,3 +298,39 @@ def test_steal_does_not_go_back() -> None:
     assert first is not None
     assert second is not None
     assert second >= first
+
+
+def test_a_measured_part_begins_at_the_time_that_it_was_given(load: Load, server: tuple[int, int]) -> None:
+    port, pid = server
+    load.open(port, pid)
+    for phase in ({}, {"phase": "rate", "rate": 500}):
+        start_ns = load.ask(do="clock")["now_ns"] + 100_000_000
+        answer = load.slice(start_ns=start_ns, **phase)
+        ended_ns = load.ask(do="clock")["now_ns"]
+        assert answer["start_late_ns"] < 50_000_000
+        assert ended_ns - start_ns >= answer["elapsed_ns"]
+        assert answer["operations"] > 0
+    assert load.slice(start_ns=start_ns)["start_late_ns"] > 50_000_000  # over: it began at once
+    refused = load.slice(start_ns=load.ask(do="clock")["now_ns"] + 3_600_000_000_000)
+    assert refused["kind"] == "usage"
+    assert "at most 60 s from now" in refused["error"]
+
+
+def test_a_load_without_a_server_of_its_own_machine_reads_no_clock(
+    load: Load, server: tuple[int, int]
+) -> None:
+    port, _pid = server
+    assert load.open(port, pids=[])["connections"] == 2
+    answer = load.slice()
+    assert answer["operations"] > 0
+    assert answer["sent"] >= answer["operations"]
+    assert (answer["cpu_ns"], answer["sleeps"], answer["rss_bytes"]) == (0, None, None)
+
+
+def test_the_ids_of_connections_begin_where_they_are_to(server: tuple[int, int]) -> None:
+    port, pid = server
+    load = Load("python")
+    load.open(port, pid, first_id=2**31 - 2)
+    assert load.slice()["operations"] > 0
+    assert "error" in load.open(port, pid, first_id=2**31)
+    load.process.communicate(timeout=20)

@@ -47,7 +47,13 @@ class Taken:
     def record(self, row: Row, comparison: Comparison, generation: int, turn: int) -> SliceRecord:
         """What a journal keeps of it; *turn* is the round."""
         figures = msgspec.structs.asdict(self.figures)
-        del figures["answered"], figures["unanswered"]  # of the load, and no figures of the server
+        for name in (
+            "answered",
+            "unanswered",
+            "sent",
+            "start_late_ns",
+        ):  # of the load, and no figures of the server
+            del figures[name]
         return SliceRecord(
             adapter=row.adapter,
             style=row.style,

@@ -1,6 +1,8 @@
 """What a load process is told, one JSON document a line; each is validated on arrival. `crossloop.load.server` obeys.
 
-    {"do": "engine"}                          → {"engine": "native" | "python", "reason": …}
+    {"do": "engine"}                          → {"engine": "native" | "python", "reason": …, "cpus": [0, 1], …}
+    {"do": "clock"}                           → {"now_ns": 123}
+    {"do": "trust", "pem": "…"}               → {"ca": "/tmp/…/ca.pem"}
     {"do": "pin", "cpu": 1}                   → {"cpu": 1}
     {"do": "open", "target": "a", …}          → {"connections": 10, "mechanism": …}; where `proven`, figures
     {"do": "slice", "target": "a", …}         → figures
@@ -70,7 +72,11 @@ class Open(msgspec.Struct, frozen=True, tag_field="do", tag="open", forbid_unkno
     seed: int = 0
     timeout_s: float = 10.0
     proven: bool = False
-    """Each connection is answered once, verified, before the next hundred is made; see `connecting`."""
+    """Each connection is answered once, verified, before the next `at_once` are made; see `connecting`."""
+    at_once: Annotated[int, Meta(ge=1, le=100)] = 100
+    first_id: Annotated[int, Meta(ge=0, lt=2**31)] | None = None
+    """Id of the first connection; None: the next that this process has not used. Several loads of one server have to
+    use different ones, so that answers that were crossed are found."""
 
 
 class Slice(msgspec.Struct, frozen=True, tag_field="do", tag="slice", forbid_unknown_fields=True):
@@ -86,6 +92,8 @@ class Slice(msgspec.Struct, frozen=True, tag_field="do", tag="slice", forbid_unk
     choice: Literal["idle", "random"] = "idle"
     drain_ms: float = 1000.0
     spin: bool = True
+    start_ns: int | None = None
+    """When the measured part is to begin, by this process's own clock (see `Clock`); None: when it is ready."""
 
 
 class Close(msgspec.Struct, frozen=True, tag_field="do", tag="close", forbid_unknown_fields=True):
@@ -102,7 +110,17 @@ class Pin(msgspec.Struct, frozen=True, tag_field="do", tag="pin", forbid_unknown
 
 
 class Engine(msgspec.Struct, frozen=True, tag_field="do", tag="engine", forbid_unknown_fields=True):
-    """Say which engine carries the load, and why it is not the native one if nobody asked for that."""
+    """Say which engine carries the load, why it is not the native one if nobody asked for that, and where this is."""
 
 
-Command: TypeAlias = Open | Slice | Close | Pin | Engine
+class Clock(msgspec.Struct, frozen=True, tag_field="do", tag="clock", forbid_unknown_fields=True):
+    """Say what time it is by the clock that slices begin by (perf_counter_ns)."""
+
+
+class Trust(msgspec.Struct, frozen=True, tag_field="do", tag="trust", forbid_unknown_fields=True):
+    """Keep a certificate in a file of this machine, as long as this process lives."""
+
+    pem: Annotated[str, Meta(max_length=65536)]
+
+
+Command: TypeAlias = Open | Slice | Close | Pin | Engine | Clock | Trust

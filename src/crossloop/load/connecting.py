@@ -5,7 +5,7 @@ kernel's, and the connection waits in the listener's queue until `accept` takes 
 one sends a message as soon as it is made, and counts from its answer on: then the server has accepted it, has
 whatever it needs per connection, and serves it.
 
-At most `AT_ONCE` connections are between their first packet and their answer. That is less than any system's
+At most `at_once` connections are between their first packet and their answer. That is less than any system's
 listen queue (128 by default on macOS), so that the queue cannot overflow: Linux drops the handshake then, and
 the client tries again after a second, which would be the kernel's figure and not the server's.
 
@@ -30,6 +30,7 @@ from crossloop.load.target import Target
 from crossloop.load.turns import LOOK_NS
 
 AT_ONCE = 100
+"""Unless a load is one of several, which share this number."""
 STALL_NS = 5_000_000_000
 """A server that has answered none of the connections that wait for so long is not going to."""
 PORTS_SHARE = 0.7
@@ -50,6 +51,7 @@ def connect_proven(
     timeout_s: float,
     hooks: Hooks | None = None,
     *,
+    at_once: int = AT_ONCE,
     exhausted: Callable[[], str] = _no_words,
     spin: bool = True,
 ) -> Stretch:
@@ -67,7 +69,7 @@ def connect_proven(
     with measuring(target):
         hooks.at_start()
         try:
-            proven = _connect(target, perf_counter_ns() + round(timeout_s * 1e9), timeout_s, spin)
+            proven = _connect(target, perf_counter_ns() + round(timeout_s * 1e9), timeout_s, at_once, spin)
         except LoadError as error:
             got = f"{target.proven:,} of {target.count:,} connections answered"
             exhaustion = exhausted()
@@ -80,7 +82,7 @@ def connect_proven(
     return proven
 
 
-def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Stretch:
+def _connect(target: Target, until_ns: int, timeout_s: float, at_once: int, spin: bool) -> Stretch:
     assert target.poller is not None
     poll, clock = target.poller.poll, perf_counter_ns
     sources = [""]
@@ -90,14 +92,14 @@ def _connect(target: Target, until_ns: int, timeout_s: float, spin: bool) -> Str
     waiting = looking = 0
     start = progress = now = clock()
     while len(latencies) < target.count:
-        if len(target.connections) < target.count and waiting < AT_ONCE:
+        if len(target.connections) < target.count and waiting < at_once:
             connection = target.add(
                 min(until_ns, now + STALL_NS), sources[len(target.connections) % len(sources)]
             )
             connection.request(now)
             waiting += 1
-        idle = waiting == AT_ONCE or len(target.connections) == target.count
-        events = poll(0 if spin or not idle else 0.01, AT_ONCE)
+        idle = waiting == at_once or len(target.connections) == target.count
+        events = poll(0 if spin or not idle else 0.01, at_once)
         for descriptor, _event in events:
             for sent_ns in target.by_descriptor[descriptor].take():
                 latencies.append(clock() - sent_ns)

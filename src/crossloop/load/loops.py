@@ -8,6 +8,9 @@ The closed loop also drains between run-in and measured part. The CPU clock of a
 only while that process sleeps (`crossloop.measure.clocks`). So it is read with nothing in flight, before the first
 message of the measured part and after the answer to the last: `Stretch.sent` messages lie between the readings.
 
+Several loads begin their measured parts together: `start_ns` is a time of this process's own perf_counter_ns, for which
+each waits after its run-in.
+
 A closed loop with `stall_ms` first has the server answer into sockets that nobody reads: before the measured part it
 writes what is to be in flight, reads nothing for so long, and then takes all of it in, verified and not counted.
 """
@@ -40,6 +43,10 @@ REST_NS = 50_000_000
 """Closed loop: longest wait for the last answers of the run-in. A server that needs longer is measured as it is;
 whether it has lost one shows in the drain."""
 MAX_ARRIVALS = 20_000_000
+LONGEST_WAIT_NS = 60_000_000_000
+"""For a common start."""
+SPIN_NS = 1_000_000
+"""A wait for a common start ends awake: sleep(3) comes back late by some 0.1 ms, and by more in a virtual machine."""
 PYTHON = PythonEngine()
 
 
@@ -91,6 +98,8 @@ class Stretch:
     that spins is always busy; what is left of its time without this says whether it was the limit."""
     run_in_wait_ns: int | None = None
     """Closed loop: the longest wait for an answer in the run-in and in the rest after it; None without a run-in."""
+    start_late_ns: int = 0
+    """How long after its `start_ns` the measured part began."""
     counters: dict[str, float] = field(default_factory=dict)
     """`jain`: Jain's fairness index of the connections' answers within the measured part, where there are several;
     with greedy connections also `jain_polite`, of the others, and `polite_p99_us`, in which a request without an answer
@@ -104,16 +113,19 @@ def closed_loop(
     duration_s: float,
     hooks: Hooks | None = None,
     *,
+    start_ns: int | None = None,
     spin: bool = True,
     engine: Engine = PYTHON,
 ) -> Stretch:
     """Every connection sends its next message as soon as its answer is complete.
 
+    The measured part begins at *start_ns* (perf_counter_ns), or at once where that is None or over.
+
     Raises `VerificationError`, `ConnectionLostError`, `SilentServerError` (see `errors`); afterwards the
     target is closed.
     """
     hooks = hooks or Hooks()
-    _check_times(run_in_s, duration_s)
+    _check_times(run_in_s, duration_s, start_ns)
     with measuring(target) as poller:
         turns = engine.turns(target, poller, spin=spin)
         turns.expect_silence()
@@ -132,9 +144,10 @@ def closed_loop(
         if quiet:
             hooks.settle()
         before = turns.counts()
+        _sleep_until(start_ns)
         hooks.at_start()
         looking, sent = turns.looking_ns, target.answers
-        start = perf_counter_ns()
+        start, start_late_ns = _started(start_ns)
         turns.begin()
         operations = turns.closed(start + _ns(duration_s))
         elapsed = perf_counter_ns() - start
@@ -162,6 +175,7 @@ def closed_loop(
         scheduled=operations,
         looking_ns=looking,
         run_in_wait_ns=run_in_wait_ns if run_in_s else None,
+        start_late_ns=start_late_ns,
         counters=counters,
     )
 
@@ -186,6 +200,7 @@ def open_loop(
     drain_s: float = 1.0,
     seed: int,
     hooks: Hooks | None = None,
+    start_ns: int | None = None,
     spin: bool = True,
     engine: Engine = PYTHON,
 ) -> Stretch:
@@ -196,12 +211,13 @@ def open_loop(
     is, it waits its turn and the wait counts. With *choice* `random` each arrival has a connection of its
     own, drawn with *seed*: of many connections most are idle most of the time, and what a request needs lies
     anywhere in the server's memory. One whose connection is busy waits for it, and that wait counts too.
+    *start_ns* as in `closed_loop`; the run-in is over then.
 
     Raises as `closed_loop`; also when a request that *was* sent has no answer at the end of the drain and
     of its grace.
     """
     hooks = hooks or Hooks()
-    _check_times(run_in_s, duration_s)
+    _check_times(run_in_s, duration_s, start_ns)
     if not 0 <= drain_s <= DRAIN_S:
         raise LoadUsageError(f"drain {drain_s} s: expected 0 to {DRAIN_S:g}")
     exchange = target.script.exchange
@@ -221,11 +237,13 @@ def open_loop(
     with measuring(target) as poller:
         turns = engine.turns(target, poller, spin=spin)
         turns.expect_silence()
-        plan = Schedule(due, perf_counter_ns(), latencies, chosen)
+        run_in_start_ns = None if start_ns is None else start_ns - run_in_ns
+        _sleep_until(run_in_start_ns)
+        plan = Schedule(due, _started(run_in_start_ns)[0], latencies, chosen)
         turns.open(plan, len(due), plan.origin_ns + run_in_ns)
         before = turns.counts()
         hooks.at_start()
-        start = perf_counter_ns()
+        start, start_late_ns = _started(start_ns)
         # The hook's time is no delay of the server's: what is still to come is put off by it.
         plan.origin_ns = start - run_in_ns
         answered, looking = plan.answered, turns.looking_ns
@@ -259,6 +277,7 @@ def open_loop(
         unanswered,
         len(answers),
         looking,
+        start_late_ns=start_late_ns,
         counters=counters,
     )
 
@@ -336,7 +355,23 @@ def measuring(target: Target) -> Iterator[Poller]:
             gc.enable()
 
 
-def _check_times(run_in_s: float, duration_s: float) -> None:
+def _sleep_until(start_ns: int | None) -> None:
+    """Until shortly before *start_ns*; what is done then ends awake, in `_started`."""
+    if start_ns is not None:
+        sleep(max(0, start_ns - SPIN_NS - perf_counter_ns()) / 1e9)
+
+
+def _started(start_ns: int | None) -> tuple[int, int]:
+    """The time, from *start_ns* on, and how much later than that it is."""
+    now = perf_counter_ns()
+    while start_ns is not None and now < start_ns:
+        now = perf_counter_ns()
+    return now, 0 if start_ns is None else now - start_ns
+
+
+def _check_times(run_in_s: float, duration_s: float, start_ns: int | None) -> None:
+    if start_ns is not None and start_ns - perf_counter_ns() > LONGEST_WAIT_NS:
+        raise LoadUsageError(f"start {start_ns} ns: expected at most {LONGEST_WAIT_NS / 1e9:g} s from now")
     if not (math.isfinite(run_in_s) and run_in_s >= 0):
         raise LoadUsageError(f"run-in {run_in_s} s: expected 0 or more")
     if not (math.isfinite(duration_s) and duration_s > 0):

@@ -13,21 +13,26 @@ import gc
 import os
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, assert_never
+from pathlib import Path
+from typing import Any, BinaryIO, assert_never
 
 import msgspec
 
+import crossloop
 from crossloop.api import Exchange
 from crossloop.load import turns
-from crossloop.load.commands import Close, Command, Engine, Open, Pin, Slice
+from crossloop.load.commands import Clock, Close, Command, Engine, Open, Pin, Slice, Trust
 from crossloop.load.connecting import connect_proven
 from crossloop.load.engines import Chosen, choose_engine
 from crossloop.load.errors import LoadError, LoadUsageError
 from crossloop.load.loops import PYTHON, Hooks, Stretch, closed_loop, open_loop
 from crossloop.load.readings import Left, Readings, trees
 from crossloop.load.target import Target
+from crossloop.machine import machine
 from crossloop.measure import clocks
 from crossloop.native import NotBuiltError
 from crossloop.supervise.answers import SliceAnswer
@@ -56,6 +61,7 @@ class Sets:
         self._left: dict[tuple[int, ...], Left] = {}
         """By server, of exchanges that rest after each measured part."""
         self._next_id = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def open(self, command: Open) -> dict[str, int | str] | SliceAnswer:
         """Connect, replacing the target's set. Connection ids are never used twice."""
@@ -72,7 +78,7 @@ class Sets:
             msgspec.convert(command.exchange, Exchange, from_attributes=True),
             command.drive,
             seed=command.seed,
-            first_id=self._next_id,
+            first_id=self._next_id if command.first_id is None else command.first_id,
             secure=secure,
         )
         self._next_id = (self._next_id + command.connections) % 2**31
@@ -90,6 +96,26 @@ class Sets:
             "mechanism": target.poller.mechanism,
             **carried,
         }
+
+    def described(self) -> dict[str, Any]:
+        """What carries the load here, and where that is."""
+        here = machine()
+        return {
+            "engine": self.chosen.engine.name,
+            "reason": self.chosen.reason,
+            "crossloop": crossloop.__version__,
+            "system": f"{here.system} {here.architecture}",
+            "python": here.python,
+            "cpus": pinning.allowed(),
+        }
+
+    def trusted(self, pem: str) -> str:
+        """The file that *pem* is kept in."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="crossloop-load-")
+        path = Path(self._folder.name, "ca.pem")
+        path.write_text(pem, "ascii")
+        return str(path)
 
     def run(self, command: Slice) -> SliceAnswer:
         """One slice."""
@@ -122,6 +148,8 @@ class Sets:
             unanswered=stretch.unanswered,
             run_in_wait_ns=stretch.run_in_wait_ns,
             answered=target.answers - sent,
+            sent=stretch.sent,
+            start_late_ns=stretch.start_late_ns,
             counters=stretch.counters,
         )
 
@@ -140,6 +168,7 @@ def _proven(target: Target, command: Open) -> SliceAnswer:
         target,
         command.timeout_s,
         readings,
+        at_once=command.at_once,
         exhausted=lambda: _exhausted(trees(command.pids)),
     )
     counters: dict[str, float] = {"rss_before_bytes": rss}
@@ -168,7 +197,9 @@ def _exhausted(pids: Sequence[int]) -> str:
 def _stretch(target: Target, command: Slice, hooks: Hooks, engine: turns.Engine) -> Stretch:
     run_in_s, duration_s = command.run_in_ms / 1000, command.duration_ms / 1000
     if command.phase == "capacity":
-        return closed_loop(target, run_in_s, duration_s, hooks, spin=command.spin, engine=engine)
+        return closed_loop(
+            target, run_in_s, duration_s, hooks, start_ns=command.start_ns, spin=command.spin, engine=engine
+        )
     return open_loop(
         target,
         command.rate,
@@ -179,6 +210,7 @@ def _stretch(target: Target, command: Slice, hooks: Hooks, engine: turns.Engine)
         drain_s=command.drain_ms / 1000,
         seed=command.seed,
         hooks=hooks,
+        start_ns=command.start_ns,
         spin=command.spin,
         engine=engine,
     )
@@ -195,19 +227,25 @@ def pin(cpu: int) -> dict[str, int]:
 
 def obey(sets: Sets, command: Command) -> object:
     """Do what one command says."""
+    answered: object
     match command:
         case Open():
-            return sets.open(command)
+            answered = sets.open(command)
         case Slice():
-            return sets.run(command)
+            answered = sets.run(command)
         case Close():
-            return sets.close(command)
+            answered = sets.close(command)
         case Pin(cpu=cpu):
-            return pin(cpu)
+            answered = pin(cpu)
         case Engine():
-            return {"engine": sets.chosen.engine.name, "reason": sets.chosen.reason}
+            answered = sets.described()
+        case Clock():
+            answered = {"now_ns": time.perf_counter_ns()}
+        case Trust(pem=pem):
+            answered = {"ca": sets.trusted(pem)}
         case _:
             assert_never(command)
+    return answered
 
 
 def answer(sets: Sets, line: bytes, decoder: "msgspec.json.Decoder[Command]") -> object:

@@ -137,6 +137,10 @@ class SliceAnswer(Answer, frozen=True):
     """Of an open loop: requests that were due and that nothing came back for, drain included."""
     answered: Count = 0
     """Of the load: all messages of the command that were sent, answered and verified."""
+    sent: Count = 0
+    """Of the load: messages that were answered between the readings of the server's clocks (`Stretch.sent`)."""
+    start_late_ns: Count = 0
+    """Of a load that was given a time to start at: how much later it did."""
 
 
 class Connected(Answer, frozen=True):
@@ -164,6 +168,24 @@ class EngineTaken(Answer, frozen=True):
 
     engine: Literal["native", "python"]
     reason: Text
+    crossloop: Short = ""
+    """Version of crossloop that the load is of."""
+    system: Short = ""
+    python: Short = ""
+    cpus: Annotated[list[Count], Meta(max_length=4096)] = []
+    """Those that the load may be pinned to."""
+
+
+class ClockRead(Answer, frozen=True):
+    """The load's clock."""
+
+    now_ns: Signed
+
+
+class Trusted(Answer, frozen=True):
+    """The load, where it keeps a certificate."""
+
+    ca: FileName
 
 
 class PromiseAnswer(Answer, frozen=True):
