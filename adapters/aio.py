@@ -114,9 +114,14 @@ class Adapter(MemoryBioTls):
 
     lacks: ClassVar[Mapping[str, str]] = {
         "PushServer": "requests on one descriptor run one after another: a write waits until the read ends",
+        "HttpClient": "the model has requests and completions; it has no HTTP of its own",
         "Datagrams": "aio_read does not say who sent a datagram",
         "Readiness": "a request reads or writes, and then completes; none reports readiness",
         "Tasks": "the model has requests and completions; nothing suspends sequential code",
+        "Signals": "a signal can tell of a completion (SIGEV_SIGNAL); no request waits for another one",
+        "ChildProcesses": "requests read and write descriptors; none waits for a child",
+        "FileReads": "aio_read is made for files; this adapter has no program for it",
+        "AddressLookups": "requests read and write descriptors, and getaddrinfo is a call that blocks",
     }
 
     def __init__(self) -> None:

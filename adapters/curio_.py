@@ -114,6 +114,7 @@ class Adapter(
         "NameResolution": ("getaddrinfo-threads",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "curio has no HTTP client, and those that people run (aiohttp, httpx) do not run on it",
         "Readiness": "curio has no callbacks: a coroutine asks its kernel to wake it once, inside Kernel.run only",
         "Callbacks": "curio has tasks and no callbacks",
         "Signals": "curio's kernel does not handle signals; Python runs handlers in the middle of any code",

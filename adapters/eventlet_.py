@@ -140,6 +140,7 @@ class Adapter(
         "NameResolution": tuple(RESOLVERS),
     }
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "eventlet's HTTP client is Python's (eventlet.green.http.client); it pools no connections",
         "Signals": "eventlet's hub takes no signals: a handler of Python's runs in whichever greenlet is current",
     }
 

@@ -110,8 +110,13 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
     """One completion port, one thread that waits on it."""
 
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "the model has operations and completions; it has no HTTP of its own",
         "Readiness": 'a completion port has no answer to "is it readable?"',
         "Tasks": "the model has operations and completions; nothing suspends sequential code",
+        "Signals": "no operation waits for a signal: Windows tells of Ctrl-C in a thread of its own",
+        "ChildProcesses": "a child's end is no operation: a thread of Windows' pool waits for it and tells the port",
+        "FileReads": "a file must be opened with FILE_FLAG_OVERLAPPED for it, which Python's open does not do",
+        "AddressLookups": "no operation of Python's _overlapped looks up a name, and getaddrinfo is a call that blocks",
     }
 
     def __init__(self) -> None:

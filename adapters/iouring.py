@@ -140,8 +140,13 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Readiness):
     """One ring, one dict from request to handler. Made and used in one thread."""
 
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "the model has requests and completions; it has no HTTP of its own",
         "Callbacks": "the model has requests and completions, and no queue of calls",
         "Tasks": "the model has requests and completions; nothing suspends sequential code",
+        "Signals": "no request of io_uring waits for a signal, and Python makes no descriptor of one (signalfd)",
+        "ChildProcesses": "a request that waits for a child (IORING_OP_WAITID) is known to kernels from Linux 6.7 on",
+        "FileReads": "io_uring reads files as it reads sockets; this adapter has no program for it",
+        "AddressLookups": "no request of io_uring looks up a name, and getaddrinfo is a call that blocks",
     }
 
     def __init__(self) -> None:

@@ -51,7 +51,8 @@ import errno
 import os
 import select
 import sys
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
 
 from crossloop.api import AdapterAbout, UnsupportedError
 from crossloop.idioms.multiplexing import Mechanism, Multiplexing, Watched
@@ -156,6 +157,12 @@ def raise_refusal(fd: int, number: int, *, wanted: bool) -> None:
 
 class Adapter(Multiplexing):
     """The loop of multiplexing on kqueue."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        **Multiplexing.lacks,
+        "Signals": "kqueue reports signals as well (EVFILT_SIGNAL); the loop that the models share does not",
+        "ChildProcesses": "kqueue reports a child's end as well (EVFILT_PROC); the loop that the models share does not",
+    }
 
     def __init__(self) -> None:
         super().__init__(open_kqueue)

@@ -142,6 +142,7 @@ class Adapter(MemoryBioTls, PushServer, HttpServer, Datagrams, Callbacks, Signal
         "HttpServer": ("evhttp",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "libevent's HTTP client is in libevent_extra, of which the HTTP server alone is bound",
         "Tasks": "libevent calls back; nothing in it suspends sequential code",
         "FileReads": "libevent waits for readiness, and a file is always ready",
         "AddressLookups": "libevent's lookups (evdns) are in libevent_extra, of which the HTTP server alone is bound",

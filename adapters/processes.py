@@ -117,9 +117,14 @@ class Adapter(StreamServer, TlsServer):
 
     lacks: ClassVar[Mapping[str, str]] = {
         "PushServer": "a connection's process shares no memory with the others, so it cannot send on theirs",
+        "HttpClient": "a process for each connection would have to send what it gets to its parent",
         "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready",
         "Tasks": "a task would be a process, which cannot change its parent's memory",
         "Datagrams": "a process for each connection needs connections; datagrams have none",
+        "Signals": "each process has signals of its own, and Python runs a handler in the middle of a blocking call",
+        "ChildProcesses": "the model forks copies of itself for connections; others are started as in `threads`",
+        "FileReads": "a process that reads a file would have to send its contents to its parent",
+        "AddressLookups": "a process that looks up a name would have to send the addresses to its parent",
     }
 
     def __init__(self) -> None:

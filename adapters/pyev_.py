@@ -117,6 +117,7 @@ class Adapter(MemoryBioTls, PushServer, Datagrams, Callbacks, Signals, ChildProc
     """pyev's `Loop` with `Io`, `Timer`, `Async` and `Idle` watchers."""
 
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "libev has no HTTP",
         "Tasks": "libev calls back; nothing in it suspends sequential code",
         "FileReads": "libev waits for readiness, and a file is always ready; files are for libeio, by the same author",
         "AddressLookups": "libev has no lookups",

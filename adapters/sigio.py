@@ -81,7 +81,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
 
 from crossloop.api import (
     AdapterAbout,
@@ -125,6 +126,11 @@ OVERFLOW = int(signal.SIGIO)
 
 class Adapter(Multiplexing):
     """One real-time signal for everything; the thread that opens the adapter is the one that runs it."""
+
+    lacks: ClassVar[Mapping[str, str]] = {
+        **Multiplexing.lacks,
+        "Signals": "the model takes its own real-time signal, which tells of a descriptor, and no other one",
+    }
 
     def __init__(self) -> None:
         self._number = free_realtime_signal()

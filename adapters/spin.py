@@ -74,8 +74,13 @@ class Adapter(MemoryBioTls, PushServer, Datagrams):
     """Non-blocking sockets and a loop that asks."""
 
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "the model tries sockets in turn; it has no HTTP of its own",
         "Readiness": "only poll tells whether a write would succeed, and poll is another model",
         "Tasks": "sequential code would have to be suspended; this model has one loop that tries each socket",
+        "Signals": "a signal is no socket: Python runs its handler in the middle of any code",
+        "ChildProcesses": "a child is no socket: its end would have to be asked for in every turn",
+        "FileReads": "O_NONBLOCK has no effect on a file: reading it waits for the disk",
+        "AddressLookups": "getaddrinfo is a call that blocks, and POSIX has none that can be tried",
     }
 
     def facts(self) -> Facts:

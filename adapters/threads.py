@@ -137,6 +137,7 @@ class Adapter(
     """`threading.Thread` and blocking sockets."""
 
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "Python's http.client has no pool of connections; urllib3, which has, is not among the clients",
         "Readiness": "a call waits for one descriptor and reads it; nothing says that others are ready",
         "Turns": "threads take no turns: the kernel and the interpreter's lock decide which thread runs",
         "Signals": "the kernel chooses the thread that a signal interrupts; Python runs its handler in the main one",

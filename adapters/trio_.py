@@ -123,6 +123,7 @@ class Adapter(
         "NameResolution": ("getaddrinfo-threads",),
     }
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "trio has no HTTP client; httpx, which runs on it, is not among the clients",
         "Readiness": "trio has no callbacks: wait_readable suspends the calling task, inside trio.run only",
         "Callbacks": "trio has tasks and no callbacks; run_sync_soon is for other threads",
     }

@@ -160,6 +160,9 @@ class Adapter(
         "Datagrams": _reactors_here()[:1],
         "NameResolution": tuple(RESOLVERS),
     }
+    lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "Twisted's HTTP client (twisted.web.client.Agent) is not among the clients",
+    }
 
     def __init__(self) -> None:
         _begin_logging()

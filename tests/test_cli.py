@@ -63,6 +63,16 @@ def test_the_list_is_one_document_of_the_contracts_shape(listed: dict[str, Any])
         assert all(isinstance(scenario[key], str) and scenario[key] for key in ("id", "level", "unit"))
 
 
+def test_the_list_says_of_each_scenario_why_an_adapter_has_no_row_in_it(listed: dict[str, Any]) -> None:
+    silent = [
+        (adapter["id"], scenario["id"])
+        for adapter in listed["adapters"]
+        for scenario in listed["scenarios"]
+        if adapter["usable"] and not {*adapter["levels"], *adapter["lacks"]} & {*scenario["levels"]}
+    ]
+    assert silent == []
+
+
 def test_the_list_has_every_adapter_and_scenario_of_the_contract(listed: dict[str, Any]) -> None:
     assert {adapter["id"] for adapter in listed["adapters"]} >= {
         "asyncio", "asyncio-select", "asyncio-poll", "uvloop", "winloop", "tornado", "tornado-uvloop",

@@ -124,6 +124,9 @@ class GeventHub(
         "Datagrams": ("datagramserver",),
         "NameResolution": tuple(RESOLVERS),
     }
+    lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "gevent has no HTTP client; urllib3 runs on it where modules are patched, which is not done here",
+    }
 
     def __init__(self, loop_name: str) -> None:
         try:

@@ -112,8 +112,13 @@ class Multiplexing(MemoryBioTls, PushServer, Datagrams, Readiness):
     """An adapter on the mechanism that *opened* makes for what is watched."""
 
     lacks: ClassVar[Mapping[str, str]] = {
+        "HttpClient": "the model reports which descriptors are ready; it has no HTTP of its own",
         "Callbacks": "the model has descriptors and timeouts, and no queue of calls",
         "Tasks": "the loop calls back; nothing in it suspends sequential code",
+        "Signals": "a signal is no descriptor: Python runs its handler in the middle of any code",
+        "ChildProcesses": "a child is no descriptor, save on Linux (pidfd)",
+        "FileReads": "the model reports readiness, and a file is always ready: reading it waits for the disk",
+        "AddressLookups": "getaddrinfo is a call that blocks: no descriptor says when it is done",
     }
 
     def __init__(self, opened: Callable[[Watched], Mechanism]) -> None:
