@@ -425,12 +425,15 @@ def test_one_address_serves_until_its_ports_are_used_up() -> None:
     assert connecting.sources_for("192.0.2.1", 3 * ports) == [""]
     assert connecting.sources_for("localhost", 3 * ports) == [""]
     if sys.platform == "linux":
-        assert connecting.sources_for("127.0.0.1", ports) == ["127.0.0.1", "127.0.0.2"]
+        assert connecting.sources_for("127.0.0.1", ports) == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+        most = connecting.sources_for("127.0.0.1", 1_000_000)
+        assert len(set(most)) == len(most) <= connecting.MANY_ADDRESSES
+        assert 1_000_000 / len(most) < ports / 2, "beyond that each connect(2) is slow"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
 def test_connections_come_from_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "ports_of_an_address", lambda: 20)
+    monkeypatch.setattr(connecting, "ports_of_an_address", lambda: 30)
     with serving(bad.echo) as port:
         target = echo_target(port, 40)
         connecting.connect_proven(target, 10)
