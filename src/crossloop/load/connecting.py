@@ -102,10 +102,12 @@ def _connect(target: Target, until_ns: int, timeout_s: float, at_once: int, spin
         idle = waiting == at_once or len(target.connections) == target.count
         events = poll(0 if spin or not idle else 0.01, at_once)
         for descriptor, _event in events:
-            for sent_ns in target.by_descriptor[descriptor].take():
+            connection = target.by_descriptor[descriptor]
+            for sent_ns in connection.take():
                 latencies.append(clock() - sent_ns)
                 waiting -= 1
                 target.proven += 1
+                connection.drop_composers()
         before, now = now, clock()
         if events:
             progress = now

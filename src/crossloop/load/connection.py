@@ -1,19 +1,20 @@
 """One connection of the load: what it has in flight, and what it says when an answer is wrong.
 
 `take` is what the loops call for each ready connection. The usual case (one answer, whole, in one piece) is one
-comparison; everything rare costs only those to whom it happens.
+comparison; everything rare costs only those to whom it happens. A hundred thousand of them may be held at once, so
+what an idle one does not need is made when it is needed: 0.7 KB are left of 3.6 KB each.
 """
 
 import contextlib
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter_ns
 from typing import TypeAlias
 
 from crossloop.load.errors import ConnectionLostError, VerificationError
-from crossloop.load.message import EXCERPT, Script
+from crossloop.load.message import EXCERPT, Compose, Script
 from crossloop.load.polling import Poller
 from crossloop.load.reading import WrongBytesError, new_reader
 from crossloop.load.secure import SecureLink
@@ -23,7 +24,9 @@ LARGEST_PIECE = 256 * 1024
 LOST_AFTER_NS = 50_000_000
 """A datagram that is not answered by then is lost. Over loopback an answer takes less than a millisecond, and longer
 behind a full buffer of some hundred datagrams."""
-
+_NOTHING = memoryview(b"")
+_NONE_LATER: deque[tuple[int, int]] = deque(maxlen=0)
+"""Shared by the connections that never had two requests in flight; nothing is put into it."""
 
 Link: TypeAlias = socket.socket | SecureLink
 
@@ -32,9 +35,9 @@ class Connection:
     """A stream and its requests in flight. Answers come in order."""
 
     __slots__ = (
-        "_at_once", "_poller", "_room", "_unsent", "answer", "answered", "ask", "before", "depth", "descriptor",
-        "due_ns", "expected", "greedy", "index", "later", "link", "number", "reader", "receive", "record", "script",
-        "send", "sender", "sent_ns", "sequence", "sock",
+        "_at_once", "_poller", "_room", "_unsent", "answer", "answered", "ask", "before", "composes", "depth",
+        "descriptor", "due_ns", "expected", "greedy", "index", "later", "link", "number", "reader", "receive",
+        "record", "script", "send", "sender", "sent_ns", "sequence", "sock",
     )  # fmt: skip
 
     def __init__(self, number: int, script: Script, poller: Poller, depth: int, sender: int | None = None):
@@ -43,10 +46,10 @@ class Connection:
         self.sender = number if sender is None else sender
         """The id that its requests and answers are stamped with."""
         self.script = script
-        self.ask = self.answer = script.request.of(self.sender)
-        """What make its requests and answers."""
-        if depth > 1 or script.answer is not script.request:
-            self.answer = script.answer.of(self.sender)
+        self.ask: Compose
+        self.answer: Compose
+        self.composes = False
+        """Whether it has these two, which make its requests and answers."""
         self.depth = depth
         """Requests that it keeps in flight in the closed loop."""
         self.greedy = False
@@ -54,7 +57,7 @@ class Connection:
         """Of its oldest request in flight, or of the one that was when there was one."""
         self.sent_ns = 0
         """When that was sent; 0: nothing is in flight."""
-        self.later: deque[tuple[int, int]] = deque()
+        self.later = _NONE_LATER
         """Sequence and time of sending of the other requests in flight, the oldest first."""
         self.expected: bytes | bytearray | None = None
         """The answer to the oldest."""
@@ -76,7 +79,7 @@ class Connection:
         self.sock, self.link = sock, link
         self.descriptor = sock.fileno()
         self.receive, self.send = link.recv, link.send
-        self._unsent = memoryview(b"")
+        self._unsent = _NOTHING
         self._settle()
 
     def _settle(self) -> None:
@@ -89,19 +92,39 @@ class Connection:
         """Sequence and time of sending of each request that is not answered, the oldest first."""
         return [(self.sequence, self.sent_ns), *self.later] if self.sent_ns else []
 
+    def take_composers(self) -> None:
+        """Have what makes its requests and answers."""
+        if not self.composes:
+            self.ask = self.answer = self.script.request.of(self.sender)
+            if self.depth > 1 or self.script.answer is not self.script.request:
+                self.answer = self.script.answer.of(self.sender)
+            self.composes = True
+
+    def drop_composers(self) -> None:
+        """Put that away, until the next request; nothing is in flight."""
+        del self.ask, self.answer
+        self.composes = False
+
+    def _follow_later(self, flights: Iterable[tuple[int, int]]) -> None:
+        if self.later is _NONE_LATER:
+            self.later = deque()
+        self.later.extend(flights)
+
     def request(self, now: int, count: int = 1) -> None:
         """Send the target's next request, or the next *count*."""
+        if not self.composes:
+            self.take_composers()
         self.script.sent = sequence = self.script.sent + 1
         data = self.ask(sequence)
         if self.sent_ns:
-            self.later.append((sequence, now))
+            self._follow_later([(sequence, now)])
         else:
             self.sequence, self.sent_ns = sequence, now
             self.expected = data if self.ask is self.answer else self.answer(sequence)
         if count > 1:
             self.script.sent += count - 1
             several = range(sequence, sequence + count)
-            self.later.extend((other, now) for other in several[1:])
+            self._follow_later((other, now) for other in several[1:])
             self.write(b"".join(bytes(self.ask(other)) for other in several))
         else:
             self.write(data)
@@ -136,6 +159,7 @@ class Connection:
         except OSError as error:
             raise self.lost(error) from error
         if not self._unsent:
+            self._unsent = _NOTHING
             self._settle()
             self._poller.want_write(self.sock, False)
 
@@ -276,10 +300,13 @@ class Connection:
     def show(self, flights: Sequence[tuple[int, int]], before: int, unsent: int) -> None:
         """Be in the state that another engine has brought the connection to; *unsent* bytes of requests are to go."""
         (self.sequence, self.sent_ns), *later = flights or [(before, 0)]
-        self.later = deque(later)
+        self.later = deque(later) if later else _NONE_LATER
         self.before = before
-        self.expected = self.answer(self.sequence) if flights else None
-        self._unsent = memoryview(bytes(unsent))
+        self.expected = None
+        if flights:
+            self.take_composers()
+            self.expected = self.answer(self.sequence)
+        self._unsent = memoryview(bytes(unsent)) if unsent else _NOTHING
 
     def lost(self, error: OSError) -> ConnectionLostError:
         """The error to raise when the socket failed."""
@@ -340,6 +367,7 @@ class DatagramConnection(Connection):
         raise self._wrong_datagram(data, at)
 
     def _wrong_datagram(self, data: bytes, at: int) -> VerificationError:
+        self.take_composers()
         self.expected = self.answer(self.sequence)
         shared = min(len(data), len(self.expected))
         try:

@@ -24,6 +24,7 @@ class Audience:
         answer = self.script.answer(sender.sender, sequence)
         for listener in self.listeners:
             listener.expect(sequence, answer, now)
+        sender.take_composers()
         sender.write(sender.ask(sequence))
 
 

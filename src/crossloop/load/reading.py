@@ -25,7 +25,7 @@ class WrongBytesError(Exception):
         self.actual = actual
 
 
-@dataclass
+@dataclass(slots=True)
 class ContentReader:
     """`bytes` and `line`: an answer is as long as its content, which ends a line nowhere but at its end."""
 
@@ -48,7 +48,7 @@ class ContentReader:
         self.filled = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class HttpReader:
     """`http`: the body of a response of status 200 is the content."""
 

@@ -59,6 +59,7 @@ class Visit(Connection):
     def request(self, now: int, _count: int = 1) -> None:
         """Make a connection that sends the target's next request as soon as it can."""
         door = self.door
+        self.take_composers()
         self.reader.reset()
         self.script.sent += 1
         self.expect(self.script.sent, self.answer(self.script.sent), now)
