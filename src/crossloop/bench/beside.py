@@ -1,4 +1,4 @@
-"""Processes beside the measured ones: the load generator, and the companion that a workload talks to.
+"""Processes beside the measured ones: the load generator, on one host or several, and the companion of a workload.
 
 One that is lost is replaced, and what it took with it says nothing of the measured process.
 """
@@ -12,7 +12,8 @@ from crossloop.outcomes import Failed, Outcome, OverLimit, TimedOut, outcome_rea
 from crossloop.suite import ScenarioEntry
 from crossloop.supervise.answers import LoadFault, LoadFaultError, Serving
 from crossloop.supervise.child import BesideError, Child, ChildError, worker
-from crossloop.supervise.load import LOAD, LoadClient
+from crossloop.supervise.load import LOAD, LoadClient, LoadGenerator
+from crossloop.supervise.load_hosts import HostLostError, LoadHosts
 
 READY_LIMIT_S = 30.0
 COMPANION = "companion"
@@ -21,20 +22,31 @@ T = TypeVar("T")
 
 
 class Load:
-    """The load process of a room."""
+    """The load of a room: a process, or one on each of several hosts."""
 
     def __init__(self, site: Site):
         """Start it. Raises ChildError."""
+        self._site = site
         self._conditions = site.conditions
-        self._client: LoadClient | None = self._started()
+        self._client: LoadGenerator | None = self._started()
 
-    def _started(self) -> LoadClient:
+    def _started(self) -> LoadGenerator:
+        return _tried_twice(LOAD, self._start)
+
+    def _start(self) -> LoadGenerator:
         conditions = self._conditions
-        return _tried_twice(
-            LOAD, lambda: LoadClient(conditions.engine, conditions.load_cpu, conditions.limit_s)
+        if not conditions.load_hosts:
+            return LoadClient(conditions.engine, conditions.load_cpu, conditions.limit_s)
+        return LoadHosts(
+            conditions.load_hosts,
+            self._site.lost_hosts,
+            engine=conditions.engine,
+            server_cpu=conditions.server_cpu,
+            limit_s=conditions.limit_s,
+            ssh_config=conditions.ssh_config,
         )
 
-    def ask(self, target: str, server: Child, question: Callable[[LoadClient], T]) -> T:
+    def ask(self, target: str, server: Child, question: Callable[[LoadGenerator], T]) -> T:
         """Ask it about *server*; a new one when the last was lost. Raises ChildError with what the culprit did."""
         self._client = self._client or self._started()
         try:
@@ -44,6 +56,9 @@ class Load:
         except BesideError:
             self._client = None
             raise
+        except HostLostError as error:  # the others are there, and take what is asked again
+            self.forget(target)
+            raise lost(LOAD, error.outcome) from error
         except ChildError as error:
             self._client = None
             server.check()

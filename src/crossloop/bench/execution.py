@@ -14,6 +14,7 @@ from crossloop.bench.cells import cells_of, comparison_record, ratios_to_best
 from crossloop.bench.evidence import seconds as evidence_seconds
 from crossloop.bench.evidence import subject, take_evidence
 from crossloop.bench.headroom import with_headroom
+from crossloop.bench.host_figures import lost_warning, with_hosts
 from crossloop.bench.late import late_rows
 from crossloop.bench.length import FIXED, Length, allowance_s
 from crossloop.bench.measuring import Measuring
@@ -93,6 +94,8 @@ class Bench:
         for comparison in plan.comparisons:
             self._headlines.setdefault(comparison.scenario.id, comparison.place)
         self._in_slices_s = self._in_rounds_s = 0.0
+        self._lost_hosts: dict[str, Outcome] = {}
+        """Those that a warning was written of."""
 
     def run(self) -> EndRecord:
         """Measure everything that is not in the journal yet; a complete run stays as it is.
@@ -146,7 +149,16 @@ class Bench:
         if stage.narrows:
             self._in_rounds_s += time.monotonic() - start
         for comparison in stage.comparisons:
-            self._conclude(stage, comparison, results)
+            self._conclude(stage, comparison, results, site.lost_hosts)
+        self._warn_of_lost(site)
+
+    def _warn_of_lost(self, site: Site) -> None:
+        """Of load hosts that are gone."""
+        new = {host: outcome for host, outcome in site.lost_hosts.items() if host not in self._lost_hosts}
+        self._lost_hosts |= new
+        left = [host.name for host in self._conditions.load_hosts if host.name not in site.lost_hosts]
+        for host, outcome in new.items():
+            self._journal.write(lost_warning(host, outcome, left))
 
     def _is_precise(self, results: Results, wanted: float, comparison: Comparison) -> bool:
         """Whether nothing more is to be found out about a comparison: its intervals are narrow, or it has none."""
@@ -159,7 +171,9 @@ class Bench:
         except UnfitRecordError as error:
             results.refuse(record, error)
 
-    def _conclude(self, stage: Stage, comparison: Comparison, results: Results) -> None:
+    def _conclude(
+        self, stage: Stage, comparison: Comparison, results: Results, lost_hosts: Mapping[str, Outcome]
+    ) -> None:
         """Write what holds for a comparison as a whole, its cells, and what was found beside them."""
         slices, failures = results.of(comparison)
         headline = self._headlines[comparison.scenario.id]
@@ -177,6 +191,8 @@ class Bench:
         self._journal.write(record)
         floor = record.noise_floor or 0.0
         cells = cells_of(comparison, slices, failures, self._seed, stage.objective_p99_ms, floor)
+        hosts = [host.name for host in self._conditions.load_hosts] if comparison.driven else []
+        cells = with_hosts(cells, slices, hosts, lost_hosts)
         for cell in with_headroom(cells, comparison, slices, self._seed):
             self._write_cell(cell)
         beside: list[Record] = [*self._references(comparison, slices, failures)]

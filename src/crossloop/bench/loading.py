@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from crossloop.api import ScenarioAbout
 from crossloop.bench.profiles import parameter_sets
 from crossloop.journal import PYTHON_LOAD, WarningRecord
 from crossloop.load.commands import Exchange
-from crossloop.outcomes import Outcome, outcome_reason
+from crossloop.outcomes import Outcome, Unsupported, outcome_reason
 from crossloop.plain_text import without_folders
 from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.child import ChildError
+from crossloop.supervise.hosts import LoadHost
 from crossloop.supervise.load import LoadClient
 from crossloop.supervise.probe import exchanges_of
 
@@ -54,6 +56,32 @@ def engine_warning(engine: LoadEngine, recorded: str) -> WarningRecord | None:
         "crossloop setup load-engine, which takes a C compiler. Python's engine is the limit sooner: a fast server "
         "on few connections is then client-bound.",
     )
+
+
+def without_unspread(
+    exchanges: Mapping[str, Sequence[Exchange] | Outcome],
+    scenarios: Sequence[ScenarioEntry],
+    hosts: Sequence[LoadHost],
+) -> Mapping[str, Sequence[Exchange] | Outcome]:
+    """*exchanges* of *scenarios* for a load from *hosts*: `Unsupported` where what they count cannot be added up."""
+    abouts = {scenario.id: scenario.about for scenario in scenarios}
+    reasons = {id_: _one_load_alone(abouts[id_], given, hosts) for id_, given in exchanges.items()}
+    return {id_: Unsupported(reasons[id_]) if reasons[id_] else given for id_, given in exchanges.items()}
+
+
+def _one_load_alone(
+    about: ScenarioAbout, given: Sequence[Exchange] | Outcome, hosts: Sequence[LoadHost]
+) -> str:
+    """Why the load of a scenario cannot come from *hosts*; empty where it can."""
+    if not hosts or not isinstance(given, Sequence):
+        return ""
+    if about.drive == "push":
+        return "each load would take what another one has pushed for its own; measure it without --load-from"
+    if any(exchange.greedy or exchange.stall_ms or exchange.rest_ms for exchange in given):
+        return "it is looked at between two steps of one load process; measure it without --load-from"
+    if about.transport == "unix" and not all(host.local for host in hosts):
+        return "a unix socket is reached from its own machine alone"
+    return ""
 
 
 def ask_exchanges(

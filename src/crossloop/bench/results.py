@@ -1,5 +1,6 @@
 """Results: what is known of a stage by now. Its slices, and what became of the rows without. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from crossloop.bench.stages import Comparison, Row, Stage, row_of
@@ -81,7 +82,20 @@ class Results:
     def of(self, comparison: Comparison) -> tuple[list[SliceRecord], dict[Row, Outcome]]:
         """Slices, and the rows that have no figure."""
         place = comparison.place
-        measured = {row_of(slice_) for slice_ in self.slices[place]}
+        slices = of_one_load(self.slices[place])
+        measured = {row_of(slice_) for slice_ in slices}
         lost = {row: outcome for row, outcome in self._lost[place].items() if row not in measured}
         stops = self._stage.stops(self.slices, self.failures).get(place, {})
-        return self.slices[place], {**lost, **self.failures[place], **stops}
+        return slices, {**lost, **self.failures[place], **stops}
+
+
+def of_one_load(slices: Sequence[SliceRecord]) -> list[SliceRecord]:
+    """Those of *slices* whose load came from the same hosts: when a host is lost, the load is another one from then on.
+
+    Those of which there are most, or were first.
+    """
+    hosts = Counter(tuple(share.host for share in slice_.hosts) for slice_ in slices)
+    if len(hosts) < 2:
+        return list(slices)
+    usual = max(hosts, key=lambda names: hosts[names])
+    return [slice_ for slice_ in slices if tuple(share.host for share in slice_.hosts) == usual]

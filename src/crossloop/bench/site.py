@@ -11,11 +11,14 @@ from typing import Self
 
 from crossloop.api import Transport
 from crossloop.load.commands import Address
+from crossloop.outcomes import Outcome
 from crossloop.suite import Suite
 from crossloop.supervise.answers import Serving
 from crossloop.supervise.certificates import Certificates, certificates
 from crossloop.supervise.child import MEMORY_BYTES, Child, suite_paths
+from crossloop.supervise.hosts import LoadHost
 
+LOOPBACK = "127.0.0.1"
 SLICE_LIMIT_S = 40.0
 """Longest a slice may take, unless `--limit` says otherwise; a worker that needs longer hangs."""
 
@@ -30,6 +33,12 @@ class Conditions:
     limit_bytes: int = MEMORY_BYTES
     engine: str = ""
     """Of the load generator: `native`, `python`, or empty for the best there is."""
+    load_hosts: tuple[LoadHost, ...] = ()
+    """Where the load comes from; none: from a process of this machine, on `load_cpu`."""
+    ssh_config: str = ""
+    """File that ssh reads instead of the user's; empty: the user's."""
+    listen: str = LOOPBACK
+    """Address that servers listen on."""
 
 
 class Site:
@@ -38,6 +47,8 @@ class Site:
     def __init__(self, suite: Suite, conditions: Conditions):
         self.suite = suite
         self.conditions = conditions
+        self.lost_hosts: dict[str, Outcome] = {}
+        """Load hosts that were lost, by name: nothing is asked of them again in this run."""
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count()
         self._leaving: list[Child] = []

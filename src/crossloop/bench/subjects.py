@@ -134,7 +134,8 @@ class ServerLaunch:
             row in comparison.references for comparison in self.stage.comparisons
         ):
             limit_bytes = self.site.conditions.limit_bytes
-            return reference_server(REFERENCES[row.adapter], cpu, limit_bytes, about.transport, path), {}
+            reference, listen = REFERENCES[row.adapter], self.site.conditions.listen
+            return reference_server(reference, cpu, limit_bytes, about.transport, path, listen), {}
         more: dict[str, Any] = {"path": path} if path else {}
         if about.transport == "tls":
             more["certificate"] = self.site.certificate()
@@ -143,6 +144,7 @@ class ServerLaunch:
         request = {
             **_request("serve", self.site, self.stage, row, cpu),
             "transport": about.transport,
+            "host": self.site.conditions.listen,
             "levels": about.levels,
             "parameters": first.parameters,
             **more,

@@ -14,14 +14,15 @@ import click
 from crossloop.bench import evidence
 from crossloop.bench.header import run_header
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
-from crossloop.bench.loading import LoadEngine, ask_exchanges
+from crossloop.bench.loading import LoadEngine, ask_exchanges, without_unspread
 from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan, climbs, make_plan, takes_references
 from crossloop.bench.profiles import PROFILES, Profile, left_out
-from crossloop.bench.site import SLICE_LIMIT_S
+from crossloop.bench.site import LOOPBACK, SLICE_LIMIT_S
 from crossloop.cli.builds import Target, probe_target, targets
 from crossloop.cli.choosing import chosen, parse_loop, records_or_stop, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
+from crossloop.cli.load_hosts import config_or_stop, hosts_or_stop, listening_or_stop
 from crossloop.cli.measuring import (
     Bounds,
     adapter_record,
@@ -37,6 +38,7 @@ from crossloop.installing import recorded_setup
 from crossloop.journal import (
     LADDER_RUN_IN_MS,
     LADDER_SLICE_MS,
+    LOAD_FROM,
     SUITES,
     AdapterRecord,
     JournalError,
@@ -84,6 +86,9 @@ class Request:
     loops: tuple[str, ...] = ()
     suites: tuple[Path, ...] = ()
     """Folders of `--suite`, which belongs to all commands."""
+    load_from: str | None = None
+    ssh_config: Path | None = None
+    listen: str = LOOPBACK
     cache: Path | None = None
     """Where builds of bindings are kept; None: in a temporary folder."""
 
@@ -110,6 +115,7 @@ class Request:
             "precision": self.precision,
             "evidence": None if self.evidence else False,
             "references": None if self.references else False,
+            LOAD_FROM: self.load_from,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -125,7 +131,9 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
     profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
     folder = request.out if request.out is not None else default_folder()
-    engine = None if request.dry_run else load_engine(request.engine, scenarios.values())
+    hosts, ssh_config = hosts_or_stop("--load-from", request.load_from), config_or_stop(request.ssh_config)
+    listen = listening_or_stop(request.listen, hosts)
+    engine = None if request.dry_run else load_engine(request.engine, scenarios.values(), hosts, ssh_config)
     references = _probed_references(suite, scenarios, request)
     header = _header(profile, adapters, scenarios, request, engine, references)
     with contextlib.nullcontext() if request.dry_run else holding(journal_path(folder)):
@@ -135,11 +143,16 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
         click.echo("crossloop: asking each adapter what it is", err=True)
         probed = _probed(suite, adapters, scenarios)
         raise_descriptor_limit()
+        exchanges = without_unspread(
+            ask_exchanges(suite, list(scenarios.values()), profile.name),
+            list(scenarios.values()),
+            hosts,
+        )
         plan = make_plan(
             profile,
             list(scenarios.values()),
             probed,
-            ask_exchanges(suite, list(scenarios.values()), profile.name),
+            exchanges,
             most_connections=most_connections(),
             objective_p99_ms=request.objective,
             references=[native.reference.id for native in references if native.usable],
@@ -156,6 +169,10 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
             limit_bytes=request.memory << 20,
             length=length,
             evidence=request.evidence,
+            load_hosts=hosts,
+            engine=request.engine or "",
+            ssh_config=ssh_config,
+            listen=listen,
         )
         try:
             with terminated_is_interrupted():
@@ -221,6 +238,10 @@ def _header(
             if (declared := scenario.about.objective_p99_ms)
         }
     settings |= settings_of(request.budget, request.precision)
+    if request.load_from is not None:
+        settings[LOAD_FROM] = ", ".join(host.name for host in hosts_or_stop("--load-from", request.load_from))
+    if request.listen != LOOPBACK:
+        settings["listen"] = "beyond loopback"
     try:
         return run_header(
             profile.name,

@@ -167,6 +167,14 @@ _SET = click.option(
 )
 
 
+_SSH_CONFIG = click.option(
+    "--ssh-config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What ssh reads instead of your own configuration (ssh -F).",
+)
+
+
 def _out(help_: str, **more: Any) -> Callable[[_Command], _Command]:
     return click.option("--out", type=_FOLDER, help=help_, **more)
 
@@ -265,6 +273,19 @@ def doctor(as_json: bool) -> int:
     help="System calls, memory, import and warm-up of each row, after the measurement and beyond its --budget. "
     "Default: yes.",
 )
+@click.option(
+    "--load-from",
+    metavar="HOST,HOST…",
+    help="Hosts that the load comes from together, by ssh: [USER@]HOST[=PYTHON][#CPU]; localhost is a process here.",
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address of this machine that servers listen on, for load from other hosts.",
+)
+@_SSH_CONFIG
 @_CACHE
 @click.pass_obj
 def bench(suites: tuple[Path, ...], /, **options: Any) -> int:
@@ -559,6 +580,8 @@ def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
 )
 @click.option("--rate", type=_Finite(0, 10_000_000, min_open=True), help="Open loop; default: closed.")
 @click.option("--duration", type=_Finite(0, 3600, min_open=True), default=5.0, show_default=True)
+@click.option("--from", "hosts", metavar="HOST,HOST…", help="As --load-from of bench.")
+@_SSH_CONFIG
 @_ENGINE
 @_JSON
 @click.pass_obj

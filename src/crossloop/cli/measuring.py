@@ -18,7 +18,7 @@ from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan
 from crossloop.bench.profiles import Profile
 from crossloop.bench.progress import EVIDENCE_KIND
-from crossloop.bench.site import SLICE_LIMIT_S, Conditions
+from crossloop.bench.site import LOOPBACK, SLICE_LIMIT_S, Conditions
 from crossloop.cli.exits import NOTHING_MEASURED, StopError
 from crossloop.cli.progress import PlanView
 from crossloop.cli.refusing import begun, holding
@@ -37,9 +37,12 @@ from crossloop.journal import (
     journal_path,
 )
 from crossloop.native import LOAD_ENGINE as PART
-from crossloop.outcomes import outcome_reason
+from crossloop.outcomes import Outcome, outcome_reason, outcome_stderr
+from crossloop.plain_text import without_folders
 from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.child import MEMORY_BYTES, ChildError
+from crossloop.supervise.hosts import LoadHost
+from crossloop.supervise.load_hosts import LoadHosts
 from crossloop.supervise.probe import Probed, versions_of
 
 
@@ -53,6 +56,11 @@ class Bounds:
     """Largest worker."""
     length: Length = FIXED
     evidence: bool = False
+    load_hosts: tuple[LoadHost, ...] = ()
+    engine: str = ""
+    """Of the load on `load_hosts`: each takes the best that it has, unless one was asked for."""
+    ssh_config: str = ""
+    listen: str = LOOPBACK
 
 
 def measure(
@@ -96,7 +104,10 @@ def carry_out(
         header.load_cpu,
         bounds.limit_s,
         bounds.limit_bytes,
-        engine.name if engine is not None else "",
+        engine.name if engine is not None and not bounds.load_hosts else bounds.engine,
+        bounds.load_hosts,
+        bounds.ssh_config,
+        bounds.listen,
     )
     planned_s = planned_seconds(plan, past, evidence=bounds.evidence)
     parts = planned_parts(plan, past, evidence=bounds.evidence)
@@ -138,10 +149,17 @@ def settings_of_profile(profile: Profile, engine: LoadEngine | None) -> dict[str
     return settings
 
 
-def load_engine(wanted: str | None, scenarios: Iterable[ScenarioEntry]) -> LoadEngine | None:
-    """The load generator's engine; None where nothing takes a load. Raises `StopError`."""
+def load_engine(
+    wanted: str | None,
+    scenarios: Iterable[ScenarioEntry],
+    hosts: Sequence[LoadHost] = (),
+    ssh_config: str = "",
+) -> LoadEngine | None:
+    """The load generator's engine, on *hosts* the slowest; None where nothing takes a load. Raises `StopError`."""
     if not any(scenario.about.drive != "work" for scenario in scenarios):
         return None
+    if hosts:
+        return _engine_of(hosts, wanted, ssh_config)
     if wanted == "python":
         return LoadEngine(wanted)
     try:
@@ -151,6 +169,22 @@ def load_engine(wanted: str | None, scenarios: Iterable[ScenarioEntry]) -> LoadE
     if wanted and engine.name != wanted:
         raise StopError(f"--engine {wanted}: {engine.reason}")
     return engine
+
+
+def _engine_of(hosts: Sequence[LoadHost], wanted: str | None, ssh_config: str) -> LoadEngine:
+    """Each host is tried before anything is measured."""
+    lost: dict[str, Outcome] = {}
+    try:
+        with LoadHosts(hosts, lost, engine=wanted or "", ssh_config=ssh_config) as load:
+            engine = load.engine()
+    except ChildError as error:
+        raise StopError(f"--load-from: {outcome_reason(error.outcome)}", NOTHING_MEASURED) from error
+    for name, outcome in lost.items():
+        said = outcome_stderr(outcome).strip().rpartition("\n")[2]
+        raise StopError(
+            f"--load-from {name}: {outcome_reason(outcome)}" + (f": {said}" if said else ""), NOTHING_MEASURED
+        )
+    return LoadEngine(engine.engine, without_folders(engine.reason))
 
 
 def write_head(

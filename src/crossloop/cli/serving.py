@@ -17,11 +17,12 @@ import click
 from crossloop.api import Transport
 from crossloop.cli.choosing import one_of, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, FALSE, NOTHING_MEASURED, StopError
+from crossloop.cli.load_hosts import config_or_stop, hosts_or_stop
 from crossloop.cli.refusing import require_descriptors, require_loopback
 from crossloop.cli.streams import print_document
 from crossloop.declarations import parameters_with
 from crossloop.native import NotBuiltError, build_of
-from crossloop.outcomes import outcome_reason
+from crossloop.outcomes import Outcome, outcome_reason
 from crossloop.references import REFERENCES, STYLE, Reference
 from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.answers import LoadFaultError
@@ -29,6 +30,7 @@ from crossloop.supervise.certificates import make_certificates
 from crossloop.supervise.child import ChildError, suite_paths
 from crossloop.supervise.jobs import start_in_job
 from crossloop.supervise.load import LoadClient
+from crossloop.supervise.load_hosts import LoadHosts
 from crossloop.supervise.probe import exchanges_of
 from crossloop.supervise.references import reference_words
 from crossloop.worker.standalone import reachable_warning
@@ -211,6 +213,8 @@ def load(
     duration: float,
     engine: str | None,
     as_json: bool,
+    hosts: str | None = None,
+    ssh_config: Path | None = None,
 ) -> int:
     """Drive any server; exit 1 when an answer was wrong."""
     from crossloop.load.command import run_load
@@ -225,7 +229,13 @@ def load(
     address = _address(workload.about.transport, connect, ca)
     try:
         (exchange,) = exchanges_of(suite, workload, [parameters])
-        with LoadClient(engine or "") as client:
+        lost: dict[str, Outcome] = {}
+        load_hosts, config = hosts_or_stop("--from", hosts), config_or_stop(ssh_config)
+        with (
+            LoadHosts(load_hosts, lost, engine=engine or "", ssh_config=config)
+            if load_hosts
+            else LoadClient(engine or "")
+        ) as client:
             opening = Open(
                 target=connect,
                 address=address,
@@ -234,7 +244,7 @@ def load(
                 pids=[],  # the server's is not known, and its clocks are not shown
                 drive=workload.about.drive,
             )
-            result = run_load(client, opening, rate or parameters.get("rate"), duration)
+            result = run_load(client, opening, rate or parameters.get("rate"), duration, lost=lost)
     except LoadFaultError as error:
         raise StopError(
             str(error), FALSE if error.fault.kind == VerificationError.kind else BAD_INPUT
@@ -283,6 +293,12 @@ def _print(result: dict[str, Any], unit: str) -> None:
     )
     if result["counters"]:
         click.echo(", ".join(f"{name} {value:,.0f}" for name, value in result["counters"].items()))
+    for host in result["hosts"]:
+        part = (
+            f"{host['host']}: {host['connections']:,} connections, {host['share']:.1%} of the {units}, "
+            f"busy {host['busy']:.0%}, began within {host['start_error_us']:,.0f} µs"
+        )
+        click.echo(f"{part}; lost: {host['lost']}" if host["lost"] else part)
     latency = {
         name: "–" if value is None else f"{value:,.0f}" for name, value in result["latency_us"].items()
     }

@@ -18,6 +18,7 @@ __all__ = [
     "LADDER_RUN_IN_MS",
     "LADDER_SLICE_MS",
     "LOAD_ENGINE",
+    "LOAD_FROM",
     "PYTHON_LOAD",
     "SCHEMA_VERSION",
     "SLICES_LEFT_OUT",
@@ -42,6 +43,8 @@ __all__ = [
     "EvidenceRecord",
     "FigureName",
     "Figures",
+    "HostFigures",
+    "HostShare",
     "Importing",
     "Installed",
     "Latency",
@@ -68,6 +71,8 @@ LADDER_SLICE_MS, LADDER_RUN_IN_MS = "ladder-slice-ms", "ladder-run-in-ms"
 """Names of settings: how long the slices of a run's ladders are, which are others than those of the rest."""
 LOAD_ENGINE = "load-engine"
 """Name of a setting: the load generator's engine, `native` or `python`; journals of before have it not."""
+LOAD_FROM = "load-from"
+"""Name of a setting: the hosts that the load came from, where it was not one process of the machine itself."""
 SLICES_LEFT_OUT = "slices-left-out"
 """Name of a setting: how many slices a journal had before `crossloop export journal` left them out."""
 SUITES = "suite"
@@ -227,6 +232,23 @@ class Modes(Struct, frozen=True, gc=False):
     the generation), who was the limit (shares, sleeps, steal). Empty: nothing that was recorded."""
 
 
+class HostFigures(Struct, frozen=True, gc=False):
+    """What one of several load hosts did for a cell."""
+
+    host: Phrase
+    slices: Count
+    """Of the cell's slices, those that it took part in."""
+    connections: Count = 0
+    operations_share: Annotated[float, Meta(ge=0, le=1)] = 0
+    """Its part of all operations of the cell's slices."""
+    load_share: Positive = 0
+    """CPU time of its load process, less looking in vain, ÷ elapsed time."""
+    start_error_us: Positive = 0
+    """Largest of the slices."""
+    lost: Text = ""
+    """What became of a host that the run lost, before this cell or within it."""
+
+
 class Figures(Struct, frozen=True, gc=False):
     """Everything measured of one cell."""
 
@@ -265,6 +287,8 @@ class Figures(Struct, frozen=True, gc=False):
     to_builds: dict[Name, Estimate] = {}
     """Another build of the adapter that was measured beside it (`uvloop@0.21.0`) → CPU per operation ÷ that of this
     build's row of the same style: median of paired ratios."""
+    hosts: Annotated[list[HostFigures], Meta(max_length=256)] = []
+    """Where the load came from, when it came from several hosts."""
 
 
 class Machine(Struct, frozen=True, gc=False):
@@ -350,6 +374,19 @@ class WebServer(Struct, frozen=True, gc=False):
     """Of a server in C the file of the library that the function is in."""
 
 
+class HostShare(Struct, frozen=True, gc=False):
+    """What one of several load hosts did in a slice."""
+
+    host: Phrase
+    connections: Count
+    operations: Count
+    elapsed_ns: Counted
+    load_cpu_ns: Count
+    """CPU time of its load process, less what it spent on looking in vain for an answer."""
+    start_error_ns: Count
+    """Its measured part began at most so long before or after the common start."""
+
+
 class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     """One measured stretch; with these an interrupted run goes on where it ended."""
 
@@ -381,6 +418,8 @@ class SliceRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="slice"):
     """Closed loop and work: the longest that was waited for in the run-in before it, which is not measured."""
     server: WebServer | None = None
     """Of a row whose style is a web server."""
+    hosts: Annotated[list[HostShare], Meta(max_length=256)] = []
+    """Where the load came from, when it came from several hosts; then `load_cpu_ns` is that of the busiest."""
 
 
 class CellRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="cell"):

@@ -2,13 +2,19 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from crossloop.journal import HostShare
 from crossloop.load.commands import Open, Slice
 from crossloop.load.histogram import PERCENTILES, Pair, merge, percentile
 from crossloop.machine.facts import cpus_usable
+from crossloop.outcomes import Failed, Outcome, outcome_reason
 from crossloop.supervise.answers import Connected, SliceAnswer
-from crossloop.supervise.load import LoadClient
+from crossloop.supervise.child import ChildError
+from crossloop.supervise.load import LoadGenerator
+from crossloop.supervise.load_hosts import HostLostError
 
 RUN_IN_MS = 50.0
 SUMMED = ("lost", "duplicates")
@@ -18,7 +24,13 @@ PIECE_S = 5.0
 
 
 def run_load(
-    load: LoadClient, opening: Open, rate: float | None, duration_s: float, *, seed: int = 1
+    load: LoadGenerator,
+    opening: Open,
+    rate: float | None,
+    duration_s: float,
+    *,
+    seed: int = 1,
+    lost: Mapping[str, Outcome] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Drive a server for *duration_s* and say what came back; *rate* None or 0 means a closed loop.
 
@@ -26,22 +38,58 @@ def run_load(
     (of drive `connect` connections) were answered within `duration_s` (time measured, without run-in and drain),
     `verified` of them byte for byte, which is all. `offered_per_s` is the rate of an open loop, 0 of a closed one;
     `errors` counts what was scheduled by an open loop and not answered; `counters` are what the load counts of a
-    transport, such as datagrams that were lost.
+    transport, such as datagrams that were lost. `hosts` has the part of each load host, where the load comes from
+    several; one that is lost (*lost* says why) is left out from then on, and the piece under way counts for nobody.
     Raises LoadFaultError, one clear line, for a wrong answer, a lost connection, a silent server and
     values that make no sense, and ChildError. Spins on its CPU unless it has only one, which the server may need.
     """
     engine = load.engine()
-    connected = load.open(opening)
+    connected = _opened(load, opening)
     pieces = []
     for number in itertools.count():
         length_s = min(PIECE_S, duration_s - number * PIECE_S)
         if length_s <= 0:
             break
-        pieces.append(load.slice(_piece(opening.target, rate, length_s, seed + number)))
+        try:
+            pieces.append(load.slice(_piece(opening.target, rate, length_s, seed + number)))
+        except HostLostError:
+            _opened(load, opening)
     load.close(opening.target)
     mechanism = connected.mechanism if isinstance(connected, Connected) else ""
     asked_by = {"engine": engine.engine, "engine_reason": engine.reason, "mechanism": mechanism}
-    return {**_summed(pieces), **asked_by}
+    if not pieces:
+        raise ChildError(Failed("no piece of the load was ended by all of its hosts"))
+    return {**_summed(pieces), "hosts": _hosts(pieces, lost), **asked_by}
+
+
+def _opened(load: LoadGenerator, opening: Open) -> Connected | SliceAnswer:
+    """Connect, with the hosts that are left."""
+    while True:
+        try:
+            return load.open(opening)
+        except HostLostError:
+            continue
+
+
+def _hosts(pieces: Sequence[SliceAnswer], lost: Mapping[str, Outcome]) -> list[dict[str, Any]]:
+    """The part of each load host; `share` of the messages, `busy` of its time."""
+    shares: dict[str, list[HostShare]] = {name: [] for name in lost}
+    for piece in pieces:
+        for share in piece.hosts:
+            shares.setdefault(share.host, []).append(share)
+    messages = sum(piece.operations for piece in pieces)
+    return [
+        {
+            "host": name,
+            "connections": max((share.connections for share in own), default=0),
+            "messages": sum(share.operations for share in own),
+            "share": sum(share.operations for share in own) / messages if messages else 0.0,
+            "busy": sum(share.load_cpu_ns for share in own) / max(1, sum(share.elapsed_ns for share in own)),
+            "start_error_us": max((share.start_error_ns for share in own), default=0) / 1000,
+            "lost": outcome_reason(lost[name]) if name in lost else "",
+        }
+        for name, own in sorted(shares.items())
+    ]
 
 
 def _piece(target: str, rate: float | None, length_s: float, seed: int) -> Slice:

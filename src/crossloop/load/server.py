@@ -1,19 +1,21 @@
-"""The load process: `python -m crossloop.load.server [native|python]`, JSON lines in, JSON lines out.
+"""The load process: `python -m crossloop.load.server [native|python] [--idle SECONDS]`, JSON lines in and out.
 
 What it is told stands in `commands`. A target has one set of connections. What goes wrong is
-{"error": text, "kind": …} and ends that set alone: `open` makes it anew. The process lives until its
-standard input ends. Without a word for it, the engine is the native one where that is built. No command
-takes longer than its limit: a slice run-in + duration + stall + 4 s, an open `timeout_s`. Between slices the server
-may be stopped (SIGSTOP): nothing is sent then.
+{"error": text, "kind": …} and ends that set alone: `open` makes it anew. The process lives until its standard input
+ends, or until nothing was asked for so many seconds. Without a word for it, the engine is the native one where that is
+built. No command takes longer than its limit: a slice run-in + wait for its start + duration + stall + 4 s, an open
+`timeout_s`. Between slices the server may be stopped (SIGSTOP): nothing is sent then.
 """
 
 import contextlib
 import ctypes
 import gc
+import math
 import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -276,20 +278,55 @@ def end_with_parent() -> None:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+class _Idle:
+    """Ends this process when nothing was asked for *limit_s*: a connection may end without anybody being told."""
+
+    def __init__(self, limit_s: float):
+        self._limit_s = limit_s
+        self._asked = threading.Event()
+        threading.Thread(target=self._watch, name="idle", daemon=True).start()
+
+    def asked(self) -> None:
+        """Something was."""
+        self._asked.set()
+
+    def _watch(self) -> None:
+        while self._asked.wait(self._limit_s):
+            self._asked.clear()
+        os._exit(1)
+
+
+def _words() -> tuple[list[str], float]:
+    """The engine that was asked for, if any, and the limit of `--idle`. Raises `LoadUsageError`."""
+    words = sys.argv[1:]
+    if "--idle" not in words:
+        return words[:1], math.inf
+    place = words.index("--idle")
+    try:
+        limit_s = float(words[place + 1])
+    except (IndexError, ValueError):
+        raise LoadUsageError("--idle: expected a number of seconds behind it") from None
+    return (words[:place] + words[place + 2 :])[:1], limit_s
+
+
 def main() -> None:
     """Answer commands until standard input ends."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it closes our input
     answers = private_stdout()
     try:
-        sets = Sets(choose_engine(*sys.argv[1:2]))
+        engine, idle_s = _words()
+        sets = Sets(choose_engine(*engine))
     except LoadUsageError as error:
         sys.exit(f"crossloop.load.server: {error}")
+    idle = _Idle(idle_s) if math.isfinite(idle_s) else None
     encoder = msgspec.json.Encoder()
     decoder = msgspec.json.Decoder(Command)
     gc.collect()
     gc.freeze()
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
+        if idle is not None:
+            idle.asked()
         if not line.strip():
             continue
         end = line

@@ -13,7 +13,7 @@ import msgspec
 import msgspec.inspect
 from msgspec import Meta, Struct
 
-from crossloop.journal.records import Name, Text, WebServer
+from crossloop.journal.records import HostShare, Name, Text, WebServer
 from crossloop.load.commands import Exchange
 from crossloop.outcomes import Failed, NotInstalled, Outcome, Unsupported
 from crossloop.plain_text import MAX_SHOWN, printable, shown
@@ -141,6 +141,8 @@ class SliceAnswer(Answer, frozen=True):
     """Of the load: messages that were answered between the readings of the server's clocks (`Stretch.sent`)."""
     start_late_ns: Count = 0
     """Of a load that was given a time to start at: how much later it did."""
+    hosts: Annotated[list[HostShare], Meta(max_length=256)] = []
+    """Of a load from several hosts."""
 
 
 class Connected(Answer, frozen=True):

@@ -81,11 +81,17 @@ def reference_words(transport: Transport, path: str = "") -> list[str]:
 
 
 def reference_server(
-    reference: Reference, cpu: int | None, limit_bytes: int, transport: Transport = "tcp", path: str = ""
+    reference: Reference,
+    cpu: int | None,
+    limit_bytes: int,
+    transport: Transport = "tcp",
+    path: str = "",
+    host: str = "127.0.0.1",
 ) -> Child:
-    """Its server, which will say `ready` by itself. Raises ChildError where it cannot be started."""
+    """Its server, on the address *host*, which will say `ready` by itself. Raises ChildError for one that cannot be
+    started."""
     pinned = [] if cpu is None else ["--cpu", str(cpu)]
-    arguments = ["--supervised", *pinned, *reference_words(transport, path)]
+    arguments = ["--supervised", *pinned, "--host", host, *reference_words(transport, path)]
     try:
         program = build_of(reference.part)
     except NotBuiltError as error:

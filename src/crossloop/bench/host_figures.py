@@ -1,0 +1,59 @@
+"""What each of several load hosts did for a cell, and what became of those that were lost. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from crossloop.bench.stages import row_of
+from crossloop.journal import CellRecord, HostFigures, PlainPhase, SliceRecord, WarningRecord
+from crossloop.outcomes import Outcome, outcome_reason
+
+NAME = "lost-load-host"
+
+
+def with_hosts(
+    cells: Sequence[CellRecord],
+    slices: Sequence[SliceRecord],
+    hosts: Sequence[str],
+    lost: Mapping[str, Outcome],
+) -> list[CellRecord]:
+    """*cells* with the part that each of *hosts* had in them; *lost* says what became of those that are gone."""
+    extended = []
+    for cell in cells:
+        figures = cell.figures
+        if figures is not None and hosts:
+            own = [slice_ for slice_ in slices if row_of(slice_) == row_of(cell)]
+            figures = msgspec.structs.replace(
+                figures, hosts=[_figures(host, own, lost.get(host)) for host in hosts]
+            )
+        extended.append(msgspec.structs.replace(cell, figures=figures))
+    return extended
+
+
+def _figures(host: str, slices: Sequence[SliceRecord], lost: Outcome | None) -> HostFigures:
+    why = "" if lost is None else outcome_reason(lost)
+    driven = [slice_ for slice_ in slices if slice_.phase != str(PlainPhase.CONNECT)]
+    shares = [share for slice_ in driven for share in slice_.hosts if share.host == host]
+    if not shares:
+        return HostFigures(host, 0, lost=why)
+    operations = sum(slice_.operations for slice_ in driven)
+    return HostFigures(
+        host=host,
+        slices=len(shares),
+        connections=max(share.connections for share in shares),
+        operations_share=sum(share.operations for share in shares) / operations if operations else 0.0,
+        load_share=sum(share.load_cpu_ns for share in shares) / sum(share.elapsed_ns for share in shares),
+        start_error_us=max(share.start_error_ns for share in shares) / 1000,
+        lost=why,
+    )
+
+
+def lost_warning(host: str, outcome: Outcome, left: Sequence[str]) -> WarningRecord:
+    """The warning of a run that lost a load host; *left* are those that went on."""
+    rest = f"the load came from {', '.join(left)} alone" if left else "no other was left"
+    return WarningRecord(
+        NAME,
+        f"The load host {host} was lost ({outcome_reason(outcome)}); from then on {rest}. A cell has the slices of one "
+        "set of hosts, and says which hosts they were.",
+        "See whether the host can be reached by ssh, and measure again.",
+    )
