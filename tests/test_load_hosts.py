@@ -8,19 +8,23 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from crossloop.journal import CellRecord, HostFigures, SliceRecord, WarningRecord, journal_path, read_journal
 from crossloop.load.commands import Address, Content, Exchange, Open, Slice
 from crossloop.outcomes import Outcome
+from crossloop.report import render
 from crossloop.supervise.answers import Connected, LoadFaultError, SliceAnswer
 from crossloop.supervise.child import ChildError
 from crossloop.supervise.hosts import LoadHost, parse_hosts, ssh_words
 from crossloop.supervise.load_hosts import HostLostError, LoadHosts, shared
+from tests import journals
 from tests import misbehaving as bad
 from tests.misbehaving import serving
 from tests.namespaces import Network, needs_namespaces, network
+from tests.pages import pages_of, whole_text
 
 MESSAGE = Content(stamp="binary", own_filler=48)
 SLICE = Slice(target="a", phase="capacity", run_in_ms=5, duration_ms=50, seed=1)
@@ -77,10 +81,10 @@ def test_what_is_no_host_is_refused(text: str) -> None:
 
 
 def test_a_destination_is_never_taken_for_an_option() -> None:
-    words = ssh_words("host", "python3 -m x", "/some/config")
-    assert words[:2] == ["-F", "/some/config"]
-    assert words[-3:] == ["--", "host", "python3 -m x"]
-    assert "BatchMode=yes" in words
+    command = ssh_words("host", "python3 -m x", "/some/config")
+    assert command[:2] == ["-F", "/some/config"]
+    assert command[-3:] == ["--", "host", "python3 -m x"]
+    assert "BatchMode=yes" in command
 
 
 @pytest.mark.parametrize(("number", "parts", "shares"), [(5, 2, [3, 2]), (4, 2, [2, 2]), (1, 3, [1, 0, 0])])
@@ -178,10 +182,10 @@ def by_host(cell: CellRecord) -> Mapping[str, HostFigures]:
 def test_two_hosts_whose_clocks_are_apart_begin_together(tmp_path: Path) -> None:
     with network(tmp_path, 2, monotonic_s={"host-b": 5000}) as net:
         out = tmp_path / "out"
-        words = bench(
+        command = bench(
             net, out, "--profile", "smoke", "--adapters", "epoll", "--scenarios", "tcp-echo,tls-echo"
         )
-        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     cells, slices, warnings = cells_of(out)
     assert [warning.name for warning in warnings if warning.name == "lost-load-host"] == []
@@ -199,7 +203,7 @@ def test_two_hosts_whose_clocks_are_apart_begin_together(tmp_path: Path) -> None
 def test_a_host_that_is_killed_is_named_in_the_cell_and_the_run_ends_well(tmp_path: Path) -> None:
     with network(tmp_path, 2) as net:
         out = tmp_path / "out"
-        words = bench(
+        command = bench(
             net,
             out,
             "--profile",
@@ -211,7 +215,9 @@ def test_a_host_that_is_killed_is_named_in_the_cell_and_the_run_ends_well(tmp_pa
             "--scenarios",
             "tcp-echo",
         )
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
             await_slices(out, 6)
             assert net.hosts["host-b"].kill("crossloop.load.server")
             said, _nothing = process.communicate(timeout=120)
@@ -242,11 +248,11 @@ def test_a_host_that_vanishes_is_noticed_and_the_other_goes_on(tmp_path: Path) -
         with subprocess.Popen(server, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as serving_:
             assert serving_.stdout is not None
             port = json.loads(serving_.stdout.readline())["port"]
-            words = [
+            command = [
                 *CROSSLOOP, "load", "tcp-echo", "--connect", f"{net.address}:{port}", "--from", hosts_of(net),
                 "--ssh-config", str(net.config), "--duration", "20", "--json",
             ]  # fmt: skip
-            with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as load_:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load_:
                 time.sleep(7)
                 net.hosts["host-b"].vanish()
                 said, _nothing = load_.communicate(timeout=120)
@@ -260,12 +266,12 @@ def test_a_host_that_vanishes_is_noticed_and_the_other_goes_on(tmp_path: Path) -
 @needs_namespaces
 def test_a_host_that_cannot_be_reached_stops_a_bench_before_it_begins(tmp_path: Path) -> None:
     with network(tmp_path, 1) as net:
-        words = bench(
+        command = bench(
             net, tmp_path / "out", "--profile", "smoke", "--adapters", "epoll", "--scenarios", "tcp-echo"
         )
-        place = words.index("--load-from")
-        words[place + 1] = f"{hosts_of(net)},nowhere.invalid"
-        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        place = command.index("--load-from")
+        command[place + 1] = f"{hosts_of(net)},nowhere.invalid"
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 3
     assert "--load-from nowhere.invalid: " in done.stderr
     assert not journal_path(tmp_path / "out").exists()
@@ -283,7 +289,32 @@ def test_a_host_that_cannot_be_reached_stops_a_bench_before_it_begins(tmp_path: 
 def test_a_bench_says_what_is_wrong_with_its_hosts(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    words = [*CROSSLOOP, "bench", "--dry-run", "--adapters", "epoll", "--scenarios", "tcp-echo", *arguments]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    command = [*CROSSLOOP, "bench", "--dry-run", "--adapters", "epoll", "--scenarios", "tcp-echo", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert sentence in done.stderr
+
+
+# What a report says -----------------------------------------------------------------------------------
+
+
+def test_a_page_says_what_each_host_did_and_which_was_lost() -> None:
+    hosts = [
+        HostFigures("bench1", 9, 50, 0.62, 0.97, "client-bound", 140.0),
+        HostFigures("bench2", 0, lost="exited with status 255 | `x`"),
+    ]
+    cells = [
+        msgspec.structs.replace(cell, figures=msgspec.structs.replace(cell.figures, hosts=hosts))
+        for cell in journals.tcp_echo_cells()
+        if isinstance(cell, CellRecord) and cell.figures is not None
+    ]
+    run = journals.run_record()
+    run = msgspec.structs.replace(run, settings={**run.settings, "load-from": "bench1, bench2"})
+    adapters = [journals.adapter_record(name) for name in journals.ADAPTERS]
+    pages = pages_of(render([run, *adapters, *cells]))
+    page = pages["scenarios/tcp-echo.md"]
+    assert "## Where the load came from" in page
+    assert "| bench1 | 50 | 62 % | 97 % | client-bound | 140 | 9 | – |" in page
+    assert "| bench2 | – | – | – | – | – | 0 | exited with status 255 \\| \\`x\\` |" in page
+    assert "| Load from | bench1, bench2 |" in pages["run.md"]
+    assert "Where the load came from" not in whole_text(render(journals.whole_run()))

@@ -334,3 +334,12 @@ def test_the_ids_of_connections_begin_where_they_are_to(server: tuple[int, int])
     assert load.slice()["operations"] > 0
     assert "error" in load.open(port, pid, first_id=2**31)
     load.process.communicate(timeout=20)
+
+
+def test_a_load_that_is_asked_nothing_ends_when_it_was_told_to() -> None:
+    load = Load("python", "--idle", "1.5")
+    for _question in range(4):
+        time.sleep(0.5)
+        assert load.ask(do="engine")["engine"] == "python"
+    assert load.process.wait(timeout=20) == 1
+    load.process.communicate()

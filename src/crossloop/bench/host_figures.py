@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from crossloop.bench.cells import CLIENT_BUSY_SHARE
 from crossloop.bench.stages import row_of
-from crossloop.journal import CellRecord, HostFigures, PlainPhase, SliceRecord, WarningRecord
+from crossloop.journal import MAIN_PHASES, CellRecord, HostFigures, SliceRecord, WarningRecord, phase_of
 from crossloop.outcomes import Outcome, outcome_reason
 
 NAME = "lost-load-host"
@@ -22,9 +23,9 @@ def with_hosts(
     for cell in cells:
         figures = cell.figures
         if figures is not None and hosts:
-            own = [slice_ for slice_ in slices if row_of(slice_) == row_of(cell)]
+            of_row = [slice_ for slice_ in slices if row_of(slice_) == row_of(cell)]
             figures = msgspec.structs.replace(
-                figures, hosts=[_figures(host, own, lost.get(host)) for host in hosts]
+                figures, hosts=[_figures(host, of_row, lost.get(host)) for host in hosts]
             )
         extended.append(msgspec.structs.replace(cell, figures=figures))
     return extended
@@ -32,17 +33,19 @@ def with_hosts(
 
 def _figures(host: str, slices: Sequence[SliceRecord], lost: Outcome | None) -> HostFigures:
     why = "" if lost is None else outcome_reason(lost)
-    driven = [slice_ for slice_ in slices if slice_.phase != str(PlainPhase.CONNECT)]
+    driven = [slice_ for slice_ in slices if phase_of(slice_.phase) in MAIN_PHASES]
     shares = [share for slice_ in driven for share in slice_.hosts if share.host == host]
     if not shares:
         return HostFigures(host, 0, lost=why)
     operations = sum(slice_.operations for slice_ in driven)
+    busy = sum(share.load_cpu_ns for share in shares) / sum(share.elapsed_ns for share in shares)
     return HostFigures(
         host=host,
         slices=len(shares),
         connections=max(share.connections for share in shares),
         operations_share=sum(share.operations for share in shares) / operations if operations else 0.0,
-        load_share=sum(share.load_cpu_ns for share in shares) / sum(share.elapsed_ns for share in shares),
+        load_share=busy,
+        regime="client-bound" if busy >= CLIENT_BUSY_SHARE else "idle",
         start_error_us=max(share.start_error_ns for share in shares) / 1000,
         lost=why,
     )

@@ -243,6 +243,8 @@ class HostFigures(Struct, frozen=True, gc=False):
     """Its part of all operations of the cell's slices."""
     load_share: Positive = 0
     """CPU time of its load process, less looking in vain, ÷ elapsed time."""
+    regime: Literal["", "client-bound", "idle"] = ""
+    """Whether it was a limit; empty where it took no part."""
     start_error_us: Positive = 0
     """Largest of the slices."""
     lost: Text = ""

@@ -81,14 +81,15 @@ def _hosts(pieces: Sequence[SliceAnswer], lost: Mapping[str, Outcome]) -> list[d
     return [
         {
             "host": name,
-            "connections": max((share.connections for share in own), default=0),
-            "messages": sum(share.operations for share in own),
-            "share": sum(share.operations for share in own) / messages if messages else 0.0,
-            "busy": sum(share.load_cpu_ns for share in own) / max(1, sum(share.elapsed_ns for share in own)),
-            "start_error_us": max((share.start_error_ns for share in own), default=0) / 1000,
+            "connections": max((share.connections for share in taken), default=0),
+            "messages": sum(share.operations for share in taken),
+            "share": sum(share.operations for share in taken) / messages if messages else 0.0,
+            "busy": sum(share.load_cpu_ns for share in taken)
+            / max(1, sum(share.elapsed_ns for share in taken)),
+            "start_error_us": max((share.start_error_ns for share in taken), default=0) / 1000,
             "lost": outcome_reason(lost[name]) if name in lost else "",
         }
-        for name, own in sorted(shares.items())
+        for name, taken in sorted(shares.items())
     ]
 
 

@@ -283,30 +283,30 @@ class _Idle:
 
     def __init__(self, limit_s: float):
         self._limit_s = limit_s
-        self._asked = threading.Event()
+        self._event = threading.Event()
         threading.Thread(target=self._watch, name="idle", daemon=True).start()
 
-    def asked(self) -> None:
-        """Something was."""
-        self._asked.set()
+    def reset(self) -> None:
+        """Something was asked: the time begins anew."""
+        self._event.set()
 
     def _watch(self) -> None:
-        while self._asked.wait(self._limit_s):
-            self._asked.clear()
+        while self._event.wait(self._limit_s):
+            self._event.clear()
         os._exit(1)
 
 
-def _words() -> tuple[list[str], float]:
+def _arguments() -> tuple[list[str], float]:
     """The engine that was asked for, if any, and the limit of `--idle`. Raises `LoadUsageError`."""
-    words = sys.argv[1:]
-    if "--idle" not in words:
-        return words[:1], math.inf
-    place = words.index("--idle")
+    arguments = sys.argv[1:]
+    if "--idle" not in arguments:
+        return arguments[:1], math.inf
+    place = arguments.index("--idle")
     try:
-        limit_s = float(words[place + 1])
+        limit_s = float(arguments[place + 1])
     except (IndexError, ValueError):
         raise LoadUsageError("--idle: expected a number of seconds behind it") from None
-    return (words[:place] + words[place + 2 :])[:1], limit_s
+    return (arguments[:place] + arguments[place + 2 :])[:1], limit_s
 
 
 def main() -> None:
@@ -315,7 +315,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it closes our input
     answers = private_stdout()
     try:
-        engine, idle_s = _words()
+        engine, idle_s = _arguments()
         sets = Sets(choose_engine(*engine))
     except LoadUsageError as error:
         sys.exit(f"crossloop.load.server: {error}")
@@ -326,7 +326,7 @@ def main() -> None:
     gc.freeze()
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
         if idle is not None:
-            idle.asked()
+            idle.reset()
         if not line.strip():
             continue
         end = line

@@ -3,7 +3,7 @@
 import shlex
 from collections import Counter
 
-from crossloop.journal import LOAD_ENGINE, PYTHON_LOAD, SUITES, Machine, Run
+from crossloop.journal import LOAD_ENGINE, LOAD_FROM, PYTHON_LOAD, SUITES, Machine, Run, RunRecord
 from crossloop.journal.naming import adapter_of
 from crossloop.markup import digits
 from crossloop.markup.escaping import Markdown, code
@@ -58,7 +58,7 @@ def run_table(run: Run) -> Table:
             )
             for scenario, versions in run.scenario_versions.items()
         ),
-        ("Pinning", _pinning(record.server_cpu, record.load_cpu)),
+        ("Pinning", _pinning(record)),
         ("Run", f"crossloop {record.crossloop}, profile {record.profile}, seed {record.seed}"),
         ("Started", f"{record.started} (UTC)"),
         ("Duration", digits.duration(run.end.elapsed_s) if run.end else "not known: the run did not end"),
@@ -71,6 +71,8 @@ def run_table(run: Run) -> Table:
     ]
     if LOAD_ENGINE in record.settings:
         rows.append(("Load generator", _load_engine(run)))
+    if LOAD_FROM in record.settings:
+        rows.append(("Load from", str(record.settings[LOAD_FROM])))
     if run.end and run.end.resumed:
         taken = (
             f"{digits.counted(run.end.resumed, 'slice')} taken over; the duration is that of the last part"
@@ -85,7 +87,7 @@ def run_table(run: Run) -> Table:
     rows.extend(
         (f"Setting: {name}", str(value))
         for name, value in sorted(record.settings.items())
-        if name != LOAD_ENGINE
+        if name not in {LOAD_ENGINE, LOAD_FROM}
     )
     return table([Column("What"), Column("This run")], rows)
 
@@ -117,10 +119,13 @@ def _memory(machine: Machine) -> str:
     return f"{digits.number(machine.memory_bytes / 2**30, 2)} GiB"
 
 
-def _pinning(server_cpu: int | None, load_cpu: int | None) -> str:
-    if server_cpu is None or load_cpu is None:
+def _pinning(record: RunRecord) -> str:
+    if record.server_cpu is None or record.load_cpu is None:
         return "none"
-    return f"measured processes on CPU {server_cpu}, load on CPU {load_cpu}"
+    load = (
+        "each load on a CPU of its own" if LOAD_FROM in record.settings else f"load on CPU {record.load_cpu}"
+    )
+    return f"measured processes on CPU {record.server_cpu}, {load}"
 
 
 def reproduction(run: Run) -> Markdown:

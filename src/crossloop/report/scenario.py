@@ -47,6 +47,7 @@ from crossloop.report.fields import (
     web_server,
 )
 from crossloop.report.ladder import connecting_table
+from crossloop.report.load_hosts import hosts_table
 from crossloop.report.modes import mode_lines
 from crossloop.report.references import references_table
 from crossloop.report.tax import tax_table
@@ -66,6 +67,8 @@ class SetTables:
     """A line for each figure of a row that has two modes."""
     references: Table
     tax: Table
+    hosts: Table
+    """Where the load came from."""
 
 
 def set_tables(measured: MeasuredSet, texts: ScenarioTexts, run: Run, *, detailed: bool = True) -> SetTables:
@@ -80,6 +83,7 @@ def set_tables(measured: MeasuredSet, texts: ScenarioTexts, run: Run, *, detaile
         modes=mode_lines(measured.rows, texts),
         references=references_table(measured, texts, run) if detailed else table([Column("Reference")], []),
         tax=tax_table(measured, texts, run) if detailed else table([Column("Library")], []),
+        hosts=hosts_table(measured, texts),
     )
 
 

@@ -128,6 +128,7 @@ def _of_scenario(page: ScenarioPage) -> Iterator[Section]:
 
 def _of_set(tables: SetTables) -> Iterator[Section]:
     yield Section(tables.heading, tables.main, points=tables.modes)
+    yield Section("Where the load came from", tables.hosts)
     yield Section("Against C", tables.references)
 
 

@@ -87,8 +87,8 @@ class LoadClient:
         """
         self._limit_s = limit_s
         self.name = LOAD if host is None else f"{LOAD} on {host.name}"
-        program, words = load_command(host, engine, ssh_config)
-        self._child = Child(words, name=self.name, program=program)
+        program, arguments = load_command(host, engine, ssh_config)
+        self._child = Child(arguments, name=self.name, program=program)
         self.pid = self._child.pid
         try:
             if cpu is not None:

@@ -86,7 +86,7 @@ class LoadHosts:
             for host in hosts:
                 if host.name not in lost:
                     self._start(host, engine, limit_s, ssh_config)
-            described = self._asked(list(self._members.values()), lambda member: member.client.engine())
+            described = self._answers_of(list(self._members.values()), lambda member: member.client.engine())
             self._refuse_other_versions(described)
             for name, taken in described.items():
                 self._members[name].engine = taken
@@ -267,7 +267,7 @@ class LoadHosts:
     def _of_each(self, question: Callable[[_Member], T], among: Sequence[_Member]) -> dict[str, T]:
         """What each answers. Raises HostLostError when any was lost, LoadFaultError for the first fault."""
         before = len(self._lost)
-        answers = self._asked(among, question)
+        answers = self._answers_of(among, question)
         if len(self._lost) > before:
             names = [name for name in self._lost if name not in self._members]
             self._expect_some()
@@ -275,7 +275,7 @@ class LoadHosts:
             raise HostLostError(Failed(f"lost while it was needed: {what}"))
         return answers
 
-    def _asked(self, among: Sequence[_Member], question: Callable[[_Member], T]) -> dict[str, T]:
+    def _answers_of(self, among: Sequence[_Member], question: Callable[[_Member], T]) -> dict[str, T]:
         """What each answers that is not lost. Raises LoadFaultError for the first fault, once all were asked."""
         answers: dict[str, T] = {}
         faults: list[LoadFaultError] = []
@@ -348,8 +348,8 @@ class LoadHosts:
             return None
         squares = 0.0
         for name, part in answers.items():
-            own = self._members[name].connections
-            squares += part.operations**2 / (own * part.counters.get("jain", 1.0))
+            connected = self._members[name].connections
+            squares += part.operations**2 / (connected * part.counters.get("jain", 1.0))
         return float(total**2 / (connections * squares))
 
 
