@@ -27,6 +27,7 @@ from crossloop.cli.measuring import (
     Bounds,
     adapter_record,
     carry_out,
+    crowded,
     load_engine,
     scenario_records,
     settings_of_profile,
@@ -181,7 +182,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
                     if not past.cells and not past.slices:
                         known = _adapter_records(adapters, probed, references)
                         used = scenario_records(suite, scenarios.values())
-                        write_head(journal, [*known, *used], header, engine)
+                        write_head(journal, [*known, *used, *crowded(hosts)], header, engine)
                     end = carry_out(suite, plan, journal, header, engine, bounds, past)
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)

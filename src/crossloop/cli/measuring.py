@@ -36,6 +36,7 @@ from crossloop.journal import (
     is_variant,
     journal_path,
 )
+from crossloop.machine.facts import cpus_usable
 from crossloop.native import LOAD_ENGINE as PART
 from crossloop.outcomes import Outcome, outcome_reason, outcome_stderr
 from crossloop.plain_text import without_folders
@@ -185,6 +186,18 @@ def _engine_of(hosts: Sequence[LoadHost], wanted: str | None, ssh_config: str) -
             f"--load-from {name}: {outcome_reason(outcome)}" + (f": {said}" if said else ""), NOTHING_MEASURED
         )
     return LoadEngine(engine.engine, without_folders(engine.reason))
+
+
+def crowded(hosts: Sequence[LoadHost]) -> Iterator[WarningRecord]:
+    """The warning of a run in which a load of this machine has to share the server's CPU."""
+    local, cpus = sum(host.local for host in hosts), cpus_usable()
+    if local < cpus:
+        return
+    yield WarningRecord(
+        "crowded-load",
+        f"{local} load processes on a machine with {cpus} CPUs: one of them shares the server's, and takes from it.",
+        f"--load-from with at most {max(1, cpus - 1)} times localhost, or other hosts.",
+    )
 
 
 def write_head(
