@@ -116,7 +116,7 @@ class Request:
             "precision": self.precision,
             "evidence": None if self.evidence else False,
             "references": None if self.references else False,
-            LOAD_FROM: self.load_from,
+            LOAD_FROM: ",".join(host.plain for host in hosts_or_stop("--load-from", self.load_from)) or None,
         }
         return {name: value for name, value in given.items() if value is not None}
 

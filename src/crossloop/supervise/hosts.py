@@ -8,7 +8,7 @@ never to ask (BatchMode), and to notice within some seconds that a host is gone 
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LOCAL = "localhost"
 """Such a host is this machine, which is reached without ssh."""
@@ -49,6 +49,11 @@ class LoadHost:
     """CPU that it is to run on; None: one of its own, if the host has enough."""
 
     @property
+    def plain(self) -> str:
+        """The destination without its user: what a journal may have of it."""
+        return self.destination.rpartition("@")[2]
+
+    @property
     def local(self) -> bool:
         """Whether it is this machine."""
         return self.destination == LOCAL
@@ -62,13 +67,11 @@ def parse_hosts(text: str) -> tuple[LoadHost, ...]:
         match = _HOST.fullmatch(word.strip())
         if match is None:
             raise ValueError(f"{word.strip()!r}: expected [USER@]HOST[=PYTHON][#CPU], several between commas")
-        destination = match["destination"]
-        plain = destination.rpartition("@")[2]
-        names.append(plain)
-        times = names.count(plain)
-        name = plain if times == 1 else f"{plain} ({times})"
         cpu = None if match["cpu"] is None else int(match["cpu"])
-        hosts.append(LoadHost(name, destination, match["python"] or PYTHON, cpu))
+        host = LoadHost("", match["destination"], match["python"] or PYTHON, cpu)
+        names.append(host.plain)
+        times = names.count(host.plain)
+        hosts.append(replace(host, name=host.plain if times == 1 else f"{host.plain} ({times})"))
     return tuple(hosts)
 
 
