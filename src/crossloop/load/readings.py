@@ -39,11 +39,19 @@ class Readings(Hooks):
 
     def at_start(self) -> None:
         """What is exact is read last, next to the measured part."""
+        self.look()
+        self.begin()
+
+    def look(self) -> None:
+        """What takes long where there are many threads."""
         if self._left is not None:
             self._left.begin(self.pids)
         self.sleeps = clocks.sleeps(self.pids)
         self.steal_ns = clocks.steal_ns()
         self.user_system_ns = clocks.user_system_ns(self.pids)
+
+    def begin(self) -> None:
+        """What is exact."""
         self._start = {pid: self._cpu_ns(pid, 0) for pid in self.pids}
         self.load_cpu_ns = clocks.own_cpu_ns()
 

@@ -31,7 +31,8 @@ from crossloop.supervise.hosts import LoadHost
 from crossloop.supervise.load import SLICE_LIMIT_S, ClockOffset, LoadClient
 
 READ_BEFORE_NS = 2_000_000
-"""So long before a common start the server's clocks are read, when the run-in is over everywhere."""
+"""So long before a common start, and before that as long as it takes, the server's clocks are read."""
+LONGEST_LOOK_NS = 5_000_000_000
 MARGIN_NS = 10_000_000
 """For commands to arrive and for run-ins to end, beyond what each may take."""
 SUMMED = ("lost", "duplicates", "resumed")
@@ -82,6 +83,8 @@ class LoadHosts:
         self._next_id = 0
         self._pids: list[int] = []
         self._drive = "exchange"
+        self._look_ns = 0
+        """What looking at the server took when its connections were opened: it grows with its threads."""
         try:
             for host in hosts:
                 if host.name not in lost:
@@ -169,7 +172,9 @@ class LoadHosts:
         readings = Readings(self._pids)
         memory: dict[str, float] = {"rss_before_bytes": clocks.rss_bytes(readings.pids)}
         kernel = clocks.kernel_bytes()
+        before_ns = time.perf_counter_ns()
         readings.at_start()
+        self._look_ns = time.perf_counter_ns() - before_ns
         commands = {member.host.name: self._opening(member, command, len(loading)) for member in loading}
         for member in loading:
             member.client.send(commands[member.host.name])
@@ -196,7 +201,7 @@ class LoadHosts:
         connections = sum(member.connections for member in loading)
         readings = Readings(self._pids)
         start_ns = time.perf_counter_ns() + round(command.run_in_ms * 1e6)
-        start_ns += REST_NS + MARGIN_NS + READ_BEFORE_NS
+        start_ns += REST_NS + MARGIN_NS + self._before_ns
         start_ns += 2 * max(member.clock.error_ns for member in loading)
 
         for place, member in enumerate(loading):
@@ -218,11 +223,19 @@ class LoadHosts:
         index = self._jain(answers)
         return self._together(answers, readings, {} if index is None else {"jain": index})
 
+    @property
+    def _before_ns(self) -> int:
+        """How long before a common start the server is looked at: nothing is in flight then in a closed loop."""
+        return READ_BEFORE_NS + min(2 * self._look_ns, LONGEST_LOOK_NS)
+
     def _read_clocks(self, readings: Readings, command: Slice, start_ns: int) -> LoadFault | None:
         """The server's, when a slice begins; of an open loop also when its time is over, with messages in flight."""
         closed = command.phase == "capacity"
-        _sleep_until(start_ns - (READ_BEFORE_NS if closed else 0))
-        fault = _faulty(readings.at_start)
+        _sleep_until(start_ns - self._before_ns)
+        readings.look()
+        if not closed:
+            _sleep_until(start_ns)
+        fault = _faulty(readings.begin)
         if not closed:
             _sleep_until(start_ns + round(command.duration_ms * 1e6))
             fault = fault or _faulty(readings.at_rest)
