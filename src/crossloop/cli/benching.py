@@ -2,8 +2,6 @@
 
 import contextlib
 import shlex
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from crossloop.bench.profiles import PROFILES, Profile, left_out
 from crossloop.bench.site import LOOPBACK, SLICE_LIMIT_S
 from crossloop.cli.builds import Target, probe_target, targets
 from crossloop.cli.choosing import chosen, parse_loop, records_or_stop, suite_or_stop
-from crossloop.cli.exits import BAD_INPUT, DONE, INTERRUPTED, NOTHING_MEASURED, STATUSES, StopError
+from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.load_hosts import config_or_stop, hosts_or_stop, listening_or_stop
 from crossloop.cli.measuring import (
     Bounds,
@@ -35,6 +33,7 @@ from crossloop.cli.measuring import (
     write_head,
 )
 from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, unwritable
+from crossloop.cli.rendering import render_apart
 from crossloop.installing import recorded_setup
 from crossloop.journal import (
     LADDER_RUN_IN_MS,
@@ -187,7 +186,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
-        _render(request.suites, folder)
+        render_apart(request.suites, folder)
     if not end.cells.get("measured"):
         raise StopError(
             f"nothing could be measured; {folder / 'README.md'} says why, and `crossloop setup` brings bindings",
@@ -397,22 +396,3 @@ def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> i
         click.echo(f"evidence: {subject[1].scenario.id}, {len(subject[1].rows)} rows")
     click.echo(f"{plan.slices} slices, about {seconds / 60:.1f} minutes{described(length)}, into {folder}")
     return DONE
-
-
-def _render(suites: Sequence[Path], folder: Path) -> None:
-    """Render in a process of its own: the supervisor need not hold the plotting library as well.
-
-    Raises `StopError` where that failed; it has said why, unless it was ended.
-    """
-    options = [word for suite in suites for word in ("--suite", str(suite))]
-    command = [sys.executable, "-P", "-m", "crossloop", *options, "report", str(folder)]
-    status = subprocess.run(command, check=False).returncode
-    if status in {-signal.SIGINT, -signal.SIGTERM}:
-        raise KeyboardInterrupt
-    if status != DONE:
-        ended = f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
-        raise StopError(
-            f"the process that renders the report {ended}; the figures are in {journal_path(folder)}, "
-            f"`crossloop report {folder}` renders them again",
-            status if status in STATUSES else BAD_INPUT,
-        )
