@@ -8,7 +8,7 @@
             subprocess.run([*net.ssh("host-b"), sys.executable, "-m", "crossloop", "list"])
 
 The hosts are called host-a, host-b and so on. All have this machine's files, its processes and its wall clock; each has
-a network of its own and, on request, a monotonic clock of its own (time_namespaces(7)). The machine itself has the
+a network and a name of its own and, on request, a monotonic clock of its own (time_namespaces(7)). The machine itself has the
 address `net.address` on the bridge, and the hosts reach it there. sshd, its keys and its settings lie in the test's
 folder. Nothing of the system's ssh is read or changed, but for the empty folder /run/sshd, without which sshd does not
 start.
@@ -254,13 +254,14 @@ Host *
 
 
 def _start_sshd(host: Host, folder: Path, stack: contextlib.ExitStack, monotonic_s: int) -> None:
-    """sshd in the host's network, on the host's clock; it ends with this process."""
+    """sshd in the host's network, under the host's name, on the host's clock; it ends with this process."""
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    clock = ["unshare", "--time", "--monotonic", str(monotonic_s)] if monotonic_s else []
+    clock = ["--time", "--monotonic", str(monotonic_s)] if monotonic_s else []
+    named = ["sh", "-c", 'echo "$0" > /proc/sys/kernel/hostname && exec "$@"', host.name]
     line = [_SSHD, "-D", "-e", "-f", str(folder / f"{host.name}.sshd_config")]
     with (folder / f"{host.name}.sshd.log").open("wb") as log:
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *host.inside(*clock, *line)],
+            ["setpriv", "--pdeathsig", "KILL", *host.inside("unshare", "--uts", *clock, *named, *line)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

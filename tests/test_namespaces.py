@@ -54,11 +54,13 @@ def test_hosts_reach_one_another_and_this_machine(net: Network) -> None:
 
 
 @needs_namespaces
-def test_a_host_has_a_monotonic_clock_of_its_own(net: Network) -> None:
-    line = (sys.executable, "-c", "import time; print(time.monotonic(), time.time())")
+def test_a_host_has_a_name_and_a_monotonic_clock_of_its_own(net: Network) -> None:
+    line = (sys.executable, "-c", "import os, time; print(os.uname()[1], time.monotonic(), time.time())")
     ahead_s = {}
     for name in net.hosts:
-        monotonic_s, wall_s = map(float, net.run(name, *line).stdout.split())
+        node, *clocks = net.run(name, *line).stdout.split()
+        assert node == name
+        monotonic_s, wall_s = map(float, clocks)
         ahead_s[name] = monotonic_s - time.monotonic()
         assert abs(wall_s - time.time()) < LIMIT_S
     assert abs(ahead_s["host-a"]) < LIMIT_S
