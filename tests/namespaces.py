@@ -7,9 +7,9 @@
         with network(tmp_path, 3, monotonic_s={"host-b": 5000}) as net:
             subprocess.run([*net.ssh("host-b"), sys.executable, "-m", "crossloop", "list"])
 
-The hosts are called host-a, host-b and so on. All have this machine's files, its processes and its wall clock; each has
-a network and a name of its own and, on request, a monotonic clock of its own (time_namespaces(7)). The machine itself has the
-address `net.address` on the bridge, and the hosts reach it there. sshd, its keys and its settings lie in the test's
+The hosts are called host-a, host-b and so on. All have this machine's files, processes and wall clock. Each has a
+network and a name of its own and, on request, a monotonic clock of its own (time_namespaces(7)). The machine itself has
+the address `net.address` on the bridge, and the hosts reach it there. sshd, its keys and its settings lie in the test's
 folder. Nothing of the system's ssh is read or changed, but for the empty folder /run/sshd, without which sshd does not
 start.
 

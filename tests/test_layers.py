@@ -13,7 +13,7 @@ from tests.documents import ROOT
 ENGINE = ROOT / "src" / "crossloop"
 WORKER_HALF = ("api", "worker", "idioms", "bindings")
 READERS = ("report", "compare", "claims", "export")
-MAKERS = ("behaviours", "bench", "cli", "contract", "load", "supervise", "suite")
+MAKERS = ("behaviours", "bench", "cli", "contract", "fleet", "load", "supervise", "suite")
 BINDINGS_OF = {
     "idioms/eventlet_names.py": {"eventlet"},
     "idioms/gevent_.py": {"gevent"},

@@ -186,7 +186,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
         except KeyboardInterrupt:
             click.echo(f"crossloop: interrupted; `--resume --out {folder}` goes on from here", err=True)
             return INTERRUPTED
-        render_apart(request.suites, folder)
+        render_apart(request.suites, [folder])
     if not end.cells.get("measured"):
         raise StopError(
             f"nothing could be measured; {folder / 'README.md'} says why, and `crossloop setup` brings bindings",

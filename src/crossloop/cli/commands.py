@@ -364,6 +364,21 @@ def dropin(suites: tuple[Path, ...], /, **options: Any) -> int:
 
 
 @cli.command()
+@click.argument("file", metavar="FILE.toml", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("command", nargs=-1, metavar="-- COMMAND...", type=click.UNPROCESSED)
+@_out("Folder for the hosts' journals and their report.", default="reports/fleet", show_default=True)
+@click.option("--hosts", metavar="A,B", help="Only these hosts of the file, by name or prefix; default: all.")
+@click.option("--again", is_flag=True, help="Ask anew, also who has answered.")
+@_SSH_CONFIG
+@click.pass_obj
+def fleet(suites: tuple[Path, ...], /, **options: Any) -> int:
+    """Run bench, check or dropin on several hosts by ssh, and bring their journals back."""
+    from crossloop.cli import fleets
+
+    return fleets.run(suites, fleets.Request(**options))
+
+
+@cli.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_out("Where to write; default: the folder itself.")
 @click.option(

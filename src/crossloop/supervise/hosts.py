@@ -75,9 +75,13 @@ def parse_hosts(text: str) -> tuple[LoadHost, ...]:
     return tuple(hosts)
 
 
-def ssh_words(destination: str, command: str, config: str = "") -> list[str]:
-    """The words behind `ssh` that run *command* on *destination*; *config* is a file of its own (`ssh -F`)."""
-    options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
+def ssh_words(destination: str, command: str, config: str = "", *, alive_s: int = ALIVE_S) -> list[str]:
+    """The words behind `ssh` that run *command* on *destination*; *config* is a file of its own (`ssh -F`).
+
+    A host is gone that has answered nothing for three times *alive_s* seconds.
+    """
+    settings = {**_OPTIONS, "ServerAliveInterval": alive_s}
+    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     return [*(["-F", config] if config else []), *options, "--", destination, command]
 
 
