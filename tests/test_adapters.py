@@ -15,6 +15,15 @@ LARGE = ("StreamServer", "TlsServer", "PushServer", "Datagrams", "Readiness")
 WARNS_ITSELF = {"eventlet", "twisted"}
 """Libraries whose own code does what these warnings are about: a socket that is left to the collector, pyOpenSSL's
 certificates."""
+LEFT_OPEN = {
+    # aopen cancelled while its thread opens the file: the file is nobody's (curio 1.6, run_in_thread).
+    "curio": ("ignore:unclosed file <_io.FileIO name='/:ResourceWarning",),
+    # At the end of each run the loop drops the sockets by which signals wake it (rloop 0.5.0, _ssock_stop).
+    "rloop": ("ignore:unclosed <socket.socket:ResourceWarning:rloop.loop",),
+    # create_connection(sock=…) takes a duplicate, and nobody closes the socket that was given (veloxloop 0.2.0).
+    "veloxloop": ("ignore:unclosed <socket.socket:ResourceWarning:aiohttp.connector",),
+}
+"""Library → filters for what it leaves to the collector, of this kind and from this place alone."""
 GROUPS = [*((name,) for name in LARGE), tuple(level.name for level in LEVELS if level.name not in LARGE)]
 CASES = list(itertools.product(SUITE.adapters, GROUPS))
 
@@ -31,7 +40,8 @@ def test_adapters_do_what_their_levels_promise(
 ) -> None:
     # What nobody closed and what a coming Python drops is said on standard error, where nothing may be.
     if adapter not in WARNS_ITSELF:
-        monkeypatch.setenv("PYTHONWARNINGS", "default::ResourceWarning,default::DeprecationWarning")
+        filters = ("default::ResourceWarning", "default::DeprecationWarning", *LEFT_OPEN.get(adapter, ()))
+        monkeypatch.setenv("PYTHONWARNINGS", ",".join(filters))
     about = SUITE.adapters[adapter].about
     if elsewhere := about.why_not_here():
         pytest.skip(f"{adapter} on {sys.platform}: {elsewhere}")
