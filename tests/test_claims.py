@@ -334,7 +334,7 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
         for name in adapters_of(needs)
     ]
     exchanges = partial(echoes, scenarios=scenarios)
-    plan = claims_plan(needs, scenarios, probed, exchanges, budget_s=600, most_connections=None)
+    plan = claims_plan(needs, scenarios, probed, exchanges, budget_s=600, walls=())
     rows_of = {
         stage.name: {row.adapter for comparison in stage.comparisons for row in comparison.rows}
         for stage in plan.stages
@@ -358,7 +358,7 @@ def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
     for stage in plan.stages:
         assert all(row.adapter in stage.variants for row in stage.rows if "@" in row.adapter)
         assert isinstance(stage, Climb) == (stage.name == "c10k")
-    least = claims_plan(needs, scenarios, probed, exchanges, budget_s=0.001, most_connections=None)
+    least = claims_plan(needs, scenarios, probed, exchanges, budget_s=0.001, walls=())
     assert least.profile == PROFILES["smoke"]
     assert least.seconds < plan.seconds
 

@@ -36,7 +36,8 @@ int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit) {{
 ASK = """
 import json, resource
 from crossloop.load.errors import DescriptorsError
-from crossloop.load.target import allow_descriptors, most_connections
+from crossloop.load.target import allow_descriptors
+from crossloop.load.walls import walls
 from crossloop.worker.process import raise_descriptor_limit
 
 def soft():
@@ -53,7 +54,7 @@ except DescriptorsError as error:
     said["for 4,000"] = str(error)
 said["as high as it gets"] = raise_descriptor_limit(), soft()
 said["again"] = raise_descriptor_limit(100), soft()
-said["most"] = most_connections()
+said["most"] = [(wall.most, wall.why) for wall in walls() if "descriptors" in wall.why][0]
 print(json.dumps(said))
 """
 

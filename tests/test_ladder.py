@@ -32,6 +32,7 @@ from crossloop.load import (
 )
 from crossloop.load.loops import PYTHON
 from crossloop.load.turns import Engine
+from crossloop.load.walls import Wall
 from crossloop.outcomes import Crashed, Failed, Measured, Outcome, OverLimit, TimedOut, Unsupported
 from crossloop.suite import ScenarioEntry, SuiteError, load_suite, read_declaration
 from crossloop.supervise.answers import Ready
@@ -162,7 +163,11 @@ def test_what_the_machine_forbids_is_typed_before_it_starts() -> None:
         "full",
         [C10K],
         [probed("asyncio", ("protocol",)), probed("uvloop", ("protocol",))],
-        most_connections=(19_936, "a process may hold 20,000 descriptors here"),
+        walls=[
+            Wall(19_936, "a process may hold 20,000 descriptors here", lambda wanted: f"`allow {wanted}`"),
+            Wall(28_000, "the ports are used up"),
+            Wall(40_000, "far away"),
+        ],
     )
     assert max(comparison.parameters["connections"] for comparison in plan.stages[0].comparisons) == 10_000
     assert [
@@ -173,7 +178,8 @@ def test_what_the_machine_forbids_is_typed_before_it_starts() -> None:
         ("uvloop", 30_000, True),
     ]
     assert plan.excluded[0].outcome == Unsupported(
-        "30,000 connections asked for, 19,936 are possible: a process may hold 20,000 descriptors here"
+        "30,000 connections asked for, 19,936 are possible: a process may hold 20,000 descriptors here; "
+        "`allow 30000`; the ports are used up"
     )
 
 

@@ -22,7 +22,7 @@ ASK = """
 import json, subprocess, sys
 from crossloop.load import connecting
 from crossloop.load.errors import PortsError
-from crossloop.load.target import most_connections
+from crossloop.load.walls import walls
 from tests import misbehaving as bad
 from tests.misbehaving import echo_target
 
@@ -34,13 +34,13 @@ def proven(count):
         target.close(reset=True)
     return sorted({one: addresses.count(one) for one in addresses}.items())
 
-said = {"few": proven(16), "bound": most_connections()}
+said = {"few": proven(16), "bound": [walls()[0].most, walls()[0].words(30)]}
 try:
     connecting.sources_for("127.0.0.1", 30)
 except PortsError as error:
     said["refused"] = str(error)
 subprocess.run(["ip", "address", "add", "127.0.0.2/32", "dev", "lo"], check=True)
-said["two"], said["bound of two"] = proven(30), most_connections()[0]
+said["two"], said["bound of two"] = proven(30), walls()[0].most
 print(json.dumps(said))
 """
 

@@ -40,7 +40,7 @@ from crossloop.journal import (
 )
 from crossloop.journal.records import EVIDENCE
 from crossloop.load.commands import Slice
-from crossloop.load.target import most_connections
+from crossloop.load.walls import most_connections
 from crossloop.measure import clocks
 from crossloop.measure.syscalls import MAX_NAMES, TracingError, traced
 from crossloop.outcomes import outcome_reason
@@ -192,8 +192,9 @@ class EvidenceVisit:
         A few come and go first, so that what is allocated only once is there before the difference begins.
         """
         server = self._first.of(row)
-        bounds = (server.said.most_connections, most_connections())
-        most = min([IDLE_CONNECTIONS, *(bound[0] for bound in bounds if bound is not None)])
+        held = server.said.most_connections
+        bounds = (None if held is None else held[0], most_connections())
+        most = min([IDLE_CONNECTIONS, *(bound for bound in bounds if bound is not None)])
         for connections in (min(FIRST_CONNECTIONS, most), most):
             answer = connect_proven(
                 self._site, self._load, row, server, comparison, connections, CONNECT_LIMIT_S

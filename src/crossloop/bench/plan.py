@@ -11,6 +11,7 @@ from crossloop.bench.stages import Comparison, Rounds, Row, Stage
 from crossloop.bench.variants import Build, Twin, Variant
 from crossloop.journal import is_variant, parameters_key
 from crossloop.load.commands import Exchange
+from crossloop.load.walls import Wall
 from crossloop.outcomes import Measured, Outcome, Unsupported
 from crossloop.references import REFERENCES, STYLE
 from crossloop.statistics import ROUNDS_TO_SEPARATE
@@ -85,19 +86,19 @@ def make_plan(
     probed: Sequence[Probed],
     exchanges: Exchanges,
     *,
-    most_connections: tuple[int, str] | None = None,
+    walls: Sequence[Wall] = (),
     objective_p99_ms: float | None = None,
     references: Sequence[str] = (),
     builds: Mapping[str, Build] | None = None,
 ) -> Plan:
     """The plan of a bench over *probed* adapters; cells that cannot be had are listed with their reason.
 
-    *most_connections*: how many the load, and a server, can open on this machine, and why not more.
+    *walls*: what bounds the connections on this machine, the lowest first.
     *references*: ids of the native references that can run, the one for the headroom certificate first.
     *objective_p99_ms* takes the place of what scenarios with a ladder declare.
     *builds*: by name, those of *probed* that are other builds of a binding.
     """
-    planner = _Planner(profile, probed, exchanges, most_connections, references, builds or {})
+    planner = _Planner(profile, probed, exchanges, walls, references, builds or {})
     shared: dict[str, list[Comparison]] = {}
     excluded: list[Excluded] = []
     for scenario in scenarios:
@@ -129,7 +130,7 @@ class _Planner:
     profile: Profile
     probed: Sequence[Probed]
     exchanges: Exchanges
-    most_connections: tuple[int, str] | None
+    walls: Sequence[Wall]
     references: Sequence[str]
     builds: Mapping[str, Build]
 
@@ -185,10 +186,12 @@ class _Planner:
 
     def _forbidden(self, parameters: Mapping[str, Any]) -> Outcome | None:
         """Why a parameter set cannot be had on this machine by any adapter; None: nothing is known against it."""
-        wanted, most = int(parameters.get("connections", 0)), self.most_connections
-        if most is None or wanted <= most[0]:
+        wanted = int(parameters.get("connections", 0))
+        lower = [wall for wall in self.walls if wall.most < wanted]
+        if not lower:
             return None
-        return Unsupported(f"{wanted:,} connections asked for, {most[0]:,} are possible: {most[1]}")
+        words = "; ".join(wall.words(wanted) for wall in lower)
+        return Unsupported(f"{wanted:,} connections asked for, {lower[0].most:,} are possible: {words}")
 
     def _rows(self, scenario: ScenarioEntry, position: int) -> tuple[Row, ...]:
         beyond = scenario.about.primary_styles_only_beyond

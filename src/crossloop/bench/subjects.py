@@ -15,6 +15,7 @@ from crossloop.bench.site import Site
 from crossloop.bench.stages import Row, Stage
 from crossloop.bench.variants import request_of
 from crossloop.journal import adapter_of, is_variant
+from crossloop.load.target import OWN_DESCRIPTORS
 from crossloop.references import REFERENCES
 from crossloop.supervise.answers import Answer
 from crossloop.supervise.child import Child, ChildError, worker
@@ -147,6 +148,8 @@ class ServerLaunch:
             "host": self.site.conditions.listen,
             "levels": about.levels,
             "parameters": first.parameters,
+            "descriptors": OWN_DESCRIPTORS
+            + max(comparison.connections for comparison in self.stage.comparisons),
             **more,
         }
         return _worker(self.site, row), request_of(request, self.stage.variants.get(row.adapter))

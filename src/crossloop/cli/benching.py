@@ -48,7 +48,8 @@ from crossloop.journal import (
     journal_path,
     slices_left_out,
 )
-from crossloop.load.target import OWN_DESCRIPTORS, most_connections
+from crossloop.load.target import OWN_DESCRIPTORS
+from crossloop.load.walls import walls
 from crossloop.measure import clocks
 from crossloop.outcomes import outcome_reason
 from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
@@ -153,7 +154,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
             list(scenarios.values()),
             probed,
             exchanges,
-            most_connections=most_connections(),
+            walls=walls(),
             objective_p99_ms=request.objective,
             references=[native.reference.id for native in references if native.usable],
             builds={name: target.build for name, target in adapters.items() if target.build is not None},

@@ -22,7 +22,7 @@ from crossloop.cli.measuring import adapter_record, measure, terminated_is_inter
 from crossloop.cli.refusing import probe_writable, require_descriptors, require_loopback, unwritable
 from crossloop.installing import recorded_setup
 from crossloop.journal import Record, RunRecord
-from crossloop.load.target import most_connections
+from crossloop.load.walls import walls
 from crossloop.machine import machine
 from crossloop.replacing import replace_file
 from crossloop.suite import Suite
@@ -105,7 +105,7 @@ def _measured(
         probed,
         partial(ask_exchanges, suite, workloads),
         budget_s=60 * budget_min,
-        most_connections=most_connections(),
+        walls=walls(),
     )
     click.echo(
         f"crossloop: profile {plan.profile.name}, {plan.slices} slices, about {plan.seconds / 60:.1f} minutes",

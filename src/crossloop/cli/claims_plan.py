@@ -8,6 +8,7 @@ from crossloop.bench.profiles import PROFILES
 from crossloop.bench.stages import Comparison
 from crossloop.bench.variants import Twin
 from crossloop.claims import Need
+from crossloop.load.walls import Wall
 from crossloop.suite import ScenarioEntry
 from crossloop.supervise.probe import Probed
 
@@ -32,13 +33,11 @@ def claims_plan(
     exchanges: Callable[[str], Exchanges],
     *,
     budget_s: float,
-    most_connections: tuple[int, str] | None,
+    walls: Sequence[Wall],
 ) -> Plan:
     """The most telling plan within *budget_s*; the least one where none is. *exchanges* are asked for by profile."""
     for name in PROFILES_TRIED:
-        whole = make_plan(
-            PROFILES[name], scenarios, probed, exchanges(name), most_connections=most_connections
-        )
+        whole = make_plan(PROFILES[name], scenarios, probed, exchanges(name), walls=walls)
         plan = _reduced(whole, needs)
         if plan.seconds <= budget_s:
             break

@@ -22,7 +22,7 @@ from crossloop.cli.refusing import probe_writable, require_descriptors, require_
 from crossloop.compare import BuildNames, compare_builds
 from crossloop.installing.builds import Brought, BuildError, Wanted, bring_build, proven, wanted_build
 from crossloop.journal import AdapterRecord
-from crossloop.load.target import most_connections
+from crossloop.load.walls import walls
 from crossloop.measure import clocks
 from crossloop.outcomes import outcome_reason
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
@@ -154,7 +154,7 @@ def _plan(
         steady,
         [builds[0].probed],
         ask_exchanges(suite, steady, profile.name),
-        most_connections=most_connections(),
+        walls=walls(),
     )
     folders = {names.base: builds[0], names.new: builds[1], names.twin: builds[0]}
     variants: dict[str, Variant] = {

@@ -15,7 +15,6 @@ macOS and the BSDs have those alone that somebody added (`ifconfig lo0 alias 127
 """
 
 import ipaddress
-import itertools
 import socket
 import sys
 from array import array
@@ -144,34 +143,27 @@ def sources_for(host: str, count: int) -> list[str]:
     needed = -(-count // round(ports * PORTS_SHARE))
     if needed < 2 or not _is_loopback(host):
         return [""]
-    sources = list(filter(_is_there, map(_loopback_address, range(needed))))
+    sources = list(filter(is_there, map(loopback_address, range(needed))))
     if count > ports * len(sources):
-        raise PortsError(f"{count:,} connections at once: {_too_few_addresses(len(sources), ports)}")
+        raise PortsError(f"{count:,} connections at once: {loopback_addresses(len(sources), ports)}")
     return sources if len(sources) > 1 else [""]
 
 
-def most_over_loopback() -> tuple[int, str] | None:
-    """How many connections the addresses of the loopback network have ports for, and why; None: more than enough."""
-    addresses = list(itertools.takewhile(_is_there, map(_loopback_address, range(MANY_ADDRESSES))))
-    if len(addresses) == MANY_ADDRESSES:
-        return None
-    ports = ports_of_an_address()
-    return ports * len(addresses), _too_few_addresses(len(addresses), ports)
-
-
-def _too_few_addresses(addresses: int, ports: int) -> str:
-    another = _loopback_address(addresses)
+def loopback_addresses(addresses: int, ports: int) -> str:
+    """How many there are, each with so many *ports*, and how one more is added."""
+    another = loopback_address(addresses)
     add = (
         f"ip address add {another}/32 dev lo" if sys.platform == "linux" else f"ifconfig lo0 alias {another}"
     )
     return f"loopback has {addresses} x {ports:,} ports to connect from, an address more is added by `{add}`"
 
 
-def _loopback_address(place: int) -> str:
+def loopback_address(place: int) -> str:
+    """The one at *place*, from 127.0.0.1 on."""
     return f"127.0.{place // 254}.{place % 254 + 1}"
 
 
-def _is_there(address: str) -> bool:
+def is_there(address: str) -> bool:
     """Whether this machine has *address*, tried by bind(2)."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         try:

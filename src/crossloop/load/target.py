@@ -19,7 +19,7 @@ from crossloop.load.errors import (
     not_connected,
 )
 from crossloop.load.message import MAX_SIZE, Script
-from crossloop.load.polling import WINDOWS_SELECT_LIMIT, Poller, new_poller
+from crossloop.load.polling import Poller, new_poller
 from crossloop.load.pushing import Audience, Listener
 from crossloop.load.secure import PythonTls, Secure, SecureLink, shake_hands
 from crossloop.load.visiting import Door, Visit, encoded_peer
@@ -327,26 +327,8 @@ def bind_source(sock: socket.socket, source: str) -> None:
         sock.bind((source, 0))
 
 
-def most_connections() -> tuple[int, str] | None:
-    """How many connections to this machine a process could open at most, and what limits that; None: nothing known.
-
-    The limit of descriptors is how far the soft one can be raised, which this does.
-    """
-    if sys.platform == "win32":
-        return WINDOWS_SELECT_LIMIT, f"select on Windows watches {WINDOWS_SELECT_LIMIT} sockets"
-    import resource  # not on Windows
-
-    from crossloop.load.connecting import most_over_loopback  # which imports this module
-
-    most = raise_descriptor_limit()
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    which = "hard limit, `ulimit -Hn`" if most == hard else "the system's own limit, below the hard one"
-    descriptors = most - OWN_DESCRIPTORS, f"a process may hold {most:,} descriptors here ({which})"
-    return min(descriptors, most_over_loopback() or descriptors)
-
-
 def allow_descriptors(wanted: int) -> None:
-    """See that *wanted* more descriptors can be opened, raising the soft limit where that helps.
+    """See that *wanted* more descriptors can be opened, raising the limits where that helps and is allowed.
 
     Raises `DescriptorsError` naming what is needed and what is allowed. Windows has no such limit.
     """
@@ -360,8 +342,17 @@ def allow_descriptors(wanted: int) -> None:
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         raise DescriptorsError(
             f"{wanted} connections need {needed} descriptors, this process may open {limit} (hard limit {hard});"
-            f" raise it with `ulimit -n {needed}` or use fewer connections"
+            f" raise it with {descriptors_command(needed)} or use fewer connections"
         )
+
+
+def descriptors_command(wanted: int) -> str:
+    """What lets the processes of a shell hold *wanted* descriptors each, in words."""
+    if sys.platform == "darwin":
+        return f"`sudo launchctl limit maxfiles {wanted} {wanted}` and a new shell"
+    if sys.platform == "linux":
+        return f"`sudo prlimit --pid $$ --nofile={wanted}:{wanted}` (docker: --ulimit nofile={wanted})"
+    return f"`ulimit -n {wanted}` as root"
 
 
 def _open_descriptors() -> int:

@@ -25,6 +25,7 @@ PROBES: Mapping[str, Callable[[], Diagnosis]] = {
     "loopback-ipv6": surroundings.loopback_ipv6,
     "backlog": surroundings.backlog,
     "ports": surroundings.ports,
+    "connections": surroundings.connections,
     "names": surroundings.names,
     "io-uring": surroundings.io_uring,
     "pip": surroundings.pip,

@@ -15,6 +15,7 @@ from crossloop.installing.pip_runs import NO_PIP_REMEDY
 from crossloop.installing.recipes.libevent_library import extra_missing, first_loadable
 from crossloop.installing.recipes.pyev_source import compiler_missing
 from crossloop.load.connecting import ports_of_an_address
+from crossloop.load.walls import walls
 from crossloop.machine.diagnosis import Diagnosis
 from crossloop.machine.facts import command_output, file_text
 
@@ -22,6 +23,8 @@ LOOPBACK_LIMIT_S = 2.0
 BACKLOG_WANTED = 1024
 PORTS_WANTED = 16_000
 """What Windows and macOS have, and less than Linux has."""
+CONNECTIONS_WANTED, CONNECTIONS_MOST = 10_000, 100_000
+"""Of `c10k` in the profiles `standard` and `full`."""
 MORE_PORTS = (
     "sudo sysctl -w net.ipv4.ip_local_port_range='32768 60999'"
     if sys.platform == "linux"
@@ -89,6 +92,21 @@ def ports() -> Diagnosis:
     detail = f"{count:,} to connect from"
     if count < PORTS_WANTED:
         return Diagnosis("warning", f"{detail}: runs with many connections use them up", MORE_PORTS)
+    return Diagnosis("ok", detail)
+
+
+def connections() -> Diagnosis:
+    """How many connections to itself this machine holds, by what bounds them; the ladder `c10k` goes to 100,000."""
+    found = walls()
+    if not found:
+        return Diagnosis("ok", "nothing bounds them that is known here")
+    detail = f"{found[0].most:,} to itself at once: " + "; ".join(
+        wall.why for wall in found if wall is found[0] or wall.most < CONNECTIONS_MOST
+    )
+    if found[0].most < CONNECTIONS_WANTED:
+        remedies = [wall.remedy for wall in found if wall.remedy and wall.most < CONNECTIONS_WANTED]
+        remedy = "; ".join(remedy(CONNECTIONS_WANTED) for remedy in remedies) or "fewer connections"
+        return Diagnosis("warning", detail, remedy)
     return Diagnosis("ok", detail)
 
 

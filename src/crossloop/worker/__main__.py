@@ -1,11 +1,11 @@
 """Entry of a worker: `python -m crossloop.worker`, spoken to by the supervisor over `Channel`.
 
 First request: `{"do": "describe" | "serve" | "work" | "companion" | "exchanges" | "versions", "module", "scenario",
-"style", "paths", "cpu", "server", "parameters", "sets"}`; to serve also "levels", and of `worker.serving.Place`
-"transport", "host", "port", "path" and "certificate"; with "busy_iterations" for a slowed variant and "fresh" for one
-whose allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`. A worker that works then
-takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that describes
-`{"scenario"}`: one scenario a request, so that the supervisor knows which one ended the process.
+"style", "paths", "cpu", "server", "parameters", "sets"}`; to serve also "levels", "descriptors" (how many it needs),
+and of `worker.serving.Place` "transport", "host", "port", "path", "certificate"; with "busy_iterations" for a slowed
+variant and "fresh" for one whose allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`.
+A worker that works then takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that
+describes `{"scenario"}`: one scenario a request, so that the supervisor knows which one ended the process.
 
 Content may raise anything, SystemExit and KeyboardInterrupt included: each becomes an answer with its reason.
 """
@@ -32,7 +32,11 @@ def main() -> int:
     if request.get("do") != "serve" or not channel.terminate_at_end():
         channel.start()
     try:
-        settle(request.get("cpu"), fresh=request.get("fresh", False))
+        settle(
+            request.get("cpu"),
+            fresh=request.get("fresh", False),
+            descriptors=request.get("descriptors", 0),
+        )
         if request.get("traced"):
             allow_tracing()
         sys.path[:0] = request["paths"]

@@ -14,10 +14,11 @@ AGED_BYTES = 1 << 20
 """Larger than any block that a binding takes for a message; asyncio's are the largest, 256 KiB for each receive."""
 
 
-def settle(cpu: int | None, *, fresh: bool = False) -> None:
+def settle(cpu: int | None, *, fresh: bool = False, descriptors: int = 0) -> None:
     """Pin to *cpu* where the platform can, raise the descriptor limit, die with the parent, trace crashes.
 
-    And age the allocator, or keep it *fresh* for good.
+    And age the allocator, or keep it *fresh* for good. *descriptors*: how many are needed, if more than the hard limit
+    allows.
     """
     faulthandler.enable()
     if fresh:
@@ -27,7 +28,8 @@ def settle(cpu: int | None, *, fresh: bool = False) -> None:
     die_with_parent()
     if cpu is not None:
         pin(cpu)
-    raise_descriptor_limit()
+    if raise_descriptor_limit() < descriptors:
+        raise_descriptor_limit(descriptors)
 
 
 def die_with_parent() -> None:
@@ -82,9 +84,11 @@ def allow_tracing() -> None:
 def raise_descriptor_limit(wanted: int | None = None) -> int:
     """Raise the soft limit of open descriptors to *wanted*, or as near to it as the system lets.
 
-    None: as high as it gets. Returns the limit (0: the platform has none); it is never lowered. The hard limit does
-    not say how far it goes: macOS refuses (EINVAL) what lies above `kern.maxfilesperproc`, be the hard limit infinite
-    or only higher than that, and would leave 256. So the highest that is taken is searched for, by trying.
+    None: as high as it gets below the hard limit. That is raised for a larger *wanted* alone, where this user may
+    (CAP_SYS_RESOURCE, setrlimit(2)); what this process starts from then on inherits it. Returns the limit (0: the
+    platform has none); it is never lowered. The hard limit does not say how far it goes: macOS refuses (EINVAL) what
+    lies above `kern.maxfilesperproc`, be the hard limit infinite or only higher than that, and would leave 256. So the
+    highest that is taken is searched for, by trying.
     """
     if sys.platform == "win32":
         return 0
@@ -95,13 +99,16 @@ def raise_descriptor_limit(wanted: int | None = None) -> int:
         return wanted or ENOUGH_DESCRIPTORS
 
     def taken(limit: int) -> bool:
+        enough = hard == resource.RLIM_INFINITY or hard >= limit
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard if enough else limit))
         except (ValueError, OSError):
             return False
         return True
 
     bound = ENOUGH_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    if wanted is not None and wanted > bound and taken(wanted):
+        return wanted
     aim = bound if wanted is None else min(wanted, bound)
     if soft >= aim or taken(aim):
         return max(soft, aim)
