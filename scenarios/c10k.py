@@ -19,6 +19,9 @@ The climb of an adapter ends on the first rung that fails, or where the p99 of i
 has figures, and is marked). The rungs above say where and why the climb stopped.
 
 Only each adapter's first style climbs: the question is about the model, and making connections takes long.
+
+`bench --rungs` names other rungs, up to 1,000,000 connections. What a machine must allow for that, and what it takes,
+is in docs/scale.md.
 """
 
 from crossloop.api import Echo, Exchange, ScenarioAbout, ServedScenario, StreamApplication, echo
@@ -39,8 +42,9 @@ ABOUT = ScenarioAbout(
         ("standard", {"connections": 300, "rate": 1000, "size": 64}),
         ("standard", {"connections": 3000, "rate": 1000, "size": 64}),
         ("full", {"connections": 30000, "rate": 1000, "size": 64}),
+        ("full", {"connections": 100000, "rate": 1000, "size": 64}),
     ),
-    limits={"connections": (1, 100000), "rate": (1, 1000000), "size": (16, 65536)},
+    limits={"connections": (1, 1000000), "rate": (1, 1000000), "size": (16, 65536)},
     primary_styles_only_beyond=0,
     ladder="connections",
     objective_p99_ms=100,

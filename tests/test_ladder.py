@@ -150,11 +150,11 @@ def test_a_ladder_climbs_in_the_first_style_alone_from_the_lowest_rung() -> None
     (stage,) = plan.stages
     assert isinstance(stage, Climb)
     assert [comparison.parameters["connections"] for comparison in stage.comparisons] == [
-        100, 300, 1000, 3000, 10000, 30000
+        100, 300, 1000, 3000, 10000, 30000, 100000
     ]  # fmt: skip
     assert {comparison.rows for comparison in stage.comparisons} == {(Row("asyncio", "protocol"),)}
     assert {comparison.rates for comparison in stage.comparisons} == {()}
-    assert plan.slices == stage.pace.generations * 6 * 2 * PROFILES["full"].climb_slices, "it and its twin"
+    assert plan.slices == stage.pace.generations * 7 * 2 * PROFILES["full"].climb_slices, "it and its twin"
     assert stage.objective_p99_ms == 100
 
 
@@ -176,6 +176,8 @@ def test_what_the_machine_forbids_is_typed_before_it_starts() -> None:
     ] == [
         ("asyncio", 30_000, True),
         ("uvloop", 30_000, True),
+        ("asyncio", 100_000, True),
+        ("uvloop", 100_000, True),
     ]
     assert plan.excluded[0].outcome == Unsupported(
         "30,000 connections asked for, 19,936 are possible: a process may hold 20,000 descriptors here; "

@@ -209,7 +209,7 @@ def with_fields(old: str, new: str) -> str:
         (with_set(f"{{'a': '{'x' * 300}'}}"), "'a' is 'xxx"),
         (with_set("{'a b': 1}"), "'a b' is 1"),
         (with_set("{'connections': 'x'}"), "connections is 'x', expected a whole number"),
-        (with_set("{'connections': 0}"), "connections is 0, expected 1 to 100000"),
+        (with_set("{'connections': 0}"), "connections is 0, expected 1 to 1e+06"),
         (with_set("{'a': 1e999}"), "'a' is inf"),
         (with_set("{'a': 9}").replace("sets=", "limits={'a': (1, 5)}, sets="), "'a' is 9, expected 1 to 5"),
         (with_set("{'a': 1}; {'a': 1}"), "sets: {'a': 1} is there twice"),

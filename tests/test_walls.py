@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from crossloop.journal import CellRecord, read_journal
 from crossloop.load import walls
 from tests.documents import ROOT
 
@@ -163,3 +164,92 @@ def test_the_lowest_comes_first() -> None:
     found = [wall.most for wall in walls.walls()]
     assert found == sorted(found)
     assert walls.most_connections() == found[0]
+
+
+# The whole way.
+
+
+def _bench(*arguments: str, shell: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "crossloop", "bench", "--profile", "smoke", "--no-evidence", *arguments]
+    if shell:
+        command = ["/bin/sh", "-c", f'{shell} && exec "$@"', "sh", *command]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_rung_that_the_machine_forbids_is_told_beforehand_with_both_numbers_and_the_command() -> None:
+    if _may_raise_here():
+        pytest.skip("this user may raise the hard limit, and would")
+    dry = _bench(
+        "--dry-run",
+        "--scenarios",
+        "c10k",
+        "--adapters",
+        "asyncio",
+        "--rungs",
+        "50,1000000",
+        shell="ulimit -n 900",
+    )
+    assert dry.returncode == 0, dry.stderr
+    assert "c10k connections=50 rate=1000 size=64: 1 rows" in dry.stdout
+    (told,) = [line for line in dry.stdout.splitlines() if line.startswith("no figure in c10k")]
+    assert (
+        "1,000,000 connections asked for, 836 are possible: a process may hold 900 descriptors here" in told
+    )
+    assert "1000064" in told
+    if sys.platform == "linux":
+        assert "`sudo prlimit --pid $$ --nofile=1000064:1000064`" in told
+
+
+def _may_raise_here() -> bool:
+    if sys.platform == "linux":
+        return _may_raise()
+    return sys.platform == "win32" or os.geteuid() == 0
+
+
+@linux_only
+def test_a_rung_that_takes_long_says_so_before_it_is_made() -> None:
+    dry = _bench("--dry-run", "--scenarios", "c10k", "--adapters", "asyncio", "--rungs", "19000,90000")
+    if walls.walls()[0].most < 90_000:
+        assert "90,000 connections asked for" in dry.stdout
+        pytest.skip(f"no more than {walls.walls()[0].most:,} connections here")
+    assert "connections=90000 rate=1000 size=64: 1 rows × 3 rounds, about 9 s a row" in dry.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (
+            ("--scenarios", "c10k", "--rungs", "0"),
+            "--rungs '0': sets: 'connections' is 0, expected 1 to 1e+06",
+        ),
+        (("--scenarios", "c10k", "--rungs", "many"), "--rungs 'many': connections is 'many'"),
+        (("--scenarios", "c10k", "--rungs", "5,5"), "--rungs '5,5': expected each rung once"),
+        (
+            ("--scenarios", "timers", "--rungs", "5"),
+            "--rungs '5': timers has no ladder; --scenarios c10k has one",
+        ),
+    ],
+)
+def test_rungs_that_are_none_are_refused(arguments: tuple[str, ...], why: str) -> None:
+    refused = _bench("--dry-run", *arguments)
+    assert refused.returncode == 2
+    assert why in refused.stderr
+
+
+@linux_only
+def test_thousands_of_connections_come_from_two_addresses_and_are_held(tmp_path: Path) -> None:
+    wanted = 13_000
+    if walls.walls()[0].most < wanted:
+        pytest.skip(walls.walls()[0].words(wanted))
+    done = _bench(
+        "--scenarios", "c10k", "--adapters", "epoll", "--rungs", str(wanted), "--objective", "60000",
+        "--out", str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (cell,) = [record for record in read_journal(tmp_path / "run.jsonl") if isinstance(record, CellRecord)]
+    assert (cell.outcome, cell.parameters["connections"]) == ("measured", wanted)
+    assert cell.figures is not None
+    assert cell.figures.connecting is not None
+    assert cell.figures.connecting.connections == wanted
+    assert 100 < cell.figures.connecting.rss_bytes_per_connection < 20_000

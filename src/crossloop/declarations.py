@@ -43,7 +43,7 @@ MAX_ITEMS = 64
 MAX_SETS = 1000
 LARGEST = 1e15
 """No parameter is larger: as a float it is exact, and products of two are finite."""
-CONNECTIONS = (1, 100_000)
+CONNECTIONS = (1, 1_000_000)
 """What the load generator takes (`crossloop load --help`)."""
 PROFILES = ("smoke", "quick", "standard", "full")
 SERVES = ("echo", "")

@@ -8,6 +8,8 @@ from typing import Any
 from crossloop.api.about import ScenarioAbout
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 
+CONNECT_LIMIT_S = 0.001
+"""What each of a great many connections may take, on the mean, before a rung of a ladder is too slow to make."""
 STEPS = 40
 """Of a coarse clock in a slice: one step more or less is then 2.5 %."""
 
@@ -20,7 +22,11 @@ class Pace:
     slice_ms: float
     run_in_ms: float
     connect_s: float = 15.0
-    """Of a ladder: time in which all connections of a rung must have been answered once."""
+    """Of a ladder: time in which all connections of a rung must have been answered once; see `connect_limit_s`."""
+
+    def connect_limit_s(self, connections: int) -> float:
+        """Time in which so many connections must have been answered once."""
+        return max(self.connect_s, connections * CONNECT_LIMIT_S)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ class Watch:
     def begin(self, kind: str, planned_s: float) -> None:
         """A stage, or the evidence pass, begins."""
 
-    def tell(self, text: str) -> None:
-        """What is being done now."""
+    def tell(self, text: str, lasts_s: float = 0.0) -> None:
+        """What is being done now, and how long that is estimated to last."""
 
     def done(self, planned_s: float, slices: int = 0) -> None:
         """What was planned to take so long is done, and so many slices with it."""

@@ -47,6 +47,8 @@ WORKLOAD_S = 0.02
 and what is made and verified between them. The mean over the scenarios of this suite; DNS takes twice that."""
 CONNECT_S = 0.0001
 """Time to make and close one of many connections."""
+LONG_VISIT_S = 5.0
+"""From here on a person is told how long a visit takes before it is made."""
 
 
 def row_seed(seed: int, *parts: str) -> int:
@@ -254,6 +256,11 @@ class Stage(ABC):
     def once_more(self, comparison: Comparison, slices: Sequence[SliceRecord]) -> Sequence[Row]:
         """Rows that are visited once more when the others were visited."""
         return ()
+
+    def told(self, row: Row, comparison: Comparison) -> str:
+        """What a visit is called while it is made; how long it takes, where that is long."""
+        seconds = self.visit_s(row, comparison)
+        return f"{comparison}: {row}" + (f", about {seconds:.0f} s" if seconds >= LONG_VISIT_S else "")
 
     def start_s(self) -> float:
         """Estimated time to start a process, to warm it by a slice without run-in, and to end it."""

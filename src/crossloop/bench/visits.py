@@ -143,7 +143,7 @@ class RungVisit(LoadVisit):
     ) -> list[Taken]:
         """As `Visit` says."""
         refuse_beyond(comparison.connections, subject.said)
-        connect_s = self.pace.connect_s
+        connect_s = self.pace.connect_limit_s(comparison.connections)
         connect_proven(self.site, self.load, row, subject, comparison, FIRST_CONNECTIONS, connect_s)
         connected = connect_proven(
             self.site, self.load, row, subject, comparison, comparison.connections, connect_s

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from crossloop.bench.past import Past
 from crossloop.bench.plan import Plan, climbs, make_plan, takes_references
 from crossloop.bench.profiles import PROFILES, Profile, left_out
 from crossloop.bench.site import LOOPBACK, SLICE_LIMIT_S
+from crossloop.bench.stages import LONG_VISIT_S
 from crossloop.cli.builds import Target, probe_target, targets
 from crossloop.cli.choosing import chosen, parse_loop, records_or_stop, suite_or_stop
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
@@ -34,6 +35,7 @@ from crossloop.cli.measuring import (
 )
 from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, unwritable
 from crossloop.cli.rendering import render_apart
+from crossloop.declarations import parameters_with
 from crossloop.installing import recorded_setup
 from crossloop.journal import (
     LADDER_RUN_IN_MS,
@@ -46,6 +48,7 @@ from crossloop.journal import (
     Record,
     RunRecord,
     journal_path,
+    parameters_key,
     slices_left_out,
 )
 from crossloop.load.target import OWN_DESCRIPTORS
@@ -79,6 +82,7 @@ class Request:
     limit: float
     memory: int
     objective: float | None
+    rungs: str | None
     engine: str | None
     budget: float | None
     precision: float | None
@@ -111,6 +115,7 @@ class Request:
             "limit": None if self.limit == SLICE_LIMIT_S else self.limit,
             "memory": None if self.memory << 20 == MEMORY_BYTES else self.memory,
             "objective": self.objective,
+            "rungs": self.rungs,
             "engine": self.engine,
             "budget": self.budget,
             "precision": self.precision,
@@ -131,6 +136,8 @@ def run(request: Request) -> int:
 def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
     profile = PROFILES[request.profile].for_clock(clocks.cpu_step_ns())
     scenarios = chosen("scenario", suite.scenarios, request.scenarios)
+    if request.rungs is not None:
+        scenarios = with_rungs(scenarios, request.rungs)
     folder = request.out if request.out is not None else default_folder()
     hosts, ssh_config = hosts_or_stop("--load-from", request.load_from), config_or_stop(request.ssh_config)
     listen = listening_or_stop(request.listen, hosts)
@@ -199,6 +206,25 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
     return DONE
 
 
+def with_rungs(scenarios: Mapping[str, ScenarioEntry], rungs: str) -> dict[str, ScenarioEntry]:
+    """*scenarios*, those with a ladder on the *rungs* that were named, in any profile. Raises `StopError`."""
+    if not any(map(climbs, scenarios.values())):
+        raise StopError(f"--rungs {rungs!r}: {', '.join(scenarios)} has no ladder; --scenarios c10k has one")
+    return {id_: _on_rungs(entry, rungs) if climbs(entry) else entry for id_, entry in scenarios.items()}
+
+
+def _on_rungs(entry: ScenarioEntry, rungs: str) -> ScenarioEntry:
+    about = entry.about
+    try:
+        sets = [parameters_with(about, {about.ladder: rung.strip()}) for rung in rungs.split(",")]
+    except ValueError as error:
+        raise StopError(f"--rungs {rungs!r}: {error}") from error
+    if len({parameters_key(parameters) for parameters in sets}) < len(sets):
+        raise StopError(f"--rungs {rungs!r}: expected each rung once")
+    smallest = next(iter(PROFILES))
+    return replace(entry, about=replace(about, sets=tuple((smallest, parameters) for parameters in sets)))
+
+
 def default_folder() -> Path:
     """`reports/linux`, `reports/macos` or `reports/windows`, below the working folder."""
     names = {"darwin": "macos", "win32": "windows", "cygwin": "windows"}
@@ -238,6 +264,7 @@ def _header(
             for scenario in ladders
             if (declared := scenario.about.objective_p99_ms)
         }
+        settings |= {"rungs": request.rungs} if request.rungs is not None else {}
     settings |= settings_of(request.budget, request.precision)
     if request.load_from is not None:
         settings[LOAD_FROM] = ", ".join(host.name for host in hosts_or_stop("--load-from", request.load_from))
@@ -359,12 +386,14 @@ def _refuse_unreachable(plan: Plan) -> None:
 
 def _say_forbidden(plan: Plan) -> None:
     """Say before anything is measured which parameter sets this machine does not allow to anybody."""
-    seen = set()
-    for excluded in plan.excluded:
-        reason = f"{excluded.scenario}: {outcome_reason(excluded.outcome)}"
-        if excluded.forbidden and reason not in seen:
-            seen.add(reason)
-            click.echo(f"crossloop: no figure in {reason}", err=True)
+    for reason in _forbidden(plan):
+        click.echo(f"crossloop: no figure in {reason}", err=True)
+
+
+def _forbidden(plan: Plan) -> list[str]:
+    """Scenario and reason of each parameter set that this machine does not allow to anybody, each once."""
+    forbidden = [excluded for excluded in plan.excluded if excluded.forbidden]
+    return list(dict.fromkeys(f"{each.scenario}: {outcome_reason(each.outcome)}" for each in forbidden))
 
 
 def _fitted(plan: Plan, length: Length, request: Request) -> Plan:
@@ -387,8 +416,13 @@ def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> i
             twin = f", {comparison.control} twice" if comparison.control is not None else ""
             beside = f" and {len(comparison.references)} references" if comparison.references else ""
             rows = f"{len(comparison.rows)} rows{beside} × {rounds} rounds"
-            click.echo(f"{comparison}: {rows}{twin}{rates}")
-    by_reason = {(excluded.row, excluded.scenario, excluded.outcome): excluded for excluded in plan.excluded}
+            row_s = max((stage.visit_s(row, comparison) for row in comparison.measured), default=0.0)
+            long = f", about {row_s:.0f} s a row" if row_s >= LONG_VISIT_S else ""
+            click.echo(f"{comparison}: {rows}{twin}{rates}{long}")
+    allowed = [excluded for excluded in plan.excluded if not excluded.forbidden]
+    for reason in _forbidden(plan):
+        click.echo(f"no figure in {reason}")
+    by_reason = {(excluded.row, excluded.scenario, excluded.outcome): excluded for excluded in allowed}
     for excluded in by_reason.values():
         click.echo(f"no figure: {excluded.row} in {excluded.scenario}: {outcome_reason(excluded.outcome)}")
     seconds = plan.seconds

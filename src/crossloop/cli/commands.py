@@ -249,6 +249,11 @@ def doctor(as_json: bool) -> int:
     help="p99 that ends a climb on a ladder (c10k); default: the scenario's.",
 )
 @click.option(
+    "--rungs",
+    metavar="N,M",
+    help="Of a ladder (c10k: connections), in place of the profile's; up to 1,000,000, where the machine allows it.",
+)
+@click.option(
     "--references/--no-references",
     default=True,
     show_default=True,
@@ -586,7 +591,7 @@ def serve(suites: tuple[Path, ...], /, **options: Any) -> int:
     "--connect", required=True, metavar="HOST:PORT|PATH", help="A path where the transport is unix."
 )
 @click.option(
-    "--connections", type=click.IntRange(1, 100_000), help="Default: as in the scenario's first set."
+    "--connections", type=click.IntRange(1, 1_000_000), help="Default: as in the scenario's first set."
 )
 @click.option("--size", type=click.IntRange(16, 16 * 1024 * 1024), help="As --set size=BYTES.")
 @_SET

@@ -79,8 +79,8 @@ class ProgressView:
         if self._live:
             self._bar.stop()
 
-    def advance(self, text: str, units: int) -> None:
-        """Note so many *units* more as done while *text* is under way."""
+    def advance(self, text: str, units: int, *, at_once: bool = False) -> None:
+        """Note so many *units* more as done while *text* is under way. A plain line comes *at_once*, or in its time."""
         self._done += units
         self._total = max(self._total, self._done)  # a visit that is made again was not in the plan
         if self._live:
@@ -91,7 +91,7 @@ class ProgressView:
                 description=printable(text),
                 left=self._left(),
             )
-        elif (now := self._clock()) - self._last >= PLAIN_EVERY_S:
+        elif (now := self._clock()) - self._last >= PLAIN_EVERY_S or at_once:
             self._last = now
             click.echo(
                 f"crossloop: {self._done:,}/{self._total:,} {self._unit}, {self._left()}; {text}", err=True
@@ -135,10 +135,10 @@ class PlanView(ProgressView, Watch):
             self._most_s = 0.0  # what was left of a budget is not spent any more
         self._time.begin(kind, planned_s)
 
-    def tell(self, text: str) -> None:
-        """As `Watch` says."""
+    def tell(self, text: str, lasts_s: float = 0.0) -> None:
+        """As `Watch` says. What lasts longer than a line of progress may is told before it begins."""
         self._text = text
-        self.advance(self._place(), 0)
+        self.advance(self._place(), 0, at_once=lasts_s >= PLAIN_EVERY_S)
 
     def done(self, planned_s: float, slices: int = 0) -> None:
         """As `Watch` says."""

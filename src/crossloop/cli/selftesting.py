@@ -240,7 +240,7 @@ class Session(Watch):
         self._last_told = time.monotonic()
         click.echo(f"crossloop: {text}", err=True)
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, lasts_s: float = 0.0) -> None:
         """As `Watch` says; now and then."""
         if time.monotonic() - self._last_told >= PLAIN_EVERY_S:
             self._say(text)

@@ -17,6 +17,7 @@ BENCH_OPTIONS = frozenset(
         "limit",
         "memory",
         "objective",
+        "rungs",
         "engine",
         "budget",
         "precision",
