@@ -34,7 +34,7 @@ def proven(count):
         target.close(reset=True)
     return sorted({one: addresses.count(one) for one in addresses}.items())
 
-said = {"few": proven(16), "bound": [walls()[0].most, walls()[0].words(30)]}
+said = {"few": proven(16), "bound": [walls()[0].most, walls()[0].reason(30)]}
 try:
     connecting.sources_for("127.0.0.1", 30)
 except PortsError as error:

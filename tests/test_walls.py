@@ -122,25 +122,25 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _words(wanted: int, about: str) -> tuple[int, str]:
+def _wall(wanted: int, about: str) -> tuple[int, str]:
     (wall,) = [wall for wall in walls.walls() if about in wall.why]
-    return wall.most, wall.words(wanted)
+    return wall.most, wall.reason(wanted)
 
 
 @linux_only
 def test_each_setting_has_its_number_and_its_command(settings: Path) -> None:
-    assert _words(100_000, "fs.file-max") == (
+    assert _wall(100_000, "fs.file-max") == (
         49_000,
-        "the system may hold 110,000 open files, two a connection (fs.file-max); "
+        "the system may hold 110,000 open files, 2 a connection (fs.file-max); "
         "`sudo sysctl -w fs.file-max=212000` raises it",
     )
-    assert _words(100_000, "max_user_watches") == (
+    assert _wall(100_000, "max_user_watches") == (
         30_000,
-        "a user may have 60,000 watches of epoll, two a connection (fs.epoll.max_user_watches); "
+        "a user may have 60,000 watches of epoll, 2 a connection (fs.epoll.max_user_watches); "
         "`sudo sysctl -w fs.epoll.max_user_watches=210000` raises it",
     )
     (settings / "net/netfilter/nf_conntrack_count").write_text("36\n")
-    assert _words(100_000, "nf_conntrack") == (
+    assert _wall(100_000, "nf_conntrack") == (
         65_500,
         "netfilter tracks 36 connections now and 65,536 at most (nf_conntrack_max); "
         "`sudo sysctl -w net.netfilter.nf_conntrack_max=200072` raises it",
@@ -161,9 +161,9 @@ def test_a_kernel_without_these_settings_has_no_such_walls(
 
 
 def test_the_lowest_comes_first() -> None:
-    found = [wall.most for wall in walls.walls()]
-    assert found == sorted(found)
-    assert walls.most_connections() == found[0]
+    bounds = [wall.most for wall in walls.walls()]
+    assert bounds == sorted(bounds)
+    assert walls.most_connections() == bounds[0]
 
 
 # The whole way.
@@ -192,13 +192,13 @@ def test_a_rung_that_the_machine_forbids_is_told_beforehand_with_both_numbers_an
     )
     assert dry.returncode == 0, dry.stderr
     assert "c10k connections=50 rate=1000 size=64: 1 rows" in dry.stdout
-    (told,) = [line for line in dry.stdout.splitlines() if line.startswith("no figure in c10k")]
+    (line,) = [text for text in dry.stdout.splitlines() if text.startswith("no figure in c10k")]
     assert (
-        "1,000,000 connections asked for, 836 are possible: a process may hold 900 descriptors here" in told
+        "1,000,000 connections asked for, 836 are possible: a process may hold 900 descriptors here" in line
     )
-    assert "1000064" in told
+    assert "1000064" in line
     if sys.platform == "linux":
-        assert "`sudo prlimit --pid $$ --nofile=1000064:1000064`" in told
+        assert "`sudo prlimit --pid $$ --nofile=1000064:1000064`" in line
 
 
 def _may_raise_here() -> bool:
@@ -241,7 +241,7 @@ def test_rungs_that_are_none_are_refused(arguments: tuple[str, ...], why: str) -
 def test_thousands_of_connections_come_from_two_addresses_and_are_held(tmp_path: Path) -> None:
     wanted = 13_000
     if walls.walls()[0].most < wanted:
-        pytest.skip(walls.walls()[0].words(wanted))
+        pytest.skip(walls.walls()[0].reason(wanted))
     done = _bench(
         "--scenarios", "c10k", "--adapters", "epoll", "--rungs", str(wanted), "--objective", "60000",
         "--out", str(tmp_path),

@@ -151,7 +151,7 @@ def visits(
         if place % PREPARED == 0:
             room.prepare(ordered[place : place + PREPARED])
         seed = order.randrange(2**31)
-        watch.tell(stage.told(row, comparison), stage.visit_s(row, comparison))
+        watch.tell(stage.visit_text(row, comparison), stage.visit_s(row, comparison))
         refused = stage.refused(row, comparison, results.slices, site.conditions.limit_bytes)
         if refused is not None:
             results.fail(row, comparison, refused)

@@ -190,8 +190,8 @@ class _Planner:
         lower = [wall for wall in self.walls if wall.most < wanted]
         if not lower:
             return None
-        words = "; ".join(wall.words(wanted) for wall in lower)
-        return Unsupported(f"{wanted:,} connections asked for, {lower[0].most:,} are possible: {words}")
+        reasons = "; ".join(wall.reason(wanted) for wall in lower)
+        return Unsupported(f"{wanted:,} connections asked for, {lower[0].most:,} are possible: {reasons}")
 
     def _rows(self, scenario: ScenarioEntry, position: int) -> tuple[Row, ...]:
         beyond = scenario.about.primary_styles_only_beyond

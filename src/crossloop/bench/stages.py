@@ -257,7 +257,7 @@ class Stage(ABC):
         """Rows that are visited once more when the others were visited."""
         return ()
 
-    def told(self, row: Row, comparison: Comparison) -> str:
+    def visit_text(self, row: Row, comparison: Comparison) -> str:
         """What a visit is called while it is made; how long it takes, where that is long."""
         seconds = self.visit_s(row, comparison)
         return f"{comparison}: {row}" + (f", about {seconds:.0f} s" if seconds >= LONG_VISIT_S else "")

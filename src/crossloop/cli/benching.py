@@ -161,7 +161,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
             list(scenarios.values()),
             probed,
             exchanges,
-            walls=walls(),
+            walls=walls(ends=1 if hosts else 2),
             objective_p99_ms=request.objective,
             references=[native.reference.id for native in references if native.usable],
             builds={name: target.build for name, target in adapters.items() if target.build is not None},

@@ -1,8 +1,8 @@
-"""Walls: what bounds the number of connections from this machine to itself, each with its number and what moves it.
+"""Walls: what bounds the number of connections to this machine, each with its number and what moves it.
 
 Each connection over loopback has both of its ends here. So it takes a descriptor in the load and one in the server, two
 files and two watches of epoll of the system, a port of one source address, and memory of the kernel, of the load and of
-the server. docs/scale.md has the figures.
+the server. Of one that comes from another machine the half of that is there. docs/scale.md has the figures.
 """
 
 import itertools
@@ -42,19 +42,22 @@ class Wall:
     remedy: Callable[[int], str] | None = None
     """What lets so many connections through, in words; None: nothing is known to."""
 
-    def words(self, wanted: int) -> str:
+    def reason(self, wanted: int) -> str:
         """The wall, and what lets *wanted* connections through."""
         return self.why if self.remedy is None else f"{self.why}; {self.remedy(wanted)}"
 
 
-def walls() -> list[Wall]:
-    """Those that are known here, the lowest first. Raises the soft limit of descriptors as far as it goes."""
+def walls(ends: int = 2) -> list[Wall]:
+    """Those that are known here, the lowest first. Raises the soft limit of descriptors as far as it goes.
+
+    *ends*: of each connection on this machine, 1 where the load comes from others.
+    """
     if sys.platform == "win32":
         return [Wall(WINDOWS_SELECT_LIMIT, f"select on Windows watches {WINDOWS_SELECT_LIMIT} sockets")]
-    found = [_descriptors(), _ports()]
+    bounds = [_descriptors(), _ports() if ends > 1 else None]
     if sys.platform == "linux":
-        found += [_files(), _watches(), _tracked(), _memory()]
-    return sorted((wall for wall in found if wall is not None), key=lambda wall: wall.most)
+        bounds += [_files(ends), _watches(ends), _tracked(), _memory(ends)]
+    return sorted((wall for wall in bounds if wall is not None), key=lambda wall: wall.most)
 
 
 def most_connections() -> int | None:
@@ -101,28 +104,28 @@ def _ports() -> Wall | None:
     return Wall(ports * len(addresses), loopback_addresses(len(addresses), ports))
 
 
-def _files() -> Wall | None:
+def _files(ends: int) -> Wall | None:
     """`fs.file-max` (proc_sys_fs(5)); a user who may (CAP_SYS_ADMIN) passes it."""
     most = _number("fs/file-max")
     open_files = _number("fs/file-nr")
     if most is None or open_files is None:
         return None
     return Wall(
-        max(0, most - open_files - SPARE_FILES) // 2,
-        f"the system may hold {most:,} open files, two a connection (fs.file-max)",
-        lambda wanted: _sysctl("fs.file-max", open_files + SPARE_FILES + 2 * wanted),
+        max(0, most - open_files - SPARE_FILES) // ends,
+        f"the system may hold {most:,} open files, {ends} a connection (fs.file-max)",
+        lambda wanted: _sysctl("fs.file-max", open_files + SPARE_FILES + ends * wanted),
     )
 
 
-def _watches() -> Wall | None:
+def _watches(ends: int) -> Wall | None:
     """`fs.epoll.max_user_watches` (epoll(7)): the load watches each connection, and so does a server by epoll."""
     most = _number("fs/epoll/max_user_watches")
     if most is None:
         return None
     return Wall(
-        most // 2,
-        f"a user may have {most:,} watches of epoll, two a connection (fs.epoll.max_user_watches)",
-        lambda wanted: _sysctl("fs.epoll.max_user_watches", 2 * wanted + SPARE_FILES),
+        most // ends,
+        f"a user may have {most:,} watches of epoll, {ends} a connection (fs.epoll.max_user_watches)",
+        lambda wanted: _sysctl("fs.epoll.max_user_watches", ends * wanted + SPARE_FILES),
     )
 
 
@@ -138,12 +141,12 @@ def _tracked() -> Wall | None:
     )
 
 
-def _memory() -> Wall:
-    available = psutil.virtual_memory().available
+def _memory(ends: int) -> Wall:
+    available, held = psutil.virtual_memory().available, HELD_BYTES * ends // 2
     return Wall(
-        available // HELD_BYTES,
-        f"{available / 2**30:.1f} GiB of memory are available, and each takes about {HELD_BYTES:,} bytes or more",
-        lambda wanted: f"{wanted:,} take {wanted * HELD_BYTES / 2**30:.1f} GiB or more",
+        available // held,
+        f"{available / 2**30:.1f} GiB of memory are available, and each takes about {held:,} bytes or more",
+        lambda wanted: f"{wanted:,} take {wanted * held / 2**30:.1f} GiB or more",
     )
 
 

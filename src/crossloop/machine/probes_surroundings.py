@@ -97,14 +97,14 @@ def ports() -> Diagnosis:
 
 def connections() -> Diagnosis:
     """How many connections to itself this machine holds, by what bounds them; the ladder `c10k` goes to 100,000."""
-    found = walls()
-    if not found:
+    bounds = walls()
+    if not bounds:
         return Diagnosis("ok", "nothing bounds them that is known here")
-    detail = f"{found[0].most:,} to itself at once: " + "; ".join(
-        wall.why for wall in found if wall is found[0] or wall.most < CONNECTIONS_MOST
+    detail = f"{bounds[0].most:,} to itself at once: " + "; ".join(
+        wall.why for wall in bounds if wall is bounds[0] or wall.most < CONNECTIONS_MOST
     )
-    if found[0].most < CONNECTIONS_WANTED:
-        remedies = [wall.remedy for wall in found if wall.remedy and wall.most < CONNECTIONS_WANTED]
+    if bounds[0].most < CONNECTIONS_WANTED:
+        remedies = [wall.remedy for wall in bounds if wall.remedy and wall.most < CONNECTIONS_WANTED]
         remedy = "; ".join(remedy(CONNECTIONS_WANTED) for remedy in remedies) or "fewer connections"
         return Diagnosis("warning", detail, remedy)
     return Diagnosis("ok", detail)
