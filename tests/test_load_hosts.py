@@ -301,7 +301,7 @@ def test_a_bench_says_what_is_wrong_with_its_hosts(
 
 def test_a_page_says_what_each_host_did_and_which_was_lost() -> None:
     hosts = [
-        HostFigures("bench1", 9, 50, 0.62, 0.97, "client-bound", 140.0),
+        HostFigures("bench1", 9, 50, 0.62, 0.97, "client-bound", 30_140.0),
         HostFigures("bench2", 0, lost="exited with status 255 | `x`"),
     ]
     cells = [
@@ -315,7 +315,9 @@ def test_a_page_says_what_each_host_did_and_which_was_lost() -> None:
     pages = pages_of(render([run, *adapters, *cells]))
     page = pages["scenarios/tcp-echo.md"]
     assert "## Where the load came from" in page
-    assert "| bench1 | 50 | 62 % | 97 % | client-bound | 140 | 9 | – |" in page
+    assert "| bench1 | 50 | 62 % | 97 % | client-bound | 30,140 | 9 | – |" in page
     assert "| bench2 | – | – | – | – | – | 0 | exited with status 255 \\| \\`x\\` |" in page
+    assert "**Load hosts began apart** by more than 10 % of a slice in" in pages["doubts.md"]
     assert "| Load from | bench1, bench2 |" in pages["run.md"]
-    assert "Where the load came from" not in whole_text(render(journals.whole_run()))
+    without = whole_text(render(journals.whole_run()))
+    assert ("Where the load came from" in without, "began apart" in without) == (False, False)

@@ -17,6 +17,8 @@ from crossloop.report.texts import ScenarioTexts
 
 STEAL_NOTED = 0.01
 """Share of CPU time taken by the hypervisor from which it is mentioned."""
+LATE_SHARE = 0.1
+"""Part of a slice by which load hosts may begin apart before it is mentioned."""
 _NAMES_SHOWN = 8
 
 
@@ -40,6 +42,7 @@ def doubts(run: Run, texts: Mapping[str, ScenarioTexts]) -> Doubts:
         *_unexpected_checks(run),
         *_stolen(run),
         *_client_bound(run),
+        *_late_hosts(run),
         *([reach.sentence] if reach.sentence else []),
         noise_floor(run),
         *_not_ranked(run),
@@ -101,6 +104,22 @@ def _client_bound(run: Run) -> Iterator[Markdown]:
         yield Markdown(
             f"**The load was the limit** in {digits.integer(count)} of {digits.counted(rows, 'measured cell')} "
             f"({_scenarios_of(run, filter(limited, run.all_sets))}). Operations per second are lower bounds there (≥)."
+        )
+
+
+def _late_hosts(run: Run) -> Iterator[Markdown]:
+    allowed_us = LATE_SHARE * run.record.slice_ms * 1000
+
+    def late(measured: MeasuredSet) -> int:
+        return sum(
+            any(host.start_error_us > allowed_us for host in row.figures.hosts) for row in measured.rows
+        )
+
+    if count := sum(map(late, run.all_sets)):
+        yield Markdown(
+            f"**Load hosts began apart** by more than {digits.percent(LATE_SHARE)} of a slice in "
+            f"{digits.counted(count, 'row')} ({_scenarios_of(run, filter(late, run.all_sets))}). Their figures are of "
+            "times that do not quite meet. A host that does something else as well is late."
         )
 
 
