@@ -8,7 +8,7 @@ from typing import Any
 from crossloop.api.about import ScenarioAbout
 from crossloop.statistics import ROUNDS_TO_SEPARATE
 
-CONNECT_LIMIT_S = 0.001
+CONNECT_LIMIT_S = 0.002
 """What each of a great many connections may take, on the mean, before a rung of a ladder is too slow to make."""
 STEPS = 40
 """Of a coarse clock in a slice: one step more or less is then 2.5 %."""

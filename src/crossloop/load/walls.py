@@ -26,8 +26,8 @@ from crossloop.worker.process import raise_descriptor_limit
 
 PROC_SYS = Path("/proc/sys")
 HELD_BYTES = 10_000
-"""What a connection holds at least, with both ends: 8,700 to 9,400 bytes of the kernel, 700 to 1,000 of the load, 900
-of the leanest server in Python (Linux 6.18, 19,000 connections of c10k)."""
+"""What a connection holds at least, with both ends: 8,100 to 10,100 bytes of the kernel, 700 to 1,000 of the load, 900
+of the leanest server in Python (docs/scale.md)."""
 SPARE_FILES = 10_000
 """Of the system's files, for everybody else."""
 
