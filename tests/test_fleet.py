@@ -18,6 +18,7 @@ import click
 import pytest
 
 from crossloop.cli.commands import cli
+from crossloop.cli.exits import StopError
 from crossloop.fleet import on_host
 from crossloop.fleet.brought import answer_in, fleet_id
 from crossloop.fleet.hosts import FleetError, Host, Wheel, read_fleet
@@ -370,11 +371,11 @@ def test_this_machine_is_a_host_that_is_interrupted_and_goes_on(tmp_path: Path) 
             process,
             lambda: any(b'"slice"' in path.read_bytes() for path in (tmp_path / "there").glob(journal)),
         )
-        other = run(fleet(file, tmp_path / "other"))
+        other = visit(Calls(tmp_path / "other")(), read_fleet(file)["here"])
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=LIMIT_S)
-    assert other.returncode == 3, other.stderr
-    assert other.stdout.startswith("here: failed: another fleet is at work here (process ")
+    assert isinstance(other, Failed)
+    assert other.reason.startswith("another fleet is at work here (process ")
     assert process.returncode == 130, errors
     assert output == "here: interrupted\n"
     assert errors.splitlines()[-1] == "crossloop: interrupted; the same command goes on from here"
@@ -407,6 +408,19 @@ def until(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
         assert time.monotonic() < end_s
 
 
+@POSIX
+def test_nothing_that_was_brought_is_a_status_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, python = tmp_path / "hosts.toml", lying(tmp_path, message("failed", reason="it rains"))
+    file.write_text(f"install = false\npython = '{python}'\n[hosts.a]\nssh = 'localhost'\n", "utf-8")
+    line = ["fleet", str(file), "--out", str(tmp_path / "out"), "--", "bench"]
+    with pytest.raises(StopError) as stopped:
+        cli.main(line, prog_name="crossloop", standalone_mode=False)
+    assert stopped.value.status == 3
+    assert capsys.readouterr() == ("a: failed: it rains\n", "a: failed: it rains\n")
+
+
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -415,7 +429,7 @@ def until(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
         ("hosts.toml -- selftest", "'selftest' is nothing for a fleet"),
         ("hosts.toml -- bench --profil smoke", "'--profile'"),
         ("hosts.toml -- bench --profile smok", "'smok' is not one of"),
-        ("hosts.toml --hosts b -- bench", "unknown host 'b'"),
+        ("hosts.toml --hosts b -- bench", "unknown host 'b'; hosts.toml has a"),
     ],
 )
 def test_what_no_host_could_do_is_refused_here(tmp_path: Path, command: str, reason: str) -> None:

@@ -68,6 +68,7 @@ def test_a_host_has_a_name_and_a_monotonic_clock_of_its_own(net: Network) -> Non
 
 
 @needs_namespaces
+@pytest.mark.campaign
 def test_a_host_that_vanishes_is_noticed_and_comes_back(net: Network) -> None:
     host = net.hosts["host-a"]
     alive = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=1")

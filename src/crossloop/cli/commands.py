@@ -372,7 +372,7 @@ def dropin(suites: tuple[Path, ...], /, **options: Any) -> int:
 @click.argument("file", metavar="FILE.toml", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("command", nargs=-1, metavar="-- COMMAND...", type=click.UNPROCESSED)
 @_out("Folder for the hosts' journals and their report.", default="reports/fleet", show_default=True)
-@click.option("--hosts", metavar="A,B", help="Only these hosts of the file, by name or prefix; default: all.")
+@click.option("--hosts", metavar="A,B", help="Only these hosts of the file; default: all.")
 @click.option("--again", is_flag=True, help="Ask anew, also who has answered.")
 @_SSH_CONFIG
 @click.pass_obj

@@ -10,7 +10,6 @@ from typing import assert_never
 
 import click
 
-from crossloop.cli.choosing import chosen
 from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.load_hosts import config_or_stop
 from crossloop.cli.measuring import terminated_is_interrupted
@@ -55,7 +54,7 @@ def run(suites: Sequence[Path], request: Request) -> int:
 
 
 def _run(suites: Sequence[Path], request: Request) -> int:
-    hosts = chosen("host", read_fleet(request.file), request.hosts)
+    hosts = _chosen(request)
     question = question_of(request.command, list(hosts.values()))
     for host in hosts.values():
         _refuse_unreadable(question.arguments(host))
@@ -88,6 +87,18 @@ def _run(suites: Sequence[Path], request: Request) -> int:
     return DONE if all(outcome in _WELL for outcome in outcomes.values()) else FALSE
 
 
+def _chosen(request: Request) -> dict[str, Host]:
+    """The hosts of the file that were named; all where none was. Raises `StopError`, `FleetError`."""
+    hosts = read_fleet(request.file)
+    if request.hosts is None:
+        return hosts
+    names = [name.strip() for name in request.hosts.split(",")]
+    for name in names:
+        if name not in hosts:
+            raise StopError(f"--hosts: unknown host {name!r}; {request.file} has {', '.join(hosts)}")
+    return {name: host for name, host in hosts.items() if name in names}
+
+
 _WELL = [Complete(DONE, resumed, before) for resumed in (False, True) for before in (False, True)]
 
 
@@ -115,9 +126,11 @@ def _visit_all(call: Call, hosts: Sequence[Host]) -> Mapping[str, Outcome]:
 
     def visited(host: Host) -> Outcome:
         try:
-            return visit(call, host)
+            outcome = visit(call, host)
         except OSError as error:
-            return Failed(str(unwritable(call.folder(host), error)))
+            outcome = Failed(str(unwritable(call.folder(host), error)))
+        _tell(host, "err", _described(outcome))
+        return outcome
 
     with ThreadPoolExecutor(len(hosts)) as pool:
         visits = {host.name: pool.submit(visited, host) for host in hosts}
