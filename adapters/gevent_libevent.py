@@ -7,8 +7,8 @@ gevent has used neither since. So libevent only needs a loop, and this one is cr
 
 Hub, greenlets and sockets are gevent's (`crossloop.idioms.gevent_`), so against `gevent-libev` this shows the C library
 and the binding below it, and against `gevent-libev-cffi` mostly the library: both bindings are Python and cffi. The
-binding differs in one way from gevent's two by cffi, and that is measured as well: it is in ABI mode, and nothing is
-compiled where it is installed.
+binding differs in two ways from gevent's two by cffi, and that is measured as well: it is in ABI mode, and what
+libevent has seen is noted in C where a compiler was there to build that (`crossloop.bindings.libevent.calls`).
 
 **Waiting.** epoll on Linux, kqueue on macOS and the BSDs: the best that libevent was built with. libevent tells epoll
 of every change at once, where libev collects changes until the wait. A gevent socket stops its watcher after each wait,

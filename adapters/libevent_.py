@@ -169,9 +169,10 @@ class Adapter(MemoryBioTls, PushServer, HttpServer, Datagrams, Callbacks, Signal
     def facts(self) -> Facts:
         library = self._base.library
         method = self._base.method
+        calls = "calls by cffi" if library.calls is None else "calls in C"
         return Facts(
             binding=ABOUT.binding,
-            binding_version=f"crossloop {crossloop.__version__}, cffi {version('cffi')}",
+            binding_version=f"crossloop {crossloop.__version__}, cffi {version('cffi')}, {calls}",
             library=ABOUT.library,
             library_version=library.version,
             # On Windows the method is named for the platform; it waits by select().

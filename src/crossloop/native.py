@@ -107,3 +107,11 @@ LOAD_ENGINE = NativePart(
     elsewhere="the native engine needs epoll, kqueue or poll, and is not built for Windows",
 )
 """The hot loops of the load generator, for `crossloop.load.native`."""
+LIBEVENT_CALLS = NativePart(
+    id="libevent-calls",
+    folder=Path(__file__).parent / "bindings" / "libevent",
+    files=("calls.c",),
+    kind="library",
+    elsewhere="cffi calls Python from libevent on Windows",
+)
+"""How libevent calls Python, for `crossloop.bindings.libevent.calls`."""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from os import environ
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-@pytest.fixture
-def loop() -> Iterator[Any]:
-    """A loop that is nobody's hub's."""
-    from crossloop.bindings import gevent_libevent
+@pytest.fixture(params=["calls-in-c", "calls-by-cffi"])
+def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A loop that is nobody's hub's: with libevent's calls of Python made by the part in C, and by cffi."""
+    from crossloop.bindings import gevent_libevent, libevent
 
+    library = libevent.load()
+    if request.param == "calls-by-cffi":
+        monkeypatch.setattr(libevent.library, "_loaded", [replace(library, calls=None)])
+    elif library.calls is None:
+        pytest.skip("libevent-calls is not built; `crossloop setup libevent-calls` makes it")
     made = gevent_libevent.loop(default=False)
     yield made
     made.destroy()

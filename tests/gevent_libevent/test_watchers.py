@@ -1,5 +1,6 @@
 """Watchers one by one, on a loop without a hub."""
 
+import contextlib
 import gc
 import itertools
 import random
@@ -13,6 +14,8 @@ import weakref
 from typing import Any
 
 import pytest
+
+from crossloop.bindings.libevent import LibeventError
 
 READ, WRITE = 1, 2
 LIMIT_S = 20.0
@@ -65,6 +68,45 @@ def test_stopping_and_starting_again_in_a_turn_calls_nothing_in_c(guarded: Any) 
         guarded.run(nowait=True)  # it stays stopped: now libevent is told
         assert calls == ["_event_add", "_event_del"]
         watcher.close()
+
+
+def test_more_than_the_notes_have_room_for_are_called_in_one_turn(guarded: Any) -> None:
+    """The part in C notes 256, and then hands them over. libevent asks epoll for 32 first, and for more each time."""
+    with contextlib.ExitStack() as stack:
+        pairs = [socket.socketpair() for _ in range(300)]
+        called: list[int] = []
+        for left, right in pairs:
+            stack.enter_context(left)
+            stack.enter_context(right)
+            watcher = stack.enter_context(guarded.io(right.fileno(), READ))
+            watcher.start(called.append, right.fileno())
+            left.send(b"x")
+        for _turn in range(8):
+            called.clear()
+            guarded.run(nowait=True)
+        assert sorted(called) == sorted(right.fileno() for _left, right in pairs)
+
+
+def test_a_loop_that_is_destroyed_in_a_round_calls_nothing_that_the_round_has_seen(guarded: Any) -> None:
+    """Python is called for other threads and for signals in the middle of a round, and may do anything."""
+    called: list[str] = []
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            left, right = map(stack.enter_context, socket.socketpair())
+            guarded.io(right.fileno(), READ).start(called.append, "called")
+            left.send(b"x")
+
+        def end() -> None:
+            with pytest.raises(LibeventError, match="the loop is running"):
+                guarded.destroy()
+            gc.collect()
+            called.append("ended")
+
+        base = guarded.base
+        guarded.wake(end)
+        guarded.run(nowait=True)
+        assert called == ["ended"]
+        base.close()
 
 
 def new_pair_with(number: int) -> tuple[socket.socket, socket.socket]:

@@ -1,7 +1,11 @@
-"""A base and a socket pair for each test; everything here is skipped where there is no libevent."""
+"""A base and a socket pair for each test; everything here is skipped where there is no libevent.
+
+Each test is run twice: with libevent's calls of Python made by the part in C, and by cffi.
+"""
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "method" in metafunc.fixturenames:
         metafunc.parametrize("method", () if _missing() else libevent.load().methods)
+
+
+@pytest.fixture(params=["calls-in-c", "calls-by-cffi"], autouse=True)
+def calls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who calls Python in bases that the test makes."""
+    library = libevent.load()
+    if request.param == "calls-by-cffi":
+        monkeypatch.setattr(libevent.library, "_loaded", [replace(library, calls=None)])
+    elif library.calls is None:
+        pytest.skip("libevent-calls is not built; `crossloop setup libevent-calls` makes it")
 
 
 @pytest.fixture

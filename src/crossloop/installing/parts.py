@@ -7,13 +7,14 @@ from typing import TypeAlias
 from crossloop.installing.compiling import bring_native
 from crossloop.installing.recipes.reference_servers import bring_reference
 from crossloop.installing.results import InstallResult
-from crossloop.native import LOAD_ENGINE
+from crossloop.native import LIBEVENT_CALLS, LOAD_ENGINE
 from crossloop.references import GROUP, REFERENCES
 
 Bring: TypeAlias = Callable[[], InstallResult]
 
 PARTS: Mapping[str, Bring] = {
     LOAD_ENGINE.id: partial(bring_native, LOAD_ENGINE),
+    LIBEVENT_CALLS.id: partial(bring_native, LIBEVENT_CALLS),
     **{reference.id: partial(bring_reference, reference) for reference in REFERENCES.values()},
 }
 """By the names that the command line knows, in the order in which they are brought."""

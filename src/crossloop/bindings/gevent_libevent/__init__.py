@@ -3,8 +3,8 @@
     GEVENT_LOOP=crossloop.bindings.gevent_libevent.loop python program.py
 
 or, before anything of gevent waits, `gevent.config.loop = "crossloop.bindings.gevent_libevent.loop"`. Nothing else
-changes for the program. It needs gevent, cffi and libevent 2.1 (`crossloop setup gevent-libevent`), and
-no compiler.
+changes for the program. It needs gevent, cffi and libevent 2.1 (`crossloop setup gevent-libevent`). Where
+there is a C compiler, the binding's part in C makes it faster.
 
 gevent ran on libevent up to 0.13 and has been on libev since 1.0, on libuv as well since 1.3. Its loops are
 named in a setting, and whatever has the members of `gevent._interfaces.ILoop` will do. docs/gevent.md says what

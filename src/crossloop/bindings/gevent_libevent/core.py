@@ -28,7 +28,7 @@ import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partialmethod
+from functools import partial, partialmethod
 from math import ceil
 from types import TracebackType
 from typing import Any
@@ -99,6 +99,11 @@ def time() -> float:
 class _QuietBase(EventBase):
     """A base that is closed without a word when nobody refers to it: hubs of threads end like that."""
 
+    def note_in(self, seen: list[Watcher]) -> None:
+        """Have *seen* filled with the watchers that C notes in a round. The list lives as long as the base."""
+        assert self.library.calls is not None
+        self._event_base_loop = partial(self.library.calls.round, id(seen))
+
     def __del__(self, _warn: Callable[..., None] | None = None) -> None:
         if not sys.is_finalizing():
             self.close()
@@ -137,6 +142,8 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._queues = tuple(deque[Watcher]() for _ in range(MIN_PRIORITY, MAX_PRIORITY + 1))
         self._live: dict[int, Any] = {}
         """Key → watcher, for all that libevent may call about: what holds their memory."""
+        self._seen: list[Watcher] = []
+        """What C has noted in the present round, in its order; `revents` is set."""
         self._watchers_of: dict[int, list[IoWatcher]] = {}
         self._stopping = False
         self._forked = False
@@ -153,16 +160,21 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._event_add = base.event_add
         self._event_del = base.event_del
         self._null = base.null
-        self._on_event, self._on_timer = (
-            base.c_callback("event_callback", function) for function in self._notes()
-        )
+        calls = base.library.calls
+        if calls is None:
+            self._on_event, self._on_timer = (
+                base.c_callback("event_callback", function) for function in self._notes()
+            )
+        else:
+            self._on_event, self._on_timer = calls.note, calls.once
+            base.note_in(self._seen)
         # gevent's thread pool counts on it that a worker which reports a result gets on to say that it is free,
         # before the hub asks for another one.
         self._wakeup = Wakeup(base, keep_lock=True)
         self._signals = PythonSignals(base)
 
     def _notes(self) -> tuple[Callable[..., None], ...]:
-        """What libevent calls. They hold no reference to the loop: it would be a cycle through C."""
+        """What libevent calls without the part in C. No reference to the loop: it would be a cycle through C."""
         live = self._live
         queues = self._queues
 
@@ -171,11 +183,8 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
             watcher.revents = what >> 1  # libevent's READ and WRITE are twice gevent's
             queues[watcher.rank].append(watcher)
 
-        def timer(_fd: int, _what: int, key: int) -> None:
-            watcher = live.pop(key)
-            watcher.added = False
-            watcher.revents = watcher.EVENT
-            queues[watcher.rank].append(watcher)
+        def timer(fd: int, what: int, key: int) -> None:
+            live[key]._fire(fd, what)
 
         return event, timer
 
@@ -226,6 +235,8 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         idle = turns["idle"]
         busy = nowait or idle or self._calls or self.always_ready or any(self._queues)
         self.base.loop(block=not busy and self.references > 0)
+        if self._seen:
+            self._queue_seen()
         if self.always_ready:
             for watcher in tuple(self.always_ready):
                 if watcher.active:
@@ -236,6 +247,12 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
             self._run_queues()
         elif idle:
             self._run_at_once(idle)
+
+    def _queue_seen(self) -> None:
+        seen, queues = self._seen, self._queues
+        for watcher in seen:
+            queues[watcher.rank].append(watcher)
+        seen.clear()
 
     def _run_at_once(self, watchers: Iterable[Watcher]) -> None:
         """Run what is started in *watchers*, without those that are started meanwhile."""
@@ -365,7 +382,9 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         key = base.next_key()
         memory = base.event_memory()
         function = self._on_timer if isinstance(watcher, TimerWatcher) else self._on_event
-        if base.event_assign(memory, base.pointer, fd, what, function, key):
+        if base.event_assign(
+            memory, base.pointer, fd, what, function, id(watcher) if base.calls_directly else key
+        ):
             raise base.library.error("event_assign")
         return key, memory
 
@@ -379,6 +398,13 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         if isinstance(watcher, IoWatcher):
             self._watchers_of.setdefault(watcher.fd, []).append(watcher)
         return True
+
+    def timer_fired(self, watcher: TimerWatcher, key: int) -> None:
+        """libevent has called a timer's event, which ended with that."""
+        del self._live[key]
+        watcher.added = False
+        watcher.revents = watcher.EVENT
+        self._queues[watcher.rank].append(watcher)
 
     def give_timer_to_libevent(self, watcher: TimerWatcher, key: int, memory: Any, delay_s: float) -> None:
         """`event_add` with a time; an event that is added already is pushed back."""
@@ -561,6 +587,7 @@ class loop:  # noqa: N801  (gevent's name: ILoop)
         self._watchers_of.clear()
         self.always_ready.clear()
         self.unwanted.clear()
+        self._seen.clear()
         self._calls.clear()
         for queue in self._queues:
             queue.clear()

@@ -10,6 +10,7 @@ long. So `update`, by which gevent asks libev to look at the clock first, change
 
 from collections.abc import Callable
 from time import monotonic
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from crossloop.bindings.gevent_libevent.watcher import Watcher
@@ -87,6 +88,16 @@ class TimerWatcher(Watcher):
             self._callback = self._args = None
         if callback is not None:
             callback(*(args or ()))
+
+    def _fire(self, _fd: int, _what: int) -> None:
+        self._open_loop().timer_fired(self, self._key)
+
+    def _failed(
+        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        """What C says of an exception, of a signal's handler, that came while it was called."""
+        if (base := self._open_loop().base) is not None:
+            base.callback_failed(kind, error, traceback)
 
     def _add(self, delay_s: float) -> None:
         loop = self._open_loop()

@@ -1,4 +1,4 @@
-"""libevent 2.1 for Python 3, by cffi in ABI mode: no compiler, and nothing parsed at import.
+"""libevent 2.1 for Python 3, by cffi in ABI mode: no compiler is needed, and nothing is parsed at import.
 
     from crossloop.bindings.libevent import PERSIST, READ, EventBase, IoEvent, Timer
 

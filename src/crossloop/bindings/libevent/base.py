@@ -4,11 +4,11 @@
 callback raises is kept, the loop is told to break, and the Python method that drives the loop raises it.
 What else was active stays so and runs when the loop is entered again.
 
-**Keys.** libevent hands each callback one pointer-sized argument. It is a number here, the key of the
-event in `live`, which holds every event that libevent may still call: one dictionary lookup and one
-call are all that Python does per event, and an event that nobody else refers to stays alive for as long
-as it is pending. A one-shot event leaves `live` just before its callback runs, so it can be added again
-from within.
+**Keys.** `live` holds every event that libevent may still call, each by a key. So an event that nobody else refers to
+stays alive for as long as it is pending. A one-shot event leaves `live` just before its callback runs, so it can be
+added again from within. libevent hands each callback one pointer-sized argument. With the part in C (`calls`) it is the
+address of the event itself, whose `callback` C calls. Without that part it is the key: one dictionary lookup and one
+call are all that Python does per event.
 
 **Signals.** When a system call is interrupted, libevent waits again (`epoll_dispatch` and its like return
 0 on EINTR and the loop goes round), so the interpreter would run no signal handler until some event
@@ -88,6 +88,8 @@ class EventBase:
         self.event_del: Callable[[Any], int] = library.lib.event_del
         self._event_base_loop = library.lib.event_base_loop
         self._loopbreak = library.lib.event_base_loopbreak
+        self.calls_directly = library.calls is not None
+        """Whether the argument of an event's callback is its address, and not its key."""
         self.on_persistent, self.on_once = self._trampolines()
         self.null = library.ffi.NULL
         self.timeval = library.ffi.new("struct timeval *")
@@ -97,6 +99,9 @@ class EventBase:
 
     def _trampolines(self) -> tuple[Any, Any]:
         """The two functions that libevent calls: for events that persist, and for those that end."""
+        calls = self.library.calls
+        if calls is not None:
+            return calls.persistent, calls.once
         live = self.live
 
         def persistent(fd: int, what: int, key: int) -> None:
@@ -104,8 +109,7 @@ class EventBase:
             event.callback(fd, what)
 
         def once(fd: int, what: int, key: int) -> None:
-            event = live.pop(key)
-            event.callback(fd, what)
+            live[key]._fire(fd, what)
 
         return self.c_callback("event_callback", persistent), self.c_callback("event_callback", once)
 
@@ -115,11 +119,12 @@ class EventBase:
         cffi calls `onerror` for whatever is raised, also for what a signal handler raises in the
         trampoline itself, which no `try` inside it could catch.
         """
-        return self.library.ffi.callback(c_type, function, onerror=self._callback_failed)
+        return self.library.ffi.callback(c_type, function, onerror=self.callback_failed)
 
-    def _callback_failed(
+    def callback_failed(
         self, _kind: type[BaseException], error: BaseException, traceback: TracebackType | None
     ) -> None:
+        """End the loop by *error*, which a callback has raised."""
         if self._error is None:
             self._error = error.with_traceback(traceback)
         else:  # libevent calls some pairs (bufferevents) without looking at the break in between

@@ -16,7 +16,8 @@ The ABI is that of libevent 2.1 (`event2/event.h`, `event2/bufferevent.h`, `even
   type is `int`; on Windows socket handles have 32 significant bits (Microsoft, "Interprocess
   Communication Between 32-bit and 64-bit Applications").
 - the callback's last argument is `void *` to libevent and `intptr_t` here: it carries a key, and a
-  number costs less to convert than a handle that has to be kept alive.
+  number costs less to convert than a handle that has to be kept alive. For `calls.c` it carries the address of a
+  Python object (`id`).
 - `struct timeval` is two `long`: exact on 64-bit Unix and on Windows. On macOS `tv_usec` is an `int`
   followed by padding, which a little-endian `long` fills alike; no value is read back from it.
 
@@ -100,6 +101,28 @@ void evhttp_send_reply_end(void *request);
 
 /* http-internal.h: what reads the first line of a request; exported for libevent's own tests */
 int evhttp_parse_firstline_(void *request, void *buffer);
+
+/* CPython's stable ABI: what calls.c calls. An object is a pointer */
+int PyGILState_Ensure(void);
+void PyGILState_Release(int state);
+void *PyObject_Vectorcall(void *callable, void *arguments, size_t count, void *names);
+void *PyObject_GetAttr(void *object, void *name);
+int PyObject_SetAttr(void *object, void *name, void *value);
+int PyList_Append(void *list, void *object);
+void *PyLong_FromLong(long number);
+void Py_IncRef(void *object);
+void Py_DecRef(void *object);
+void PyErr_Fetch(void **kind, void **error, void **traceback);
+void PyErr_NormalizeException(void **kind, void **error, void **traceback);
+void PyErr_WriteUnraisable(void *object);
+
+/* calls.c */
+int crossloop_calls_version(void);
+void crossloop_calls_begin(void **functions, void **objects);
+void crossloop_calls_persistent(int fd, short what, intptr_t event);
+void crossloop_calls_once(int fd, short what, intptr_t event);
+void crossloop_calls_note(int fd, short what, intptr_t watcher);
+int crossloop_calls_round(intptr_t list, void *base, int flags);
 """
 
 MODULE = "crossloop.bindings.libevent._abi"

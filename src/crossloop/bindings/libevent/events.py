@@ -10,6 +10,7 @@ Callbacks get what libevent passes: `callback(fd, what)`; *fd* is -1 for timers 
 
 from collections.abc import Callable
 from math import ceil
+from types import TracebackType
 from typing import TypeAlias
 
 from crossloop.bindings.libevent.base import EventBase
@@ -45,8 +46,20 @@ class Event:
         self._key = key = base.next_key()
         self._memory = memory = base.event_memory()
         trampoline = base.on_persistent if what & PERSIST else base.on_once
-        if base.event_assign(memory, base.pointer, fd, what, trampoline, key):
+        argument = id(self) if base.calls_directly else key
+        if base.event_assign(memory, base.pointer, fd, what, trampoline, argument):
             raise base.library.error("event_assign")
+
+    def _fire(self, fd: int, what: int) -> None:
+        """libevent has called one that ends: it is no longer pending."""
+        del self._base.live[self._key]
+        self.callback(fd, what)
+
+    def _failed(
+        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        """What C says of an exception that it was given."""
+        self._base.callback_failed(kind, error, traceback)
 
     def add(self, timeout_s: float | None = None) -> None:
         """Make it pending; with *timeout_s* (seconds, microsecond steps) it also becomes active after that.

@@ -14,6 +14,7 @@ from typing import Any
 
 from crossloop.api.facts import native_file
 from crossloop.bindings.libevent import locate
+from crossloop.bindings.libevent.calls import Calls, load_calls
 from crossloop.bindings.libevent.errors import LibeventError, LibraryNotFoundError
 
 OLDEST = 0x02010000
@@ -40,6 +41,8 @@ class Library:
     """Kernel mechanisms that it was built with, best first (`event_get_supported_methods`)."""
     event_memory: Any
     """cffi type of the memory of one event: exactly as large as the library wants, aligned for pointers."""
+    calls: Calls | None
+    """The part in C through which libevent calls Python; None where it is not built, and cffi does it."""
     last_log: list[str] = field(default_factory=list)
     """The latest warning, until an error takes it."""
 
@@ -91,6 +94,7 @@ def _load() -> Library:
         name=name,
         methods=_supported_methods(ffi, lib),
         event_memory=ffi.typeof(f"long long[{longs}]"),
+        calls=load_calls(ffi, lib),
         last_log=last_log,
     )
 

@@ -1,22 +1,24 @@
 """libevent's C library, `libevent_core`: found on the system, or fetched without root on Debian and Ubuntu.
 
 The binding is crossloop's own and loads the library at run time (`crossloop.bindings.libevent.locate` says
-where from), so nothing is compiled. Where the system has none, it comes from the system's archive as
+where from). Where the system has none, it comes from the system's archive as
 `debian_archive` says, and goes into `<sys.prefix>/lib/crossloop/libevent/`, with its licence; the system is not
 touched. With it comes `libevent_extra`, which has the HTTP server: Debian's is a package of its own, and a system may
 have the core alone. Then both are fetched, so that they are of one release. Without it the rest works, and the result
-says what is missing.
+says what is missing. The same holds for the binding's part in C (`crossloop.bindings.libevent.calls`), for which there
+may be no compiler.
 """
 
 import os
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossloop.bindings.libevent import locate
 from crossloop.installing.commands import install_command, python_command, run_command
+from crossloop.installing.compiling import bring_native
 from crossloop.installing.debian_archive import (
     ArchivePackage,
     archive_there,
@@ -24,6 +26,7 @@ from crossloop.installing.debian_archive import (
     take_from_archive,
 )
 from crossloop.installing.results import AlreadyThere, InstallFailed, InstallResult, SystemPackage
+from crossloop.native import LIBEVENT_CALLS
 
 PACKAGE = ArchivePackage("libevent-core-", r"libevent-core-2\.1-\d+(?:t64)?")
 """Debian's and Ubuntu's name: soname 2.1-7; `t64` since the 64-bit time_t transition of 2024."""
@@ -55,7 +58,17 @@ class FoundLibrary:
 
 
 def bring_libevent() -> InstallResult:
-    """Make sure that the binding will find libevent_core, and try for libevent_extra. Never raises."""
+    """Make sure that the binding will find libevent_core; try for libevent_extra and the part in C. Never raises."""
+    result = _bring_library()
+    if not isinstance(result, AlreadyThere | SystemPackage):
+        return result
+    calls = bring_native(LIBEVENT_CALLS)
+    if isinstance(calls, InstallFailed):
+        return replace(result, detail=f"{result.detail}, calls by cffi: {calls.why}")
+    return result
+
+
+def _bring_library() -> InstallResult:
     library = first_loadable(locate.candidates())
     if library is not None and (missing := extra_missing(library.file)) is None:
         return AlreadyThere(_detail(library))
