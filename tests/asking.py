@@ -7,10 +7,8 @@ from crossloop.api.about import AskedAs
 from crossloop.behaviours.asking import ask
 from crossloop.behaviours.catalogue import Entry, catalogue
 from crossloop.journal import BehaviourRecord
-from crossloop.suite import load_suite
 from tests.documents import ROOT
-
-SUITE = load_suite()
+from tests.own_suite import SUITE
 
 
 @dataclass(frozen=True)

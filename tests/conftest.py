@@ -22,6 +22,20 @@ hypothesis.settings.register_profile("any-machine", deadline=None)
 hypothesis.settings.load_profile("any-machine")
 
 
+LONGEST_FIRST = (
+    "serve", "adapters", "contract", "cli", "bench", "scenarios", "wheel", "report", "ladder", "load", "behaviours",
+    "installing", "streams", "odd_content", "lost_processes", "dropin", "suite", "load_exchanges", "claims", "adding",
+    "length", "family", "one_writer", "tax", "compare_builds", "statuses",
+)  # fmt: skip
+"""Files of 15 s and more, from the longest on. Begun last, one of them would be alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files in the order in which workers take them; the order within a file stays."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 def pytest_sessionstart() -> None:
     """A shell starts what it puts into the background with SIGINT ignored, and children inherit that."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -8,7 +8,8 @@ import pytest
 from crossloop.contract.checking import OPENS, check_adapter
 from crossloop.contract.promises import LEVELS
 from tests.everyday import by_adapter
-from tests.test_contract import EXPECTATIONS, SUITE, described
+from tests.own_suite import SUITE
+from tests.test_contract import EXPECTATIONS, described
 
 LARGE = ("StreamServer", "TlsServer", "PushServer", "Datagrams", "Readiness")
 """Levels with a process of their own; the promises of the others take a second together."""

@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.adapter_tax import CONTROLS
 from crossloop.api import styles_of
-from crossloop.suite import load_suite
 from docs.adapter_files import HEADINGS, adapter_files, essay_of, first_sentence
 from docs.make_adapters import (
     PAGE,
@@ -24,8 +23,9 @@ from docs.make_adapters import (
     table,
 )
 from tests.documents import ROOT
+from tests.own_suite import SUITE
 
-ADAPTERS = load_suite().adapters
+ADAPTERS = SUITE.adapters
 SHOWN = PAGE.read_text("utf-8")
 OF_THE_STANDARD_LIBRARY = (
     ("asyncio_", "select_", "spin", "threads")

@@ -9,7 +9,8 @@ from _pytest.mark import ParameterSet
 from crossloop.api.about import is_on
 from crossloop.behaviours.asking import questions
 from crossloop.behaviours.catalogue import GROUPS, Entry, catalogue
-from tests.asking import SUITE, answer_of, faulty_answer
+from tests.asking import answer_of, faulty_answer
+from tests.own_suite import SUITE
 
 STREAMS_AND_SERVERS = {
     "out-of-descriptors": ("no", "one lack is reported again and again"),

@@ -10,7 +10,7 @@ from crossloop.behaviours.catalogue import catalogue
 from crossloop.installing.builds import bring_build, wanted_build
 from crossloop.journal import BehaviourRecord
 from crossloop.suite import AdapterEntry
-from tests.asking import SUITE
+from tests.own_suite import SUITE
 
 pytestmark = [pytest.mark.network, pytest.mark.campaign]
 

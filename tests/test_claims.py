@@ -37,10 +37,10 @@ from crossloop.journal import (
     SliceRecord,
 )
 from crossloop.outcomes import Measured, OutcomeName
-from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed
 from tests.documents import ROOT
 from tests.journals import LINUX, WINE, figures, latency, run_record
+from tests.own_suite import SUITE
 from tests.plans import echoes
 
 CLAIMS = catalogue()
@@ -321,7 +321,7 @@ def test_a_rung_that_is_no_number_is_left_out() -> None:
 
 
 def test_the_plan_has_the_rows_that_claims_need_and_no_other() -> None:
-    suite = load_suite()
+    suite = SUITE
     needs = [need for claim in CLAIMS for need in claim.evidence.needs]
     scenarios = [suite.scenarios[name] for name in scenarios_of(needs)]
     probed = [

@@ -15,10 +15,9 @@ import pytest
 from crossloop.compare import BuildNames, compare_builds, decoded, run_data
 from crossloop.installing.builds import Brought, BuildError, bring_build, proven, wanted_build
 from crossloop.journal import CellRecord, EndRecord, Record, Run, SliceRecord, read_journal
-from crossloop.suite import load_suite
 from tests.journals import figures, run_record
+from tests.own_suite import SUITE
 
-SUITE = load_suite()
 UVLOOP = SUITE.adapters["uvloop"]
 NAMES = BuildNames("uvloop", "uvloop@1", "uvloop@2", "uvloop@1-twin")
 

@@ -29,8 +29,8 @@ from crossloop.suite import SuiteError, load_suite
 from crossloop.supervise.answers import Ready
 from crossloop.supervise.child import ChildError, suite_paths, worker
 from tests.misbehaving import SEGFAULT
+from tests.own_suite import SUITE
 
-SUITE = load_suite()
 EXPECTATIONS = known_limits(SUITE)
 BROKEN = load_suite([Path(__file__).parent / "broken_suite"])
 

@@ -12,13 +12,12 @@ from crossloop.bench.stages import Comparison, Row
 from crossloop.bench.variants import Twin
 from crossloop.journal import ComparisonRecord, Control, EndRecord, Estimate, Record, SliceRecord
 from crossloop.outcomes import Crashed, Measured, Outcome
-from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed
 from tests import journals
+from tests.own_suite import SUITE
 from tests.pages import text_of
 from tests.plans import planned
 
-SUITE = load_suite()
 ECHO = SUITE.scenarios["tcp-echo"]
 PARAMETERS: dict[str, int | float | bool | str] = {"size": 1024, "connections": 50}
 ASYNCIO, OTHER = Row("asyncio", "protocol"), Row("uvloop", "protocol")

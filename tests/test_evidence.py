@@ -19,9 +19,9 @@ from crossloop.journal import EvidenceRecord, JournalError, JournalWriter, Syste
 from crossloop.measure.syscalls import Count, TracingError, parsed, traced, tracer
 from crossloop.report.evidence_section import peculiarities
 from crossloop.statistics import LEVEL_STRETCHES, Stretch, steady
-from crossloop.suite import load_suite
 from crossloop.supervise.probe import probe
 from tests import journals
+from tests.own_suite import SUITE
 from tests.plans import planned
 
 TABLE = """strace: Process 4711 detached
@@ -278,7 +278,7 @@ def test_a_figure_or_its_reason_is_there_and_not_both(tmp_path: Path) -> None:
 
 
 def test_quick_has_evidence_of_the_first_style_of_each_adapter() -> None:
-    suite = load_suite()
+    suite = SUITE
     probed = [probe(suite, suite.adapters["asyncio"], suite.scenarios)]
     chosen = subject(planned("quick", [suite.scenarios["tcp-echo"]], probed))
     assert chosen is not None
@@ -289,7 +289,7 @@ def test_quick_has_evidence_of_the_first_style_of_each_adapter() -> None:
 
 
 def take(adapters: Sequence[str]) -> dict[str, EvidenceRecord]:
-    suite = load_suite()
+    suite = SUITE
     probed = [probe(suite, suite.adapters[name], suite.scenarios) for name in adapters]
     plan = planned("smoke", [suite.scenarios["tcp-echo"]], probed)
     chosen = subject(plan)

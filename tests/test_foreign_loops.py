@@ -22,6 +22,7 @@ from crossloop.contract.promises import PROMISES
 from crossloop.idioms.asyncio_ import StandardLoop
 from crossloop.suite import SuiteError, load_suite, with_loops
 from tests.documents import ROOT
+from tests.own_suite import SUITE
 
 STYLES = StandardLoop.styles["StreamServer"]
 
@@ -73,7 +74,6 @@ class WithoutTls(asyncio.SelectorEventLoop):
         return await super().create_server(*arguments, **options)
 
 
-SUITE = load_suite()
 LACKING = with_loops(replace(SUITE, paths=(*SUITE.paths, ROOT)), {"mine": f"{__name__}:WithoutTls"})
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from crossloop.journal import CellRecord, Estimate, Figures, Record, Run, WebServer
 from crossloop.report import Headline, ScenarioTexts, headline_of
-from crossloop.suite import load_suite
 from tests.journals import adapter_record, estimate, figures, measured, run_record, whole_run
+from tests.own_suite import SUITE
 
 UVICORN = WebServer("uvicorn", "0.30", "httptools.parser.parser.HttpRequestParser", compiled=True)
 TEXTS = {
@@ -48,7 +48,7 @@ def test_a_column_is_a_scenario_at_its_main_set_and_groups_follow_each_other() -
 
 
 def test_heads_of_columns_are_short_and_unlike_each_other_so_that_a_table_fits_a_page() -> None:
-    abouts = [entry.about for entry in load_suite().scenarios.values() if entry.about]
+    abouts = [entry.about for entry in SUITE.scenarios.values() if entry.about]
     heads = [about.short_title or about.title for about in abouts]
     assert len(set(heads)) == len(heads)
     assert [head for head in heads if max(map(len, re.split("[ -]", head))) > 9] == []

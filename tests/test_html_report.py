@@ -49,9 +49,9 @@ from crossloop.report.html import (
     html_page,
     sentence_of,
 )
-from crossloop.suite import load_suite
 from tests import journals
 from tests.documents import ROOT
+from tests.own_suite import SUITE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -315,7 +315,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not journal_path(COMMITTED).is_file():
         pytest.skip("the committed reports are not beside these tests")
     file = tmp_path_factory.mktemp("committed") / FILE
-    document = document_of(records_of(COMMITTED), scenario_texts(load_suite()), behaviour_texts())
+    document = document_of(records_of(COMMITTED), scenario_texts(SUITE), behaviour_texts())
     file.write_bytes(html_page(document))
     return file
 

@@ -34,18 +34,19 @@ from crossloop.load.loops import PYTHON
 from crossloop.load.turns import Engine
 from crossloop.load.walls import Wall
 from crossloop.outcomes import Crashed, Failed, Measured, Outcome, OverLimit, TimedOut, Unsupported
-from crossloop.suite import ScenarioEntry, SuiteError, load_suite, read_declaration
+from crossloop.suite import ScenarioEntry, SuiteError, read_declaration
 from crossloop.supervise.answers import Ready
 from crossloop.supervise.child import BesideError, Child
 from crossloop.supervise.probe import Probed
 from tests import misbehaving as bad
 from tests.misbehaving import SEGFAULT, SIZE, echo_target, serving
+from tests.own_suite import SUITE
 from tests.plans import planned
 
 HERE = Path(__file__).parent
 MARK = f"ladder {os.getpid()}"
 """Tells the processes of these tests from everybody else's."""
-C10K = load_suite().scenarios["c10k"]
+C10K = SUITE.scenarios["c10k"]
 ROW, OTHER = Row("uvloop", "protocol"), Row("select", "native")
 
 # Which rungs, and what ends a climb: pure.
@@ -141,7 +142,7 @@ def test_too_slow_says_both_numbers() -> None:
 
 
 def probed(name: str, styles: tuple[str, ...]) -> Probed:
-    entry = load_suite().adapters[name]
+    entry = SUITE.adapters[name]
     return Probed(entry, Measured(), levels={"StreamServer": styles}, rows={"c10k": styles})
 
 

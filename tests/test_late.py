@@ -9,11 +9,11 @@ from crossloop.api import Adapter, Facts, Parameters, Workload
 from crossloop.bench.late import late_rows
 from crossloop.bench.stages import Comparison, Row
 from crossloop.journal import SliceRecord
-from crossloop.suite import load_suite
 from crossloop.worker.working import WorkRoom
+from tests.own_suite import SUITE
 from tests.test_control import slice_record
 
-ECHO = load_suite().scenarios["tcp-echo"]
+ECHO = SUITE.scenarios["tcp-echo"]
 NAMES = ("asyncio", "poll", "select")
 USUAL_MS = 0.4
 

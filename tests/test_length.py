@@ -35,15 +35,13 @@ from crossloop.journal import (
 )
 from crossloop.outcomes import Measured
 from crossloop.statistics import GENERATIONS_TO_STOP, half_width, paired_ratio, precise
-from crossloop.suite import load_suite
 from crossloop.supervise.probe import Probed, probe_all
 from tests import journals
+from tests.own_suite import SUITE
 from tests.pages import text_of
 from tests.plans import planned
 from tests.test_bench import crossloop, records
 from tests.test_control import comparison, slices
-
-SUITE = load_suite()
 
 
 def plan(profile: str = "standard", *scenarios: str) -> Plan:

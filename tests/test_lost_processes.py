@@ -18,8 +18,8 @@ from crossloop.bench.site import Conditions, Site
 from crossloop.bench.stages import Comparison, Rounds, Row, Stage, Step
 from crossloop.bench.visits import Taken
 from crossloop.outcomes import Failed
-from crossloop.suite import load_suite
 from crossloop.supervise.child import ChildError
+from tests.own_suite import SUITE
 from tests.plans import echo_of
 
 HERE = Path(__file__).parent
@@ -37,7 +37,7 @@ if "crossloop.load.server" in sys.orig_argv:
 
 
 def staged(scenario: str, *adapters: str) -> Stage:
-    suite = load_suite()
+    suite = SUITE
     style, parameters = SETS[scenario]
     rows = tuple(Row(adapter, style) for adapter in adapters)
     about = suite.scenarios[scenario]
@@ -62,7 +62,7 @@ def below(word: str) -> list[psutil.Process]:
 
 def test_a_load_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
     stage = staged("tcp-echo", "asyncio")
-    with Site(load_suite(), Conditions(*cpus())) as site, open_room(site, stage) as room:
+    with Site(SUITE, Conditions(*cpus())) as site, open_room(site, stage) as room:
         for _again in range(2):
             (load,) = below(LOAD)
             load.kill()
@@ -75,7 +75,7 @@ def test_a_load_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
 def test_a_companion_that_was_killed_is_replaced_and_the_slices_are_taken() -> None:
     pytest.importorskip("pycares")
     stage = staged("dns", "asyncio", "asyncio-select")
-    with Site(load_suite(), Conditions(*cpus())) as site, open_room(site, stage) as room:
+    with Site(SUITE, Conditions(*cpus())) as site, open_room(site, stage) as room:
         (companion,) = below("crossloop.worker")
         for number in (0, 1):
             assert slices(room, stage, number)[0].figures.operations > 0
@@ -131,7 +131,7 @@ def test_a_companion_that_does_not_start_has_an_outcome_of_its_own(
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(9)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with Site(load_suite(), Conditions(*cpus())) as site, pytest.raises(ChildError) as raised:
+    with Site(SUITE, Conditions(*cpus())) as site, pytest.raises(ChildError) as raised:
         open_room(site, staged("dns", "asyncio"))
     outcome = raised.value.outcome
     assert isinstance(outcome, Failed)

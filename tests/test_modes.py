@@ -13,8 +13,8 @@ from crossloop.report import ScenarioTexts
 from crossloop.report.modes import mode_lines
 from crossloop.statistics import Floats
 from crossloop.statistics.modes import LEAST, LEVELS, OTHERS, Slice, two_modes, usual
-from crossloop.suite import load_suite
 from tests import journals
+from tests.own_suite import SUITE
 
 Generator = np.random.Generator
 SHAPES: Mapping[str, Callable[[Generator, int], Floats]] = {
@@ -159,7 +159,7 @@ def test_how_the_other_rows_were_is_their_median_each_in_its_own_measure() -> No
 
 
 def test_a_cell_keeps_its_modes_and_a_line_says_them() -> None:
-    scenario = load_suite().scenarios["tcp-echo"]
+    scenario = SUITE.scenarios["tcp-echo"]
     row = Row("asyncio", "protocol")
     comparison = Comparison(scenario, {"size": 1024, "connections": 10}, (row,), 9, ())
     taken = [

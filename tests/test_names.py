@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST_FIRST
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("src", "adapters", "scenarios", "tests", "benchmarks", "docs")
 SAY_NOTHING = frozenset({"one", "found", "own", "told", "asked", "words"})
@@ -71,3 +73,8 @@ def test_a_name_says_what_it_holds(folder: str) -> None:
         for name in that_say_nothing(path.read_text("utf-8"))
     ]
     assert seen == [], "expected the name of what it holds, such as cell, record, row"
+
+
+def test_the_files_that_are_begun_first_are_there() -> None:
+    missing = [name for name in LONGEST_FIRST if not (ROOT / "tests" / f"test_{name}.py").is_file()]
+    assert missing == []

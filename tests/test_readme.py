@@ -9,13 +9,12 @@ from collections.abc import Mapping
 import pytest
 
 from crossloop.cli.reporting import records_of
-from crossloop.suite import load_suite
 from docs.update_excerpt import FOLDER, ExcerptError, excerpt, shown_in, with_excerpt
 from tests.documents import ROOT
 from tests.journals import whole_run
+from tests.own_suite import SUITE
 
 README = (ROOT / "README.md").read_text("utf-8")
-SUITE = load_suite()
 LIMIT_S = 120.0
 
 

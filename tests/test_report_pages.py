@@ -8,7 +8,7 @@ import pytest
 
 from crossloop.cli.reporting import behaviour_texts, records_of, scenario_texts
 from crossloop.report import Rendered, render
-from crossloop.suite import load_suite
+from tests.own_suite import SUITE
 from tests.pages import broken_links, pages_of, unfolded
 
 FOLDER = Path(__file__).parents[1] / "reports" / "linux"
@@ -20,7 +20,7 @@ GITHUB_SHOWS_BYTES = 512 * 1024
 
 @cache
 def rendered() -> Rendered:
-    return render(records_of(FOLDER), scenario_texts(load_suite()), behaviour_texts(), pictures=False)
+    return render(records_of(FOLDER), scenario_texts(SUITE), behaviour_texts(), pictures=False)
 
 
 @cache

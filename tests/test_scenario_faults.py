@@ -20,6 +20,7 @@ from crossloop.suite import load_suite
 from crossloop.supervise.answers import LoadFaultError
 from crossloop.supervise.load import LoadClient
 from scenarios import dns, pipe_pairs, timers, wakeups
+from tests.own_suite import SUITE
 from tests.serving import FAULTY, driven, served, smoke_set, style_of
 from tests.workloads import (
     CANCEL,
@@ -34,8 +35,6 @@ from tests.workloads import (
     nth,
     watch_with,
 )
-
-SUITE = load_suite()
 
 
 @pytest.fixture

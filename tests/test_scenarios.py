@@ -11,11 +11,12 @@ from crossloop.api import UnsupportedError
 from crossloop.declarations import PROFILES
 from crossloop.idioms.asyncio_ import AsyncioLoop
 from crossloop.outcomes import NotInstalled, Unsupported
-from crossloop.suite import ScenarioEntry, load_suite
+from crossloop.suite import ScenarioEntry
 from crossloop.supervise.answers import Ready, SliceAnswer
 from crossloop.supervise.child import ChildError, suite_paths, worker
 from crossloop.supervise.load import LoadClient
 from scenarios import dns, http_client, pipe_pairs, timers, wakeups
+from tests.own_suite import SUITE
 from tests.serving import driven, served, smoke_set, style_of
 from tests.workloads import (
     CANCEL,
@@ -31,7 +32,6 @@ from tests.workloads import (
     running,
 )
 
-SUITE = load_suite()
 SCENARIOS = list(SUITE.scenarios.values())
 SERVED = [entry for entry in SCENARIOS if entry.about.drive != "work"]
 WORKLOADS = [entry for entry in SCENARIOS if entry.about.drive == "work"]

@@ -28,11 +28,10 @@ from crossloop.cli.exits import DONE, FALSE, INTERRUPTED, StopError
 from crossloop.cli.selftesting import Request, Session
 from crossloop.journal import DetectionRecord, Estimate, SliceRecord, read_journal
 from crossloop.statistics import noise_floor, paired_ratio, wilson
-from crossloop.suite import load_suite
+from tests.own_suite import SUITE
 from tests.plans import echo_of
 from tests.test_bench import crossloop
 
-SUITE = load_suite()
 ROW = Row("asyncio", "protocol")
 
 

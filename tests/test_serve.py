@@ -21,15 +21,13 @@ import pytest
 
 from crossloop.native import NotBuiltError, build_of
 from crossloop.references import REFERENCES
-from crossloop.suite import load_suite
 from crossloop.supervise.certificates import certificates
 from crossloop.supervise.probe import probe_all
 from tests.everyday import by_adapter
+from tests.own_suite import SUITE
 
 LIMIT_S = 30.0
 MANY = 1000
-
-SUITE = load_suite()
 
 
 def _styles() -> list[tuple[str, str]]:
@@ -78,9 +76,9 @@ class Served:
         return client
 
     def end(self, number: int) -> tuple[int, str, str]:
-        """(exit status, what else was on stdout, stderr), within a few seconds."""
+        """(exit status, what else was on stdout, stderr)."""
         self.process.send_signal(number)
-        out, errors = self.process.communicate(timeout=5)
+        out, errors = self.process.communicate(timeout=LIMIT_S)
         return self.process.returncode, out, errors
 
 

@@ -14,16 +14,15 @@ import trustme
 
 from crossloop.api import HttpSite, UnsupportedError
 from crossloop.idioms.foreign_loop import ForeignLoop
-from crossloop.suite import load_suite
 from crossloop.supervise.answers import Serving
 from crossloop.supervise.child import Child, ChildError, suite_paths, worker
 from crossloop.worker.serving import rows_on
 from crossloop.worker.slowing import busy
 from tests.documents import ROOT
+from tests.own_suite import SUITE
 from tests.serving_scenario import Scenario
 
 LIMIT_S = 20.0
-SUITE = load_suite()
 ADAPTER = "select"
 """It is on every platform."""
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Python has no unix sockets on Windows")

@@ -23,9 +23,9 @@ from crossloop.outcomes import Failed, Measured
 from crossloop.references import REFERENCES
 from crossloop.suite import ScenarioEntry, load_suite
 from crossloop.supervise.probe import Probed
+from tests.own_suite import SUITE
 from tests.plans import echo_of, planned
 
-SUITE = load_suite()
 ECHO = SUITE.scenarios["tcp-echo"]
 
 

@@ -32,9 +32,10 @@ from crossloop.report import render
 from crossloop.report.references import certificate
 from crossloop.report.tax import tax_plot, tax_rows
 from crossloop.statistics import joint_medians, sampled_share
-from crossloop.suite import AdapterEntry, ScenarioEntry, load_suite
+from crossloop.suite import AdapterEntry, ScenarioEntry
 from crossloop.supervise.probe import Probed
 from tests import journals
+from tests.own_suite import SUITE
 from tests.pages import text_of
 from tests.plans import planned
 
@@ -236,7 +237,7 @@ def test_references_change_no_tier_of_the_adapters() -> None:
     [("quick", [4]), ("smoke", [4]), ("standard", [4] * 9), ("full", [4] * 10)],
 )
 def test_where_references_run(profile: str, expected: list[int]) -> None:
-    suite = load_suite()
+    suite = SUITE
     probed = [_probed(suite.adapters["asyncio"])]
     ids = ["c-epoll", "c-libevent", "c-libev", "c-libuv"]
     scenarios = [suite.scenarios[name] for name in ("tcp-echo", "timers", "c10k")]

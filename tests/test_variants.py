@@ -20,10 +20,10 @@ from crossloop.bench.visits import Taken
 from crossloop.journal import EndRecord, Record, adapter_of, is_variant
 from crossloop.outcomes import Unsupported
 from crossloop.report import render
-from crossloop.suite import load_suite
 from crossloop.supervise.child import ChildError
 from crossloop.worker.slowing import busy
 from tests.journals import ABOUT, LINUX, adapter_record, figures, measured, run_record
+from tests.own_suite import SUITE
 from tests.pages import pages_of
 from tests.plans import echo_of
 
@@ -34,7 +34,7 @@ ECHO = {"connections": 2, "size": 64}
 
 def stage(scenario: str, parameters: dict[str, Any], variants: dict[str, Variant]) -> Stage:
     """A stage of asyncio and its *variants*."""
-    suite = load_suite()
+    suite = SUITE
     style = "protocol" if scenario == "tcp-echo" else "native"
     rows = tuple(Row(name, style) for name in ("asyncio", *variants))
     exchange = echo_of(64) if scenario == "tcp-echo" else None
@@ -47,7 +47,7 @@ def visit(scenario: str, parameters: dict[str, Any], variant: Variant) -> list[T
     name = variant_name("asyncio", variant)
     staged = stage(scenario, parameters, {name: variant})
     (comparison,) = staged.comparisons
-    with Site(load_suite(), Conditions(*cpus())) as site, open_room(site, staged) as room:
+    with Site(SUITE, Conditions(*cpus())) as site, open_room(site, staged) as room:
         return room.visit(staged.rows[1], comparison, [Step(comparison.main)], 1)
 
 
@@ -137,13 +137,13 @@ def test_only_a_fresh_process_maps_what_asyncio_takes_for_a_receive(age: str, ma
 
 @pytest.mark.parametrize("variant", [Twin(), Build("again", ())], ids=lambda variant: variant.label)
 def test_variants_drive_themselves(variant: Variant) -> None:
-    parameters = dict(parameter_sets(load_suite().scenarios["timers"].about, "smoke")[0])
+    parameters = dict(parameter_sets(SUITE.scenarios["timers"].about, "smoke")[0])
     (answer,) = visit("timers", parameters, variant)
     assert answer.figures.operations > 0
 
 
 def test_a_slowed_variant_needs_an_application() -> None:
-    parameters = dict(parameter_sets(load_suite().scenarios["timers"].about, "smoke")[0])
+    parameters = dict(parameter_sets(SUITE.scenarios["timers"].about, "smoke")[0])
     with pytest.raises(ChildError) as refusal:
         visit("timers", parameters, Slowed("slow", 3))
     assert refusal.value.outcome == Unsupported(
@@ -164,7 +164,7 @@ def test_a_variant_that_the_stage_does_not_explain_is_refused() -> None:
     staged = stage("tcp-echo", ECHO, {"asyncio@twin": Twin()})
     unexplained = Rounds(staged.comparisons, staged.pace)
     with (
-        Site(load_suite(), Conditions(None, None)) as site,
+        Site(SUITE, Conditions(None, None)) as site,
         open_room(site, unexplained) as room,
         pytest.raises(ValueError, match=r"asyncio@twin/protocol names a variant"),
     ):

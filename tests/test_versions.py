@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from crossloop.installing.versions import installed_versions, outside_range
-from crossloop.suite import load_suite
 from crossloop.supervise.probe import versions_of
-
-SUITE = load_suite()
+from tests.own_suite import SUITE
 
 
 def distribution(folder: Path, name: str, version: str, *requires: str) -> Path:
