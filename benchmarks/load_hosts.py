@@ -89,13 +89,13 @@ class Trial:
         ratios = []
         for number in range(rounds):
             results = {hosts: self.load(hosts) for hosts in random.Random(number).sample([alone, both], 2)}
-            one, two = results[alone], results[both]
-            ratios.append(two["messages_per_s"] / one["messages_per_s"])
-            shares = " and ".join(f"{host['share']:.0%}" for host in two["hosts"])
+            single, double = results[alone], results[both]
+            ratios.append(double["messages_per_s"] / single["messages_per_s"])
+            shares = " and ".join(f"{host['share']:.0%}" for host in double["hosts"])
             print(
-                f"{self.title}: {one['messages_per_s']:,.0f}/s from one, {two['messages_per_s']:,.0f}/s from two "
-                f"({shares}), {ratios[-1]:.2f} times; verified {one['verified'] + two['verified']:,} "
-                f"of {one['messages'] + two['messages']:,}",
+                f"{self.title}: {single['messages_per_s']:,.0f}/s from one, {double['messages_per_s']:,.0f}/s from two "
+                f"({shares}), {ratios[-1]:.2f} times; verified {single['verified'] + double['verified']:,} "
+                f"of {single['messages'] + double['messages']:,}",
                 flush=True,
             )
         print(f"{self.title}: median {median(ratios):.2f} times, {min(ratios):.2f} to {max(ratios):.2f}")
