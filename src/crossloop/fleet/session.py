@@ -29,8 +29,9 @@ from crossloop.fleet.hosts import Host
 from crossloop.fleet.protocol import MAX_LINE_BYTES, AnyMessage, Part, Task, decode
 from crossloop.supervise.hosts import ssh_words
 
-ALIVE_S = 5
-"""ssh asks every so many seconds, and gives up after three questions. A run of hours outlives a short gap."""
+ALIVE_S = 4
+"""ssh asks after so many seconds of silence, and gives up after three questions without an answer: 16 s in all.
+The load has 8 s; a run of hours is to outlive a short gap."""
 SILENT_S = 30.0
 """Without a message for so long the host is lost, whatever ssh thinks."""
 START_S = 60.0

@@ -78,7 +78,7 @@ def parse_hosts(text: str) -> tuple[LoadHost, ...]:
 def ssh_words(destination: str, command: str, config: str = "", *, alive_s: int = ALIVE_S) -> list[str]:
     """The words behind `ssh` that run *command* on *destination*; *config* is a file of its own (`ssh -F`).
 
-    A host is gone that has answered nothing for three times *alive_s* seconds.
+    A host is gone that was silent for *alive_s* seconds, and then did not answer three questions as far apart.
     """
     settings = {**_OPTIONS, "ServerAliveInterval": alive_s}
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
