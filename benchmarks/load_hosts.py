@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from crossloop.worker.pinning import allowed
 from tests.namespaces import Host, Network, network, why_no_namespaces
 
 CROSSLOOP = [sys.executable, "-P", "-m", "crossloop"]
@@ -36,7 +37,7 @@ def main() -> None:
     if why := why_no_namespaces():
         sys.exit(why)
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    cpus = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else [0]
+    cpus = allowed() or [0]
     with tempfile.TemporaryDirectory() as folder, network(Path(folder), 3) as net:
         server = net.hosts["host-c"]
         command = server.inside("taskset", "-c", str(cpus[0]), *CROSSLOOP, "serve", "c-epoll", "tcp-echo")
