@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import os
 import selectors
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -69,6 +70,15 @@ def nothing_left_open() -> asyncio.AbstractEventLoop:
             super().close()
 
     return Leaks()
+
+
+def nothing_left_to_the_collector() -> asyncio.AbstractEventLoop:
+    class Drops(asyncio.SelectorEventLoop):
+        def close(self) -> None:
+            socket.socket()
+            super().close()
+
+    return Drops()
 
 
 def idle_sleeps() -> asyncio.AbstractEventLoop:

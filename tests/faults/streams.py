@@ -251,6 +251,18 @@ def answers_are_never_crossed() -> asyncio.AbstractEventLoop:
     return ClosesTwice()
 
 
+def given_socket_ends_with_its_transport() -> asyncio.AbstractEventLoop:
+    class TakesDuplicates(asyncio.SelectorEventLoop):
+        async def create_connection(
+            self, protocol_factory: Any, *args: Any, sock: Any = None, **keywords: Any
+        ) -> Any:
+            return await super().create_connection(
+                protocol_factory, *args, sock=sock and sock.dup(), **keywords
+            )
+
+    return TakesDuplicates()
+
+
 def pipe_is_closed_once() -> asyncio.AbstractEventLoop:
     class ClosesFirst(asyncio.SelectorEventLoop):
         async def connect_read_pipe(self, protocol_factory: Any, pipe: Any) -> Any:

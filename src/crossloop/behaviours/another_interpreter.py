@@ -14,9 +14,9 @@ LIMIT_S = 15.0
 """After this time it does not end. Starting an interpreter takes seconds where many others start."""
 
 
-def ends_well(source: str) -> Answer:
-    """Whether a Python program ends with status 0 and nothing on standard error."""
-    command = [sys.executable, "-c", f"import sys\nsys.path[:] = {sys.path!r}\n{source}"]
+def ends_well(source: str, options: tuple[str, ...] = ()) -> Answer:
+    """Whether a Python program ends with status 0 and nothing on standard error; *options* of the interpreter."""
+    command = [sys.executable, *options, "-c", f"import sys\nsys.path[:] = {sys.path!r}\n{source}"]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:
