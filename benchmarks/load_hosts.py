@@ -10,7 +10,6 @@ take `QUOTA` of a CPU (cgroups v1, cpu.cfs_quota_us), so that one load is a limi
 """
 
 import json
-import os
 import random
 import subprocess
 import sys
