@@ -23,6 +23,8 @@ from crossloop.worker.serving import Place, opened, rows_on, serve
 BAD_INPUT = 2
 NOTHING_POSSIBLE = 3
 INTERRUPTED = 130
+OWN_DESCRIPTORS = 64
+"""What a server holds beside its connections, generously; as `crossloop.load.target` has it."""
 FD_SETSIZE = 1024
 """Descriptors that select(2) can name. With no more of them than that, a connection too many waits in the
 accept queue, as it does with any other mechanism, and those that are there go on."""
@@ -31,7 +33,9 @@ accept queue, as it does with any other mechanism, and those that are there go o
 def main() -> int:
     """Serve until told to stop."""
     request = json.loads(sys.argv[1])
-    raise_descriptor_limit()
+    needed = OWN_DESCRIPTORS + int(request["parameters"].get("connections", 0))
+    if raise_descriptor_limit() < needed:
+        raise_descriptor_limit(needed)
     age_allocator()
     sys.path[:0] = request["paths"]
     place = Place.of(request)
