@@ -58,6 +58,8 @@ class Place:
     """Of a unix socket, in a folder that nobody else may enter."""
     certificate: str = ""
     """Of a TLS server: file with its key and its chain (PEM)."""
+    shared: bool = False
+    """Whether other processes are to listen on the same TCP port, each on a listener of its own (`sharing_option`)."""
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "Place":
@@ -70,7 +72,7 @@ def opened(place: Place) -> Iterator[socket.socket]:
     """The bound, non-blocking socket of *place*: listening, but for `udp`. Raises OSError, UnsupportedError."""
     match place.transport:
         case "tcp" | "tls":
-            endpoint = open_listener(place.host, place.port)
+            endpoint = open_listener(place.host, place.port, shared=place.shared)
         case "unix":
             endpoint = _open_unix(place.path)
         case "udp":
@@ -83,13 +85,14 @@ def opened(place: Place) -> Iterator[socket.socket]:
                 Path(place.path).unlink(missing_ok=True)
 
 
-def open_listener(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """A listening, non-blocking TCP socket with TCP_NODELAY, the same for all adapters.
 
     On Linux accepted sockets inherit TCP_NODELAY, so that no adapter waits for a delayed acknowledgement
     and none pays a system call per connection. On Windows SO_EXCLUSIVEADDRUSE keeps others off the port.
-    Raises OSError.
+    A *shared* port takes further listeners of this user. Raises OSError, and UnsupportedError where none is shared.
     """
+    option = sharing_option() if shared else 0
     family, kind, protocol, _name, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -99,6 +102,8 @@ def open_listener(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_EXCLUSIVEADDRUSE"), 1)  # noqa: B009
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, option, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
@@ -107,6 +112,28 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def sharing_option() -> int:
+    """The socket option by which several listeners of one port each get a part of its connections.
+
+    Linux (3.9 and later): SO_REUSEPORT; a hash over both addresses and ports says whose a connection is (socket(7)).
+    FreeBSD (12 and later): SO_REUSEPORT_LB, which Python has no name for (setsockopt(2), <sys/socket.h>). The other
+    systems' SO_REUSEPORT lets several bind, and does not share out. Raises UnsupportedError with the reason.
+    """
+    if sys.platform == "linux":
+        return socket.SO_REUSEPORT
+    if sys.platform.startswith("freebsd"):
+        return getattr(socket, "SO_REUSEPORT_LB", 0x00010000)
+    if os.name == "nt":
+        raise UnsupportedError(
+            "Windows has no SO_REUSEPORT: its SO_REUSEADDR lets a second socket take the port, and it is not said "
+            "which of them gets a connection"
+        )
+    raise UnsupportedError(
+        f"SO_REUSEPORT of {sys.platform} lets several sockets listen on a port, and does not share its connections "
+        "out among them; Linux's does, and FreeBSD's SO_REUSEPORT_LB"
+    )
 
 
 def _open_unix(path: str) -> socket.socket:
