@@ -464,7 +464,7 @@ def test_a_child_is_watched_while_another_is_asked() -> None:
     ]
     with Child(silent, name="asked") as child, Child(eats, name="eats", limit_bytes=100 << 20) as other:
         with pytest.raises(BesideError) as caught:
-            child.ask({}, Ready, 30, beside=other)
+            child.ask({}, Ready, 30, beside=[other])
         assert "MiB of memory; the limit is 100 MiB" in str(caught.value.outcome)
 
 

@@ -3,7 +3,7 @@
 One that is lost is replaced, and what it took with it says nothing of the measured process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from crossloop.bench.site import Site
@@ -46,8 +46,11 @@ class Load:
             ssh_config=conditions.ssh_config,
         )
 
-    def ask(self, target: str, server: Child, question: Callable[[LoadGenerator], T]) -> T:
-        """Ask it about *server*; a new one when the last was lost. Raises ChildError with what the culprit did."""
+    def ask(self, target: str, server: Sequence[Child], question: Callable[[LoadGenerator], T]) -> T:
+        """Ask it about a *server*, which may be several processes; a new one when the last was lost.
+
+        Raises ChildError with what the culprit did.
+        """
         self._client = self._client or self._started()
         try:
             return question(self._client)
@@ -61,10 +64,10 @@ class Load:
             raise lost(LOAD, error.outcome) from error
         except ChildError as error:
             self._client = None
-            server.check()
+            _check(server)
             raise lost(LOAD, error.outcome) from error
         self.forget(target)
-        server.check()
+        _check(server)
         raise ChildError(self._blame(server, fault))
 
     def forget(self, target: str, *, reset: bool = False) -> None:
@@ -83,12 +86,13 @@ class Load:
         if self._client is not None:
             self._client.end()
 
-    def _blame(self, server: Child, fault: LoadFault) -> Outcome:
+    def _blame(self, server: Sequence[Child], fault: LoadFault) -> Outcome:
+        tail = next(filter(None, (child.tail() for child in server)), "")
         if fault.kind == "limit":
-            return TimedOut(fault.error, self._conditions.limit_s, server.tail())
+            return TimedOut(fault.error, self._conditions.limit_s, tail)
         if fault.kind == PortsError.kind:
             return OverLimit(fault.error)
-        return Failed(fault.error, server.tail())
+        return Failed(fault.error, tail)
 
 
 class Companion:
@@ -134,6 +138,12 @@ class Companion:
         """End the process."""
         if self._running is not None:
             self._running[0].end()
+
+
+def _check(server: Sequence[Child]) -> None:
+    """Raise ChildError with what became of the first process of a server that is gone or beyond its limits."""
+    for child in server:
+        child.check()
 
 
 def lost(process: str, outcome: Outcome, does: str = "") -> ChildError:

@@ -32,6 +32,7 @@ from crossloop.journal import (
     adapter_of,
     combined,
     phase_of,
+    processes_of,
 )
 from crossloop.load.histogram import latency_of
 from crossloop.outcomes import (
@@ -250,7 +251,9 @@ def _to_builds(row: Row, costs: Mapping[Row, statistics.Slices], seed: int) -> d
     bases = {
         base.adapter: base
         for base in costs
-        if base.style == row.style and adapter_of(base.adapter) == adapter_of(row.adapter)
+        if base.style == row.style
+        and adapter_of(base.adapter) == adapter_of(row.adapter)
+        and processes_of(base.adapter) == 1
     }
     return _paired(row, bases, costs, seed, "build")
 
@@ -333,8 +336,8 @@ def _user_share(slices: Sequence[SliceRecord]) -> float | None:
     return user / both if both >= SPLIT_TICKS * TICK_NS else None
 
 
-def regime(slices: Sequence[SliceRecord]) -> Regime:
-    """Who was the limit over *slices*."""
+def regime(slices: Sequence[SliceRecord], busiest: float = 1.0) -> Regime:
+    """Who was the limit over *slices*; *busiest* is the part of the CPU time that one process took, of several."""
     elapsed = sum(slice_.elapsed_ns for slice_ in slices)
     server = sum(slice_.cpu_ns for slice_ in slices) / elapsed
     load = sum(slice_.load_cpu_ns for slice_ in slices) / elapsed
@@ -342,7 +345,7 @@ def regime(slices: Sequence[SliceRecord]) -> Regime:
     sleeps = [slice_.sleeps for slice_ in slices if slice_.sleeps is not None]
     operations = sum(slice_.operations for slice_ in slices)
     return Regime(
-        name=_regime_name(phase_of(slices[0].phase), server, load),
+        name=_regime_name(phase_of(slices[0].phase), server * busiest, load),
         server_share=server,
         load_share=load,
         operations_per_sleep=operations / sum(sleeps) if sum(sleeps) else None,

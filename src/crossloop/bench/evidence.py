@@ -111,7 +111,7 @@ def take_evidence(
     """
     if not rows:
         return
-    alone = replace(comparison, rows=tuple(rows), control=None, references=())
+    alone = replace(comparison, rows=tuple(rows), control=None, references=(), in_processes=())
     results = Results(replace(stage, comparisons=(alone,)))
     launch = ServerLaunch(site, stage, traced=True)
     load = Load(site)
@@ -239,11 +239,11 @@ class _FreshServer:
 
     def warm_up(self) -> WarmUp:
         """CPU per message of a fresh process, from its first message on; its connections stay."""
-        child = self.subject.child
+        child, children = self.subject.child, self.subject.children
         refuse_beyond(self.comparison.connections, self.subject.said)
         opening = opening_of(self.site, self.row, self.subject, self.comparison)
         opening = msgspec.structs.replace(opening, timeout_s=CONNECT_LIMIT_S)
-        self.load.ask(str(self.row), child, lambda load: load.open(opening, child))
+        self.load.ask(str(self.row), children, lambda load: load.open(opening, children))
         idle = self._idle_share()
         # The server sleeps at both readings, so that they are exact: the kernel adds to the CPU clock of a process
         # that runs only at its tick, 4 ms or so, which would be much of such a stretch.
@@ -310,7 +310,7 @@ class _FreshServer:
 
     def _closed_loop(self, duration_ms: float) -> SliceAnswer:
         order = Slice(target=str(self.row), phase="capacity", run_in_ms=0, duration_ms=duration_ms, seed=0)
-        return self.load.ask(order.target, self.subject.child, lambda load: load.slice(order))
+        return self.load.ask(order.target, self.subject.children, lambda load: load.slice(order))
 
 
 def _cpu_ns(child: Child) -> int:

@@ -15,6 +15,7 @@ from crossloop.bench.evidence import seconds as evidence_seconds
 from crossloop.bench.evidence import subject, take_evidence
 from crossloop.bench.headroom import with_headroom
 from crossloop.bench.host_figures import lost_warning, with_hosts
+from crossloop.bench.in_processes import process_cells
 from crossloop.bench.late import late_rows
 from crossloop.bench.length import FIXED, Length, allowance_s
 from crossloop.bench.measuring import Measuring
@@ -36,6 +37,7 @@ from crossloop.journal import (
     SetKey,
     SliceRecord,
     UnfitRecordError,
+    processes_of,
     row_key,
     set_key,
 )
@@ -88,7 +90,7 @@ class Bench:
         self._length = length
         self._evidence = evidence
         self._measured = {(set_key(cell), row_key(cell)) for cell in past.cells if cell.outcome == "measured"}
-        self._outcomes = Counter(cell.outcome for cell in past.cells if cell.adapter not in REFERENCES)
+        self._outcomes = Counter(cell.outcome for cell in past.cells if _counts(cell))
         self._comparisons = {set_key(comparison): comparison for comparison in past.comparisons}
         self._headlines: dict[str, SetKey] = {}
         for comparison in plan.comparisons:
@@ -191,6 +193,7 @@ class Bench:
         self._journal.write(record)
         floor = record.noise_floor or 0.0
         cells = cells_of(comparison, slices, failures, self._seed, stage.objective_p99_ms, floor)
+        cells += process_cells(comparison, slices, failures, self._seed)
         hosts = [host.name for host in self._conditions.load_hosts] if comparison.driven else []
         cells = with_hosts(cells, slices, hosts, lost_hosts)
         for cell in with_headroom(cells, comparison, slices, self._seed):
@@ -207,7 +210,7 @@ class Bench:
         self, comparison: Comparison, slices: Sequence[SliceRecord], failures: Mapping[Row, Outcome]
     ) -> list[CellRecord]:
         """The cells of native references, which are ranked apart."""
-        apart = replace(comparison, rows=comparison.references, control=None, references=())
+        apart = replace(comparison, rows=comparison.references, control=None, references=(), in_processes=())
         return cells_of(apart, slices, failures, self._seed)
 
     def _write_cell(self, cell: CellRecord) -> None:
@@ -217,7 +220,7 @@ class Bench:
             reason = f"its figures cannot be recorded: {error}"
             cell = msgspec.structs.replace(cell, outcome="failed", reason=reason, figures=None)
             self._journal.write(cell)
-        self._outcomes[cell.outcome] += 1
+        self._outcomes[cell.outcome] += _counts(cell)
         if cell.outcome == "measured":
             self._measured.add((set_key(cell), row_key(cell)))
 
@@ -249,6 +252,11 @@ def _rest(stage: Stage, past: Past) -> Stage | None:
     """What of a stage is still to be concluded."""
     open_comparisons = tuple(comparison for comparison in stage.comparisons if not past.has(comparison))
     return replace(stage, comparisons=open_comparisons) if open_comparisons else None
+
+
+def _counts(cell: CellRecord) -> bool:
+    """Whether a cell is one of an adapter's row, and of none that is measured beside."""
+    return cell.adapter not in REFERENCES and processes_of(cell.adapter) == 1
 
 
 def _excluded_cell(excluded: Excluded) -> CellRecord:

@@ -20,8 +20,9 @@ def run_header(
     settings: Mapping[str, int | float | str] | None = None,
     options: Mapping[str, int | float | str] | None = None,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
+    processes: int = 1,
 ) -> RunRecord:
-    """The first record of a journal that begins now, on this machine.
+    """The first record of a journal that begins now, on this machine; *processes*: the most that a server has.
 
     Raises `UnfitRecordError` where what was asked for is longer than a journal holds.
     """
@@ -42,6 +43,7 @@ def run_header(
         settings=dict(settings or {}),
         options=dict(options or {}),
         left_out={scenario: dict(sets) for scenario, sets in (left_out or {}).items()},
+        process_cpus=process_cpus(processes) if processes > 1 else [],
     )
     return fitted(header)  # as it will be read, so that `--resume` can hold one against the other
 
@@ -51,8 +53,21 @@ def cpus() -> tuple[int | None, int | None]:
 
     None for both where there is no pinning (macOS, a sandbox), or only one CPU.
     """
-    try:
-        allowed = pinnable()
-    except OSError:
-        return None, None
+    allowed = _pinnable()
     return (allowed[0], allowed[-1]) if len(allowed) > 1 else (None, None)
+
+
+def process_cpus(processes: int) -> list[int]:
+    """CPUs of so many *processes* of a server: those that the load does not take, then the load's own.
+
+    Not more than there are processes; empty where there is no pinning.
+    """
+    allowed = _pinnable()
+    return allowed[:processes] if len(allowed) > 1 else []
+
+
+def _pinnable() -> list[int]:
+    try:
+        return pinnable()
+    except OSError:
+        return []

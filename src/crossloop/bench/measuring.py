@@ -110,7 +110,7 @@ class Measuring:
                 room.visit(row, comparison, [replace(first_step, runs_in=False)], 0)
             except ChildError as error:
                 self._results.note(row, comparison, error)
-            self._watch.done(self._stage.start_s())
+            self._watch.done(self._stage.start_s(row))
 
     def _round(
         self,

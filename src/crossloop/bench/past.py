@@ -51,7 +51,7 @@ class Past:
     def has(self, comparison: Comparison) -> bool:
         """Whether every cell of a comparison is there."""
         done = {row_key(cell) for cell in self.cells if set_key(cell) == comparison.place}
-        return done.issuperset((*comparison.rows, *comparison.references))
+        return done.issuperset((*comparison.rows, *comparison.beside))
 
     def has_excluded(self, excluded: Excluded) -> bool:
         """Whether the cell of *excluded* is there."""

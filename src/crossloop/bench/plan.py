@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from crossloop.bench.ladder import Climb
 from crossloop.bench.profiles import Profile, parameter_sets
 from crossloop.bench.stages import Comparison, Rounds, Row, Stage
-from crossloop.bench.variants import Build, Twin, Variant
-from crossloop.journal import is_variant, parameters_key
+from crossloop.bench.variants import Build, Processes, Twin, Variant, variant_name
+from crossloop.journal import is_variant, parameters_key, processes_of
 from crossloop.load.commands import Exchange
 from crossloop.load.walls import Wall
 from crossloop.outcomes import Measured, Outcome, Unsupported
@@ -80,6 +80,16 @@ def takes_references(scenario: ScenarioEntry, reference: str = "") -> bool:
     return any(candidate.serves(about) for candidate in known)
 
 
+def takes_processes(scenario: ScenarioEntry) -> bool:
+    """Whether a scenario's servers can be in several processes that share a port.
+
+    Its connections must be independent of one another, and come over TCP; a climb has a server for each rung already.
+    """
+    about = scenario.about
+    shares = about.drive in ("exchange", "connect") and about.transport in ("tcp", "tls")
+    return shares and not climbs(scenario)
+
+
 def make_plan(
     profile: Profile,
     scenarios: Sequence[ScenarioEntry],
@@ -90,6 +100,8 @@ def make_plan(
     objective_p99_ms: float | None = None,
     references: Sequence[str] = (),
     builds: Mapping[str, Build] | None = None,
+    processes: Sequence[int] = (),
+    no_sharing: str = "",
 ) -> Plan:
     """The plan of a bench over *probed* adapters; cells that cannot be had are listed with their reason.
 
@@ -97,8 +109,9 @@ def make_plan(
     *references*: ids of the native references that can run, the one for the headroom certificate first.
     *objective_p99_ms* takes the place of what scenarios with a ladder declare.
     *builds*: by name, those of *probed* that are other builds of a binding.
+    *processes*: in how many processes each server runs beside the one; *no_sharing*: why none can on this platform.
     """
-    planner = _Planner(profile, probed, exchanges, walls, references, builds or {})
+    planner = _Planner(profile, probed, exchanges, walls, references, builds or {}, processes, no_sharing)
     shared: dict[str, list[Comparison]] = {}
     excluded: list[Excluded] = []
     for scenario in scenarios:
@@ -133,6 +146,8 @@ class _Planner:
     walls: Sequence[Wall]
     references: Sequence[str]
     builds: Mapping[str, Build]
+    processes: Sequence[int] = ()
+    no_sharing: str = ""
 
     def of(self, scenario: ScenarioEntry) -> tuple[list[Comparison], list[Excluded]]:
         """Comparisons of a scenario, with the rounds of a stage of its own, and the cells that it cannot have."""
@@ -156,7 +171,12 @@ class _Planner:
                     for row in rows
                 ]
             elif rows:
-                comparisons.append(self._comparison(scenario, position, parameters, rows, given[position]))
+                comparison = self._comparison(scenario, position, parameters, rows, given[position])
+                comparisons.append(comparison)
+                excluded += [
+                    Excluded(row, scenario.id, parameters, Unsupported(self.no_sharing))
+                    for row in (self._in_processes(scenario, comparison) if self.no_sharing else ())
+                ]
         return comparisons, excluded
 
     def stage(self, group: Sequence[Comparison], objective_p99_ms: float | None) -> Stage:
@@ -165,6 +185,11 @@ class _Planner:
         present = {row.adapter for comparison in group for row in comparison.rows}
         variants: dict[str, Variant] = {name: build for name, build in self.builds.items() if name in present}
         variants |= {comparison.twin.adapter: Twin() for comparison in group if comparison.twin is not None}
+        variants |= {
+            row.adapter: Processes(processes_of(row.adapter))
+            for comparison in group
+            for row in comparison.in_processes
+        }
         libraries = _libraries([adapter for adapter in self.probed if adapter.name in present])
         if climbs(first):
             rungs = sorted(group, key=lambda rung: float(rung.parameters[first.about.ladder]))
@@ -215,7 +240,7 @@ class _Planner:
         profile = self.profile
         rates = profile.rates if position else profile.rates_headline
         rounds = profile.rounds if position else profile.headline_rounds
-        return Comparison(
+        comparison = Comparison(
             scenario,
             parameters,
             rows,
@@ -224,6 +249,21 @@ class _Planner:
             self._control(scenario, position, rows),
             self._references(scenario, position),
             exchange,
+        )
+        if self.no_sharing:
+            return comparison
+        return replace(comparison, in_processes=self._in_processes(scenario, comparison))
+
+    def _in_processes(self, scenario: ScenarioEntry, comparison: Comparison) -> tuple[Row, ...]:
+        """Each row once more for each number of processes that there are connections for; no other builds."""
+        if not takes_processes(scenario):
+            return ()
+        return tuple(
+            Row(variant_name(row.adapter, Processes(count)), row.style)
+            for row in comparison.rows
+            if not is_variant(row.adapter)
+            for count in self.processes
+            if count <= comparison.connections
         )
 
     def _control(self, scenario: ScenarioEntry, position: int, rows: Sequence[Row]) -> Row | None:

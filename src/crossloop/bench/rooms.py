@@ -81,8 +81,9 @@ class Room(Generic[Said, Found]):
     def _visited(self, row: Row, comparison: Comparison, steps: Sequence[Step], seed: int) -> list[Found]:
         try:
             subject = self._subjects.of(row)
-            subject.child.resume()
+            subject.resume()
             findings = self._visit(row, subject, comparison, steps, seed)
+            subject.look()
         except BeyondError:
             self._leave(row)
             raise
@@ -96,7 +97,7 @@ class Room(Generic[Said, Found]):
 
     def _leave(self, row: Row) -> None:
         if self._lasting:
-            self._subjects.of(row).child.suspend()
+            self._subjects.of(row).suspend()
         else:
             self._subjects.drop(row)
 

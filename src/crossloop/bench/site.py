@@ -39,6 +39,15 @@ class Conditions:
     """File that ssh reads instead of the user's; empty: the user's."""
     listen: str = LOOPBACK
     """Address that servers listen on."""
+    process_cpus: tuple[int, ...] = ()
+    """CPUs of a server in several processes, in their order; without any they are not pinned."""
+
+    def places(self, processes: int) -> list[int | None]:
+        """The CPU of each process of a server; of more processes than CPUs the later ones begin again."""
+        if processes == 1:
+            return [self.server_cpu]
+        cpus = self.process_cpus or (None,)
+        return [cpus[number % len(cpus)] for number in range(processes)]
 
 
 class Site:

@@ -27,6 +27,7 @@ from crossloop.journal import (
     SliceRecord,
     parameters_key,
     phase_of,
+    processes_of,
 )
 from crossloop.load.commands import Exchange
 from crossloop.outcomes import Outcome
@@ -99,6 +100,8 @@ class Comparison:
     """Native references: they run in the same rounds, at capacity alone, and are ranked with nobody."""
     exchange: Exchange | None = None
     """What the load exchanges; None where the measured process drives itself."""
+    in_processes: tuple[Row, ...] = ()
+    """Rows whose server is in several processes; they run beside like references, each against its row in one."""
 
     @property
     def twin(self) -> Row | None:
@@ -111,7 +114,12 @@ class Comparison:
     def measured(self) -> tuple[Row, ...]:
         """Every row that takes slices."""
         twin = () if self.twin is None else (self.twin,)
-        return (*self.rows, *twin, *self.references)
+        return (*self.rows, *twin, *self.beside)
+
+    @property
+    def beside(self) -> tuple[Row, ...]:
+        """Rows that are measured at capacity alone, and ranked with nobody."""
+        return (*self.references, *self.in_processes)
 
     @cached_property
     def key(self) -> str:
@@ -148,7 +156,7 @@ class Comparison:
     @property
     def slices_per_round(self) -> int:
         """Slices that one round takes."""
-        beside = len(self.references)
+        beside = len(self.beside)
         return (len(self.measured) - beside) * (1 + len(self.rates)) + beside
 
     def offered_rate(self, label: str, capacity_per_s: float) -> float:
@@ -262,9 +270,14 @@ class Stage(ABC):
         seconds = self.visit_s(row, comparison)
         return f"{comparison}: {row}" + (f", about {seconds:.0f} s" if seconds >= LONG_VISIT_S else "")
 
-    def start_s(self) -> float:
-        """Estimated time to start a process, to warm it by a slice without run-in, and to end it."""
-        return START_S + VISIT_S + self.pace.slice_ms / 1e3
+    @property
+    def processes(self) -> int:
+        """Measured processes of all rows; what they start themselves not counted."""
+        return sum(processes_of(row.adapter) for row in self.rows)
+
+    def start_s(self, row: Row) -> float:
+        """Estimated time to start the processes of a row, to warm them by a slice without run-in, and to end them."""
+        return START_S * processes_of(row.adapter) + VISIT_S + self.pace.slice_ms / 1e3
 
     def slice_s(self) -> float:
         """A slice with its run-in."""
@@ -289,11 +302,11 @@ class Rounds(Stage):
             comparison.rounds * sum(self.visit_s(row, comparison) for row in comparison.measured)
             for comparison in self.comparisons
         )
-        return self.pace.generations * (len(self.rows) * self.start_s() + visits)
+        return self.pace.generations * (sum(map(self.start_s, self.rows)) + visits)
 
     def visit_s(self, row: Row, comparison: Comparison) -> float:
         """By its slices and connections."""
-        slices = 1 if row in comparison.references else 1 + len(comparison.rates)
+        slices = 1 if row in comparison.beside else 1 + len(comparison.rates)
         beside = comparison.connections * CONNECT_S if comparison.driven else WORKLOAD_S
         return VISIT_S + slices * self.slice_s() + beside
 
@@ -315,7 +328,7 @@ class Rounds(Stage):
     def steps(self, row: Row, comparison: Comparison, slices: Sequence[SliceRecord]) -> list[Step]:
         """Capacity first, then the offered loads that are known: shares need a capacity to be shares of."""
         steps = [Step(comparison.main, comparison.rate)]
-        if row in comparison.references or not comparison.rates:
+        if row in comparison.beside or not comparison.rates:
             return steps
         known = values_of(slices, speed, row, {PlainPhase.CAPACITY})
         capacity = statistics.estimate(known, 0, 2).value if known else 0.0

@@ -2,11 +2,14 @@
 
 So one that spins or ticks disturbs nobody. What a process costs at its start is not measured: the processes of a
 generation are started side by side on all CPUs of the run, and moved to their own when they are ready.
+
+A server may be several processes on one port. Then the first takes a free port, the others are started when that is
+known, and from there on all of them go the same way: they run, stand still and end together.
 """
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -14,10 +17,10 @@ from crossloop.bench.beside import READY_LIMIT_S, Companion
 from crossloop.bench.site import Site
 from crossloop.bench.stages import Row, Stage
 from crossloop.bench.variants import request_of
-from crossloop.journal import adapter_of, is_variant
+from crossloop.journal import adapter_of, is_variant, processes_of
 from crossloop.load.target import OWN_DESCRIPTORS
 from crossloop.references import REFERENCES
-from crossloop.supervise.answers import Answer
+from crossloop.supervise.answers import Answer, Serving
 from crossloop.supervise.child import Child, ChildError, worker
 from crossloop.supervise.references import reference_server
 
@@ -26,17 +29,52 @@ Said = TypeVar("Said", bound=Answer)
 
 @dataclass(frozen=True)
 class Subject(Generic[Said]):
-    """A measured process that is ready."""
+    """What is measured of a row, and is ready: a process, or those of a server in several."""
 
-    child: Child
+    children: tuple[Child, ...]
     said: Said
+    """By the first of them."""
+
+    @property
+    def child(self) -> Child:
+        """The first, which is the only one but for servers in several processes."""
+        return self.children[0]
+
+    def resume(self) -> None:
+        """Let it run again."""
+        for child in self.children:
+            child.resume()
+
+    def suspend(self) -> None:
+        """Take it off the CPU."""
+        for child in self.children:
+            child.suspend()
+
+    def look(self) -> None:
+        """Raise ChildError when one of several processes is gone, floods or holds too much.
+
+        The kernel sends new connections to those that are left, so that nobody else would notice. A single process is
+        missed where it is asked.
+        """
+        for child in self.children if len(self.children) > 1 else ():
+            child.check(0.0)
+
+    def end(self) -> None:
+        """End it, the processes side by side."""
+        for child in self.children:
+            child.leave()
+        for child in self.children:
+            child.end()
 
 
 class Launch(Protocol):
-    """How the process of a row is begun."""
+    """How the processes of a row are begun."""
 
     def __call__(self, row: Row, cpu: int | None) -> tuple[Child, Mapping[str, Any]]:
         """The process, and what it is asked first; nothing for one that is ready by itself. Raises ChildError."""
+
+    def further(self, row: Row, said: Answer) -> Iterator[tuple[Child, Mapping[str, Any]]]:
+        """Of a row in several processes the others, once the first has *said* that it is ready. Raises ChildError."""
 
 
 class Subjects(Generic[Said]):
@@ -51,13 +89,12 @@ class Subjects(Generic[Said]):
     def of(self, row: Row) -> Subject[Said]:
         """The process of a row, started where there is none, as after a failure elsewhere. Raises ChildError."""
         if row not in self._subjects:
-            self._stop(self.start(row).child)
+            self._stop(self.start(row))
         return self._subjects[row]
 
     def start(self, row: Row) -> Subject[Said]:
         """Start the process of a row, which then runs. Raises ChildError."""
-        self._await(row, self._begun(row, self._site.conditions.server_cpu))
-        return self._subjects[row]
+        return self._await(row, self._begun(row, self._site.conditions.server_cpu))
 
     def start_all(self, rows: Iterable[Row]) -> dict[Row, ChildError]:
         """Start the processes of *rows* side by side and stop them; returns what went wrong with which."""
@@ -74,8 +111,7 @@ class Subjects(Generic[Said]):
                         begun.append((todo.popleft(), self._begun(row, next(places))))
                     else:
                         row, child = begun.popleft()
-                        self._await(row, child)
-                        self._stop(child)
+                        self._stop(self._await(row, child))
                 except ChildError as error:
                     failed[row] = error
         finally:
@@ -86,7 +122,7 @@ class Subjects(Generic[Said]):
     def drop(self, row: Row) -> None:
         """End the process of a row, if it has one."""
         if row in self._subjects:
-            self._subjects.pop(row).child.end()
+            self._subjects.pop(row).end()
 
     def drop_all(self) -> None:
         """End every process."""
@@ -95,26 +131,33 @@ class Subjects(Generic[Said]):
 
     def dismiss(self) -> None:
         """Have every process end, without waiting for it."""
-        self._site.dismiss(subject.child for subject in self._subjects.values())
+        self._site.dismiss(child for subject in self._subjects.values() for child in subject.children)
         self._subjects.clear()
 
     def _begun(self, row: Row, cpu: int | None) -> Child:
-        child, request = self._launch(row, cpu)
-        if request:
-            child.send(request)
-        return child
+        return _requested(*self._launch(row, cpu))
 
-    def _stop(self, child: Child) -> None:
-        if self._site.conditions.server_cpu is not None:
-            child.move(self._site.conditions.server_cpu)
-        child.suspend()
+    def _stop(self, subject: Subject[Said]) -> None:
+        places = self._site.conditions.places(len(subject.children))
+        for child, cpu in zip(subject.children, places, strict=True):
+            if cpu is not None:
+                child.move(cpu)
+        subject.suspend()
 
-    def _await(self, row: Row, child: Child) -> None:
+    def _await(self, row: Row, child: Child) -> Subject[Said]:
+        children = [child]
         try:
-            self._subjects[row] = Subject(child, child.receive(self._kind, READY_LIMIT_S))
+            said = child.receive(self._kind, READY_LIMIT_S)
+            for further in self._launch.further(row, said):
+                children.append(_requested(*further))
+            for other in children[1:]:
+                other.receive(self._kind, READY_LIMIT_S)
         except BaseException:
-            child.end()
+            for each in children:
+                each.end()
             raise
+        self._subjects[row] = Subject(tuple(children), said)
+        return self._subjects[row]
 
 
 @dataclass(frozen=True)
@@ -154,6 +197,13 @@ class ServerLaunch:
         }
         return _worker(self.site, row), request_of(request, self.stage.variants.get(row.adapter))
 
+    def further(self, row: Row, said: Answer) -> Iterator[tuple[Child, Mapping[str, Any]]]:
+        """As `Launch` says; each on a CPU of its own, as far as they go round."""
+        for cpu in self.site.conditions.places(processes_of(row.adapter))[1:]:
+            assert isinstance(said, Serving)
+            child, request = self(row, cpu)
+            yield child, {**request, "host": said.host, "port": said.port}
+
 
 @dataclass(frozen=True)
 class WorkLaunch:
@@ -170,6 +220,16 @@ class WorkLaunch:
             "server": self.companion.address() if self.companion is not None else None,
         }
         return _worker(self.site, row), request_of(request, self.stage.variants.get(row.adapter))
+
+    def further(self, row: Row, said: Answer) -> Iterator[tuple[Child, Mapping[str, Any]]]:
+        """None."""
+        return iter(())
+
+
+def _requested(child: Child, request: Mapping[str, Any]) -> Child:
+    if request:
+        child.send(request)
+    return child
 
 
 def _worker(site: Site, row: Row) -> Child:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, assert_never
 
-from crossloop.journal.naming import MARK
+from crossloop.journal.naming import MARK, processes_label, processes_of
 
 TWIN = "twin"
 """Label of the A/A control."""
@@ -56,16 +56,34 @@ class Fresh:
     label: str = "fresh"
 
 
-Variant: TypeAlias = Twin | Slowed | Build | Fresh
+@dataclass(frozen=True)
+class Processes:
+    """The adapter's server in *count* processes, each listening on the same port by SO_REUSEPORT."""
+
+    count: int
+
+    @property
+    def label(self) -> str:
+        """`x4`."""
+        return processes_label(self.count)
+
+
+Variant: TypeAlias = Twin | Slowed | Build | Fresh | Processes
 
 
 def variant_name(adapter: str, variant: Variant) -> str:
-    """The name of a row's adapter: `asyncio@twin`. Raises ValueError for a label that a journal cannot hold."""
+    """The name of a row's adapter: `asyncio@twin`.
+
+    Raises ValueError for a label that a journal cannot hold, or that reads as a number of processes and is not one.
+    """
     if not _LABEL.fullmatch(variant.label):
         raise ValueError(
             f"variant {variant.label!r} of {adapter}: expected 1 to 40 letters, digits and any of . _ + -"
         )
-    return f"{adapter}{MARK}{variant.label}"
+    name = f"{adapter}{MARK}{variant.label}"
+    if processes_of(name) > 1 and not isinstance(variant, Processes):
+        raise ValueError(f"variant {variant.label!r} of {adapter}: such labels name a number of processes")
+    return name
 
 
 def request_of(request: Mapping[str, Any], variant: Variant | None) -> dict[str, Any]:
@@ -79,5 +97,7 @@ def request_of(request: Mapping[str, Any], variant: Variant | None) -> dict[str,
             return {**request, "paths": [*map(str, variant.folders), *request["paths"]]}
         case Fresh():
             return {**request, "fresh": True}
+        case Processes():
+            return {**request, "shared": True}
         case _:
             assert_never(variant)

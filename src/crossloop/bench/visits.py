@@ -110,9 +110,9 @@ class LoadVisit:
         """As `Visit` says."""
         refuse_beyond(comparison.connections, subject.said)
         opening = opening_of(self.site, row, subject, comparison)
-        self.load.ask(str(row), subject.child, lambda load: load.open(opening, subject.child))
+        self.load.ask(str(row), subject.children, lambda load: load.open(opening, subject.children))
         taken = [self.slice(row, subject, step, seed + number) for number, step in enumerate(steps)]
-        self.load.ask(str(row), subject.child, lambda load: load.close(str(row)))
+        self.load.ask(str(row), subject.children, lambda load: load.close(str(row)))
         return taken
 
     def slice(self, row: Row, subject: Subject[Serving], step: Step, seed: int) -> Taken:
@@ -126,7 +126,7 @@ class LoadVisit:
             rate=step.rate,
             choice="random" if step.phase is PlainPhase.LOAD else "idle",
         )
-        answer = self.load.ask(order.target, subject.child, lambda load: load.slice(order))
+        answer = self.load.ask(order.target, subject.children, lambda load: load.slice(order))
         return Taken(step.phase, answer, subject.said.facts)
 
 
@@ -149,7 +149,7 @@ class RungVisit(LoadVisit):
             self.site, self.load, row, subject, comparison, comparison.connections, connect_s
         )
         loaded = [self.slice(row, subject, step, seed + number) for number, step in enumerate(steps)]
-        self.load.ask(str(row), subject.child, lambda load: load.close(str(row), reset=True))
+        self.load.ask(str(row), subject.children, lambda load: load.close(str(row), reset=True))
         return [Taken(PlainPhase.CONNECT, connected), *loaded]
 
 
@@ -163,12 +163,12 @@ def connect_proven(
     limit_s: float,
 ) -> SliceAnswer:
     """Connect in place of what was connected before; each connection is answered once. Raises ChildError."""
-    load.ask(str(row), subject.child, lambda client: client.close(str(row), reset=True))
+    load.ask(str(row), subject.children, lambda client: client.close(str(row), reset=True))
     opening = opening_of(site, row, subject, comparison)
     opening = msgspec.structs.replace(
         opening, connections=connections, proven=True, timeout_s=limit_s, drive="exchange"
     )
-    answer = load.ask(str(row), subject.child, lambda client: client.open(opening, subject.child))
+    answer = load.ask(str(row), subject.children, lambda client: client.open(opening, subject.children))
     assert isinstance(answer, SliceAnswer)
     return answer
 
@@ -182,7 +182,7 @@ def opening_of(site: Site, row: Row, subject: Subject[Serving], comparison: Comp
         address=site.address(about.transport, subject.said),
         connections=comparison.connections,
         exchange=comparison.exchange,
-        pids=[subject.child.pid],
+        pids=[child.pid for child in subject.children],
         drive=about.drive,
     )
 

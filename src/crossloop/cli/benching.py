@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from crossloop.api.errors import UnsupportedError
 from crossloop.bench import evidence
 from crossloop.bench.header import run_header
 from crossloop.bench.length import Length, described, fitted, least, length_of, settings_of
 from crossloop.bench.loading import LoadEngine, ask_exchanges, without_unspread
 from crossloop.bench.past import Past
-from crossloop.bench.plan import Plan, climbs, make_plan, takes_references
+from crossloop.bench.plan import Plan, climbs, make_plan, takes_processes, takes_references
 from crossloop.bench.profiles import PROFILES, Profile, left_out
 from crossloop.bench.site import LOOPBACK, SLICE_LIMIT_S
 from crossloop.bench.stages import LONG_VISIT_S
@@ -23,6 +24,7 @@ from crossloop.cli.choosing import chosen, parse_loop, records_or_stop, suite_or
 from crossloop.cli.exits import DONE, INTERRUPTED, NOTHING_MEASURED, StopError
 from crossloop.cli.load_hosts import config_or_stop, hosts_or_stop, listening_or_stop
 from crossloop.cli.measuring import (
+    SHARED_CPUS,
     Bounds,
     adapter_record,
     carry_out,
@@ -31,6 +33,7 @@ from crossloop.cli.measuring import (
     scenario_records,
     settings_of_profile,
     terminated_is_interrupted,
+    warnings_of,
     write_head,
 )
 from crossloop.cli.refusing import begun, holding, require_descriptors, require_loopback, unwritable
@@ -61,6 +64,7 @@ from crossloop.supervise.child import MEMORY_BYTES
 from crossloop.supervise.probe import Probed, probe_all
 from crossloop.supervise.references import ProbedReference, probe_references
 from crossloop.worker.process import raise_descriptor_limit
+from crossloop.worker.serving import sharing_option
 
 BUILD_BROUGHT = "brought for this run"
 """How another build of a binding is installed, as a report says it."""
@@ -88,6 +92,8 @@ class Request:
     precision: float | None
     evidence: bool
     references: bool
+    processes: tuple[int, ...] = ()
+    """Beside one process; each number once, the lowest first."""
     loops: tuple[str, ...] = ()
     suites: tuple[Path, ...] = ()
     """Folders of `--suite`, which belongs to all commands."""
@@ -122,6 +128,7 @@ class Request:
             "evidence": None if self.evidence else False,
             "references": None if self.references else False,
             LOAD_FROM: ",".join(host.plain for host in hosts_or_stop("--load-from", self.load_from)) or None,
+            "processes": ",".join(map(str, self.processes)) or None,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -139,6 +146,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
     if request.rungs is not None:
         scenarios = with_rungs(scenarios, request.rungs)
     folder = request.out if request.out is not None else default_folder()
+    _refuse_no_processes(scenarios, request)
     hosts, ssh_config = hosts_or_stop("--load-from", request.load_from), config_or_stop(request.ssh_config)
     listen = listening_or_stop(request.listen, hosts)
     engine = None if request.dry_run else load_engine(request.engine, scenarios.values(), hosts, ssh_config)
@@ -165,6 +173,8 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
             objective_p99_ms=request.objective,
             references=[native.reference.id for native in references if native.usable],
             builds={name: target.build for name, target in adapters.items() if target.build is not None},
+            processes=request.processes,
+            no_sharing=_no_sharing(),
         )
         _refuse_unreachable(plan)
         length = length_of(plan, request.budget, request.precision)
@@ -172,6 +182,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
         if request.dry_run:
             return _print_plan(plan, length, folder, request)
         _say_forbidden(plan)
+        _say_shared(header)
         bounds = Bounds(
             limit_s=request.limit,
             limit_bytes=request.memory << 20,
@@ -265,6 +276,8 @@ def _header(
             if (declared := scenario.about.objective_p99_ms)
         }
         settings |= {"rungs": request.rungs} if request.rungs is not None else {}
+    if request.processes:
+        settings["processes"] = ", ".join(map(str, request.processes))
     settings |= settings_of(request.budget, request.precision)
     if request.load_from is not None:
         settings[LOAD_FROM] = ", ".join(host.name for host in hosts_or_stop("--load-from", request.load_from))
@@ -285,6 +298,7 @@ def _header(
                 for id_, scenario in scenarios.items()
                 if (reason := left_out(scenario.about, profile.name))
             },
+            processes=1 if _no_sharing() else max(request.processes, default=1),
         )
     except JournalError as error:
         raise StopError(f"{error}; choose fewer or shorter names") from error
@@ -381,7 +395,7 @@ def _refuse_unreachable(plan: Plan) -> None:
     require_descriptors("a bench", LEAST_DESCRIPTORS)
     for stage in plan.stages:
         # Three pipes each, of which those of a generation before are open until its processes have ended.
-        require_descriptors(stage.name, 5 * len(stage.rows) + OWN_DESCRIPTORS)
+        require_descriptors(stage.name, 5 * stage.processes + OWN_DESCRIPTORS)
 
 
 def _say_forbidden(plan: Plan) -> None:
@@ -394,6 +408,31 @@ def _forbidden(plan: Plan) -> list[str]:
     """Scenario and reason of each parameter set that this machine does not allow to anybody, each once."""
     forbidden = [excluded for excluded in plan.excluded if excluded.forbidden]
     return list(dict.fromkeys(f"{each.scenario}: {outcome_reason(each.outcome)}" for each in forbidden))
+
+
+def _refuse_no_processes(scenarios: Mapping[str, ScenarioEntry], request: Request) -> None:
+    """Refuse to be asked for several processes where no scenario that was chosen has a server for them."""
+    if request.processes and not any(map(takes_processes, scenarios.values())):
+        raise StopError(
+            f"--processes {','.join(map(str, request.processes))}: no scenario of {', '.join(scenarios)} has a server "
+            "that connections over TCP come to one by one; tcp-echo and http have"
+        )
+
+
+def _no_sharing() -> str:
+    """Why no port can be shared on this platform; empty where one can."""
+    try:
+        sharing_option()
+    except UnsupportedError as error:
+        return str(error)
+    return ""
+
+
+def _say_shared(header: RunRecord) -> None:
+    """Say before anything is measured that processes of a server have to share a CPU with the load."""
+    for warning in warnings_of(header, None, {}):
+        if warning.name == SHARED_CPUS:
+            click.echo(f"crossloop: {warning.cause} {warning.remedy}", err=True)
 
 
 def _fitted(plan: Plan, length: Length, request: Request) -> Plan:
@@ -415,6 +454,8 @@ def _print_plan(plan: Plan, length: Length, folder: Path, request: Request) -> i
             rounds = comparison.rounds * stage.pace.generations
             twin = f", {comparison.control} twice" if comparison.control is not None else ""
             beside = f" and {len(comparison.references)} references" if comparison.references else ""
+            if comparison.in_processes:
+                beside += f" and {len(comparison.in_processes)} in several processes"
             rows = f"{len(comparison.rows)} rows{beside} × {rounds} rounds"
             row_s = max((stage.visit_s(row, comparison) for row in comparison.measured), default=0.0)
             long = f", about {row_s:.0f} s a row" if row_s >= LONG_VISIT_S else ""

@@ -13,6 +13,7 @@ from crossloop.bench.variants import Build
 from crossloop.cli.choosing import chosen, one_of
 from crossloop.cli.exits import StopError
 from crossloop.installing.builds import Brought, BuildError, bring_build, proven, wanted_build
+from crossloop.journal import processes_of
 from crossloop.suite import AdapterEntry, ScenarioEntry, Suite
 from crossloop.supervise.probe import Probed, probe
 
@@ -85,6 +86,11 @@ def _brought(suite: Suite, text: str, folder: Path) -> Target:
     entry = one_of("adapter", suite.adapters, id_)
     try:
         wanted = wanted_build(entry, what)
+        label = f"{entry.id}@{wanted.label}"
+        if (processes := processes_of(label)) > 1:
+            raise StopError(
+                f"{label}: rows of this name are servers in {processes} processes; rename {what!r}"
+            )
         click.echo(f"crossloop: {entry.id}@{wanted.label}: bringing it", err=True)
         brought = bring_build(wanted, folder)
     except BuildError as error:

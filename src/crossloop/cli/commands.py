@@ -117,6 +117,16 @@ class _Finite(click.FloatRange):
         return number
 
 
+class _Numbers(click.IntRange):
+    """Whole numbers in a range, with commas between them; each once, the lowest first."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):  # the default
+            return value
+        numbers: list[Any] = value.split(",")
+        return tuple(sorted({super(_Numbers, self).convert(number, param, ctx) for number in numbers}))
+
+
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -258,6 +268,13 @@ def doctor(as_json: bool) -> int:
     default=True,
     show_default=True,
     help="Measure the native echo servers in C as well, for any --adapters.",
+)
+@click.option(
+    "--processes",
+    type=_Numbers(2, 256),
+    default=(),
+    metavar="N[,M…]",
+    help="Each server over TCP also in N processes on one port (SO_REUSEPORT), beside the one of a single process.",
 )
 @_ENGINE
 @click.option(

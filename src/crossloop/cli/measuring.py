@@ -26,6 +26,7 @@ from crossloop.installing import recorded_setup
 from crossloop.installing.versions import installed_versions, outside_range
 from crossloop.journal import (
     LOAD_ENGINE,
+    LOAD_FROM,
     AdapterRecord,
     EndRecord,
     JournalWriter,
@@ -45,6 +46,9 @@ from crossloop.supervise.child import MEMORY_BYTES, ChildError
 from crossloop.supervise.hosts import LoadHost
 from crossloop.supervise.load_hosts import LoadHosts
 from crossloop.supervise.probe import Probed, versions_of
+
+SHARED_CPUS = "processes-share-cpus"
+"""Name of the warning that a server's processes and the load share a CPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,7 @@ def carry_out(
         bounds.load_hosts,
         bounds.ssh_config,
         bounds.listen,
+        tuple(header.process_cpus),
     )
     planned_s = planned_seconds(plan, past, evidence=bounds.evidence)
     parts = planned_parts(plan, past, evidence=bounds.evidence)
@@ -264,6 +269,14 @@ def warnings_of(
             "not-pinned",
             "Server and load share the CPUs: the system has fewer than two, or cannot pin.",
             "Compare ratios within one table only; use two CPUs on a system that can pin for absolute figures.",
+        )
+    if header.load_cpu in header.process_cpus and LOAD_FROM not in header.settings:
+        yield WarningRecord(
+            SHARED_CPUS,
+            f"A server's processes run on the CPUs {', '.join(map(str, header.process_cpus))}, and CPU "
+            f"{header.load_cpu} is the load's as well: a process there has what the load leaves, and the load has what "
+            "that process leaves.",
+            "What a server in several processes can do takes a CPU for each of them and one for the load.",
         )
     if header.machine.platform == "darwin" and header.machine.architecture == "arm64":
         yield WarningRecord(

@@ -54,6 +54,30 @@ KNOWN_COUNTERS: Mapping[str, KnownCounter] = {
     "rss_more_bytes": KnownCounter(
         "memory more", "MB", max, "resident when no connection is open, beyond that before the first slice"
     ),
+    "process_cpu_jain": KnownCounter(
+        "Jain's index of CPU time",
+        "",
+        median,
+        "1 where each process of a server takes as much CPU time as any other",
+    ),
+    "process_cpu_least": KnownCounter(
+        "least of the CPU time", "", median, "what one process of several takes of it, as a fraction"
+    ),
+    "process_cpu_most": KnownCounter(
+        "most of the CPU time", "", median, "what one process of several takes of it, as a fraction"
+    ),
+    "process_connections_jain": KnownCounter(
+        "Jain's index of connections",
+        "",
+        median,
+        "1 where each process of a server holds as many as any other",
+    ),
+    "process_connections_least": KnownCounter(
+        "least of the connections", "", median, "what one process of several holds of them, as a fraction"
+    ),
+    "process_connections_most": KnownCounter(
+        "most of the connections", "", median, "what one process of several holds of them, as a fraction"
+    ),
     "rss_stalled_bytes": KnownCounter("memory stalled", "MB", max, "resident, while the load did not read"),
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, TypeVar
 
-from crossloop.journal.naming import adapter_of, is_variant, row_label
+from crossloop.journal.naming import adapter_of, is_variant, processes_of, row_label
 from crossloop.journal.parameters import ParameterSet, parameters_key
 from crossloop.journal.phases import COMMON, MAIN_PHASES, phase_of
 from crossloop.journal.records import (
@@ -93,6 +93,8 @@ class MeasuredSet:
     """Native references with figures, in the order of the journal: the first is the certificate's."""
     taxes: tuple[TaxRecord, ...] = ()
     """Binding tax, one record a library."""
+    in_processes: tuple[CellRecord, ...] = ()
+    """Servers in several processes, with figures or without, in the order of the journal."""
 
     @property
     def key(self) -> SetKey:
@@ -124,6 +126,8 @@ class Run:
     references: Mapping[str, AdapterRecord]
     """The native references that were asked for; they are no adapters, and are counted nowhere else."""
     reference_cells: tuple[CellRecord, ...]
+    process_cells: tuple[CellRecord, ...]
+    """Servers in several processes; they answer a question of their own, and are counted nowhere else."""
     sets: Mapping[str, tuple[MeasuredSet, ...]]
     """Scenario → its parameter sets, the main one first, then in the order of the journal."""
     slices: Slices
@@ -151,7 +155,10 @@ class Run:
         references = {name: adapter for name, adapter in everybody.items() if adapter.family == FAMILY}
         adapters = {name: adapter for name, adapter in everybody.items() if name not in references}
         all_cells = _latest(records, CellRecord, lambda cell: (*set_key(cell), *row_key(cell))).values()
-        cells = tuple(cell for cell in all_cells if cell.adapter not in references)
+        in_processes = tuple(cell for cell in all_cells if processes_of(cell.adapter) > 1)
+        cells = tuple(
+            cell for cell in all_cells if cell.adapter not in references and processes_of(cell.adapter) == 1
+        )
         beside = tuple(cell for cell in all_cells if cell.adapter in references)
         evidence = _latest(records, EvidenceRecord, lambda row: (*set_key(row), *row_key(row))).values()
         scenario_ids = _in_order(
@@ -169,7 +176,8 @@ class Run:
             cells=cells,
             references=references,
             reference_cells=beside,
-            sets=_sets(records, scenario_ids, cells, beside),
+            process_cells=in_processes,
+            sets=_sets(records, scenario_ids, cells, beside, in_processes),
             slices=_slices(records),
             checks=tuple(
                 _latest(records, CheckRecord, lambda check: (check.adapter, check.behaviour)).values()
@@ -251,10 +259,11 @@ def _sets(
     scenario_ids: Sequence[str],
     cells: Sequence[CellRecord],
     beside: Sequence[CellRecord],
+    in_processes: Sequence[CellRecord],
 ) -> dict[str, tuple[MeasuredSet, ...]]:
     wholes = _latest(records, ComparisonRecord, set_key)
     taxes = _by_set(_latest(records, TaxRecord, lambda tax: (*set_key(tax), tax.library)).values())
-    references = _by_set(beside)
+    references, processes = _by_set(beside), _by_set(in_processes)
     by_scenario: dict[str, list[MeasuredSet]] = {name: [] for name in scenario_ids}
     for key, members in _by_set(cells).items():
         measured = MeasuredSet(
@@ -264,6 +273,7 @@ def _sets(
             record=wholes.get(key),
             references=tuple(_measured(references.get(key, ()))),
             taxes=tuple(taxes.get(key, ())),
+            in_processes=tuple(processes.get(key, ())),
         )
         by_scenario[measured.scenario].append(measured)
     return {scenario: _main_first(sets) for scenario, sets in by_scenario.items() if sets}

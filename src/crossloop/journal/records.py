@@ -46,6 +46,7 @@ __all__ = [
     "HostFigures",
     "HostShare",
     "Importing",
+    "InProcesses",
     "Installed",
     "Latency",
     "Machine",
@@ -251,6 +252,13 @@ class HostFigures(Struct, frozen=True, gc=False):
     """What became of a host that the run lost, before this cell or within it."""
 
 
+class InProcesses(Struct, frozen=True, gc=False):
+    """A server in several processes on one port, against the same row in one process: medians of paired ratios."""
+
+    operations_per_s: Estimate
+    cpu_ns_per_operation: Estimate
+
+
 class Figures(Struct, frozen=True, gc=False):
     """Everything measured of one cell."""
 
@@ -291,6 +299,8 @@ class Figures(Struct, frozen=True, gc=False):
     build's row of the same style: median of paired ratios."""
     hosts: Annotated[list[HostFigures], Meta(max_length=256)] = []
     """Where the load came from, when it came from several hosts."""
+    to_one_process: InProcesses | None = None
+    """Of a server in several processes (`uvloop@x4`), where the row of one process shares a round with it."""
 
 
 class Machine(Struct, frozen=True, gc=False):
@@ -333,6 +343,8 @@ class RunRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="run"):
     """What was asked for beside profile and seed, by the option's name; false for one that was turned off."""
     left_out: dict[Name, dict[Name, Count]] = {}
     """Scenario → larger profile → parameter sets that it runs beyond those of the profile before it."""
+    process_cpus: Annotated[list[Count], Meta(max_length=4096)] = []
+    """CPUs of the processes of a server in several, in their order; the load's comes last. Empty: none are pinned."""
 
 
 class AdapterRecord(Struct, frozen=True, gc=False, tag_field="kind", tag="adapter"):

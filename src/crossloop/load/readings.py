@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossloop.load.errors import ConnectionLostError
-from crossloop.load.loops import Hooks
+from crossloop.load.loops import Hooks, jain
 from crossloop.measure import clocks
+from crossloop.measure.connections import connections_held
 from crossloop.supervise.answers import SliceAnswer
 
 
 class Readings(Hooks):
     """Clocks of the servers' process trees at both ends of the measured part."""
 
-    def __init__(self, servers: Sequence[int], left: "Left | None" = None):
-        """*servers* are the processes at the roots of the trees; none where they are on another machine."""
+    def __init__(self, servers: Sequence[int], left: "Left | None" = None, port: int = 0):
+        """*servers* are the processes at the roots of the trees; none where they are on another machine.
+
+        *port* is the one that they listen on together, where they are several.
+        """
         self.servers = tuple(servers)
         self.pids = trees(servers)
         self._left = left
+        self._port = port
+        self._spent: dict[int, int] = {}
+        """Of each process of the trees, CPU ns within the measured part."""
         self._start: dict[int, int] = {}
         self.memory: dict[str, float] = {}
         """Around a stall."""
@@ -61,10 +68,11 @@ class Readings(Hooks):
 
     def at_rest(self) -> None:
         """What is exact is read first."""
-        self.cpu_ns = sum(self._cpu_ns(pid, before) - before for pid, before in self._start.items())
+        self._spent = {pid: self._cpu_ns(pid, before) - before for pid, before in self._start.items()}
         later = trees(self.servers)
         # Processes that were born meanwhile: all of their time lies within.
-        self.cpu_ns += sum(self._cpu_ns(pid, 0) for pid in later if pid not in self._start)
+        self._spent |= {pid: self._cpu_ns(pid, 0) for pid in later if pid not in self._start}
+        self.cpu_ns = sum(self._spent.values())
         self.sleeps = _difference(clocks.sleeps(later), self.sleeps)
         self.steal_ns = _difference(clocks.steal_ns(), self.steal_ns)
         after, before = clocks.user_system_ns(later), self.user_system_ns
@@ -79,7 +87,8 @@ class Readings(Hooks):
 
     def answer(self, *, counters: dict[str, float], **figures: Any) -> SliceAnswer:
         """What is answered; to *counters* come `rss_peak_bytes`, where the system keeps it, and the memory of a stall:
-        `rss_before_bytes`, with nothing in flight, and `rss_stalled_bytes`, with all of it and nothing read."""
+        `rss_before_bytes`, with nothing in flight, and `rss_stalled_bytes`, with all of it and nothing read. Of several
+        servers on one port also how CPU time and connections are shared out among them (`evenness`)."""
         peak = clocks.peak_rss_bytes(self.pids)
         if not self.servers:
             return SliceAnswer(counters=counters, **figures)
@@ -89,9 +98,18 @@ class Readings(Hooks):
             user_ns=self.user_system_ns[0] if self.user_system_ns else None,
             system_ns=self.user_system_ns[1] if self.user_system_ns else None,
             rss_bytes=clocks.rss_bytes(self.pids),
-            counters=counters | self.memory | ({} if peak is None else {"rss_peak_bytes": peak}),
+            counters=counters
+            | self.memory
+            | ({} if peak is None else {"rss_peak_bytes": peak})
+            | (self._shares() if len(self.servers) > 1 else {}),
             **figures,
         )
+
+    def _shares(self) -> dict[str, float]:
+        members = [clocks.tree(server) for server in self.servers]
+        spent = [sum(self._spent.get(pid, 0) for pid in pids) for pids in members]
+        held = connections_held(members, self._port) if self._port else None
+        return evenness("process_cpu", spent) | evenness("process_connections", held or [])
 
     def _cpu_ns(self, pid: int, unknown: int) -> int:
         """CPU time of one process of the tree; *unknown* for a child that ended, whose time is lost."""
@@ -120,6 +138,19 @@ class Left:
         """Counters: how much more it holds than in the beginning."""
         now = _held(pids)
         return {name: now[name] - before for name, before in self._before.items() if name in now}
+
+
+def evenness(name: str, values: Sequence[float]) -> dict[str, float]:
+    """Counters `NAME_jain`, `NAME_least` and `NAME_most`: Jain's index of *values*, and the smallest and the largest as
+    fractions of all; none where there is nothing to share out."""
+    total = sum(values)
+    if not total:
+        return {}
+    return {
+        f"{name}_jain": jain(values),
+        f"{name}_least": min(values) / total,
+        f"{name}_most": max(values) / total,
+    }
 
 
 def trees(servers: Sequence[int]) -> list[int]:

@@ -128,7 +128,7 @@ class Sets:
         known = self._sets[command.target]
         target = known.target
         left = self._left.setdefault(known.servers, Left()) if target.script.exchange.rest_ms else None
-        readings = Readings(known.servers, left)
+        readings = Readings(known.servers, left, target.address.port)
         sent = target.answers
         try:
             stretch = _stretch(target, command, readings, known.engine)
@@ -164,7 +164,7 @@ class Sets:
 
 
 def _proven(target: Target, command: Open) -> SliceAnswer:
-    readings = Readings(command.pids)
+    readings = Readings(command.pids, port=command.address.port)
     rss, kernel = clocks.rss_bytes(readings.pids), clocks.kernel_bytes()
     proven = connect_proven(
         target,

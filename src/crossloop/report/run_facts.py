@@ -2,6 +2,7 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 
 from crossloop.journal import LOAD_ENGINE, LOAD_FROM, PYTHON_LOAD, SUITES, Machine, Run, RunRecord
 from crossloop.journal.naming import adapter_of
@@ -23,6 +24,7 @@ BENCH_OPTIONS = frozenset(
         "precision",
         "evidence",
         "references",
+        "processes",
     ]
 )
 """Options of `crossloop bench` that change what is measured (`RunRecord.options`)."""
@@ -60,6 +62,11 @@ def run_table(run: Run) -> Table:
             for scenario, versions in run.scenario_versions.items()
         ),
         ("Pinning", _pinning(record)),
+        *(
+            [("Processes of a server in several", _process_cpus(record.process_cpus))]
+            if record.process_cpus
+            else []
+        ),
         ("Run", f"crossloop {record.crossloop}, profile {record.profile}, seed {record.seed}"),
         ("Started", f"{record.started} (UTC)"),
         ("Duration", digits.duration(run.end.elapsed_s) if run.end else "not known: the run did not end"),
@@ -127,6 +134,10 @@ def _pinning(record: RunRecord) -> str:
         "each load on a CPU of its own" if LOAD_FROM in record.settings else f"load on CPU {record.load_cpu}"
     )
     return f"measured processes on CPU {record.server_cpu}, {load}"
+
+
+def _process_cpus(cpus: Sequence[int]) -> str:
+    return f"on the CPUs {', '.join(map(str, cpus))}, in this order"
 
 
 def reproduction(run: Run) -> Markdown:

@@ -49,6 +49,7 @@ from crossloop.report.fields import (
 from crossloop.report.ladder import connecting_table
 from crossloop.report.load_hosts import hosts_table
 from crossloop.report.modes import mode_lines
+from crossloop.report.processes import processes_table
 from crossloop.report.references import references_table
 from crossloop.report.tax import tax_table
 from crossloop.report.texts import ScenarioTexts
@@ -69,6 +70,8 @@ class SetTables:
     tax: Table
     hosts: Table
     """Where the load came from."""
+    processes: Table
+    """Servers in several processes."""
 
 
 def set_tables(measured: MeasuredSet, texts: ScenarioTexts, run: Run, *, detailed: bool = True) -> SetTables:
@@ -84,6 +87,7 @@ def set_tables(measured: MeasuredSet, texts: ScenarioTexts, run: Run, *, detaile
         references=references_table(measured, texts, run) if detailed else table([Column("Reference")], []),
         tax=tax_table(measured, texts, run) if detailed else table([Column("Library")], []),
         hosts=hosts_table(measured, texts),
+        processes=processes_table(measured, texts, run),
     )
 
 

@@ -130,6 +130,7 @@ def _of_set(tables: SetTables) -> Iterator[Section]:
     yield Section(tables.heading, tables.main, points=tables.modes)
     yield Section("Where the load came from", tables.hosts)
     yield Section("Against C", tables.references)
+    yield Section("In several processes", tables.processes)
 
 
 def _of_adapter(page: AdapterPage) -> Iterator[Section]:

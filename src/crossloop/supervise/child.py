@@ -111,14 +111,14 @@ class Child:
     # Asking ---------------------------------------------------------------------------------------
 
     def ask(
-        self, request: Mapping[str, Any], kind: type[Kind], limit_s: float, beside: "Child | None" = None
+        self, request: Mapping[str, Any], kind: type[Kind], limit_s: float, beside: Sequence["Child"] = ()
     ) -> Kind:
         """Send a request and wait for its answer, of *kind*. Raises ChildError; after that the child is gone.
 
         Of a load process also LoadFaultError, after which it goes on.
 
-        *beside* is another child that the request keeps busy: its memory and output are bounded meanwhile, as
-        are this one's; what it does wrong is raised as `BesideError`, and both are gone.
+        *beside* are other children that the request keeps busy: their memory and output are bounded meanwhile, as
+        are this one's; what one does wrong is raised as `BesideError`, and that one and this are gone.
         """
         self.send(request)
         return self.receive(kind, limit_s, beside)
@@ -131,7 +131,7 @@ class Child:
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
-    def receive(self, kind: type[Kind], limit_s: float, beside: "Child | None" = None) -> Kind:
+    def receive(self, kind: type[Kind], limit_s: float, beside: Sequence["Child"] = ()) -> Kind:
         """Next answer, of *kind*. Raises ChildError with a typed outcome; the child is ended then."""
         deadline = time.monotonic() + limit_s
         pause_s = WATCH_S
@@ -143,7 +143,7 @@ class Child:
                 line = self._under_way()
                 if line is None:
                     self._look(limit_s, expired=left <= 0)
-                    if beside is not None:
+                    if beside:
                         # Thousands of processes take a while to look at, and that is work on a measured machine.
                         pause_s = max(WATCH_S, 10 * self._look_beside(beside))
                     continue
@@ -191,11 +191,12 @@ class Child:
             self.end()
             raise ChildError(TimedOut(f"no answer within {limit_s:g} s", limit_s, self.tail()))
 
-    def _look_beside(self, other: "Child") -> float:
-        """Judge another child; returns the seconds that this took. Raises BesideError."""
+    def _look_beside(self, others: Sequence["Child"]) -> float:
+        """Judge other children; returns the seconds that this took. Raises BesideError."""
         before = time.monotonic()
         try:
-            other._look(0.0, expired=False)
+            for other in others:
+                other._look(0.0, expired=False)
         except ChildError as error:
             self.end()
             raise BesideError(error.outcome) from error

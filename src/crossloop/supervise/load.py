@@ -1,6 +1,7 @@
 """The typed client of a load process: what it is told, by the structs of `crossloop.load.commands`, and its answers."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -44,10 +45,10 @@ class LoadGenerator(Protocol):
     def engine(self) -> EngineTaken:
         """Which engine carries the load, and why it is not the native one."""
 
-    def open(self, command: Open, beside: Child | None = None) -> Connected | SliceAnswer:
+    def open(self, command: Open, beside: Sequence[Child] = ()) -> Connected | SliceAnswer:
         """Connect; the figures of that where it is `proven`.
 
-        *beside* is the server's process, which connections may take beyond its limits: raises BesideError then.
+        *beside* are the server's processes, which connections may take beyond their limits: raises BesideError then.
         """
 
     def slice(self, command: Slice) -> SliceAnswer:
@@ -127,12 +128,12 @@ class LoadClient:
             offsets.append(ClockOffset(theirs - (before + after) // 2, (after - before + 1) // 2))
         return min(offsets, key=lambda offset: offset.error_ns)
 
-    def open(self, command: Open, beside: Child | None = None) -> Connected | SliceAnswer:
+    def open(self, command: Open, beside: Sequence[Child] = ()) -> Connected | SliceAnswer:
         """As `LoadGenerator` says."""
         self.send(command)
         return self.opened(command, beside)
 
-    def opened(self, command: Open, beside: Child | None = None) -> Connected | SliceAnswer:
+    def opened(self, command: Open, beside: Sequence[Child] = ()) -> Connected | SliceAnswer:
         """The answer to an `Open` that was sent."""
         limit_s = max(self._limit_s, command.timeout_s + ANSWER_LIMIT_S)
         kind: type[Connected] | type[SliceAnswer] = SliceAnswer if command.proven else Connected

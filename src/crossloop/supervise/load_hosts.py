@@ -82,6 +82,7 @@ class LoadHosts:
         self._members: dict[str, _Member] = {}
         self._next_id = 0
         self._pids: list[int] = []
+        self._port = 0
         self._drive = "exchange"
         self._look_ns = 0
         """What looking at the server took when its connections were opened: it grows with its threads."""
@@ -160,16 +161,17 @@ class LoadHosts:
         slowest = min(taken.values(), key=lambda engine: engine.engine != "python")
         return msgspec.structs.replace(slowest, reason="; ".join(reasons))
 
-    def open(self, command: Open, beside: Child | None = None) -> Connected | SliceAnswer:
+    def open(self, command: Open, beside: Sequence[Child] = ()) -> Connected | SliceAnswer:
         """Connect each host's share. Raises HostLostError."""
         self._pids, self._drive = list(command.pids), command.drive
+        self._port = command.address.port
         shares = shared(command.connections, len(self._members))
         loading: list[_Member] = []
         for member, share in zip(self._members.values(), shares, strict=True):
             member.connections = share
             if share:
                 loading.append(member)
-        readings = Readings(self._pids)
+        readings = Readings(self._pids, port=self._port)
         memory: dict[str, float] = {"rss_before_bytes": clocks.rss_bytes(readings.pids)}
         kernel = clocks.kernel_bytes()
         before_ns = time.perf_counter_ns()
@@ -199,7 +201,7 @@ class LoadHosts:
         for name, offset in self._of_each(lambda member: member.client.clock(), loading).items():
             self._members[name].clock = offset
         connections = sum(member.connections for member in loading)
-        readings = Readings(self._pids)
+        readings = Readings(self._pids, port=self._port)
         start_ns = time.perf_counter_ns() + round(command.run_in_ms * 1e6)
         start_ns += REST_NS + MARGIN_NS + self._before_ns
         start_ns += 2 * max(member.clock.error_ns for member in loading)

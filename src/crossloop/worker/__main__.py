@@ -2,10 +2,11 @@
 
 First request: `{"do": "describe" | "serve" | "work" | "companion" | "exchanges" | "versions", "module", "scenario",
 "style", "paths", "cpu", "server", "parameters", "sets"}`; to serve also "levels", "descriptors" (how many it needs),
-and of `worker.serving.Place` "transport", "host", "port", "path", "certificate", "shared"; with "busy_iterations" for a slowed
-variant and "fresh" for one whose allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome", "reason"}`.
-A worker that works then takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of times, one that
-describes `{"scenario"}`: one scenario a request, so that the supervisor knows which one ended the process.
+and of `worker.serving.Place` "transport", "host", "port", "path", "certificate", "shared"; with "busy_iterations" for a
+slowed variant and "fresh" for one whose allocator is not aged. The answer is `{"ready": true, …}` or `{"outcome",
+"reason"}`. A worker that works then takes `{"do": "slice", "parameters", "run_in_ms", "duration_ms"}` any number of
+times, one that describes `{"scenario"}`: one scenario a request, so that the supervisor knows which one ended the
+process.
 
 Content may raise anything, SystemExit and KeyboardInterrupt included: each becomes an answer with its reason.
 """
