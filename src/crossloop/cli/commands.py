@@ -593,6 +593,13 @@ def new_scenario(
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback unless you say otherwise.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: a free one.")
 @click.option("--path", default="", help="Of a unix socket; default: one in a folder of its own.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="So many servers on one TCP port (SO_REUSEPORT).",
+)
 @_SET
 @click.pass_obj
 def serve(suites: tuple[Path, ...], /, **options: Any) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, assert_never
 
 import click
 
-from crossloop.api import Transport
+from crossloop.api import Transport, UnsupportedError
 from crossloop.cli.choosing import one_of, suite_or_stop
 from crossloop.cli.exits import BAD_INPUT, DONE, FALSE, NOTHING_MEASURED, StopError
 from crossloop.cli.load_hosts import config_or_stop, hosts_or_stop
@@ -33,6 +33,7 @@ from crossloop.supervise.load import LoadClient
 from crossloop.supervise.load_hosts import LoadHosts
 from crossloop.supervise.probe import exchanges_of
 from crossloop.supervise.references import reference_words
+from crossloop.worker.serving import sharing_option
 from crossloop.worker.standalone import reachable_warning
 
 if TYPE_CHECKING:  # (`serve` does without)
@@ -57,9 +58,13 @@ def run(
     host: str,
     port: int,
     path: str,
+    processes: int,
     settings: Sequence[str],
 ) -> int:
-    """Become the server (POSIX), or run it as the only child and pass its end on (Windows)."""
+    """Become the server (POSIX), or run it as the only child and pass its end on (Windows).
+
+    Of several *processes* each is a child, and all end together.
+    """
     suite = suite_or_stop(suites, loops)
     workload = _driven_from_outside(suite, scenario)
     about = workload.about
@@ -69,6 +74,8 @@ def run(
             f"--path {path!r}: scenario {workload.id!r} is served over {about.transport}; leave it out"
         )
     place = _Place(about.transport, host, port, path)
+    if processes > 1:
+        _require_sharing(workload, adapter, suite, processes)
     if adapter in REFERENCES and adapter not in suite.adapters:
         _become_reference(REFERENCES[adapter], workload, style, place)
     chosen = one_of("adapter", suite.adapters, adapter)
@@ -87,6 +94,10 @@ def run(
         "paths": suite_paths(suite.paths),
         **place.request(),
     }
+    if processes > 1:
+        from crossloop.cli.serving_together import serve_together
+
+        return serve_together(request, processes)
     command = [sys.executable, "-P", "-m", "crossloop.worker.standalone", json.dumps(request)]
     sys.stdout.flush()
     if os.name == "posix":
@@ -130,6 +141,22 @@ class _Place:
                 return {**place, "path": str(Path(folder) / "socket"), "remove": folder}
             case _:
                 assert_never(self.transport)
+
+
+def _require_sharing(scenario: ScenarioEntry, adapter: str, suite: Suite, processes: int) -> None:
+    """Raises StopError where a server cannot be in several processes."""
+    option = f"--processes {processes}"
+    if scenario.about.transport not in ("tcp", "tls") or scenario.about.drive == "push":
+        raise StopError(
+            f"{option}: the connections of scenario {scenario.id!r} cannot be shared out: they take TCP, and no "
+            "connection may be told of another's messages; tcp-echo fits"
+        )
+    if adapter in REFERENCES and adapter not in suite.adapters:
+        raise StopError(f"{option}: {adapter} shares its port with nobody; choose an adapter")
+    try:
+        sharing_option()
+    except UnsupportedError as error:
+        raise StopError(f"{option}: unsupported: {error}", NOTHING_MEASURED) from error
 
 
 def _driven_from_outside(suite: Suite, scenario: str) -> ScenarioEntry:

@@ -2,7 +2,8 @@
 
 Argument: one JSON object `{"adapter", "module", "scenario", "parameters", "levels", "style", "paths"}` with what
 `crossloop.worker.serving.Place` takes: `{"transport", "host", "port", "path", "certificate"}`; with "ca", a file for
-the ready line, and "remove", a folder to remove at the end. Prints the ready line on stdout and ends with 0 on SIGTERM
+the ready line, "remove", a folder to remove at the end, and "member", the number of one process of several, from 0,
+which end with the one that started them. Prints the ready line on stdout and ends with 0 on SIGTERM
 or SIGINT; every refusal is one line on stderr with the exit status of the command line's contract.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 from crossloop.api.errors import UnsupportedError
 from crossloop.worker.opening import open_adapter, refusal_of
-from crossloop.worker.process import age_allocator, bound_descriptors, raise_descriptor_limit
+from crossloop.worker.process import age_allocator, bound_descriptors, die_with_parent, raise_descriptor_limit
 from crossloop.worker.serving import Place, opened, rows_on, serve
 
 BAD_INPUT = 2
@@ -33,6 +34,8 @@ accept queue, as it does with any other mechanism, and those that are there go o
 def main() -> int:
     """Serve until told to stop."""
     request = json.loads(sys.argv[1])
+    if "member" in request:
+        die_with_parent()
     needed = OWN_DESCRIPTORS + int(request["parameters"].get("connections", 0))
     if raise_descriptor_limit() < needed:
         raise_descriptor_limit(needed)
@@ -50,7 +53,8 @@ def main() -> int:
             return _refuse(BAD_INPUT, _cannot_listen(place, error))
         except UnsupportedError as error:
             return _refuse(NOTHING_POSSIBLE, f"{request['adapter']}: unsupported: {error}")
-        if place.transport != "unix" and (warning := reachable_warning(endpoint.getsockname()[0])):
+        tells = place.transport != "unix" and not request.get("member")
+        if tells and (warning := reachable_warning(endpoint.getsockname()[0])):
             print(f"crossloop: {warning}", file=sys.stderr)
         return _served(request, place, endpoint)
 
