@@ -385,7 +385,7 @@ def _limited(soft: int, hard: int) -> Any:
         (("check", "--adapters", "asyncio"), 64, ("512 descriptors, the limit is 64", "`ulimit -n 512`")),
         (("serve", "asyncio", "tcp-echo"), 30, ("64 descriptors, the limit is 30", "`ulimit -n 64`")),
         (("load", "tcp-echo", "--connect", "127.0.0.1:9", "--connections", "1000"), 64,
-         ("1000 connections need", "hard limit 64", "`ulimit -n ")),
+         ("1000 connections need", "hard limit 64", "--nofile=1021:1021")),
         (("list",), 9, ("64 descriptors, the limit is 9", "`ulimit -n 64`")),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else str(value),
