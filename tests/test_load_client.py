@@ -86,7 +86,7 @@ def test_run_load_gives_the_contracts_document(engine: Engine) -> None:
     for made in (document, offered):
         assert list(made) == [
             "messages", "duration_s", "messages_per_s", "verified", "offered_per_s", "errors", "counters",
-            "latency_us", "engine", "engine_reason", "mechanism",
+            "latency_us", "engine", "engine_reason", "mechanism", "hosts",
         ]  # fmt: skip
         assert list(made["latency_us"]) == ["p50", "p90", "p99", "p99.9", "max"]
         assert made["messages"] == made["verified"] > 0

@@ -1,5 +1,6 @@
 """Load from several processes and hosts: how they are written, what adds up, a common start, hosts that are lost."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -56,10 +57,12 @@ def load(lost: dict[str, Outcome]) -> Iterator[LoadHosts]:
 
 def kill_one() -> None:
     """End one of the load processes of this process: the last that was started."""
-    loads = [
-        child for child in psutil.Process().children() if "crossloop.load.server" in " ".join(child.cmdline())
-    ]
-    max(loads, key=lambda child: child.pid).kill()
+    loads = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):  # it ended, and nobody has waited for it yet
+            if "crossloop.load.server" in " ".join(child.cmdline()):
+                loads.append(child)
+    max(loads, key=lambda child: (child.create_time(), child.pid)).kill()
 
 
 # How hosts are written --------------------------------------------------------------------------------

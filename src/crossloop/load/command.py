@@ -59,7 +59,7 @@ def run_load(
     asked_by = {"engine": engine.engine, "engine_reason": engine.reason, "mechanism": mechanism}
     if not pieces:
         raise ChildError(Failed("no piece of the load was ended by all of its hosts"))
-    return {**_summed(pieces), "hosts": _hosts(pieces, lost), **asked_by}
+    return {**_summed(pieces), **asked_by, "hosts": _hosts(pieces, lost)}
 
 
 def _opened(load: LoadGenerator, opening: Open) -> Connected | SliceAnswer:
