@@ -11,8 +11,8 @@ from crossloop.behaviours.tls._contexts import (
     connected,
     eventlet_serving,
     gevent_serving,
-    received,
     serving,
+    through,
     tornado_serving,
     twisted_serving,
     while_gevent_runs,
@@ -33,10 +33,7 @@ CONTENT = bytes(range(256)) * 8192
 
 def client(address: object) -> bytes:
     with connected(address) as sock:
-        sending = aside(lambda: sock.sendall(CONTENT))
-        data = received(sock, len(CONTENT))
-        sending.result()
-        return data
+        return through(sock, CONTENT)
 
 
 def verdict(data: bytes) -> Answer:
