@@ -7,6 +7,7 @@ import msgspec
 from crossloop.bench.cells import CLIENT_BUSY_SHARE
 from crossloop.bench.stages import row_of
 from crossloop.journal import MAIN_PHASES, CellRecord, HostFigures, SliceRecord, WarningRecord, phase_of
+from crossloop.load.shares import added_up
 from crossloop.outcomes import Outcome, outcome_reason
 
 NAME = "lost-load-host"
@@ -38,15 +39,16 @@ def _figures(host: str, slices: Sequence[SliceRecord], lost: Outcome | None) -> 
     if not shares:
         return HostFigures(host, 0, lost=why)
     operations = sum(slice_.operations for slice_ in driven)
-    busy = sum(share.load_cpu_ns for share in shares) / sum(share.elapsed_ns for share in shares)
+    total = added_up(shares)
+    busy = total.load_cpu_ns / total.elapsed_ns
     return HostFigures(
         host=host,
         slices=len(shares),
-        connections=max(share.connections for share in shares),
-        operations_share=sum(share.operations for share in shares) / operations if operations else 0.0,
+        connections=total.connections,
+        operations_share=total.operations / operations if operations else 0.0,
         load_share=busy,
         regime="client-bound" if busy >= CLIENT_BUSY_SHARE else "idle",
-        start_error_us=max(share.start_error_ns for share in shares) / 1000,
+        start_error_us=total.start_error_ns / 1000,
         lost=why,
     )
 

@@ -20,6 +20,9 @@ from crossloop.supervise.child import ChildError
 FIRST_CONNECTIONS = 8
 """Connections that a server has had before what many of them take is measured: it allocates some things only once."""
 
+OF_THE_LOAD = ("answered", "unanswered", "sent", "start_late_ns")
+"""What a load answers that is no figure of the server."""
+
 Found = TypeVar("Found")
 
 
@@ -47,12 +50,7 @@ class Taken:
     def record(self, row: Row, comparison: Comparison, generation: int, turn: int) -> SliceRecord:
         """What a journal keeps of it; *turn* is the round."""
         figures = msgspec.structs.asdict(self.figures)
-        for name in (
-            "answered",
-            "unanswered",
-            "sent",
-            "start_late_ns",
-        ):  # of the load, and no figures of the server
+        for name in OF_THE_LOAD:
             del figures[name]
         return SliceRecord(
             adapter=row.adapter,

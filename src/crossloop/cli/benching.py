@@ -61,6 +61,7 @@ from crossloop.outcomes import outcome_reason
 from crossloop.references import FAMILY, REFERENCES, REFERENCES_SETTING, STYLE
 from crossloop.suite import ScenarioEntry, Suite
 from crossloop.supervise.child import MEMORY_BYTES
+from crossloop.supervise.hosts import LoadHost
 from crossloop.supervise.probe import Probed, probe_all
 from crossloop.supervise.references import ProbedReference, probe_references
 from crossloop.worker.process import raise_descriptor_limit
@@ -111,6 +112,11 @@ class Request:
         return ",".join([self.adapters, *(parse_loop(text).name for text in self.loops)])
 
     @property
+    def load_hosts(self) -> tuple[LoadHost, ...]:
+        """Where the load is to come from; none: from this machine as it does anyway. Raises `StopError`."""
+        return hosts_or_stop("--load-from", self.load_from)
+
+    @property
     def options(self) -> dict[str, int | float | str]:
         """What a command that measures the same has to say, by the option's name; defaults are left out."""
         given = {
@@ -127,7 +133,7 @@ class Request:
             "precision": self.precision,
             "evidence": None if self.evidence else False,
             "references": None if self.references else False,
-            LOAD_FROM: ",".join(host.plain for host in hosts_or_stop("--load-from", self.load_from)) or None,
+            LOAD_FROM: ",".join(host.plain for host in self.load_hosts) or None,
             "processes": ",".join(map(str, self.processes)) or None,
         }
         return {name: value for name, value in given.items() if value is not None}
@@ -147,7 +153,7 @@ def _run(suite: Suite, adapters: Mapping[str, Target], request: Request) -> int:
         scenarios = with_rungs(scenarios, request.rungs)
     folder = request.out if request.out is not None else default_folder()
     _refuse_no_processes(scenarios, request)
-    hosts, ssh_config = hosts_or_stop("--load-from", request.load_from), config_or_stop(request.ssh_config)
+    hosts, ssh_config = request.load_hosts, config_or_stop(request.ssh_config)
     listen = listening_or_stop(request.listen, hosts)
     engine = None if request.dry_run else load_engine(request.engine, scenarios.values(), hosts, ssh_config)
     references = _probed_references(suite, scenarios, request)
@@ -279,8 +285,8 @@ def _header(
     if request.processes:
         settings["processes"] = ", ".join(map(str, request.processes))
     settings |= settings_of(request.budget, request.precision)
-    if request.load_from is not None:
-        settings[LOAD_FROM] = ", ".join(host.name for host in hosts_or_stop("--load-from", request.load_from))
+    if request.load_hosts:
+        settings[LOAD_FROM] = ", ".join(host.name for host in request.load_hosts)
     if request.listen != LOOPBACK:
         settings["listen"] = "beyond loopback"
     try:

@@ -24,9 +24,8 @@ from msgspec import Meta, Struct
 
 from crossloop.declarations import ID
 from crossloop.plain_text import shown
+from crossloop.supervise.hosts import LOCAL
 
-HERE = "localhost"
-"""The destination that is this machine, reached without ssh."""
 MAX_FILE_BYTES = 1024 * 1024
 MAX_WHEEL_BYTES = 64 * 1024 * 1024
 MAX_NAME = 40
@@ -91,7 +90,7 @@ class Host:
     @property
     def is_here(self) -> bool:
         """Whether it is this machine."""
-        return self.destination == HERE
+        return self.destination == LOCAL
 
 
 def read_fleet(path: Path) -> dict[str, Host]:

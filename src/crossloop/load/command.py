@@ -9,6 +9,7 @@ from typing import Any
 from crossloop.journal import HostShare
 from crossloop.load.commands import Open, Slice
 from crossloop.load.histogram import PERCENTILES, Pair, merge, percentile
+from crossloop.load.shares import added_up
 from crossloop.machine.facts import cpus_usable
 from crossloop.outcomes import Failed, Outcome, outcome_reason
 from crossloop.supervise.answers import Connected, SliceAnswer
@@ -78,18 +79,20 @@ def _hosts(pieces: Sequence[SliceAnswer], lost: Mapping[str, Outcome]) -> list[d
         for share in piece.hosts:
             shares.setdefault(share.host, []).append(share)
     messages = sum(piece.operations for piece in pieces)
+    totals = {
+        name: added_up(taken) if taken else HostShare(name, 0, 0, 1, 0, 0) for name, taken in shares.items()
+    }
     return [
         {
             "host": name,
-            "connections": max((share.connections for share in taken), default=0),
-            "messages": sum(share.operations for share in taken),
-            "share": sum(share.operations for share in taken) / messages if messages else 0.0,
-            "busy": sum(share.load_cpu_ns for share in taken)
-            / max(1, sum(share.elapsed_ns for share in taken)),
-            "start_error_us": max((share.start_error_ns for share in taken), default=0) / 1000,
+            "connections": total.connections,
+            "messages": total.operations,
+            "share": total.operations / messages if messages else 0.0,
+            "busy": total.load_cpu_ns / total.elapsed_ns,
+            "start_error_us": total.start_error_ns / 1000,
             "lost": outcome_reason(lost[name]) if name in lost else "",
         }
-        for name, taken in sorted(shares.items())
+        for name, total in sorted(totals.items())
     ]
 
 

@@ -121,6 +121,23 @@ class Readings(Hooks):
             return unknown
 
 
+class MemoryOfConnecting:
+    """Memory of the servers' processes and of the kernel, before connections are made and when all are there."""
+
+    def __init__(self, pids: Sequence[int]):
+        """Nothing is connected yet."""
+        self._rss = clocks.rss_bytes(pids)
+        self._kernel = clocks.kernel_bytes()
+
+    def counters(self) -> dict[str, float]:
+        """Everything is: `rss_before_bytes`; `kernel_before_bytes` and `kernel_bytes` where the system shows them."""
+        later = clocks.kernel_bytes()
+        counters: dict[str, float] = {"rss_before_bytes": self._rss}
+        if self._kernel is not None and later is not None:
+            counters |= {"kernel_before_bytes": self._kernel, "kernel_bytes": later}
+        return counters
+
+
 class Left:
     """What a server holds between slices, when no connection is open, beside what it held before the first of them."""
 

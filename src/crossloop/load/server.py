@@ -32,7 +32,7 @@ from crossloop.load.connecting import connect_proven
 from crossloop.load.engines import Chosen, choose_engine
 from crossloop.load.errors import LoadError, LoadUsageError
 from crossloop.load.loops import PYTHON, Hooks, Stretch, closed_loop, open_loop
-from crossloop.load.readings import Left, Readings, trees
+from crossloop.load.readings import Left, MemoryOfConnecting, Readings, trees
 from crossloop.load.target import Target
 from crossloop.machine import machine
 from crossloop.measure import clocks
@@ -165,7 +165,7 @@ class Sets:
 
 def _proven(target: Target, command: Open) -> SliceAnswer:
     readings = Readings(command.pids, port=command.address.port)
-    rss, kernel = clocks.rss_bytes(readings.pids), clocks.kernel_bytes()
+    memory = MemoryOfConnecting(readings.pids)
     proven = connect_proven(
         target,
         command.timeout_s,
@@ -173,10 +173,7 @@ def _proven(target: Target, command: Open) -> SliceAnswer:
         at_once=command.at_once,
         exhausted=lambda: _exhausted(trees(command.pids)),
     )
-    counters: dict[str, float] = {"rss_before_bytes": rss}
-    later = clocks.kernel_bytes()
-    if kernel is not None and later is not None:
-        counters |= {"kernel_before_bytes": kernel, "kernel_bytes": later}
+    counters = memory.counters()
     return readings.answer(
         operations=proven.operations,
         elapsed_ns=proven.elapsed_ns,

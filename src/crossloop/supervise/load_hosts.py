@@ -22,8 +22,7 @@ from crossloop.load.commands import Address, Open, Slice
 from crossloop.load.errors import LoadError
 from crossloop.load.histogram import merge
 from crossloop.load.loops import REST_NS
-from crossloop.load.readings import Readings
-from crossloop.measure import clocks
+from crossloop.load.readings import MemoryOfConnecting, Readings
 from crossloop.outcomes import Failed, Outcome, outcome_reason
 from crossloop.supervise.answers import Connected, EngineTaken, LoadFault, LoadFaultError, SliceAnswer
 from crossloop.supervise.child import BesideError, Child, ChildError
@@ -57,7 +56,7 @@ class _Member:
     clock: ClockOffset = field(default_factory=lambda: ClockOffset(0, 0))
     spin: bool = True
     trusted: str = ""
-    """File here → kept there: see `LoadClient.trust`."""
+    """Where it keeps the certificate of this run's servers; empty until it has it (`LoadClient.trust`)."""
 
 
 class LoadHosts:
@@ -147,11 +146,6 @@ class LoadHosts:
     def __exit__(self, *_error: object) -> None:
         self.end()
 
-    @property
-    def names(self) -> list[str]:
-        """Hosts that are there."""
-        return list(self._members)
-
     # As LoadGenerator -----------------------------------------------------------------------------
 
     def engine(self) -> EngineTaken:
@@ -172,8 +166,7 @@ class LoadHosts:
             if share:
                 loading.append(member)
         readings = Readings(self._pids, port=self._port)
-        memory: dict[str, float] = {"rss_before_bytes": clocks.rss_bytes(readings.pids)}
-        kernel = clocks.kernel_bytes()
+        memory = MemoryOfConnecting(readings.pids) if command.proven else None
         before_ns = time.perf_counter_ns()
         readings.at_start()
         self._look_ns = time.perf_counter_ns() - before_ns
@@ -183,17 +176,15 @@ class LoadHosts:
         answers = self._of_each(
             lambda member: member.client.opened(commands[member.host.name], beside), loading
         )
-        if not command.proven:
+        if memory is None:
             mechanisms = {answer.mechanism for answer in answers.values() if isinstance(answer, Connected)}
             return Connected(command.connections, ", ".join(sorted(mechanisms)))
         for read in (readings.settle, readings.at_rest):
             if (fault := _faulty(read)) is not None:
                 raise LoadFaultError(fault)
-        later = clocks.kernel_bytes()
-        if kernel is not None and later is not None:
-            memory |= {"kernel_before_bytes": kernel, "kernel_bytes": later}
+        counters = memory.counters()
         slices = {name: answer for name, answer in answers.items() if isinstance(answer, SliceAnswer)}
-        return self._together(slices, readings, memory)
+        return self._together(slices, readings, counters)
 
     def slice(self, command: Slice) -> SliceAnswer:
         """One measured stretch, begun at the same time by all. Raises HostLostError."""
@@ -205,7 +196,6 @@ class LoadHosts:
         start_ns = time.perf_counter_ns() + round(command.run_in_ms * 1e6)
         start_ns += REST_NS + MARGIN_NS + self._before_ns
         start_ns += 2 * max(member.clock.error_ns for member in loading)
-
         for place, member in enumerate(loading):
             member.client.send(
                 msgspec.structs.replace(
